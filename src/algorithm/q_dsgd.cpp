@@ -1,0 +1,21 @@
+// Q-DSGD, the quantized-only baseline: Reisizadeh, Mokhtari, Hassani, Pedarsani, "An exact quantized decentralized
+// gradient descent algorithm", IEEE TSP 2019, with stochastic gradients as in the experiments of QuanTimed-DSGD.
+//
+// The same update as QuanTimed-DSGD over a fixed batch: cheap messages, but each round waits for its slowest node.
+#include "algorithm/algorithms.hpp"
+
+namespace quantimed {
+
+Task q_dsgd(Node& node, const Options& options) {
+  const float alpha = options.alpha, epsilon = options.epsilon;
+  const float w_ii = node.self_weight();
+  for (Round t = 0; node.begins(t); ++t) {
+    node.publish();  // z_i,t = Q(x_i,t)
+    const Gradient g = co_await node.gradient(options.batch);
+    const Messages z = co_await node.neighbours(t);
+    // x_i,t+1 = (1 − ε + ε w_ii) x_i,t + ε Σ_{j∈N_i} w_ij z_j,t − α ε g_i,t
+    node.update({.self = 1 - epsilon + epsilon * w_ii, .neighbours = epsilon, .gradient = -alpha * epsilon}, z, g);
+  }
+}
+
+}  // namespace quantimed

@@ -1,0 +1,127 @@
+// All that an algorithm sees: one node, its model, and five things that it can do.
+//
+// An algorithm is a coroutine over these, and its text is the paper's pseudo-code. Engines decide when each step
+// happens and what it costs on their clock; they never ask which algorithm they run.
+#pragma once
+
+#include "base/types.hpp"
+
+#include <coroutine>
+#include <exception>
+#include <span>
+#include <utility>
+
+namespace quantimed {
+
+enum class Delivery { round, newest };
+
+// The coroutine of one node. Starts suspended; the engine resumes it, and destroys it with its frame.
+class Task {
+ public:
+  struct promise_type {
+    std::exception_ptr failure;
+    Task get_return_object() { return Task{std::coroutine_handle<promise_type>::from_promise(*this)}; }
+    std::suspend_always initial_suspend() noexcept { return {}; }
+    std::suspend_always final_suspend() noexcept { return {}; }
+    void return_void() {}
+    void unhandled_exception() { failure = std::current_exception(); }
+  };
+
+  Task() = default;
+  explicit Task(std::coroutine_handle<promise_type> handle) : handle_(handle) {}
+  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Task& operator=(Task&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+  ~Task() {
+    if (handle_) handle_.destroy();
+  }
+
+  // Runs on until the next await that suspends. False once the algorithm has ended.
+  bool resume() {
+    handle_.resume();
+    if (handle_.promise().failure) std::rethrow_exception(std::exchange(handle_.promise().failure, nullptr));
+    return !handle_.done();
+  }
+
+ private:
+  std::coroutine_handle<promise_type> handle_;
+};
+
+// The mean stochastic gradient over a batch S, ℓ2 term included: g = sum / |S| + ℓ2. An empty batch gives g = 0.
+// A handle: the numbers stay in the node until its next gradient (and may be computed as late as the update).
+struct Gradient {
+  std::size_t batch = 0;  // |S|
+};
+
+// The neighbours' messages, held in place (not copied) until the node's next request for messages.
+struct Messages {};
+
+// x ← self · x + neighbours · Σ_{j∈N_i} w_ij z_j + gradient · g
+struct Coefficients {
+  float self = 0;
+  float neighbours = 0;
+  float gradient = 0;
+};
+
+class Node {
+ public:
+  virtual ~Node() = default;
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  // w_ii
+  float self_weight() const { return self_weight_; }
+
+  // True while the run wants iteration t of this node.
+  virtual bool begins(Round t) = 0;
+
+  // Q(x) to all neighbours, as the message of the current iteration.
+  virtual void publish() = 0;
+
+  // g at x over a fixed number of samples, or over what is finished when the deadline has passed.
+  auto gradient(std::size_t batch) { return Await<Gradient>{*this, {.batch = batch}}; }
+  auto gradient_until(Seconds deadline) { return Await<Gradient>{*this, {.deadline = deadline}}; }
+
+  // z_j,t of all neighbours j; or the newest message of each, whichever iteration it is of.
+  auto neighbours(Round t) { return Await<Messages>{*this, {.round = t}}; }
+  auto newest() { return Await<Messages>{*this, {}}; }
+
+  // One fused pass over the model.
+  virtual void update(const Coefficients& coefficients, const Messages& z, const Gradient& g) = 0;
+
+ protected:
+  explicit Node(float self_weight) : self_weight_(self_weight) {}
+
+  struct GradientRequest {
+    std::size_t batch = 0;
+    Seconds deadline = 0;  // 0: none
+  };
+  struct MessagesRequest {
+    static constexpr Round kNewest = ~Round{0};
+    Round round = kNewest;
+  };
+
+  // Starts the request; true when it is complete at once. Else the coroutine suspends, and the engine resumes it
+  // when the result is there.
+  virtual bool start(const GradientRequest& request) = 0;
+  virtual bool start(const MessagesRequest& request) = 0;
+  virtual Gradient finish(Gradient) = 0;
+  virtual Messages finish(Messages) = 0;
+
+ private:
+  template <class Result>
+  struct Await {
+    using Request = std::conditional_t<std::is_same_v<Result, Gradient>, GradientRequest, MessagesRequest>;
+    Node& node;
+    Request request;
+    bool await_ready() { return node.start(request); }
+    void await_suspend(std::coroutine_handle<>) const noexcept {}
+    Result await_resume() { return node.finish(Result{}); }
+  };
+
+  float self_weight_;
+};
+
+}  // namespace quantimed

@@ -1,0 +1,90 @@
+// All that a run leaves behind, as plain data. write.cpp and read.cpp are the only users of HDF5 here.
+#pragma once
+
+#include "base/types.hpp"
+#include "topology/network.hpp"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace quantimed {
+
+inline constexpr const char* kTraceSchema = "quantimed-trace";
+inline constexpr int kTraceSchemaVersion = 1;
+
+using Attribute = std::variant<bool, std::int64_t, double, std::string>;
+using Attributes = std::vector<std::pair<std::string, Attribute>>;  // in the order of writing
+
+enum class RunStatus { running, complete, interrupted, diverged };
+const char* to_string(RunStatus status);
+
+// The curve, at the mean model x̄ over all nodes. [K] each; NaN where a figure does not apply (accuracy in regression).
+struct Progress {
+  std::vector<double> iteration;  // of one node; in asynchronous runs the mean over nodes
+  std::vector<double> time;       // s, on the run's clock, when the last node has its model
+  std::vector<double> loss;       // over all nodes' training samples, ℓ2 term included
+  std::vector<double> accuracy;   // share of hits, 0 … 1
+  std::vector<double> test_loss;  // without the ℓ2 term
+  std::vector<double> test_accuracy;
+  std::vector<double> consensus_error;         // (1/n) Σ_i ‖x_i − x̄‖²
+  std::vector<double> gradient_norm_squared;   // ‖∇f(x̄)‖², per-dataset ℓ2 term included
+};
+
+// What each node did in each of its iterations. [iterations, n] row-major each; NaN beyond a node's last iteration.
+struct Rounds {
+  std::size_t iterations = 0, nodes = 0;
+  std::vector<float> batch;          // samples, |S_i,t|
+  std::vector<float> compute_time;   // s, gradient, without overshoot
+  std::vector<float> encode_time;    // s
+  std::vector<float> wait_time;      // s, for other nodes
+  std::vector<float> exchange_time;  // s, charged by the link (virtual) or spent publishing (threads)
+  std::vector<float> mix_time;       // s, the update
+  std::vector<float> overshoot;      // s, gradient's end minus deadline (negative: ended early); 0 for fixed batches
+  std::vector<float> staleness;      // iterations, mean over neighbours: own iteration − message's iteration
+  std::vector<float> bytes_sent;     // bytes of the message, to each neighbour
+  std::vector<double> start_time;    // s, when the iteration began
+};
+
+// With --timeline. [events] each.
+struct Timeline {
+  std::vector<std::uint32_t> node, iteration;
+  std::vector<std::uint8_t> phase;  // index into kPhaseNames
+  std::vector<double> start, end;   // s
+};
+inline constexpr const char* kPhaseNames[] = {"compute", "encode", "wait", "exchange", "mix"};
+
+struct Trace {
+  RunStatus status = RunStatus::running;
+  std::string verdict = "VALID";  // or "INVALID: why"
+  std::string software_version, commit, created;  // created: UTC, ISO 8601
+  Attributes config;              // every resolved option
+  std::string ini;                // repeats the run
+  Attributes environment;
+  Network network;
+  Progress progress;
+  Rounds rounds;
+  std::vector<float> mean_model;  // [p]
+  Timeline timeline;
+  Attributes summary;
+};
+
+const Attribute* find(const Attributes& attributes, const std::string& name);
+double number(const Attributes& attributes, const std::string& name, double otherwise);  // int64 and bool converted
+std::string text(const Attributes& attributes, const std::string& name, const std::string& otherwise);
+
+// Writes PATH whole: a temporary file beside it, flushed to disk, then renamed. A reader never sees half a trace.
+// Throws InputError when the folder is missing or not writable, or the disk is full.
+void write_trace(const std::string& path, const Trace& trace);
+
+// Throws InputError for a file that is not a trace, is of a later schema version, is truncated or contradicts itself.
+Trace read_trace(const std::string& path);
+
+// Findings of `verify`: empty means that every invariant holds.
+// Schema, shapes, units; W symmetric, doubly stochastic, connected; times ≥ 0 and monotone; bytes, batches and bits
+// consistent with config and summary; final loss equal to the curve's last.
+std::vector<std::string> verify_trace(const Trace& trace);
+
+}  // namespace quantimed
