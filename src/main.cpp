@@ -1,1 +1,40 @@
-int main() { return 0; }
+// parse → build → run → write
+#include "base/error.hpp"
+#include "command/commands.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+namespace {
+
+int dispatch(const quantimed::Request& request) {
+  using namespace quantimed;
+  if (request.command == "run") return run_command(request);
+  if (request.command == "compare") return compare_command(request);
+  if (request.command == "verify") return verify_command(request);
+  if (request.command == "info") return info_command(request);
+  if (request.command == "export") return export_command(request);
+  fmt::print("{}", request.help);  // help, version
+  return kDone;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace quantimed;
+  try {
+    return dispatch(parse_command_line(argc, argv));
+  } catch (const InputError& error) {
+    fmt::print(stderr, "quantimed: {}\n", error.what());
+    return kBadInput;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "quantimed: the machine's memory is used up; use fewer --nodes or a smaller --model\n");
+    return kBadInput;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "quantimed: internal error: {}\n", error.what());
+    return kInternalError;
+  }
+}

@@ -15,7 +15,17 @@
 
 namespace quantimed {
 
-enum class Purpose : std::uint32_t { graph, initial_model, partition, samples, speed, link, quantizer, generated_data, check };
+enum class Purpose : std::uint32_t {
+  graph,
+  initial_model,
+  partition,
+  samples,
+  speed,
+  link,
+  quantizer,
+  generated_data,
+  check
+};
 
 // Names one stream. `node` and `iteration` are 0 where they have no meaning.
 struct StreamKey {
@@ -36,8 +46,13 @@ inline std::array<std::uint32_t, 4> random_block(const StreamKey& key, std::uint
   return {r[0], r[1], r[2], r[3]};
 }
 
-// Fills `out` with the stream's first 16-bit words, vectorised. The order of the words is the kernel's own:
-// for whole groups of 128, the four words of 16 consecutive blocks, lane by lane (random.cpp states it exactly).
+// The same stream as 16-bit words, vectorised, in blocks of 512 that can be had in any order (so that a kernel draws
+// as it goes, inside L1). Words 512·block … 512·block + 511. Their order is the kernel's own: for each group of 128,
+// the four words of 16 consecutive random_blocks, lane by lane (random.cpp states it exactly).
+inline constexpr std::size_t kWordsBlock = 512;
+void random_words16(const StreamKey& key, std::uint32_t block, std::span<std::uint16_t, kWordsBlock> out);
+
+// The stream's first out.size() words.
 void random_words16(const StreamKey& key, std::span<std::uint16_t> out);
 
 // A stream as a UniformRandomBitGenerator, for the standard library's distributions and our own.

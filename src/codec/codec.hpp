@@ -1,19 +1,19 @@
 // Q(x): a model as a message. Unbiased, packed into real bits, decoded as it is accumulated.
 #pragma once
 
-#include "base/random.hpp"
-#include "base/types.hpp"
-
 #include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
 
+#include "base/random.hpp"
+#include "base/types.hpp"
+
 namespace quantimed {
 
 struct Encoded {
-  std::size_t bytes = 0;          // of the message, headers included
-  std::uint64_t overflows = 0;    // coordinates that did not fit the code (clamped, or not a number)
+  std::size_t bytes = 0;        // of the message, headers included
+  std::uint64_t overflows = 0;  // coordinates that did not fit the code (clamped, or not a number)
 };
 
 class Codec {
@@ -22,26 +22,30 @@ class Codec {
 
   virtual std::string name() const = 0;
 
-  // What the paper's clock charges, bits a coordinate out of 16: 16 for exact (and where the paper is silent,
-  // the code's nominal width), s for low-precision with Δ = 10^−s.
+  // What the paper's clock charges, bits a coordinate out of 16: 16 for exact, s for a grid of step Δ = 10^−s
+  // (at least 1: an index cannot be free), and where the paper is silent, the code's nominal width.
   virtual double paper_bits() const = 0;
 
-  // E‖Q(x) − x‖² ≤ variance_bound(x).
+  // E‖Q(x) − x‖² ≤ variance_bound(x), where no coordinate overflows and beside the rounding of a float.
   virtual double variance_bound(std::span<const float> x) const = 0;
 
   // The largest message of a model of p coordinates, in bytes.
   virtual std::size_t capacity(std::size_t p) const = 0;
 
-  // Writes Q(x) into message (≥ capacity(p) bytes, cache-line aligned). The key fixes every random choice.
+  // Writes Q(x) into message (≥ capacity(p) bytes, cache-line aligned). The key fixes every random choice:
+  // the same key and x give the same bytes on every machine. Nothing beyond Encoded::bytes is ever read.
   virtual Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const = 0;
 
   // acc[k] += weight · Q(x)[first + k]: one vectorised pass, no intermediate vector.
-  // first: a multiple of kSlice. `own`: the receiver's model at the same coordinates (for codes that are relative to it).
+  // first: a multiple of kSlice; slices that are multiples of kSlice are the fastest, any size is right.
+  // `own`: the receiver's model at the same coordinates (for codes that are relative to it).
+  // Messages are trusted: they are our own encode's.
   virtual void accumulate(std::span<const std::byte> message, float weight, std::size_t first,
                           std::span<const float> own, std::span<float> acc) const = 0;
 
   // True where encode(x) of a slice depends on that slice alone and lands at a fixed place; then encode_slice
-  // may be called side by side for slices that start at multiples of kSlice.
+  // may be called side by side for slices that start at multiples of kSlice (and but for the last one end there).
+  // first: where the slice starts in the model. Returns the slice's own bytes and overflows.
   virtual bool is_sliceable() const { return false; }
   virtual Encoded encode_slice(std::span<const float> x, const StreamKey& key, std::size_t first,
                                std::span<std::byte> message) const;
@@ -49,14 +53,14 @@ class Codec {
   static constexpr std::size_t kSlice = 512;  // coordinates
 };
 
-// --codec exact | float16 | low-precision:STEP | rounding | rounding:STEP | sparsifier:M | qsgd:LEVELS
-// Throws InputError.
+// --codec NAME or NAME:VALUE, one of codec_table(). Throws InputError.
 std::unique_ptr<Codec> make_codec(const std::string& text);
 
-// One row a code: how it is written, one line of help.
+// One row a code: how it is written, one line of help, how its value (the text after ':') makes one.
 struct CodecRow {
   const char* syntax;
   const char* help;
+  std::unique_ptr<Codec> (*make)(const std::string& value);
 };
 std::span<const CodecRow> codec_table();
 

@@ -1,74 +1,91 @@
 // One plain value for all that a user can set. config.cpp is the only user of Boost.ProgramOptions.
+// What each field is called, may hold and means to a user: one row of option_table.cpp.
 #pragma once
-
-#include "base/types.hpp"
 
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/types.hpp"
+
 namespace quantimed {
 
+// An empty text, a 0 or an infinity that means "the usual one" is written as a word (auto, all, none) by users.
 struct Config {
-  std::string algorithm;                          // row of the algorithm table
-  std::string engine = "virtual";                 // virtual | threads
-  std::uint32_t nodes = 0;                        // 0: 50 in virtual time, one a core on threads
-  std::uint32_t threads = 0;                      // virtual and evaluation: worker threads; 0: all cores allowed
+  std::string algorithm = "quantimed-dsgd";  // run: row of the algorithm table
+  std::string engine = "virtual";            // virtual | threads
+  std::uint32_t nodes = 0;                   // 0: 50 in virtual time, one a core on threads
+  std::uint32_t threads = 0;                 // virtual and evaluation: worker threads; 0: all cores allowed
   bool oversubscribe = false;
   std::string graph = "erdos-renyi:0.4";
   std::string mixing = "laplacian";
   std::string dataset = "fashion-mnist";
-  std::vector<int> classes;
+  std::vector<int> classes;  // empty: all
   bool grey = false;
-  std::uint32_t samples_per_node = 200;           // 0: equal shares of all
+  std::uint32_t samples_per_node = 200;  // 0: equal shares of all
   std::string partition = "contiguous";
   std::string model = "mlp:50";
   std::string activation = "sigmoid";
-  std::string loss;                               // "": the model's usual one
-  std::vector<double> initial = {0.5};            // half-widths of the uniform start, one a layer or one for all
-  double l2 = 1.0;                                // λ
-  std::string l2_per = "batch";                   // batch | dataset
-  std::uint32_t batch = 50;                       // b
-  std::string deadline;                           // T_d, s; "": b / E[V] of the speed model
-  std::string alpha, epsilon;                     // numbers or c*T^(e); "": the algorithm's published ones
-  std::uint32_t iterations = 300;                 // T
-  double max_time = kForever;                     // s, on the run's clock
+  std::string loss;                     // "": the model's usual one
+  std::vector<double> initial = {0.5};  // half-widths of the uniform start, one a layer or one for all
+  double l2 = 1.0;                      // λ
+  std::string l2_per = "batch";         // batch | dataset
+  std::uint32_t batch = 50;             // b
+  std::string deadline;                 // T_d, s; "": b / E[V] of the speed model
+  std::string alpha, epsilon;           // see for_algorithm; "": the algorithm's published ones
+  std::uint32_t iterations = 300;       // T
+  double max_time = kForever;           // s, on the run's clock
   std::string codec = "low-precision:1e-3";
-  std::string speed;                              // "": uniform:10,90 in virtual time, none on threads
-  std::string link;                               // "": paper:3 in virtual time, none on threads
-  std::string bits = "paper";                     // paper | wire: what the virtual clock charges
-  std::string sync = "barrier";                   // barrier | neighbourhood
-  std::uint32_t evaluations = 50;                 // K
-  double target_loss = 0;                         // 0: none (run), chosen from the runs (compare)
-  std::uint64_t seed = 1;
+  std::string speed;                                   // "": uniform:10,90 in virtual time, none on threads
+  std::string link;                                    // "": paper:3 in virtual time, none on threads
+  std::string bits = "paper";                          // paper | wire: what the virtual clock charges
+  std::string sync = "barrier";                        // barrier | neighbourhood
+  std::uint32_t evaluations = 50;                      // K
+  double target_loss = 0;                              // 0: none (run), chosen from the runs (compare)
+  std::uint64_t seed = 1;                              // run
   std::vector<std::uint64_t> seeds = {1, 2, 3, 4, 5};  // compare
-  std::vector<std::string> algorithms;            // compare; empty: all
+  std::vector<std::string> algorithms;                 // compare; empty: all
   std::uint32_t repeats = 1;
   bool timeline = false;
   bool dry_run = false;
   bool quiet = false;
-  std::string output;                             // "": runs/<algorithm>-<engine>-seed<seed>.h5; compare: a folder
+  std::string output;  // "": runs/<algorithm>-<engine>-seed<seed>.h5; compare: a folder
+
+  bool operator==(const Config&) const = default;
 };
 
 // A command line or an .ini that was understood: what to do, and with what.
 struct Request {
-  std::string command;                 // run | compare | verify | info | export | help | version
+  std::string command;  // run | compare | verify | info | export | help | version
   Config config;
-  std::vector<std::string> arguments;  // of verify and export: paths
-  std::string help;                    // command help: the text to print
+  std::vector<std::string> arguments;  // of verify: paths, at least one
+  std::string help;                    // command help: the text to print (the short one where argc < 2)
 };
 
-// Command line first, then each --config FILE. Throws InputError: one line that names the option, the value, the mend.
-// Unknown options name the nearest known one.
+// Defaults, then each --config FILE in the order given (later files win), then the command line. An .ini may hold any
+// option, so that one file serves run, compare and export; on the command line an option that the command would
+// ignore is an error. Ends with validate().
+// Throws InputError: one line that names the option, the value, the mend. Unknown options name the nearest known one.
 Request parse_command_line(int argc, const char* const* argv);
 
-// Every option as "name = value" lines that --config reads back to the same Config.
+// Contradictions between options, for `run` and `compare`. Throws InputError. --speed and --link are only checked
+// for where they are allowed: their text is understood by make_speed_model and parse_link.
+void validate(const Config& config, const std::string& command);
+
+// Every option as "name = value" lines that --config reads back to the same Config. Only dry_run is left out: what
+// --dry-run printed is there to be run.
 std::string to_ini(const Config& config);
 // The same, as pairs, for the trace.
 std::vector<std::pair<std::string, std::string>> to_pairs(const Config& config);
 
-// "0.2", or "0.3*T^(-1/6)" (also "15*T^-0.5"): the value at horizon T. Throws InputError naming `option`.
+// --alpha and --epsilon: a step for all ("0.2"), or one for each algorithm named ("dsgd=0.2,q-dsgd=0.3*T^(-1/6)");
+// a step without a name is for all that are not named. This is the part of `text` that is meant for `algorithm`:
+// "" where there is none, and its published step holds. Does not throw for a text that was parsed.
+std::string for_algorithm(const std::string& text, const std::string& algorithm);
+
+// A step at horizon T: "0.2", "0.3*T^(-1/6)", "15*T^-0.5", "15/T^(1/2)", "T^(-1/2)". Finite and above 0.
+// `option` as the user writes it, "--alpha". Throws InputError.
 double step_size(const std::string& option, const std::string& text, std::uint32_t horizon);
 
 }  // namespace quantimed

@@ -1,7 +1,6 @@
 // A labelled data set in memory, from a file, a folder, or generated.
+// The formats, the known names and where they are looked for: datasets/README.md.
 #pragma once
-
-#include "base/types.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -9,6 +8,8 @@
 #include <span>
 #include <string>
 #include <vector>
+
+#include "base/types.hpp"
 
 namespace quantimed {
 
@@ -18,30 +19,38 @@ struct Dataset {
   std::string name;
   std::uint32_t samples = 0;
   std::uint32_t features = 0;
-  std::uint32_t classes = 0;          // 0: regression, targets are values; else targets are 0 … classes − 1
-  std::vector<std::uint8_t> bytes;    // [samples, features], feature = byte / 255
-  std::vector<float> values;          // [samples, features]
-  std::vector<float> targets;         // [samples]
+  std::uint32_t classes = 0;             // 0: regression, targets are values; else targets are 0 … classes − 1
+  std::vector<std::uint8_t> bytes = {};  // [samples, features], feature = byte · (1/255)
+  std::vector<float> values = {};        // [samples, features], all finite
+  std::vector<float> targets = {};       // [samples], all finite
 
   // Row-major copy of the chosen rows: out[k, :] = features of rows[k].  out: [rows.size(), features]
+  // Throws InternalError when a row id is not below `samples`.
   void gather(std::span<const SampleId> rows, float* out) const;
 };
 
 struct DataSplit {
   Dataset train;
-  std::optional<Dataset> test;  // absent where the source has none
+  std::optional<Dataset> test;  // same features and classes as `train`; absent where the source has none
 };
 
 struct DatasetRequest {
-  std::string name;           // "digits", "mnist", "fashion-mnist", "cifar10", … or a path
-  std::vector<int> classes;   // keep only these, renumbered 0, 1, … in the order given; empty: all
-  bool grey = false;          // colour to grey: round(0.299 R + 0.587 G + 0.114 B)
-  std::uint64_t seed = 1;     // for generated data only
+  std::string name;               // "digits", "mnist", "fashion-mnist", "cifar10", … or a path
+  std::vector<int> classes = {};  // keep only these, renumbered 0, 1, … in the order given; empty: all
+  bool grey = false;              // CIFAR's colour to grey: round(0.2989 R + 0.5870 G + 0.1140 B), MATLAB's rgb2gray;
+                                  // nothing to do for sets without colour
+  std::uint64_t seed = 1;         // for generated data only
 };
 
 // Loads by name or path. Looks in $QUANTIMED_DATA, ./datasets and /usr/share/datasets.
 // Throws InputError: absent (says where it looked and how to get it), truncated, corrupt, or too large.
+// HDF5 is called from the caller's thread.
 DataSplit load_dataset(const DatasetRequest& request);
+
+// Writes the documented HDF5 layout (datasets/README.md); load_dataset reads it back unchanged.
+// The file appears complete or not at all: it is written as PATH.partial and renamed. An existing file is replaced.
+// Throws InputError when it cannot be written.
+void export_dataset(const std::filesystem::path& path, const DataSplit& split);
 
 // One line a known data set: name, what, how to get it; for `--help` and `info`.
 struct KnownDataset {

@@ -1,18 +1,18 @@
 // Who holds which samples.
 #pragma once
 
-#include "dataset/dataset.hpp"
-
 #include <span>
 #include <string>
 #include <vector>
+
+#include "dataset/dataset.hpp"
 
 namespace quantimed {
 
 // --partition contiguous | iid | by-label | dirichlet:A
 struct Partition {
   enum class Kind { contiguous, iid, by_label, dirichlet } kind = Kind::contiguous;
-  double concentration = 0;  // dirichlet: A > 0; small A gives each node few classes
+  double concentration = 0;  // dirichlet: A in [1e-6, 1e6]; small A gives each node few classes
 };
 Partition parse_partition(const std::string& text);  // throws InputError
 
@@ -25,10 +25,13 @@ struct Shards {
 };
 
 // per_node = 0: as many as there are, equally (samples / nodes; the rest is left out).
+// Every partition deals out the same rows, the first nodes · m of the data set, so that f(x) is the same function and
+// only who holds what differs. A file that is sorted by label needs all its rows (per_node = 0), or shuffling first.
 // contiguous (the paper's): node i holds rows i·m … (i+1)·m − 1 in file order.
-// iid: a random permutation; by_label: sorted by label, then contiguous;
+// iid: a random permutation; by_label: sorted by label (regression: by value), then contiguous;
 // dirichlet: each node's class mix is drawn from Dirichlet(A), filled as far as the classes last.
-// Throws InputError when the data set has fewer than nodes · per_node rows.
+// The same arguments give the same shards, always.
+// Throws InputError when the data set has fewer than nodes · per_node rows, or no classes for dirichlet.
 Shards make_shards(const Dataset& data, const Partition& partition, std::uint32_t nodes, std::uint32_t per_node,
                    std::uint64_t seed);
 

@@ -1,14 +1,14 @@
 // What is minimised: f(x) = (1/n) Σ_i (1/m) Σ_{θ in shard i} ℓ(x, θ), plus an ℓ2 term (paper.md).
 #pragma once
 
-#include "base/random.hpp"
-#include "base/types.hpp"
-#include "dataset/dataset.hpp"
-
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "base/random.hpp"
+#include "base/types.hpp"
+#include "dataset/dataset.hpp"
 
 namespace quantimed {
 
@@ -43,7 +43,7 @@ class Problem {
   Problem(const Problem&) = delete;
   Problem& operator=(const Problem&) = delete;
 
-  virtual std::size_t dimension() const = 0;  // p
+  virtual std::size_t dimension() const = 0;    // p
   virtual std::string description() const = 0;  // "mlp 784-50-10 sigmoid, sigmoid-cross-entropy"
   virtual bool is_classification() const = 0;
 
@@ -58,6 +58,7 @@ class Problem {
   virtual LossSum loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows,
                            Workspace& work) const = 0;
 
+  // Touches its pages: to be called on the thread that will use it.
   virtual Workspace make_workspace() const = 0;
 
   // Where the ℓ2 term applies, in ascending order, and biases elsewhere.
@@ -77,13 +78,14 @@ double penalised_norm_squared(const Problem& problem, std::span<const float> x);
 
 // --model least-squares | logistic | mlp:50 | mlp:30,20,20,25
 // --activation sigmoid | tanh | relu
-// --loss sigmoid-cross-entropy | softmax | squared  ("" picks: least-squares → squared, logistic → sigmoid-cross-entropy
+// --loss sigmoid-cross-entropy | softmax | squared  ("" picks: least-squares → squared, logistic →
+// sigmoid-cross-entropy
 //        of one output for two classes, softmax for more; mlp → sigmoid-cross-entropy, squared for regression)
 // --initial uniform half-widths a layer (weights and biases), e.g. {0.5} for all or {0.5,0.5,0.5,1,2}
 struct ModelRequest {
   std::string model = "mlp:50";
   std::string activation = "sigmoid";
-  std::string loss;
+  std::string loss{};
   std::vector<double> initial_half_widths = {0.5};
 };
 

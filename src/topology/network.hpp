@@ -1,12 +1,12 @@
 // The communication graph and the mixing matrix W on it.
 #pragma once
 
-#include "base/types.hpp"
-
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "base/types.hpp"
 
 namespace quantimed {
 
@@ -51,7 +51,8 @@ struct Network {
 };
 
 // Throws InputError: a graph that cannot be (torus of a prime, P outside (0, 1]), is disconnected (names the parts),
-// or a κ that makes a weight negative. β is exact (LAPACK) up to 1,500 nodes and by Lanczos iteration above.
+// or a κ that makes a weight negative.
+// β: in closed form for rings and tori, else by LAPACK up to 1,500 nodes and by Lanczos iteration above.
 Network make_network(const GraphRequest& graph, const MixingRequest& mixing, std::uint32_t nodes, std::uint64_t seed);
 
 }  // namespace quantimed

@@ -1,10 +1,19 @@
-// All that a run leaves behind, as plain data. write.cpp and read.cpp are the only users of HDF5 here.
+// All that a run leaves behind, as plain data.
+//
+//   trace.cpp    words and attributes             columns.hpp  the one table of data sets: name, unit, member
+//   write.cpp    trace → HDF5 image               image.cpp    image → file, whole or not at all, with its checksum
+//   read.cpp     hostile file → trace             shapes.cpp   what reader, writer and verifier ask of lengths
+//   verify.cpp   the invariants, one function each (verify_network.cpp, verify_run.cpp)
+//
+// hdf5.hpp, write.cpp and read.cpp are the only users of HDF5 here. The library is the serial one, so one thread
+// at a time writes or reads.
 #pragma once
 
 #include "base/types.hpp"
 #include "topology/network.hpp"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -75,16 +84,28 @@ const Attribute* find(const Attributes& attributes, const std::string& name);
 double number(const Attributes& attributes, const std::string& name, double otherwise);  // int64 and bool converted
 std::string text(const Attributes& attributes, const std::string& name, const std::string& otherwise);
 
+// As people read it: true, 42, 0.1 (the shortest digits that give the same double), or the text itself.
+std::string to_text(const Attribute& attribute);
+std::string to_text(const Attributes& attributes);  // "name = value" a line
+
 // Writes PATH whole: a temporary file beside it, flushed to disk, then renamed. A reader never sees half a trace.
-// Throws InputError when the folder is missing or not writable, or the disk is full.
+// Throws InputError when the folder is missing or not writable, the disk is full, or PATH is not a plain file.
+// While it writes, memory holds the compressed file.
 void write_trace(const std::string& path, const Trace& trace);
 
-// Throws InputError for a file that is not a trace, is of a later schema version, is truncated or contradicts itself.
+// Throws InputError for a file that is not a trace, is of a later schema version, is truncated, damaged or
+// contradicts itself. The file is not trusted: sizes are held against the file's own before memory is taken.
 Trace read_trace(const std::string& path);
 
-// Findings of `verify`: empty means that every invariant holds.
-// Schema, shapes, units; W symmetric, doubly stochastic, connected; times ≥ 0 and monotone; bytes, batches and bits
-// consistent with config and summary; final loss equal to the curve's last.
+// One invariant. `finding` gives one line that says where and by how much it fails, or nothing.
+struct TraceCheck {
+  const char* name;  // "W is doubly stochastic"
+  std::string (*finding)(const Trace&);
+};
+std::span<const TraceCheck> trace_checks();
+
+// Findings of `verify`, one line each, "NAME: what and where": empty means that every invariant holds.
+// When the shapes are wrong nothing else is looked at.
 std::vector<std::string> verify_trace(const Trace& trace);
 
 }  // namespace quantimed

@@ -1,0 +1,112 @@
+# The outer build: one word a job, CMake below. `make help` lists the words.
+.PHONY: all deps run test asan tsan bench coverage format format-check tidy clean help
+.NOTPARALLEL:           # prerequisites in their order: first the packages, then the build
+.ONESHELL:              # a recipe is one script …
+.SHELLFLAGS := -euc     # … that ends at its first failure
+.DEFAULT_GOAL := all
+
+JOBS := $(shell nproc)
+CTEST := --output-on-failure --no-tests=error -j $(JOBS)
+# A folder of real data sets beside the checkout serves the tests that want it.
+ifeq ($(origin QUANTIMED_DATA),undefined)
+ifneq ($(wildcard ../shared/data),)
+export QUANTIMED_DATA := $(CURDIR)/../shared/data
+endif
+endif
+
+# $(call build,PRESET,FOLDER): configures where that has not succeeded yet, then builds all; CMake notices changes.
+define build
+if [ ! -f $(2)/.configured ]; then
+  generator=
+  if [ ! -f $(2)/CMakeCache.txt ] && command -v ninja > /dev/null; then generator="-G Ninja"; fi
+  cmake --preset $(1) $$generator
+  touch $(2)/.configured
+fi
+cmake --build $(2) -j $(JOBS)
+endef
+# $(call need,TOOL ...): names the first of the tools that is here, or the one to install.
+need = $(or $(firstword $(foreach tool,$(1),$(shell command -v $(tool)))),$(error needs $(lastword $(1)); apt-get install $(lastword $(1))))
+SOURCES = $(shell find src tests bench -name '*.[ch]pp')
+
+all: ## build/quantimed, its tests and benchmarks
+	@$(call build,release,build)
+
+run: deps all ## the main job: the four algorithms head to head, in virtual time and on this machine's cores
+	@# ---- the main job: its exact commands go here ----
+	build/quantimed compare --engine virtual
+	build/quantimed compare --engine threads
+
+test: deps all ## everything that must hold
+	@ctest --test-dir build $(CTEST)
+
+asan: deps ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(call build,asan,build/asan)
+	ctest --test-dir build/asan $(CTEST)
+
+# Only what has atomics: OpenMP's runtime is not instrumented and looks like a race. Some kernels place memory where
+# ThreadSanitizer cannot have it, hence setarch.
+tsan: deps ## the tests of channel and the threads engine under ThreadSanitizer
+	@$(call build,tsan,build/tsan)
+	$$(setarch -R true 2> /dev/null && echo setarch -R) \
+	  ctest --test-dir build/tsan $(CTEST) -L '^(channel|engine_threads)$$'
+
+bench: deps all ## the benchmark programs
+	@# ---- the benchmarks: their exact commands go here ----
+	for program in $$(find build/bench -maxdepth 1 -type f -executable); do $$program; done
+
+coverage: deps ## line coverage of src/ by the tests
+	@$(call build,coverage,build/coverage)
+	find build/coverage -name '*.gcda' -delete
+	ctest --test-dir build/coverage $(CTEST)
+	$(call need,gcovr) --root . --filter src/ --exclude-throw-branches --sort-percentage --print-summary build/coverage
+
+format: ## lays out all sources
+	@$(call need,clang-format-14 clang-format) -i $(SOURCES)
+
+format-check: ## fails where `make format` would change something
+	@$(call need,clang-format-14 clang-format) --dry-run -Werror $(SOURCES)
+
+tidy: deps all ## clang-tidy over src/, with the list in .clang-tidy
+	@find src -name '*.cpp' -print0 | xargs -0 -n 1 -P $(JOBS) \
+	  $(call need,clang-tidy-14 clang-tidy) -p build --quiet --extra-arg=-Wno-unknown-warning-option
+
+clean: ## removes build/
+	@rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
+	echo 'DEPS=skip leaves the packages alone: make test DEPS=skip'
+
+# ---- packages ------------------------------------------------------------------------------------------------------
+PACKAGES := g++ cmake ninja-build make pkg-config git libopenblas-serial-dev libhdf5-dev libboost-program-options-dev \
+  libgtest-dev libgmock-dev libbenchmark-dev librandom123-dev libhwloc-dev zlib1g-dev libfmt-dev
+WELCOME := dataset-fashion-mnist  # not in every distribution; the generated data set `digits` always works
+
+# Installs what is missing. Asks dpkg once, so it costs nothing when all is there.
+deps: ## installs what is missing (Debian, Ubuntu; root or sudo)
+	@if [ "$(DEPS)" = skip ]; then exit 0; fi
+	if ! command -v dpkg-query > /dev/null || ! command -v apt-get > /dev/null; then
+	  echo "Not a Debian or Ubuntu. Needed, by their names there: $(PACKAGES)"
+	  echo "Once they are installed, say: make $(or $(filter-out deps,$(MAKECMDGOALS)),all) DEPS=skip"
+	  exit 2
+	fi
+	here=" $$(dpkg-query -W -f '$${db:Status-Status}:$${Package}\n' $(PACKAGES) $(WELCOME) 2> /dev/null |
+	  sed -n 's/^installed://p' | tr '\n' ' ')"
+	missing=; for p in $(PACKAGES); do case "$$here" in *" $$p "*) ;; *) missing="$$missing $$p";; esac; done
+	case "$$here" in *" $(strip $(WELCOME)) "*) wish=;; *) wish=$(strip $(WELCOME));; esac
+	if [ -z "$$missing$$wish" ]; then exit 0; fi
+	root=; if [ "$$(id -u)" != 0 ]; then root=$$(command -v sudo || echo none); fi
+	if [ "$$root" = none ]; then
+	  if [ -z "$$missing" ]; then exit 0; fi
+	  echo "Missing, and neither root nor sudo to install them. Ask for, or install:$$missing"
+	  echo "If they are here under other names, say: make $(or $(filter-out deps,$(MAKECMDGOALS)),all) DEPS=skip"
+	  exit 2
+	fi
+	apt="$$root env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=120"
+	lists=$$(find /var/lib/apt/lists -name '*_Packages*' 2> /dev/null | head -n 1)
+	if [ -n "$$missing" ] || [ -z "$$lists" ]; then $$apt update || echo "apt-get update failed; going on with its old lists"; fi
+	if [ -n "$$missing" ]; then $$apt install --no-install-recommends $$missing || { echo "Could not install:$$missing"; exit 2; }; fi
+	if [ -n "$$wish" ]; then
+	  $$apt install --no-install-recommends $$wish > /dev/null 2>&1 ||
+	    echo "No package $$wish here: going on without; --dataset digits needs no files"
+	fi

@@ -1,0 +1,125 @@
+#include "blas/blas.hpp"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/types.hpp"
+
+// LAPACK's symmetric eigenvalues, as OpenBLAS exports it. The last two are Fortran's hidden lengths of the strings.
+extern "C" void dsyev_(const char* jobz, const char* uplo, const int* n, double* a, const int* lda, double* w,
+                       double* work, const int* lwork, int* info, std::size_t, std::size_t);
+
+namespace quantimed::blas {
+namespace {
+
+int to_int(std::size_t count) {
+  check(count <= static_cast<std::size_t>(std::numeric_limits<int>::max()), "matrix too large for BLAS");
+  return static_cast<int>(count);
+}
+
+CBLAS_TRANSPOSE cblas_op(Op op) { return op == Op::none ? CblasNoTrans : CblasTrans; }
+
+void plain_gemm(Op a_op, Op b_op, std::size_t m, std::size_t n, std::size_t k, const float* a, std::size_t lda,
+                const float* b, std::size_t ldb, float beta, float* c, std::size_t ldc) {
+  cblas_sgemm(CblasRowMajor, cblas_op(a_op), cblas_op(b_op), to_int(m), to_int(n), to_int(k), 1.0f, a, to_int(lda), b,
+              to_int(ldb), beta, c, to_int(ldc));
+}
+
+// C has one column: stored A times a strided vector.
+void gemv(Op a_op, Op b_op, std::size_t m, std::size_t k, const float* a, std::size_t lda, const float* b,
+          std::size_t ldb, float beta, float* c, std::size_t ldc) {
+  const bool flipped = a_op == Op::transpose;
+  cblas_sgemv(CblasRowMajor, cblas_op(a_op), to_int(flipped ? k : m), to_int(flipped ? m : k), 1.0f, a, to_int(lda), b,
+              b_op == Op::none ? to_int(ldb) : 1, beta, c, to_int(ldc));
+}
+
+// The cutting rule, measured with OpenBLAS 0.3.21's SkylakeX kernels on the products of a batch of 8 … 128 samples
+// with layers of 784–50, 1024–30 and 3072–100; elsewhere it only makes a few calls of one.
+//   kSmall     OpenBLAS's small-matrix kernels take a product of m·n·k ≤ 10⁶ and read A and B where they lie; above,
+//              both are packed, which for these shapes costs as much as a third of the time.
+//   kPanel     floats of B read by one piece: with 40 kB they stay in the first-level cache.
+//   kShortest  a shorter piece (as products large in every direction would need) costs more than packing does.
+constexpr std::size_t kSmall = 990'000;
+constexpr std::size_t kPanel = 10'000;
+constexpr std::size_t kShortest = 48;
+
+// The length of equal pieces, none longer than `longest`; `length` itself where cutting does not pay.
+std::size_t piece_length(std::size_t length, std::size_t longest) {
+  if (length <= longest || longest < kShortest) return length;
+  const std::size_t pieces = (length + longest - 1) / longest;
+  return (length + pieces - 1) / pieces;
+}
+
+}  // namespace
+
+void gemm(Op a_op, Op b_op, std::size_t m, std::size_t n, std::size_t k, const float* a, std::size_t lda,
+          const float* b, std::size_t ldb, float beta, float* c, std::size_t ldc) {
+  if (m == 0 || n == 0) return;
+  if (n == 1 && k > 0) return gemv(a_op, b_op, m, k, a, lda, b, ldb, beta, c, ldc);
+
+  if (a_op == Op::none && b_op == Op::none) {  // forward, X·W: cut the sum over inputs
+    const std::size_t piece = piece_length(k, std::min(kSmall / (m * n), kPanel / n));
+    for (std::size_t first = 0; first < k; first += piece, beta = 1)
+      plain_gemm(a_op, b_op, m, n, std::min(piece, k - first), a + first, lda, b + first * ldb, ldb, beta, c, ldc);
+    if (k > 0) return;
+  }
+  if (a_op == Op::transpose && b_op == Op::none && k > 0) {  // backward, Xᵀ·D: cut the rows of the result
+    const std::size_t piece = piece_length(m, kSmall / (n * k));
+    for (std::size_t first = 0; first < m; first += piece)
+      plain_gemm(a_op, b_op, std::min(piece, m - first), n, k, a + first, lda, b, ldb, beta, c + first * ldc, ldc);
+    return;
+  }
+  plain_gemm(a_op, b_op, m, n, k, a, lda, b, ldb, beta, c, ldc);  // D·Wᵀ has no small kernel worth cutting for
+}
+
+void symmetric_eigenvalues(std::size_t n, std::span<double> a, std::span<double> eigenvalues) {
+  check(a.size() == n * n && eigenvalues.size() == n, "symmetric_eigenvalues: a is [n, n], eigenvalues [n]");
+  if (n == 0) return;
+  const int order = to_int(n);
+  const auto dsyev = [&](double* work, int length) {
+    int info = 0;
+    dsyev_("N", "U", &order, a.data(), &order, eigenvalues.data(), work, &length, &info, 1, 1);
+    check(info == 0, "symmetric_eigenvalues: dsyev failed");
+  };
+  double best_length = 0;
+  dsyev(&best_length, -1);  // asks only
+  std::vector<double> work(static_cast<std::size_t>(best_length));
+  dsyev(work.data(), to_int(work.size()));
+}
+
+double measured_sgemm_rate(std::size_t size, int repeats) {
+  check(size > 0 && repeats > 0, "measured_sgemm_rate: nothing to measure");
+  AlignedVector<float> a(size * size, 0.5f), b(size * size, 0.25f), c(size * size);
+  const auto multiply = [&] {
+    plain_gemm(Op::none, Op::none, size, size, size, a.data(), size, b.data(), size, 0, c.data(), size);
+  };
+  multiply();
+  std::vector<Seconds> seconds;
+  for (int repeat = 0; repeat < repeats; ++repeat) {
+    const auto start = std::chrono::steady_clock::now();
+    multiply();
+    seconds.push_back(std::chrono::duration<Seconds>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::ranges::nth_element(seconds, seconds.begin() + repeats / 2);
+  const double edge = static_cast<double>(size);
+  return 2 * edge * edge * edge / seconds[static_cast<std::size_t>(repeats / 2)];
+}
+
+void use_one_thread() {
+  openblas_set_num_threads(1);
+  check(openblas_get_num_threads() == 1, "OpenBLAS does not keep to one thread");
+}
+
+std::string description() {
+  const std::string config = openblas_get_config();  // "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH … SkylakeX …"
+  const std::size_t name = config.find(' ');
+  const std::size_t version = name == std::string::npos ? name : config.find(' ', name + 1);
+  return config.substr(0, version) + " " + openblas_get_corename();
+}
+
+}  // namespace quantimed::blas

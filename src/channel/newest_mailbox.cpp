@@ -1,0 +1,89 @@
+#include "channel/newest_mailbox.hpp"
+
+#include <algorithm>
+
+namespace quantimed {
+
+NewestMailbox::NewestMailbox(std::size_t capacity, std::uint32_t readers, std::uint32_t in_flight)
+    : buffers_(std::size_t{readers} + in_flight + 2, kPayloadOffset + capacity),
+      claims_(readers),
+      ring_(std::size_t{in_flight} + 2) {
+  check(buffers_.count() < 0xffff, "too many readers or messages in flight: buffers are numbered with 16 bits");
+  writer_.used.resize((buffers_.count() + kCacheLine - 1) / kCacheLine * kCacheLine);
+}
+
+std::span<std::byte> NewestMailbox::begin_write() {
+  const std::span used(writer_.used.data(), buffers_.count());
+  std::ranges::fill(used, std::uint8_t{0});
+  const auto mark = [&](std::uint32_t buffer) {
+    if (buffer != kNone) used[buffer] = 1;
+  };
+  for (Version v = writer_.window.oldest(); v <= writer_.window.newest; ++v)
+    if (v > 0) mark(entry(v).buffer.load(std::memory_order_relaxed));
+  // seq_cst: after publish()'s store of the window; pairs with the readers' claims.
+  for (const Claim& claim : claims_) mark(claim.buffer.load(std::memory_order_seq_cst));
+  const auto free = std::ranges::find(used, std::uint8_t{0});
+  check(free != used.end(), "a mailbox ran out of buffers");
+  writer_.buffer = static_cast<std::uint32_t>(free - used.begin());
+  return buffers_[writer_.buffer].subspan(kPayloadOffset);
+}
+
+bool NewestMailbox::publish(Round round, std::size_t bytes, MessageTimes times) {
+  check(writer_.buffer != kNone, "publish() without begin_write()");
+  check(bytes <= capacity(), "a message is larger than its mailbox");
+  check(writer_.window.newest < ~Version{0}, "a mailbox ran out of version numbers");
+  const Seconds visible_at = std::max(times.visible_at, writer_.last_visible_at);
+  check(in_flight() > 0 || visible_at <= times.published_at, "a delayed link needs buffers for messages in flight");
+
+  Window window = writer_.window;
+  const Version v = ++window.newest;
+  entry(v).buffer.store(writer_.buffer, std::memory_order_release);
+  entry(v).visible_at.store(visible_at, std::memory_order_release);
+  // Retire what a visible successor has replaced.
+  ++window.span;
+  while (window.span > 0 && entry(window.oldest() + 1).visible_at.load(std::memory_order_relaxed) <= times.published_at)
+    --window.span;
+  window.buffer = static_cast<std::uint16_t>(writer_.buffer);
+  if (window.span > in_flight()) {
+    ++writer_.dropped;
+    return false;
+  }
+  const MessageHeader header{.round = round,
+                             .version = v,
+                             .bytes = static_cast<std::uint32_t>(bytes),
+                             .published_at = times.published_at,
+                             .visible_at = visible_at};
+  std::memcpy(buffers_[writer_.buffer].data(), &header, sizeof header);
+  writer_.buffer = kNone;
+  writer_.last_visible_at = visible_at;
+  writer_.window = window;
+  window_.store(window, std::memory_order_seq_cst);
+  return true;
+}
+
+std::optional<Message> NewestMailbox::acquire(std::uint32_t reader, Seconds now) {
+  Claim& claim = claims_[reader];
+  for (;;) {
+    const Window seen = window_.load(std::memory_order_acquire);
+    Version v = seen.newest;
+    while (v > seen.oldest() && entry(v).visible_at.load(std::memory_order_acquire) > now) --v;
+    if (v == 0) {
+      release(reader);
+      return std::nullopt;
+    }
+    const std::uint32_t buffer = v == seen.newest ? seen.buffer : entry(v).buffer.load(std::memory_order_acquire);
+    const std::span<const std::byte> bytes = buffers_[buffer];
+    __builtin_prefetch(bytes.data());  // under way while the claim is made
+    __builtin_prefetch(bytes.data() + kPayloadOffset);
+    claim.buffer.store(buffer, std::memory_order_seq_cst);
+    if (window_.load(std::memory_order_seq_cst).oldest() <= v) {
+      MessageHeader header;
+      std::memcpy(&header, bytes.data(), sizeof header);
+      return Message{header, bytes.subspan(kPayloadOffset, header.bytes)};
+    }
+  }
+}
+
+void NewestMailbox::release(std::uint32_t reader) { claims_[reader].buffer.store(kNone, std::memory_order_release); }
+
+}  // namespace quantimed

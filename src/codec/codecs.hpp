@@ -1,0 +1,26 @@
+// The codes, one file each. They take values that are already right: table.cpp parses and judges them.
+#pragma once
+
+#include "base/error.hpp"
+#include "codec/codec.hpp"
+
+namespace quantimed {
+
+std::unique_ptr<Codec> make_exact();
+std::unique_ptr<Codec> make_float16();
+std::unique_ptr<Codec> make_low_precision(double step);    // Δ
+std::unique_ptr<Codec> make_rounding(double step);         // Δ
+std::unique_ptr<Codec> make_sparsifier(double magnitude);  // M
+std::unique_ptr<Codec> make_qsgd(std::uint32_t levels);    // s
+
+// What every encode asks of its buffer.
+inline void check_message(std::span<const std::byte> message, std::size_t bytes) {
+  check(message.size() >= bytes, "a message's buffer is smaller than Codec::capacity");
+  check(reinterpret_cast<std::uintptr_t>(message.data()) % kCacheLine == 0, "a message is not cache-line aligned");
+}
+
+inline void check_slice(std::size_t first) {
+  check(first % Codec::kSlice == 0, "a slice does not start at a multiple of Codec::kSlice");
+}
+
+}  // namespace quantimed

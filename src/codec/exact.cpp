@@ -1,0 +1,46 @@
+// exact: the model itself, float32 on the wire. The paper's clock charges 16 bits a coordinate, what it calls full
+// precision; the wire carries 32.
+#include <cstring>
+
+#include "codec/codecs.hpp"
+
+namespace quantimed {
+
+namespace {
+
+class Exact final : public Codec {
+ public:
+  std::string name() const override { return "exact"; }
+  double paper_bits() const override { return 16; }
+  double variance_bound(std::span<const float>) const override { return 0; }
+  std::size_t capacity(std::size_t p) const override { return p * sizeof(float); }
+
+  Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
+    return encode_slice(x, key, 0, message);
+  }
+
+  bool is_sliceable() const override { return true; }
+
+  Encoded encode_slice(std::span<const float> x, const StreamKey&, std::size_t first,
+                       std::span<std::byte> message) const override {
+    check_slice(first);
+    check_message(message, capacity(first + x.size()));
+    if (!x.empty()) std::memcpy(message.data() + capacity(first), x.data(), x.size_bytes());
+    return {.bytes = x.size_bytes()};
+  }
+
+  void accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
+                  std::span<float> acc) const override {
+    check_slice(first);
+    const float* __restrict z = reinterpret_cast<const float*>(message.data()) + first;
+    float* __restrict sum = acc.data();
+#pragma omp simd
+    for (std::size_t k = 0; k < acc.size(); ++k) sum[k] += weight * z[k];
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Codec> make_exact() { return std::make_unique<Exact>(); }
+
+}  // namespace quantimed

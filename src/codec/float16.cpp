@@ -1,0 +1,115 @@
+// float16: IEEE half precision, 16 bits a coordinate, rounded to one of the two neighbouring halves at random so that
+// it is unbiased (rounding to nearest is not, and a bias of half a unit each round would be the algorithm's to bear).
+//
+// Exactly unbiased where |x| ≥ 2^−14: of the 13 bits that a half drops, all take part in the draw. Below, halves are
+// a grid of step 2^−24, and the bias is at most 2^−17 of a step. Beyond 65504 (clamped) or not a number (0): overflow.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "codec/codecs.hpp"
+
+namespace quantimed {
+
+namespace {
+
+using Half = std::uint16_t;
+
+constexpr std::size_t kBlock = kWordsBlock;
+static_assert(kBlock == Codec::kSlice, "one block of random words a slice");
+
+constexpr int kDropped = 23 - 10;            // mantissa bits
+constexpr std::uint32_t kRebias = 127 - 15;  // exponents
+constexpr std::uint32_t kLargest = std::bit_cast<std::uint32_t>(65504.0f);
+constexpr std::uint32_t kInfinity = 0x7f800000;
+constexpr std::uint32_t kSmallestNormal = std::bit_cast<std::uint32_t>(0x1p-14f);
+constexpr std::uint32_t kHalfNormal = 1u << 10;  // 2^−14 as a half
+
+// Both ways are computed for every coordinate and one is selected: no branches, so it vectorises.
+inline Half round_half(std::uint32_t bits, std::uint32_t word) {
+  const std::uint32_t sign = bits >> 16 & 0x8000;
+  const std::uint32_t any = bits & 0x7fffffff;
+  const std::uint32_t magnitude = any > kInfinity ? 0 : std::min(any, kLargest);
+  const std::uint32_t draw = word & ((1u << kDropped) - 1);
+  const std::uint32_t normal = ((magnitude + draw) >> kDropped) - (kRebias << 10);
+  // In units of 2^−24 / 2^17, ⌊(17 bits + word + ½) / 2^17⌋.
+  const float tiny = std::bit_cast<float>(std::min(magnitude, kSmallestNormal)) * 0x1p41f;
+  const std::uint32_t subnormal = (static_cast<std::uint32_t>(static_cast<std::int32_t>(tiny)) + 2 * word + 1) >> 17;
+  return static_cast<Half>(sign | (magnitude < kSmallestNormal ? subnormal : normal));
+}
+
+inline float widen(std::uint32_t half) {
+  const std::uint32_t magnitude = half & 0x7fff;
+  // A subnormal m 2^−24 is read as (1 + m 2^−10) 2^−14, and the 2^−14 taken off again. Only constants are selected,
+  // and float subnormals, slow on many machines, are never met.
+  const bool is_normal = magnitude >= kHalfNormal;
+  const std::uint32_t exponent = (is_normal ? kRebias : kRebias + 1) << 23;
+  const float value = std::bit_cast<float>((magnitude << kDropped) + exponent) - (is_normal ? 0.0f : 0x1p-14f);
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | (half & 0x8000) << 16);
+}
+
+std::uint32_t round_block(const float* __restrict x, const std::uint16_t* __restrict words, std::size_t count,
+                          Half* __restrict out) {
+  std::uint32_t overflows = 0;
+#pragma omp simd reduction(+ : overflows)
+  for (std::size_t k = 0; k < count; ++k) {
+    const auto bits = std::bit_cast<std::uint32_t>(x[k]);
+    overflows += (bits & 0x7fffffff) > kLargest ? 1u : 0u;
+    out[k] = round_half(bits, words[k]);
+  }
+  return overflows;
+}
+
+class Float16 final : public Codec {
+ public:
+  std::string name() const override { return "float16"; }
+  double paper_bits() const override { return 16; }
+
+  // Neighbouring halves are at most max(2^−10 |x|, 2^−24) apart: a quarter of its square.
+  double variance_bound(std::span<const float> x) const override {
+    double sum = 0;
+    for (const float v : x) {
+      const double step = std::max(0x1p-10 * static_cast<double>(std::abs(v)), 0x1p-24);
+      sum += step * step / 4;
+    }
+    return sum;
+  }
+
+  std::size_t capacity(std::size_t p) const override { return p * sizeof(Half); }
+
+  Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
+    return encode_slice(x, key, 0, message);
+  }
+
+  bool is_sliceable() const override { return true; }
+
+  Encoded encode_slice(std::span<const float> x, const StreamKey& key, std::size_t first,
+                       std::span<std::byte> message) const override {
+    check_slice(first);
+    check_message(message, capacity(first + x.size()));
+    Half* out = reinterpret_cast<Half*>(message.data()) + first;
+    Encoded result{.bytes = capacity(x.size())};
+    alignas(kCacheLine) std::uint16_t words[kBlock];
+    for (std::size_t k = 0; k < x.size(); k += kBlock) {
+      random_words16(key, static_cast<std::uint32_t>((first + k) / kBlock), words);
+      const std::size_t count = std::min(kBlock, x.size() - k);
+      result.overflows += round_block(x.data() + k, words, count, out + k);
+    }
+    return result;
+  }
+
+  void accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
+                  std::span<float> acc) const override {
+    check_slice(first);
+    const Half* __restrict z = reinterpret_cast<const Half*>(message.data()) + first;
+    float* __restrict sum = acc.data();
+#pragma omp simd
+    for (std::size_t k = 0; k < acc.size(); ++k) sum[k] += weight * widen(z[k]);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Codec> make_float16() { return std::make_unique<Float16>(); }
+
+}  // namespace quantimed

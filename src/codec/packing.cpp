@@ -1,0 +1,122 @@
+#include "codec/packing.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace quantimed::packing {
+
+namespace {
+
+using Word = std::uint32_t;
+
+// What row kRow gives to word kLine of its lane.
+template <std::size_t kWidth, std::size_t kLine, std::size_t kRow>
+inline Word part(std::int32_t index) {
+  constexpr std::size_t kBit = kRow * kWidth, kFirst = kLine * kWordBits;
+  constexpr Word kMask = (Word{1} << kWidth) - 1;
+  const Word bits = static_cast<Word>(index) & kMask;
+  if constexpr (kBit >= kFirst)
+    return bits << (kBit - kFirst);
+  else
+    return bits >> (kFirst - kBit);
+}
+
+template <std::size_t kWidth, std::size_t kLine, std::size_t... kOffset>
+inline void pack_line(const std::int32_t* __restrict indices, Word* __restrict body, std::index_sequence<kOffset...>) {
+  constexpr std::size_t kFirstRow = kLine * kWordBits / kWidth;
+#pragma omp simd
+  for (std::size_t lane = 0; lane < kLanes; ++lane)
+    body[kLine * kLanes + lane] =
+        (part<kWidth, kLine, kFirstRow + kOffset>(indices[(kFirstRow + kOffset) * kLanes + lane]) | ...);
+}
+
+// Rows that overlap with word kLine.
+template <std::size_t kWidth, std::size_t kLine>
+constexpr std::size_t kRowsOf = (kLine * kWordBits + kWordBits - 1) / kWidth - kLine* kWordBits / kWidth + 1;
+
+template <std::size_t kWidth, std::size_t... kLine>
+inline void pack_lines(const std::int32_t* indices, Word* body, std::index_sequence<kLine...>) {
+  (pack_line<kWidth, kLine>(indices, body, std::make_index_sequence<kRowsOf<kWidth, kLine>>{}), ...);
+}
+
+template <std::size_t kWidth>
+void pack_block(const std::int32_t* indices, Word* body) {
+  pack_lines<kWidth>(indices, body, std::make_index_sequence<kWidth>{});
+}
+
+// acc += scale · k for the 16 integers of one row.
+template <std::size_t kWidth, std::size_t kRow>
+inline void accumulate_row(const Word* __restrict body, float scale, float* __restrict acc) {
+  constexpr std::size_t kBit = kRow * kWidth, kLine = kBit / kWordBits, kShift = kBit % kWordBits;
+  constexpr std::size_t kUnused = kWordBits - kWidth;
+#pragma omp simd
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    const Word low = body[kLine * kLanes + lane];
+    std::int32_t index;
+    if constexpr (kShift <= kUnused) {
+      index = static_cast<std::int32_t>(low << (kUnused - kShift)) >> kUnused;
+    } else {
+      // The row straddles two words: the sign comes with the high part, whose shifts leave zeros for the low one.
+      const Word high = body[(kLine + 1) * kLanes + lane];
+      const std::int32_t top = static_cast<std::int32_t>(high << (kUnused + kWordBits - kShift)) >> kUnused;
+      index = top | static_cast<std::int32_t>(low >> kShift);
+    }
+    acc[kRow * kLanes + lane] += scale * static_cast<float>(index);
+  }
+}
+
+template <std::size_t kWidth, std::size_t... kRow>
+inline void accumulate_rows(const Word* body, float scale, float* acc, std::index_sequence<kRow...>) {
+  (accumulate_row<kWidth, kRow>(body, scale, acc), ...);
+}
+
+template <std::size_t kWidth>
+void accumulate_block(const Word* body, float scale, float* acc) {
+  accumulate_rows<kWidth>(body, scale, acc, std::make_index_sequence<kRows>{});
+}
+
+using Pack = void (*)(const std::int32_t*, Word*);
+using Accumulate = void (*)(const Word*, float, float*);
+
+template <std::size_t... kWidth>
+constexpr std::array<Pack, kMaxWidth + 1> pack_table(std::index_sequence<kWidth...>) {
+  return {nullptr, &pack_block<kWidth + 1>...};
+}
+template <std::size_t... kWidth>
+constexpr std::array<Accumulate, kMaxWidth + 1> accumulate_table(std::index_sequence<kWidth...>) {
+  return {nullptr, &accumulate_block<kWidth + 1>...};
+}
+constexpr auto kPack = pack_table(std::make_index_sequence<kMaxWidth>{});
+constexpr auto kAccumulate = accumulate_table(std::make_index_sequence<kMaxWidth>{});
+
+}  // namespace
+
+void pack(std::span<const std::int32_t, kBlock> indices, std::size_t width, std::size_t count, std::byte* body) {
+  if (width == 0) return;
+  if (count == kBlock) {
+    kPack[width](indices.data(), reinterpret_cast<Word*>(body));
+    return;
+  }
+  alignas(kCacheLine) Word whole[kMaxWidth * kLanes];
+  kPack[width](indices.data(), whole);
+  std::memcpy(body, whole, lines(width, count) * kLineBytes);
+}
+
+void accumulate(const std::byte* body, std::size_t width, float scale, std::span<float> acc) {
+  if (width == 0) return;
+  if (acc.size() == kBlock) {
+    kAccumulate[width](reinterpret_cast<const Word*>(body), scale, acc.data());
+    return;
+  }
+  // A part of a block: the message may end before the block does.
+  alignas(kCacheLine) Word whole[kMaxWidth * kLanes] = {};
+  alignas(kCacheLine) float sum[kBlock] = {};
+  std::memcpy(whole, body, lines(width, acc.size()) * kLineBytes);
+  std::copy(acc.begin(), acc.end(), sum);
+  kAccumulate[width](whole, scale, sum);
+  std::copy_n(sum, acc.size(), acc.begin());
+}
+
+}  // namespace quantimed::packing

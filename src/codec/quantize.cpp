@@ -1,0 +1,77 @@
+#include "codec/quantize.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace quantimed {
+
+namespace {
+
+using packing::kBlock;
+
+// Adding 1.5 · 2^23 rounds a float to an integer and leaves it in the low bits. The constant's own low 16 bits are 0.
+constexpr float kRounder = 12582912.0f;
+constexpr std::int32_t kRounderHigh = 0x4B40;
+static_assert(std::bit_cast<std::uint32_t>(kRounder) == static_cast<std::uint32_t>(kRounderHigh) << 16);
+
+// max |x|; an infinity or a NaN comes out as itself, since their bits exceed those of every number.
+float max_magnitude(std::span<const float> x) {
+  std::int32_t greatest = 0;
+#pragma omp simd reduction(max : greatest)
+  for (std::size_t i = 0; i < x.size(); ++i)
+    greatest = std::max(greatest, std::bit_cast<std::int32_t>(x[i]) & 0x7fffffff);
+  return std::bit_cast<float>(greatest);
+}
+
+// Needs |x · inverse_step| ≤ limit.
+void round_block(const float* __restrict x, float inverse_step, float limit, const std::uint16_t* __restrict words,
+                 std::int32_t* __restrict indices) {
+#pragma omp simd
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    // The minimum changes no value. It stands between the product and the subtraction below, which a compiler would
+    // else contract into one rounding where the machine can: other indices than on a machine that cannot.
+    const float scaled = x[i] * inverse_step;
+    const float y = scaled < limit ? scaled : limit;
+    const auto whole = static_cast<std::int32_t>(y);
+    const float fraction = y - static_cast<float>(whole);  // exact, in (−1, 1), the sign of y
+    // ⌊(round(2^16 · fraction) + word) / 2^16⌋ is −1, 0 or 1. The product is exact, contracted or not.
+    const auto rounded = std::bit_cast<std::uint32_t>(fraction * 65536.0f + kRounder);
+    indices[i] = whole + (static_cast<std::int32_t>((rounded + words[i]) >> 16) - kRounderHigh);
+  }
+}
+
+// y = x · inverse_step, clamped; returns how many did not fit.
+std::uint64_t clamp_block(std::span<const float> x, float inverse_step, float limit, float* y) {
+  std::uint64_t overflows = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const float scaled = x[i] * inverse_step;
+    if (!(std::fabs(scaled) <= limit)) ++overflows;
+    y[i] = std::isnan(x[i]) ? 0.0f : std::clamp(scaled, -limit, limit);
+  }
+  std::fill(y + x.size(), y + kBlock, 0.0f);
+  return overflows;
+}
+
+}  // namespace
+
+Quantized quantize_block(std::span<const float> x, float inverse_step, float limit, const StreamKey& key,
+                         std::uint32_t block, std::span<std::int32_t, kBlock> indices) {
+  alignas(kCacheLine) std::uint16_t words[kWordsBlock];
+  random_words16(key, block, words);
+  Quantized result;
+  float reach = max_magnitude(x) * inverse_step;  // max |y|
+  if (x.size() == kBlock && reach <= limit) {
+    round_block(x.data(), inverse_step, limit, words, indices.data());
+  } else {
+    alignas(kCacheLine) float y[kBlock];
+    result.overflows = clamp_block(x, inverse_step, limit, y);
+    reach = max_magnitude(y);
+    round_block(y, 1.0f, limit, words, indices.data());
+  }
+  const auto greatest = static_cast<std::uint32_t>(std::ceil(reach));
+  result.width = greatest == 0 ? 0 : static_cast<std::size_t>(std::bit_width(greatest)) + 1;
+  return result;
+}
+
+}  // namespace quantimed

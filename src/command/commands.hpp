@@ -1,0 +1,16 @@
+// The program's commands. Each returns the exit status: 0 done, 3 diverged, 75 stopped by a signal; errors are thrown.
+#pragma once
+
+#include "config/config.hpp"
+
+namespace quantimed {
+
+inline constexpr int kDone = 0, kInternalError = 1, kBadInput = 2, kDiverged = 3, kInterrupted = 75;
+
+int run_command(const Request& request);
+int compare_command(const Request& request);
+int verify_command(const Request& request);
+int info_command(const Request& request);
+int export_command(const Request& request);
+
+}  // namespace quantimed

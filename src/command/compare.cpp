@@ -1,0 +1,236 @@
+// Algorithms × seeds, paired: a run of each algorithm with each seed sees the same graph, start, samples and speeds.
+#include "algorithm/table.hpp"
+#include "base/error.hpp"
+#include "command/commands.hpp"
+#include "command/experiment.hpp"
+#include "command/progress_line.hpp"
+#include "command/signals.hpp"
+#include "command/statistics.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+namespace quantimed {
+
+namespace {
+
+constexpr const char* kBaseline = "dsgd";
+
+// What the table needs of a run; the trace itself is on disk.
+struct RunResult {
+  std::string algorithm;
+  std::uint64_t seed;
+  std::uint32_t repeat;
+  RunStatus status;
+  std::string verdict;
+  Progress curve;
+  Attributes summary;
+  bool counts() const { return status == RunStatus::complete; }
+};
+
+// One line of the table.
+struct Row {
+  std::string algorithm;
+  Spread time, speed_up, final_loss, accuracy;
+  double paper_bits, wire_bits, wait_share;
+  std::size_t missed, runs, left_out;
+};
+
+std::vector<double> collect(const std::vector<const RunResult*>& runs, auto figure) {
+  std::vector<double> values;
+  for (const RunResult* run : runs)
+    if (run->counts()) values.push_back(figure(*run));
+  return values;
+}
+
+std::vector<const RunResult*> runs_of(const std::vector<RunResult>& results, const std::string& algorithm) {
+  std::vector<const RunResult*> runs;
+  for (const RunResult& run : results)
+    if (run.algorithm == algorithm) runs.push_back(&run);
+  return runs;
+}
+
+// The lowest loss that every complete run has reached, so that none is left without a time.
+double common_target(const std::vector<RunResult>& results) {
+  double target = -kForever;
+  for (const RunResult& run : results)
+    if (run.counts()) target = std::max(target, *std::min_element(run.curve.loss.begin(), run.curve.loss.end()));
+  return target;
+}
+
+// Time of the baseline over time of this algorithm, for each seed and repeat that has both.
+std::vector<double> paired_speed_ups(const std::vector<const RunResult*>& runs,
+                                     const std::vector<const RunResult*>& baseline, double target) {
+  std::vector<double> ratios;
+  for (const RunResult* run : runs)
+    for (const RunResult* other : baseline)
+      if (run->seed == other->seed && run->repeat == other->repeat && run->counts() && other->counts()) {
+        const double mine = time_to_target(run->curve, target), theirs = time_to_target(other->curve, target);
+        if (std::isfinite(mine) && mine > 0 && std::isfinite(theirs)) ratios.push_back(theirs / mine);
+      }
+  return ratios;
+}
+
+Row make_row(const std::vector<RunResult>& results, const std::string& algorithm, double target) {
+  const auto runs = runs_of(results, algorithm);
+  const auto times = collect(runs, [&](const RunResult& r) { return time_to_target(r.curve, target); });
+  const auto median_of = [&](const char* name) {
+    return spread(collect(runs, [&](const RunResult& r) { return number(r.summary, name, std::nan("")); })).median;
+  };
+  return {.algorithm = algorithm,
+          .time = spread(times),
+          .speed_up = spread(paired_speed_ups(runs, runs_of(results, kBaseline), target)),
+          .final_loss = spread(collect(runs, [](const RunResult& r) { return r.curve.loss.back(); })),
+          .accuracy = spread(collect(runs, [](const RunResult& r) { return r.curve.test_accuracy.back(); })),
+          .paper_bits = median_of("paper_bits_per_coordinate"),
+          .wire_bits = median_of("wire_bits_per_coordinate"),
+          .wait_share = median_of("wait_share"),
+          .missed = static_cast<std::size_t>(std::count_if(times.begin(), times.end(), [](double t) { return std::isinf(t); })),
+          .runs = runs.size(),
+          .left_out = runs.size() - times.size()};
+}
+
+// "12.3 [11.9–12.8]"
+std::string cell(const Spread& s, const char* unit = "") {
+  if (std::isnan(s.median)) return "—";
+  const auto figure = [](double v) { return std::isinf(v) ? std::string("missed") : fmt::format("{:.4g}", v); };
+  return fmt::format("{}{} [{}–{}]", figure(s.median), std::isinf(s.median) ? "" : unit, figure(s.min), figure(s.max));
+}
+
+std::size_t width_of(const std::string& utf8) {  // one column a code point
+  return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string format_table(const std::vector<Row>& rows, const std::vector<std::string>& header) {
+  std::vector<std::vector<std::string>> cells = {header};
+  for (const Row& row : rows)
+    cells.push_back({row.algorithm, cell(row.time, " s"), cell(row.speed_up, "×"), cell(row.final_loss),
+                     std::isnan(row.accuracy.median) ? "—" : fmt::format("{:.1f} %", 100 * row.accuracy.median),
+                     fmt::format("{:.4g} / {:.2f}", row.paper_bits, row.wire_bits), fmt::format("{:.1f} %", 100 * row.wait_share),
+                     fmt::format("{} of {}", row.runs - row.missed - row.left_out, row.runs)});
+  std::vector<std::size_t> widths(header.size(), 0);
+  for (const auto& line : cells)
+    for (std::size_t k = 0; k < line.size(); ++k) widths[k] = std::max(widths[k], width_of(line[k]));
+  std::string text;
+  for (std::size_t l = 0; l < cells.size(); ++l) {
+    text += "|";
+    for (std::size_t k = 0; k < widths.size(); ++k)
+      text += " " + cells[l][k] + std::string(widths[k] - width_of(cells[l][k]), ' ') + " |";
+    text += "\n";
+    if (l > 0) continue;
+    text += "|";
+    for (const std::size_t width : widths) text += std::string(width + 2, '-') + "|";
+    text += "\n";
+  }
+  return text;
+}
+
+// What the table says, in a sentence, and what keeps it from saying so.
+std::string verdict(const std::vector<RunResult>& results, const std::vector<Row>& rows) {
+  std::string text;
+  std::map<std::string, std::size_t> invalid;
+  for (const RunResult& run : results)
+    if (run.verdict != "VALID") ++invalid[run.verdict];
+  for (const auto& [why, runs] : invalid) text += fmt::format("{} ({} of {} runs)\n", why, runs, results.size());
+  for (const Row& row : rows)
+    if (row.left_out > 0)
+      text += fmt::format("{}: {} of {} runs diverged or were stopped, and are not in the table\n", row.algorithm,
+                          row.left_out, row.runs);
+  if (!invalid.empty()) return text;
+  const auto fastest = std::min_element(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+    return std::isnan(b.time.median) || a.time.median < b.time.median;
+  });
+  if (fastest == rows.end() || !std::isfinite(fastest->time.median)) return text + "No algorithm reached the target.\n";
+  text += fmt::format("Fastest to the target: {}", fastest->algorithm);
+  for (const Row& row : rows) {
+    if (&row == &*fastest || !std::isfinite(row.time.median)) continue;
+    text += fmt::format(", {:.2f}× faster than {}{}", row.time.median / fastest->time.median, row.algorithm,
+                        row.time.min <= fastest->time.max ? " (their ranges overlap)" : "");
+  }
+  return text + ".\n";
+}
+
+std::string setting(const Config& c) {
+  const std::string clock = c.engine == "virtual" ? "virtual time" : "real time, one node a core";
+  return fmt::format("{}, {} nodes, {}, {}, batch {}, {} iterations, speed {}, link {}{}", clock, c.nodes, c.dataset, c.model,
+                     c.batch, c.iterations, c.speed, c.link,
+                     c.engine == "virtual" ? fmt::format(", {} bits", c.bits) : "");
+}
+
+std::vector<Config> plan(const Config& given, const std::vector<std::string>& algorithms, const std::string& folder) {
+  std::vector<Config> runs;
+  for (const std::uint64_t seed : given.seeds)
+    for (std::uint32_t repeat = 0; repeat < given.repeats; ++repeat)
+      for (const std::string& algorithm : algorithms) {  // in turn, so that drift of the machine meets all alike
+        Config config = given;
+        config.algorithm = algorithm;
+        config.seed = seed;
+        config.output = fmt::format("{}/{}-seed{}{}.h5", folder, algorithm, seed,
+                                    given.repeats > 1 ? fmt::format("-repeat{}", repeat + 1) : "");
+        config = resolve(config);
+        config.repeats = 1;
+        runs.push_back(config);
+      }
+  return runs;
+}
+
+void write_text(const std::string& path, const std::string& text) {
+  std::ofstream file(path);
+  file << text;
+  file.close();
+  if (!file) throw InputError("--output {}: cannot be written; free some space or write elsewhere", path);
+}
+
+}  // namespace
+
+int compare_command(const Request& request) {
+  const Config& given = request.config;
+  std::vector<std::string> algorithms = given.algorithms;
+  if (algorithms.empty())
+    for (const AlgorithmRow& row : algorithm_table()) algorithms.emplace_back(row.name);
+  const std::string folder = given.output.empty() ? "runs/compare-" + given.engine : given.output;
+  const std::vector<Config> runs = plan(given, algorithms, folder);
+  if (given.dry_run) {
+    for (const Config& config : runs) fmt::print("# {}\n{}\n", config.output, to_ini(config));
+    return kDone;
+  }
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  require_writable_folder(folder, "--output", folder);
+  const DataSplit data = load_data(runs.front());
+  catch_signals();
+
+  std::vector<RunResult> results;
+  bool interrupted = false;
+  {
+    ProgressLine line(runs.size(), given.quiet);
+    for (std::size_t k = 0; k < runs.size() && !interrupted; ++k) {
+      const std::string name = fmt::format("{} seed {}", runs[k].algorithm, runs[k].seed);
+      Trace trace = run_experiment(runs[k], data, [&](double done) { line.show(k, name, done); });
+      interrupted = trace.status == RunStatus::interrupted;
+      const std::uint32_t repeat = static_cast<std::uint32_t>(k / algorithms.size()) % given.repeats;
+      results.push_back({runs[k].algorithm, runs[k].seed, repeat, trace.status, trace.verdict, std::move(trace.progress),
+                         std::move(trace.summary)});
+    }
+  }
+  const double target = given.target_loss > 0 ? given.target_loss : common_target(results);
+  std::vector<Row> rows;
+  for (const std::string& algorithm : algorithms) rows.push_back(make_row(results, algorithm, target));
+  const std::string text =
+      fmt::format("{}\n{} seeds × {} repeats; median [min–max]; target {}\n\n{}\n{}", setting(runs.front()), given.seeds.size(), given.repeats,
+                  given.target_loss > 0 ? "given" : "the lowest loss that every run reached",
+                  format_table(rows, {"algorithm", fmt::format("time to loss {:.4g}", target),
+                                      fmt::format("speed-up over {}", kBaseline), "final loss", "test accuracy",
+                                      "bits: paper / wire", "waiting", "reached"}),
+                  verdict(results, rows));
+  write_text(folder + "/table.md", text);
+  fmt::print("{}Traces and this table: {}/\n", text, folder);
+  const bool diverged = std::any_of(results.begin(), results.end(), [](const RunResult& r) { return r.status == RunStatus::diverged; });
+  return interrupted ? kInterrupted : diverged ? kDiverged : kDone;
+}
+
+}  // namespace quantimed

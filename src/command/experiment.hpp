@@ -1,0 +1,33 @@
+// From a Config to a Trace: everything between the command line and the engines.
+#pragma once
+
+#include "config/config.hpp"
+#include "dataset/dataset.hpp"
+#include "trace/trace.hpp"
+
+#include <functional>
+#include <string>
+
+namespace quantimed {
+
+// Fills in what depends on other options and on the machine: nodes, threads, speed, link, step sizes, output.
+// Throws InputError for contradictions.
+Config resolve(Config config);
+
+// What runs with the same data options share. Loaded once.
+DataSplit load_data(const Config& config);
+
+// Told how far a run is, 0 … 1.
+using ProgressReport = std::function<void(double)>;
+
+// One run of a resolved Config, evaluated and summarised; written to config.output as it goes (PATH.partial) and at
+// the end. Validates before it times: gradient, codec, network.
+Trace run_experiment(const Config& config, const DataSplit& data, const ProgressReport& progress);
+
+// Seconds to the first loss ≤ target on the curve, linear between points; ∞ when missed.
+double time_to_target(const Progress& progress, double target);
+
+// Throws InputError unless a file can be made in this folder. `option` and `value` are for the message.
+void require_writable_folder(const std::string& folder, const std::string& option, const std::string& value);
+
+}  // namespace quantimed

@@ -1,0 +1,85 @@
+#include "command/preflight.hpp"
+
+#include "base/error.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace quantimed {
+
+namespace {
+
+constexpr std::size_t kSamples = 64;
+constexpr std::size_t kCoordinates = 512;
+constexpr std::uint32_t kCodes = 256;
+
+double norm(std::span<const float> v) {
+  double sum = 0;
+  for (const float e : v) sum += static_cast<double>(e) * static_cast<double>(e);
+  return std::sqrt(sum);
+}
+
+}  // namespace
+
+void check_gradient(const Problem& problem, const Shards& shards, std::uint64_t seed) {
+  const std::size_t p = problem.dimension();
+  const std::span<const SampleId> rows = std::span(shards.rows).first(std::min(kSamples, shards.rows.size()));
+  Workspace work = problem.make_workspace();
+  AlignedVector<float> x(p), g(p), direction(p), moved(p);
+  problem.initialise(x, seed);
+  problem.gradient_sum(x, rows, false, g, work);
+
+  // Half along the gradient, where the slope is steepest, half at random, so that every coordinate counts.
+  Stream stream({.seed = seed, .purpose = Purpose::check});
+  const double g_norm = norm(g);
+  for (std::size_t k = 0; k < p; ++k)
+    direction[k] = static_cast<float>((g_norm > 0 ? static_cast<double>(g[k]) / g_norm : 0) +
+                                      stream.uniform(-1, 1) / std::sqrt(static_cast<double>(p)));
+  const double slope = std::inner_product(g.begin(), g.end(), direction.begin(), 0.0,
+                                          std::plus<>(), [](float a, float b) { return static_cast<double>(a) * static_cast<double>(b); });
+  const auto loss_at = [&](double step) {
+    for (std::size_t k = 0; k < p; ++k) moved[k] = x[k] + static_cast<float>(step) * direction[k];
+    return problem.loss_sum(moved, problem.data(), rows, work).loss;
+  };
+  // Several step lengths: too short drowns in float32 rounding, too long in curvature.
+  double best = kForever;
+  for (const double h : {1e-1, 3e-2, 1e-2, 3e-3, 1e-3})
+    best = std::min(best, std::abs((loss_at(h) - loss_at(-h)) / (2 * h) - slope));
+  const double scale = std::max(std::abs(slope), 1e-6 * std::abs(loss_at(0)));
+  if (best > 0.01 * scale)
+    throw InternalError(fmt::format("gradient check: slope {:.6g} against a difference that is {:.3g} off", slope, best));
+}
+
+void check_codec(const Codec& codec, const Problem& problem, std::uint64_t seed) {
+  AlignedVector<float> model(problem.dimension());
+  problem.initialise(model, seed);
+  const std::span<const float> x = std::span<const float>(model).first(std::min(kCoordinates, model.size()));
+  AlignedVector<std::byte> message(codec.capacity(x.size()));
+  AlignedVector<float> decoded(x.size());
+  std::vector<double> sum(x.size(), 0.0);
+  double squares = 0;  // Σ over codes of ‖Q(x) − x‖²
+  for (std::uint32_t code = 0; code < kCodes; ++code) {
+    const Encoded encoded = codec.encode(x, {.seed = seed, .node = 0, .iteration = code, .purpose = Purpose::check}, message);
+    std::fill(decoded.begin(), decoded.end(), 0.0f);
+    codec.accumulate(std::span<const std::byte>(message).first(encoded.bytes), 1, 0, x, decoded);
+    for (std::size_t k = 0; k < x.size(); ++k) {
+      const double error = static_cast<double>(decoded[k]) - static_cast<double>(x[k]);
+      sum[k] += error;
+      squares += error * error;
+    }
+  }
+  // The errors of different coordinates are independent, so the mean error vector is tested as a whole:
+  // E‖mean‖² = (mean square) / codes; its spread is sqrt(2/coordinates) of that.
+  double bias = 0;
+  for (const double s : sum) bias += (s / kCodes) * (s / kCodes);
+  const double mean_square = squares / kCodes;
+  const double rounding = 1e-12 * norm(x) * norm(x);
+  if (bias > mean_square / kCodes * (1 + 5 * std::sqrt(2.0 / static_cast<double>(x.size())) + 1) + rounding)
+    throw InternalError(fmt::format("codec {}: biased on a sample (‖mean error‖² = {:.3g})", codec.name(), bias));
+  if (mean_square > codec.variance_bound(x) * 1.05 + rounding)
+    throw InternalError(fmt::format("codec {}: variance {:.3g} above its bound {:.3g}", codec.name(), mean_square,
+                                    codec.variance_bound(x)));
+}
+
+}  // namespace quantimed

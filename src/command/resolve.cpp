@@ -1,0 +1,65 @@
+// The options that follow from others, or from the machine.
+#include "algorithm/table.hpp"
+#include "base/error.hpp"
+#include "command/experiment.hpp"
+#include "engine/placement.hpp"
+#include "engine/speed_model.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <vector>
+
+namespace quantimed {
+
+namespace {
+
+constexpr std::uint32_t kPaperNodes = 50;
+
+std::string or_else(const std::string& text, const std::string& otherwise) { return text.empty() ? otherwise : text; }
+
+}  // namespace
+
+Config resolve(Config c) {
+  const AlgorithmRow& row = find_algorithm(c.algorithm);
+  const bool is_virtual = c.engine == "virtual";
+  const auto cores = static_cast<std::uint32_t>(usable_cores().size());
+  if (c.nodes == 0) c.nodes = is_virtual ? kPaperNodes : cores;
+  if (c.threads == 0) c.threads = cores;
+  c.speed = or_else(c.speed, is_virtual ? "uniform:10,90" : "none");
+  c.link = or_else(c.link, is_virtual ? "paper:3" : "none");
+  if (is_virtual && c.speed == "none")
+    throw InputError("--speed none: virtual time has no speed of its own; give uniform:10,90 or constant:50");
+  if (!is_virtual && c.nodes > cores && !c.oversubscribe)
+    throw InputError("--nodes {}: only {} cores may be used; give at most {}, or --oversubscribe (timings are then INVALID)",
+                     c.nodes, cores, cores);
+  c.alpha = or_else(for_algorithm(c.alpha, c.algorithm), row.alpha);
+  c.epsilon = or_else(for_algorithm(c.epsilon, c.algorithm), row.epsilon);
+  (void)step_size("--alpha", c.alpha, c.iterations);
+  (void)step_size("--epsilon", c.epsilon, c.iterations);
+  if (row.uses_deadline && c.deadline.empty())
+    if (const auto speed = make_speed_model(c.speed, c.seed)) c.deadline = fmt::format("{}", c.batch / speed->mean());
+  if (c.output.empty()) c.output = fmt::format("runs/{}-{}-seed{}.h5", c.algorithm, c.engine, c.seed);
+  return c;
+}
+
+DataSplit load_data(const Config& c) {
+  return load_dataset({.name = c.dataset, .classes = c.classes, .grey = c.grey, .seed = c.seed});
+}
+
+void require_writable_folder(const std::string& folder, const std::string& option, const std::string& value) {
+  const std::string where = folder.empty() ? "." : folder;
+  std::error_code error;
+  if (!std::filesystem::is_directory(where, error))
+    throw InputError("{} {}: there is no folder {}; make it first, or write elsewhere", option, value, where);
+  std::string probe = where + "/.quantimed-XXXXXX";
+  const int file = ::mkstemp(probe.data());
+  if (file < 0)
+    throw InputError("{} {}: folder {} is not writable; write elsewhere", option, value, where);
+  ::close(file);
+  ::unlink(probe.c_str());
+}
+
+}  // namespace quantimed

@@ -1,0 +1,90 @@
+#include "algorithm/table.hpp"
+#include "base/error.hpp"
+#include "command/commands.hpp"
+#include "command/experiment.hpp"
+#include "command/progress_line.hpp"
+#include "command/signals.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+
+namespace quantimed {
+
+namespace {
+
+int exit_status(const Trace& trace) {
+  switch (trace.status) {
+    case RunStatus::diverged: return kDiverged;
+    case RunStatus::interrupted: return kInterrupted;
+    default: return kDone;
+  }
+}
+
+// The output's folder: made where it is ours (runs/), required where the user named it.
+void prepare_output(const Config& given, const Config& resolved) {
+  const std::filesystem::path path(resolved.output);
+  if (given.output.empty()) std::filesystem::create_directories(path.parent_path());
+  if (std::filesystem::is_directory(path))
+    throw InputError("--output {}: is a folder; give the name of a file", resolved.output);
+  require_writable_folder(path.parent_path().string(), "--output", resolved.output);
+}
+
+void print_result(const Trace& trace, const Config& config) {
+  const auto figure = [&](const char* name) { return number(trace.summary, name, std::nan("")); };
+  fmt::print("{} on {}, {} nodes, {}: {}\n", config.algorithm, config.dataset, config.nodes,
+             config.engine == "virtual" ? "virtual time" : "real time", to_string(trace.status));
+  fmt::print("  loss        {:.4g} at the start, {:.4g} at the end\n", figure("initial_loss"), figure("final_loss"));
+  if (!std::isnan(figure("final_accuracy")))
+    fmt::print("  accuracy    {:.1f} % training{}\n", 100 * figure("final_accuracy"),
+               std::isnan(figure("final_test_accuracy"))
+                   ? ""
+                   : fmt::format(", {:.1f} % test", 100 * figure("final_test_accuracy")));
+  fmt::print("  time        {:.6g} s on the run's clock ({:.2f} s wall, {:.2f} s of it evaluation)\n", figure("end_time_s"),
+             figure("wall_time_s"), figure("evaluation_time_s"));
+  if (config.target_loss > 0) {
+    const double time = figure("time_to_target_s");
+    fmt::print("  to loss {:<4g}{}\n", config.target_loss, std::isinf(time) ? " missed" : fmt::format(" {:.6g} s", time));
+  }
+  fmt::print("  batch       {:.1f} samples a node and iteration, {:.4g} iterations\n", figure("mean_batch"), figure("iterations"));
+  fmt::print("  bits        {:.4g} a coordinate on the paper's clock, {:.2f} on the wire\n",
+             figure("paper_bits_per_coordinate"), figure("wire_bits_per_coordinate"));
+  fmt::print("  time spent  {:.1f} % computing, {:.1f} % waiting, {:.1f} % exchanging, {:.1f} % encoding, {:.1f} % mixing\n",
+             100 * figure("compute_share"), 100 * figure("wait_share"), 100 * figure("exchange_share"),
+             100 * figure("encode_share"), 100 * figure("mix_share"));
+  if (figure("overflows") > 0)
+    fmt::print("  WARNING     {:.0f} coordinates did not fit the code and were clamped\n", figure("overflows"));
+  fmt::print("  verdict     {}\n  trace       {}\n", trace.verdict, config.output);
+}
+
+}  // namespace
+
+int run_command(const Request& request) {
+  const Config config = resolve(request.config);
+  if (config.dry_run) {
+    fmt::print("{}", to_ini(config));
+    return kDone;
+  }
+  prepare_output(request.config, config);
+  const DataSplit data = load_data(config);
+  catch_signals();
+  ProgressLine line(config.repeats, config.quiet);
+  int status = kDone;
+  for (std::uint32_t repeat = 0; repeat < config.repeats && status != kInterrupted; ++repeat) {
+    Config one = config;
+    if (config.repeats > 1) {
+      const std::filesystem::path path(config.output);
+      one.output = (path.parent_path() / fmt::format("{}-repeat{}{}", path.stem().string(), repeat + 1,
+                                                     path.extension().string())).string();
+    }
+    const Trace trace = run_experiment(one, data, [&](double done) { line.show(repeat, one.algorithm, done); });
+    line.clear();
+    if (!config.quiet) print_result(trace, one);
+    status = std::max(status, exit_status(trace));
+  }
+  return status;
+}
+
+}  // namespace quantimed

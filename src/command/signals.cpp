@@ -1,0 +1,22 @@
+#include "command/signals.hpp"
+
+#include <atomic>
+#include <csignal>
+
+namespace quantimed {
+
+namespace {
+std::atomic<bool> came = false;  // written by the handler alone
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may store it");
+}  // namespace
+
+void catch_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { came.store(true, std::memory_order_relaxed); };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) ::sigaction(signal, &action, nullptr);
+}
+
+bool signal_came() { return came.load(std::memory_order_relaxed); }
+
+}  // namespace quantimed

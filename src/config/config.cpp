@@ -1,0 +1,181 @@
+#include "config/config.hpp"
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <set>
+
+#include "algorithm/table.hpp"
+#include "base/error.hpp"
+#include "config/help.hpp"
+#include "config/ini.hpp"
+#include "config/nearest.hpp"
+#include "config/option_table.hpp"
+
+namespace quantimed {
+
+namespace {
+
+namespace po = boost::program_options;
+
+using Arguments = std::vector<std::string>;
+
+po::options_description describe_options() {
+  po::options_description description;
+  for (const OptionRow& row : option_table()) description.add_options()(row.name, po::value<std::string>(), row.help);
+  return description;
+}
+
+// "--grey" is short for "--grey=true". Boost's implicit values would take the path that follows for the value.
+Arguments with_explicit_switches(Arguments arguments) {
+  for (std::string& argument : arguments) {
+    if (argument == "--") break;
+    const OptionRow* row = argument.starts_with("--") ? find_option(argument.substr(2)) : nullptr;
+    if (row && is_switch(*row)) argument += "=true";
+  }
+  return arguments;
+}
+
+// No abbreviations: --iter is an error today, so that it means nothing else tomorrow. No short options.
+constexpr int kStyle = po::command_line_style::allow_long | po::command_line_style::long_allow_adjacent |
+                       po::command_line_style::long_allow_next;
+
+[[noreturn]] void refuse_missing_value(const std::string& name) {
+  const OptionRow* row = find_option(name);
+  throw InputError("--{}: the value is missing; give {}", name, row ? value_syntax(*row) : "one");
+}
+
+std::string without_dashes(const std::string& name) {
+  return name.substr(std::min(name.find_first_not_of('-'), name.size()));
+}
+
+// Boost's failures, in our words.
+std::vector<po::option> split(const Arguments& arguments) {
+  const po::options_description description = describe_options();
+  try {
+    return po::command_line_parser(with_explicit_switches(arguments)).options(description).style(kStyle).run().options;
+  } catch (const po::unknown_option& error) {
+    throw unknown_option(without_dashes(error.get_option_name()));
+  } catch (const po::invalid_command_line_syntax& error) {
+    refuse_missing_value(without_dashes(error.get_option_name()));
+  }
+}
+
+[[noreturn]] void refuse_for_command(const OptionRow& row, const CommandRow& command) {
+  std::string takers;
+  for (const CommandRow& other : command_table())
+    if (row.commands & other.bit) takers += (takers.empty() ? "" : ", ") + std::string(other.name);
+  const bool has_instead = row.instead && (find_option(row.instead + 2)->commands & command.bit);
+  throw InputError("--{}: not an option of {}; {}{}", row.name, command.name, has_instead ? "use " : "it belongs to ",
+                   has_instead ? row.instead : takers);
+}
+
+void refuse_arguments(const CommandRow& command, const Arguments& arguments) {
+  if (command.bit == kVerify) {
+    if (arguments.empty()) throw InputError("verify: no files; give the traces to check");
+  } else if (!arguments.empty()) {
+    throw InputError("{}: \"{}\" is neither an option nor the value of one; options start with --", command.name,
+                     arguments.front());
+  }
+}
+
+bool is_path(const po::option& option) { return option.string_key.empty(); }
+
+// What Boost accepts and we do not.
+void refuse_slips(const std::vector<po::option>& options, const CommandRow& command, bool has_terminator) {
+  std::set<std::string> seen;
+  for (const po::option& option : options) {
+    if (is_path(option)) {
+      // "-n" is a path only after a "--".
+      const std::string& path = option.value.front();
+      if (path.starts_with('-') && !has_terminator) throw unknown_option(without_dashes(path));
+      continue;
+    }
+    // A file called "--quiet", in "--output --quiet". Who wants that writes --output=--quiet.
+    if (option.original_tokens.size() > 1 && option.original_tokens[1].starts_with("--"))
+      refuse_missing_value(option.string_key);
+    const OptionRow& row = *find_option(option.string_key);
+    if (!(row.commands & command.bit)) refuse_for_command(row, command);
+    if (option.string_key != "config" && !seen.insert(option.string_key).second)
+      throw InputError("--{}: given twice; give it once", option.string_key);
+  }
+}
+
+Request parse_options(const CommandRow& command, const Arguments& arguments) {
+  const std::vector<po::option> options = split(arguments);
+  refuse_slips(options, command, std::ranges::find(arguments, "--") != arguments.end());
+  Request request{.command = command.name, .config = {}, .arguments = {}, .help = {}};
+  for (const po::option& option : options) {
+    if (is_path(option)) request.arguments.push_back(option.value.front());
+    if (option.string_key == "config") read_ini(option.value.front(), request.config);
+  }
+  refuse_arguments(command, request.arguments);
+  for (const po::option& option : options)
+    if (!is_path(option)) set_option(*find_option(option.string_key), request.config, option.value.front());
+  validate(request.config, request.command);
+  return request;
+}
+
+Request help_request(std::string text) {
+  return {.command = "help", .config = {}, .arguments = {}, .help = std::move(text)};
+}
+
+const CommandRow& command_of(const std::string& name) {
+  if (const CommandRow* row = find_command(name)) return *row;
+  if (name.starts_with("-")) throw InputError("{}: give the command first, as in quantimed run {}", name, name);
+  std::vector<std::string> known;
+  for (const CommandRow& row : command_table()) known.emplace_back(row.name);
+  throw InputError("{}: not a command; did you mean {}?", name, nearest(name, known));
+}
+
+bool asks_for_help(const std::string& argument) { return argument == "--help" || argument == "-h"; }
+
+void check_engine_options(const Config& config) {
+  const bool is_virtual = config.engine == "virtual";
+  if (is_virtual && config.oversubscribe)
+    throw InputError(
+        "--oversubscribe: virtual time has any number of nodes on any number of cores; leave it out, "
+        "or give --engine threads");
+  if (is_virtual && config.speed == "none")
+    throw InputError(
+        "--speed none: the machine's own speed is for --engine threads; in virtual time give "
+        "uniform:10,90 or another kind");
+  if (!is_virtual && config.link.starts_with("paper"))
+    throw InputError("--link {}: charges virtual time alone; on threads give none or alpha-beta:LATENCY,BANDWIDTH",
+                     config.link);
+}
+
+}  // namespace
+
+void validate(const Config& config, const std::string& command) {
+  if (command != "run" && command != "compare") return;
+  check_engine_options(config);
+  std::vector<std::string> algorithms = config.algorithms;
+  if (command == "run") algorithms = {config.algorithm};
+  if (algorithms.empty())
+    for (const AlgorithmRow& row : algorithm_table()) algorithms.emplace_back(row.name);
+  // A step may leave the range of numbers at this horizon only.
+  for (const std::string& algorithm : algorithms) {
+    find_algorithm(algorithm);
+    for (const auto& [option, text] : {std::pair{"--alpha", config.alpha}, std::pair{"--epsilon", config.epsilon}}) {
+      const std::string step = for_algorithm(text, algorithm);
+      if (!step.empty()) step_size(option, step, config.iterations);
+    }
+  }
+}
+
+Request parse_command_line(int argc, const char* const* argv) {
+  if (argc < 2) return help_request(short_help());
+  const Arguments arguments(argv + 2, argv + argc);
+  const std::string first = argv[1];
+  if (asks_for_help(first)) return help_request(full_help());
+  const CommandRow& command = command_of(first == "--version" ? "version" : first);
+  if (command.bit == kHelp) {
+    if (arguments.empty() || asks_for_help(arguments.front())) return help_request(full_help());
+    return help_request(command_help(command_of(arguments.front()).name));
+  }
+  // Asking for help wins over everything else that is wrong with a line.
+  if (std::ranges::any_of(arguments, asks_for_help)) return help_request(command_help(command.name));
+  return parse_options(command, arguments);
+}
+
+}  // namespace quantimed

@@ -1,0 +1,118 @@
+// Not Boost's .ini parser: it knows no line numbers, and cuts every value at its first '#'.
+#include "config/ini.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "config/option_table.hpp"
+
+namespace quantimed {
+
+namespace {
+
+constexpr std::string_view kBlanks = " \t\r";
+constexpr std::streamsize kMostBytes = 1 << 20;
+
+std::string trimmed(const std::string& text) {
+  const std::size_t first = text.find_first_not_of(kBlanks);
+  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
+std::string without_comment(const std::string& text) {
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (text[i] == '#' && (i == 0 || kBlanks.find(text[i - 1]) != std::string_view::npos))
+      return trimmed(text.substr(0, i));
+  return trimmed(text);
+}
+
+// A value that starts with a quote ends at the next one that no backslash precedes.
+std::string unquoted(const std::string& text) {
+  std::string value;
+  std::size_t i = 1;
+  for (; i < text.size() && text[i] != '"'; ++i) {
+    if (text[i] == '\\' && i + 1 < text.size()) ++i;
+    value += text[i];
+  }
+  if (i >= text.size()) throw InputError("{}: the closing quote is missing; add it", text);
+  if (!without_comment(text.substr(i + 1)).empty())
+    throw InputError("{}: text after the closing quote; write a quote inside as \\\"", text);
+  return value;
+}
+
+std::string quoted_where_needed(const std::string& value) {
+  if (!value.empty() && value.find('#') == std::string::npos && value[0] != '"' && trimmed(value) == value)
+    return value;
+  std::string quoted = "\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+void read_line(const std::string& line, std::set<std::string>& seen, Config& config) {
+  if (without_comment(line).empty()) return;
+  const std::size_t equals = line.find('=');
+  if (equals == std::string::npos || trimmed(line.substr(0, equals)).find('#') != std::string::npos)
+    throw InputError("{}: not a line \"name = value\"; write {} = ...", without_comment(line), without_comment(line));
+  const std::string name = trimmed(line.substr(0, equals)), rest = trimmed(line.substr(equals + 1));
+  const OptionRow* row = find_option(name);
+  if (!row) throw unknown_option(name);
+  if (std::holds_alternative<std::monostate>(row->field))
+    throw InputError("--{}: belongs on the command line; leave it out here", name);
+  if (!seen.insert(name).second) throw InputError("--{}: is set twice in this file; keep one", name);
+  set_option(*row, config, rest.starts_with('"') ? unquoted(rest) : without_comment(rest));
+}
+
+// Bounded: --config /dev/zero must end.
+std::string read_text(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file || std::filesystem::is_directory(path))
+    throw InputError("--config {}: cannot be read; give a file of \"name = value\" lines", path);
+  std::string text(static_cast<std::size_t>(kMostBytes) + 1, '\0');
+  file.read(text.data(), kMostBytes + 1);
+  if (file.gcount() > kMostBytes)
+    throw InputError("--config {}: over 1 MiB; give a file of \"name = value\" lines", path);
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return text;
+}
+
+}  // namespace
+
+void read_ini(const std::string& path, Config& config) {
+  std::istringstream lines(read_text(path));
+  std::set<std::string> seen;
+  std::string line;
+  for (int number = 1; std::getline(lines, line); ++number) {
+    try {
+      read_line(line, seen, config);
+    } catch (const InputError& error) {
+      throw InputError("{}:{}: {}", path, number, error.what());
+    }
+  }
+}
+
+std::vector<std::pair<std::string, std::string>> to_pairs(const Config& config) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (const OptionRow& row : option_table())
+    if (row.in_ini) pairs.emplace_back(row.name, get_option(row, config));
+  return pairs;
+}
+
+std::string to_ini(const Config& config) {
+  std::string ini;
+  for (std::size_t topic = 0; topic < std::size(kTopics); ++topic) {
+    ini += fmt::format("{}# {}\n", topic ? "\n" : "", kTopics[topic]);
+    for (const OptionRow& row : option_table())
+      if (row.in_ini && static_cast<std::size_t>(row.topic) == topic)
+        ini += fmt::format("{} = {}\n", row.name, quoted_where_needed(get_option(row, config)));
+  }
+  return ini;
+}
+
+}  // namespace quantimed

@@ -1,0 +1,14 @@
+// .ini files: "name = value" lines.
+#pragma once
+
+#include <string>
+
+#include "config/config.hpp"
+
+namespace quantimed {
+
+// Sets what the file names. A '#' at the start of a line or after a space opens a comment; a value in double quotes
+// keeps its spaces and '#' (\" and \\ inside). Throws InputError, "FILE:LINE: --name value: …".
+void read_ini(const std::string& path, Config& config);
+
+}  // namespace quantimed

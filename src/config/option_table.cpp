@@ -1,0 +1,250 @@
+#include "config/option_table.hpp"
+
+#include <charconv>
+#include <cmath>
+
+#include "algorithm/table.hpp"
+#include "codec/codec.hpp"
+#include "config/nearest.hpp"
+#include "config/steps.hpp"
+#include "dataset/dataset.hpp"
+#include "dataset/shards.hpp"
+#include "engine/link_model.hpp"
+#include "engine/speed_model.hpp"
+#include "topology/network.hpp"
+
+namespace quantimed {
+
+namespace {
+
+constexpr CommandRow kCommands[] = {
+    {kRun, "run", "[OPTIONS]", "one run: one HDF5 trace"},
+    {kCompare, "compare", "[OPTIONS]", "algorithms x seeds, paired: a folder of traces, and a table"},
+    {kVerify, "verify", "[OPTIONS] FILE...", "checks traces: schema, invariants, verdict"},
+    {kInfo, "info", "[OPTIONS]", "cores, caches, clock, BLAS, limits; what is wrong with this machine"},
+    {kExport, "export", "[OPTIONS]", "writes a data set as HDF5"},
+    {kHelp, "help", "[COMMAND]", "this text, or a command's"},
+    {kVersion, "version", "", "the version"},
+};
+
+// ---- listings: what other modules' tables offer ---------------------------------------------------
+template <class Rows>
+Listing syntax_listing(const Rows& rows) {
+  Listing listing;
+  for (const auto& row : rows) listing.emplace_back(row.syntax, row.help);
+  return listing;
+}
+Listing algorithm_listing() {
+  Listing listing;
+  for (const AlgorithmRow& row : algorithm_table()) listing.emplace_back(row.name, row.help);
+  return listing;
+}
+Listing codec_listing() { return syntax_listing(codec_table()); }
+Listing speed_listing() { return syntax_listing(kSpeedKinds); }
+Listing link_listing() { return syntax_listing(kLinkKinds); }
+Listing dataset_listing() {
+  Listing listing;
+  for (const KnownDataset& known : known_datasets()) listing.emplace_back(known.name, known.description);
+  return listing;
+}
+std::vector<std::string> algorithm_names() {
+  std::vector<std::string> names;
+  for (const AlgorithmRow& row : algorithm_table()) names.emplace_back(row.name);
+  return names;
+}
+
+// ---- checks of texts --------------------------------------------------------------------------------
+void check_one_algorithm(const std::string& text) {
+  if (text.find(',') != std::string::npos)
+    throw InputError("--algorithm {}: run takes one; give one, or use quantimed compare --algorithms {}", text, text);
+}
+void check_graph(const std::string& text) { parse_graph(text); }
+void check_mixing(const std::string& text) { parse_mixing(text); }
+void check_partition(const std::string& text) { parse_partition(text); }
+void check_codec(const std::string& text) { make_codec(text); }
+void check_alpha(const std::string& text) { check_steps("--alpha", text); }
+void check_epsilon(const std::string& text) { check_steps("--epsilon", text); }
+void check_deadline(const std::string& text) {
+  double seconds = 0;
+  const auto [stop, failure] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (failure != std::errc{} || stop != text.data() + text.size() || !std::isfinite(seconds) || seconds <= 0)
+    throw InputError("--deadline {}: not a time; give seconds above 0, or auto", text);
+}
+
+using C = Config;
+constexpr double kMostNodes = 1'000'000;
+
+// clang-format off
+std::vector<OptionRow> run_rows() {
+  return {
+    {.name = "algorithm", .commands = kRun, .value = "NAME", .help = "what to run", .field = &C::algorithm,
+     .choices = algorithm_names(), .check = check_one_algorithm, .listing = algorithm_listing, .instead = "--algorithms"},
+    {.name = "algorithms", .commands = kCompare, .value = "NAME,NAME", .help = "what to compare",
+     .field = &C::algorithms, .usual = "all", .choices = algorithm_names(), .instead = "--algorithm"},
+    {.name = "engine", .help = "virtual: a simulated clock, the same bits every time; threads: real time on this machine",
+     .field = &C::engine, .choices = {"virtual", "threads"}},
+    {.name = "nodes", .value = "N", .help = "how many nodes; auto: 50 in virtual time, one a core on threads",
+     .field = &C::nodes, .usual = "auto", .least = 1, .most = kMostNodes},
+    {.name = "threads", .value = "N", .help = "worker threads of virtual time and of evaluation; auto: all cores allowed",
+     .field = &C::threads, .usual = "auto", .most = 65536},
+    {.name = "oversubscribe", .help = "let threads have more nodes than cores; its timings are marked INVALID",
+     .field = &C::oversubscribe},
+    {.name = "iterations", .value = "T", .help = "iterations of each node", .field = &C::iterations, .least = 1},
+    {.name = "max-time", .value = "SECONDS", .help = "stop when the run's clock, virtual or real, shows this",
+     .field = &C::max_time, .usual = "none", .usual_number = kForever, .is_above_least = true},
+    {.name = "seed", .commands = kRun | kExport, .value = "N",
+     .help = "fixes generated data, graph, start, samples, speeds and rounding", .field = &C::seed, .instead = "--seeds"},
+    {.name = "seeds", .commands = kCompare, .value = "N,N|N-N", .help = "one run of each algorithm for each seed",
+     .field = &C::seeds, .instead = "--seed"},
+    {.name = "repeats", .value = "N", .help = "runs of each algorithm and seed", .field = &C::repeats, .least = 1},
+    {.name = "config", .commands = kRuns | kExport, .value = "FILE",
+     .help = "read options from FILE: name = value, # comments; later files win, the command line wins over all",
+     .in_ini = false},
+    {.name = "dry-run", .help = "print the resolved options as an .ini and stop", .field = &C::dry_run, .in_ini = false},
+  };
+}
+
+std::vector<OptionRow> data_rows() {
+  return {
+    {.name = "dataset", .topic = Topic::data, .commands = kRuns | kExport, .value = "NAME|PATH",
+     .help = "looked for in $QUANTIMED_DATA, datasets/ and /usr/share/datasets", .field = &C::dataset,
+     .listing = dataset_listing},
+    {.name = "classes", .topic = Topic::data, .commands = kRuns | kExport, .value = "N,N",
+     .help = "keep only these, renumbered from 0 in this order", .field = &C::classes, .usual = "all"},
+    {.name = "grey", .topic = Topic::data, .commands = kRuns | kExport, .help = "colour to grey", .field = &C::grey},
+    {.name = "samples-per-node", .topic = Topic::data, .value = "M", .help = "each node's own; all: equal shares of all",
+     .field = &C::samples_per_node, .usual = "all"},
+    {.name = "partition", .topic = Topic::data, .value = "contiguous|iid|by-label|dirichlet:A",
+     .help = "who holds which samples: file order, shuffled, sorted by label, or a class mix from Dirichlet(A)",
+     .field = &C::partition, .check = check_partition},
+  };
+}
+
+std::vector<OptionRow> model_rows() {
+  return {
+    {.name = "model", .topic = Topic::model, .value = "least-squares|logistic|mlp:H,H",
+     .help = "mlp: a network with these hidden layers, mlp:50 or mlp:30,20,20,25", .field = &C::model},
+    {.name = "activation", .topic = Topic::model, .help = "of hidden units", .field = &C::activation,
+     .choices = {"sigmoid", "tanh", "relu"}},
+    {.name = "loss", .topic = Topic::model, .help = "of one sample; auto: the model's usual one", .field = &C::loss,
+     .usual = "auto", .choices = {"sigmoid-cross-entropy", "softmax", "squared"}},
+    {.name = "initial", .topic = Topic::model, .value = "A,A",
+     .help = "the start is uniform in +-A, one A for all or one a layer", .field = &C::initial},
+    {.name = "l2", .topic = Topic::model, .value = "LAMBDA", .help = "weight of the l2 term; biases are left out",
+     .field = &C::l2},
+    {.name = "l2-per", .topic = Topic::model,
+     .help = "gradient + LAMBDA x / |batch| (the paper's code), or LAMBDA x / (training samples)", .field = &C::l2_per,
+     .choices = {"batch", "dataset"}},
+  };
+}
+
+std::vector<OptionRow> algorithm_rows() {
+  return {
+    {.name = "batch", .topic = Topic::algorithm, .value = "B", .help = "samples of a gradient", .field = &C::batch,
+     .least = 1},
+    {.name = "deadline", .topic = Topic::algorithm, .value = "SECONDS",
+     .help = "T_d of quantimed-dsgd; auto: batch / mean speed", .field = &C::deadline, .usual = "auto",
+     .check = check_deadline},
+    {.name = "alpha", .topic = Topic::algorithm, .value = "STEP",
+     .help = "weight of the gradient: 0.2, 0.3*T^(-1/6) with T the iterations, or one for each algorithm, "
+             "dsgd=0.2,q-dsgd=0.3*T^(-1/6); auto: the published one",
+     .field = &C::alpha, .usual = "auto", .check = check_alpha},
+    {.name = "epsilon", .topic = Topic::algorithm, .value = "STEP", .help = "step of the mixing, written like --alpha",
+     .field = &C::epsilon, .usual = "auto", .check = check_epsilon},
+    {.name = "codec", .topic = Topic::algorithm, .value = "CODE", .help = "how quantizing algorithms send their models",
+     .field = &C::codec, .check = check_codec, .listing = codec_listing},
+  };
+}
+
+std::vector<OptionRow> network_rows() {
+  return {
+    {.name = "graph", .topic = Topic::network,
+     .value = "ring|torus|complete|star|exponential|erdos-renyi:P|file:PATH",
+     .help = "who talks with whom; a file has one edge \"i j\" a line", .field = &C::graph, .check = check_graph},
+    {.name = "mixing", .topic = Topic::network, .value = "laplacian|laplacian:KAPPA|metropolis",
+     .help = "the weights W: I - L/KAPPA with KAPPA = largest degree + 2 unless given, or 1/(1 + larger degree)",
+     .field = &C::mixing, .check = check_mixing},
+  };
+}
+
+std::vector<OptionRow> time_rows() {
+  return {
+    {.name = "speed", .topic = Topic::time_model, .value = "KIND",
+     .help = "samples per second of each node; auto: uniform:10,90 in virtual time, none on threads",
+     .field = &C::speed, .usual = "auto", .listing = speed_listing},
+    {.name = "link", .topic = Topic::time_model, .value = "KIND",
+     .help = "what a message costs; auto: paper:3 in virtual time, none on threads", .field = &C::link,
+     .usual = "auto", .listing = link_listing},
+    {.name = "bits", .topic = Topic::time_model, .help = "what virtual time charges: the paper's count, or the bits sent",
+     .field = &C::bits, .choices = {"paper", "wire"}},
+    {.name = "sync", .topic = Topic::time_model,
+     .help = "a virtual round lasts as long as the slowest node, or as the slowest neighbour", .field = &C::sync,
+     .choices = {"barrier", "neighbourhood"}},
+  };
+}
+
+std::vector<OptionRow> evaluation_rows() {
+  return {
+    {.name = "evaluations", .topic = Topic::evaluation, .value = "K", .help = "points on the curve, off the clock",
+     .field = &C::evaluations, .least = 1, .most = 1'000'000},
+    {.name = "target-loss", .topic = Topic::evaluation, .value = "LOSS",
+     .help = "report the time to this training loss; none: no target in run, chosen from the runs in compare",
+     .field = &C::target_loss, .usual = "none"},
+  };
+}
+
+std::vector<OptionRow> output_rows() {
+  return {
+    {.name = "output", .topic = Topic::output, .commands = kRuns | kExport, .value = "PATH",
+     .help = "the trace (run), the folder (compare), the data set (export); auto: named after what is in it",
+     .field = &C::output, .usual = "auto"},
+    {.name = "timeline", .topic = Topic::output, .help = "record when each node computes, sends and waits",
+     .field = &C::timeline},
+    {.name = "quiet", .topic = Topic::output, .commands = kRuns | kVerify | kInfo | kExport,
+     .help = "print results and errors alone", .field = &C::quiet},
+    {.name = "help", .topic = Topic::output, .commands = ~0u, .help = "this text", .in_ini = false},
+  };
+}
+// clang-format on
+
+}  // namespace
+
+std::span<const CommandRow> command_table() { return kCommands; }
+
+const CommandRow* find_command(const std::string& name) {
+  for (const CommandRow& row : kCommands)
+    if (name == row.name) return &row;
+  return nullptr;
+}
+
+const std::vector<OptionRow>& option_table() {
+  static const std::vector<OptionRow> table = [] {
+    std::vector<OptionRow> rows;
+    for (auto* topic :
+         {run_rows, data_rows, model_rows, algorithm_rows, network_rows, time_rows, evaluation_rows, output_rows})
+      for (OptionRow& row : topic()) rows.push_back(std::move(row));
+    return rows;
+  }();
+  return table;
+}
+
+const OptionRow* find_option(const std::string& name) {
+  for (const OptionRow& row : option_table())
+    if (name == row.name) return &row;
+  return nullptr;
+}
+
+InputError unknown_option(const std::string& name) {
+  std::vector<std::string> known;
+  for (const OptionRow& row : option_table()) known.emplace_back(row.name);
+  return InputError("--{}: not an option; did you mean --{}?", name, nearest(name, known));
+}
+
+std::string value_syntax(const OptionRow& row) {
+  std::string syntax = row.value;
+  if (syntax.empty())
+    for (const std::string& choice : row.choices) syntax += (syntax.empty() ? "" : "|") + choice;
+  return syntax;
+}
+
+}  // namespace quantimed

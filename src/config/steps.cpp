@@ -1,0 +1,151 @@
+// The little language of --alpha and --epsilon:
+//   steps  := step | [NAME =] step {, [NAME =] step}
+//   step   := NUMBER | power | NUMBER * power | NUMBER / power
+//   power  := T | T^NUMBER | T^(NUMBER) | T^(NUMBER/NUMBER)
+#include "config/steps.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <set>
+#include <string_view>
+
+#include "algorithm/table.hpp"
+#include "base/error.hpp"
+#include "config/config.hpp"
+#include "config/nearest.hpp"
+
+namespace quantimed {
+
+namespace {
+
+constexpr const char* kForms =
+    "a number above 0 or one with a power of the horizon: 0.2, 0.3*T^(-1/6), 15*T^-0.5, 15/T^(1/2)";
+
+// Reads from the front; a rule that does not match leaves nullopt, and the whole text is refused.
+class StepReader {
+ public:
+  StepReader(std::string_view text, double horizon) : rest_(text), horizon_(horizon) {}
+
+  std::optional<double> step() {
+    std::optional<double> value = 1;
+    bool divides = false;
+    if (!starts('T')) {
+      value = number();
+      if (!value || rest_.empty()) return value;
+      divides = take('/');
+      if (!divides && !take('*')) return std::nullopt;
+    }
+    const std::optional<double> factor = power();
+    if (!factor || !rest_.empty()) return std::nullopt;
+    return divides ? *value / *factor : *value * *factor;
+  }
+
+ private:
+  std::optional<double> power() {
+    if (!take('T')) return std::nullopt;
+    if (!take('^')) return horizon_;
+    const bool in_parentheses = take('(');
+    std::optional<double> exponent = number();
+    if (in_parentheses && exponent && take('/')) {
+      const std::optional<double> divisor = number();
+      if (!divisor || *divisor == 0) return std::nullopt;
+      *exponent /= *divisor;
+    }
+    if (!exponent || (in_parentheses && !take(')'))) return std::nullopt;
+    return std::pow(horizon_, *exponent);
+  }
+  std::optional<double> number() {
+    skip_spaces();
+    double value = 0;
+    const auto [stop, failure] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value);
+    if (failure != std::errc{}) return std::nullopt;
+    rest_.remove_prefix(static_cast<std::size_t>(stop - rest_.data()));
+    skip_spaces();
+    return value;
+  }
+  bool starts(char c) {
+    skip_spaces();
+    return rest_.starts_with(c);
+  }
+  bool take(char c) {
+    if (!starts(c)) return false;
+    rest_.remove_prefix(1);
+    skip_spaces();
+    return true;
+  }
+  void skip_spaces() {
+    while (rest_.starts_with(' ')) rest_.remove_prefix(1);
+  }
+
+  std::string_view rest_;
+  double horizon_;
+};
+
+struct NamedStep {
+  bool is_named = false;  // else for all that are not named
+  std::string name = {};
+  std::string step;
+};
+
+std::string trimmed(const std::string& text) {
+  const std::size_t first = text.find_first_not_of(' ');
+  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
+}
+
+std::vector<NamedStep> split_steps(const std::string& text) {
+  std::vector<NamedStep> steps;
+  if (text.empty()) return steps;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string part = text.substr(begin, end - begin);
+    const std::size_t equals = part.find('=');
+    if (equals == std::string::npos)
+      steps.push_back({.step = trimmed(part)});
+    else
+      steps.push_back(
+          {.is_named = true, .name = trimmed(part.substr(0, equals)), .step = trimmed(part.substr(equals + 1))});
+    begin = end + 1;
+  }
+  return steps;
+}
+
+}  // namespace
+
+double step_size(const std::string& option, const std::string& text, std::uint32_t horizon) {
+  const std::optional<double> value = StepReader(text, horizon).step();
+  if (!value) throw InputError("{} {}: not a step size; give {}", option, text, kForms);
+  if (!std::isfinite(*value) || *value <= 0)
+    throw InputError("{} {}: is {} at T = {}; give {}", option, text, *value, horizon, kForms);
+  return *value;
+}
+
+std::string for_algorithm(const std::string& text, const std::string& algorithm) {
+  std::string otherwise;
+  for (const NamedStep& entry : split_steps(text)) {
+    if (entry.is_named && entry.name == algorithm) return entry.step;
+    if (!entry.is_named) otherwise = entry.step;
+  }
+  return otherwise;
+}
+
+void check_steps(const std::string& option, const std::string& text) {
+  std::vector<std::string> known;
+  for (const AlgorithmRow& row : algorithm_table()) known.emplace_back(row.name);
+  const std::set<std::string> names(known.begin(), known.end());
+  std::set<std::string> seen;
+  for (const NamedStep& entry : split_steps(text)) {
+    if (entry.is_named && !names.contains(entry.name))
+      throw InputError("{} {}: no algorithm is called \"{}\"; did you mean {}?", option, text, entry.name,
+                       nearest(entry.name, known));
+    // At T = 1 a power is 1: what is refused here is refused at every horizon.
+    const std::optional<double> value = StepReader(entry.step, 1).step();
+    if (!value || !std::isfinite(*value) || *value <= 0)
+      throw InputError("{} {}: \"{}\" is not a step size; give {}", option, text, entry.step, kForms);
+    if (!seen.insert(entry.name).second)
+      throw InputError("{} {}: two steps for {}; give one", option, text, entry.name.empty() ? "all" : entry.name);
+  }
+}
+
+}  // namespace quantimed

@@ -1,0 +1,186 @@
+// Text to field and back. Every refusal reads "--OPTION TEXT: what is wrong; give what is right".
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+#include "base/error.hpp"
+#include "config/nearest.hpp"
+#include "config/option_table.hpp"
+
+namespace quantimed {
+
+namespace {
+
+constexpr std::size_t kMostItems = 10'000;  // of a list; a range like 1-4000000000 is a slip, not a wish
+
+template <class T>
+constexpr bool kIsList = false;
+template <class T>
+constexpr bool kIsList<std::vector<T>> = true;
+
+// A range of whole numbers ends at the type's own end unless the row ends before it.
+template <class T>
+double most_of(const OptionRow& row) {
+  return std::min(row.most, static_cast<double>(std::numeric_limits<T>::max()));
+}
+
+template <class T>
+std::string mend(const OptionRow& row) {
+  std::string words;
+  if constexpr (std::is_same_v<T, bool>)
+    words = "true or false";
+  else if constexpr (std::is_same_v<T, std::string>)
+    words = value_syntax(row);
+  else if (row.is_above_least)
+    words = fmt::format("a number above {}", row.least);
+  else if (row.most < most_of<T>({}))
+    words = fmt::format("{} to {}", row.least, static_cast<std::uint64_t>(row.most));
+  else
+    words = fmt::format("{} or more", row.least);
+  return row.usual ? words + ", or " + row.usual : words;
+}
+
+template <class T>
+[[noreturn]] void refuse(const OptionRow& row, const std::string& text, const std::string& what) {
+  throw InputError("--{} {}: {}; give {}", row.name, text, what, mend<T>(row));
+}
+
+void refuse_control_characters(const OptionRow& row, const std::string& text) {
+  if (std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+    throw InputError("--{}: the value has a line break or another control character; leave it out", row.name);
+}
+
+bool is_whole(std::string_view item) {
+  if (item.starts_with('-')) item.remove_prefix(1);
+  return !item.empty() && std::ranges::all_of(item, [](char c) { return '0' <= c && c <= '9'; });
+}
+
+std::string quoted_item(const std::string& text, const std::string& item) {
+  return item == text ? "" : fmt::format("\"{}\" is ", item);
+}
+
+template <class T>
+T parse(const OptionRow& row, const std::string& text, const std::string& item) {
+  if constexpr (std::is_same_v<T, bool>) {
+    if (item != "true" && item != "false") refuse<T>(row, text, "neither true nor false");
+    return item == "true";
+  } else {
+    constexpr bool whole = std::is_integral_v<T>;
+    T value{};
+    const auto [stop, failure] = std::from_chars(item.data(), item.data() + item.size(), value);
+    const bool is_a_number = whole ? is_whole(item)
+                                   : failure != std::errc::invalid_argument && stop == item.data() + item.size() &&
+                                         !std::isnan(static_cast<double>(value));
+    if (!is_a_number) refuse<T>(row, text, quoted_item(text, item) + (whole ? "not a whole number" : "not a number"));
+    const double number = static_cast<double>(value);
+    if (failure != std::errc{} || !std::isfinite(number) || number < row.least || number > most_of<T>(row) ||
+        (row.is_above_least && number == row.least))
+      refuse<T>(row, text, quoted_item(text, item) + "out of range");
+    return value;
+  }
+}
+
+template <>
+std::string parse<std::string>(const OptionRow& row, const std::string& text, const std::string& item) {
+  if (item.empty()) refuse<std::string>(row, text, "empty");
+  if (row.check) row.check(item);
+  if (!row.choices.empty() && std::ranges::find(row.choices, item) == row.choices.end()) {
+    std::string known;
+    for (const std::string& choice : row.choices) known += (known.empty() ? "" : ", ") + choice;
+    throw InputError("--{} {}: {}not known; did you mean {}? give one of {}{}{}", row.name, text,
+                     quoted_item(text, item), nearest(item, row.choices), known, row.usual ? ", or " : "",
+                     row.usual ? row.usual : "");
+  }
+  return item;
+}
+
+// "3", or for seeds "1-5".
+template <class T>
+void append_items(const OptionRow& row, const std::string& text, const std::string& item, std::vector<T>& list) {
+  if constexpr (std::is_same_v<T, std::uint64_t>) {
+    const std::size_t dash = item.find('-', 1);
+    if (dash != std::string::npos) {
+      const T first = parse<T>(row, text, item.substr(0, dash)), last = parse<T>(row, text, item.substr(dash + 1));
+      if (first > last) throw InputError("--{} {}: the range runs backwards; give {}-{}", row.name, text, last, first);
+      if (last - first >= kMostItems) throw InputError("--{} {}: give at most {}", row.name, text, kMostItems);
+      for (T offset = 0; offset <= last - first; ++offset) list.push_back(first + offset);
+      return;
+    }
+  }
+  list.push_back(parse<T>(row, text, item));
+}
+
+template <class T>
+std::vector<T> parse_list(const OptionRow& row, const std::string& text) {
+  std::vector<T> list;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    append_items(row, text, text.substr(begin, end - begin), list);
+    if (list.size() > kMostItems) throw InputError("--{} {}: give at most {}", row.name, text, kMostItems);
+    begin = end + 1;
+  }
+  // Half-widths may repeat; a class, a seed or an algorithm that is named twice is a slip.
+  if constexpr (!std::is_same_v<T, double>) {
+    std::vector<T> sorted = list;
+    std::ranges::sort(sorted);
+    const auto twice = std::ranges::adjacent_find(sorted);
+    if (twice != sorted.end()) throw InputError("--{} {}: {} is there twice; give it once", row.name, text, *twice);
+  }
+  return list;
+}
+
+template <class T>
+std::string print(const OptionRow& row, const T& value) {
+  if constexpr (kIsList<T>) {
+    if (value.empty() && row.usual) return row.usual;
+    std::string text;
+    for (const auto& item : value) text += fmt::format("{}{}", text.empty() ? "" : ",", item);
+    return text;
+  } else {
+    bool is_usual = false;
+    if constexpr (std::is_same_v<T, std::string>)
+      is_usual = value.empty();
+    else
+      is_usual = static_cast<double>(value) == row.usual_number;
+    return is_usual && row.usual ? row.usual : fmt::format("{}", value);
+  }
+}
+
+template <class T>
+void assign(const OptionRow& row, T& field, const std::string& text) {
+  if (row.usual && text == row.usual) {
+    field = T{};
+    if constexpr (std::is_arithmetic_v<T>) field = static_cast<T>(row.usual_number);
+  } else if constexpr (kIsList<T>) {
+    field = parse_list<typename T::value_type>(row, text);
+  } else {
+    field = parse<T>(row, text, text);
+  }
+}
+
+}  // namespace
+
+void set_option(const OptionRow& row, Config& config, const std::string& text) {
+  refuse_control_characters(row, text);
+  std::visit(
+      [&](auto member) {
+        if constexpr (!std::is_same_v<decltype(member), std::monostate>) assign(row, config.*member, text);
+      },
+      row.field);
+}
+
+std::string get_option(const OptionRow& row, const Config& config) {
+  return std::visit(
+      [&](auto member) -> std::string {
+        if constexpr (std::is_same_v<decltype(member), std::monostate>)
+          return "";
+        else
+          return print(row, config.*member);
+      },
+      row.field);
+}
+
+}  // namespace quantimed

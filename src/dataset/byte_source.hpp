@@ -1,0 +1,61 @@
+// Bytes from a file that may be gzip-compressed, with every failure a one-line InputError.
+#pragma once
+
+#include <zlib.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "base/error.hpp"
+
+namespace quantimed {
+
+// The one shape of this module's messages: option, path, what is wrong, the mend.
+[[noreturn]] void reject_data(const std::filesystem::path& path, std::string_view what, std::string_view mend);
+
+inline constexpr std::string_view kMendFetchAgain = "fetch or unpack the file again";
+
+// At most 40 characters of a foreign text, control characters replaced, so that a message stays one line.
+std::string printable(std::string_view foreign);
+
+// Size in bytes of a regular file. Throws InputError: absent, a folder, or not a regular file.
+std::uint64_t regular_file_size(const std::filesystem::path& path);
+
+// Reads from front to back. Whether the file is compressed is told by its first bytes, never by its name.
+class ByteSource {
+ public:
+  // Throws InputError: absent, a folder, not a regular file, unreadable, or empty.
+  explicit ByteSource(const std::filesystem::path& path);
+
+  const std::filesystem::path& path() const { return path_; }
+  bool compressed() const { return compressed_; }
+
+  // No honest file of this size holds more bytes than this: deflate's best ratio is 1032 : 1.
+  // Checked before memory is taken for what a header promises.
+  std::uint64_t most_bytes() const { return compressed_ ? file_size_ * 1032 : file_size_; }
+
+  // Fills `out`. Throws InputError: truncated, corrupt.
+  void read(std::span<std::uint8_t> out);
+  // Throws InputError when bytes remain: the header promised fewer.
+  void expect_end();
+  // All that remains, if it is at most `limit` bytes. Throws InputError: longer, corrupt.
+  std::string read_text(std::uint64_t limit);
+
+ private:
+  std::size_t read_some(void* out, std::size_t size);  // 0 at the end
+
+  struct Close {
+    void operator()(gzFile file) const { gzclose(file); }
+  };
+  std::filesystem::path path_;
+  std::uint64_t file_size_ = 0;
+  bool compressed_ = false;
+  std::unique_ptr<std::remove_pointer_t<gzFile>, Close> file_;
+};
+
+}  // namespace quantimed

@@ -1,0 +1,99 @@
+// Writes the HDF5 layout that hdf5_format.cpp reads.
+#include <array>
+#include <cstring>
+
+#include "base/error.hpp"
+#include "dataset/dataset.hpp"
+#include "dataset/hdf5_handle.hpp"
+
+namespace quantimed {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Removes the unfinished file unless it was renamed.
+class PartialFile {
+ public:
+  explicit PartialFile(const fs::path& target) : target_(target), partial_(target.string() + ".partial") {}
+  ~PartialFile() {
+    std::error_code ignored;
+    if (!done_) fs::remove(partial_, ignored);
+  }
+  PartialFile(const PartialFile&) = delete;
+  PartialFile& operator=(const PartialFile&) = delete;
+  const fs::path& path() const { return partial_; }
+  [[noreturn]] void reject() const {
+    throw InputError("cannot write the data set to {}: check that the folder exists, is writable and has room",
+                     target_.string());
+  }
+  void finish() {
+    std::error_code failure;
+    fs::rename(partial_, target_, failure);
+    if (failure) reject();
+    done_ = true;
+  }
+
+ private:
+  fs::path target_, partial_;
+  bool done_ = false;
+};
+
+void write_text(const PartialFile& out, hid_t where, const char* name, const std::string& text) {
+  const Hdf5Handle type(H5Tcopy(H5T_C_S1), H5Tclose), space(H5Screate(H5S_SCALAR), H5Sclose);
+  H5Tset_size(type.get(), text.size() + 1);
+  H5Tset_cset(type.get(), H5T_CSET_UTF8);
+  const Hdf5Handle attribute(H5Acreate2(where, name, type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  if (!attribute || H5Awrite(attribute.get(), type.get(), text.c_str()) < 0) out.reject();
+}
+
+void write_number(const PartialFile& out, hid_t where, const char* name, std::uint32_t value) {
+  const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Hdf5Handle attribute(H5Acreate2(where, name, H5T_STD_U32LE, space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  if (!attribute || H5Awrite(attribute.get(), H5T_NATIVE_UINT32, &value) < 0) out.reject();
+}
+
+void write_array(const PartialFile& out, hid_t group, const char* name, std::span<const hsize_t> shape, hid_t stored,
+                 hid_t memory, const void* elements, const char* unit) {
+  const Hdf5Handle space(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose);
+  const Hdf5Handle dataset(H5Dcreate2(group, name, stored, space.get(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+                           H5Dclose);
+  if (!dataset || H5Dwrite(dataset.get(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, elements) < 0) out.reject();
+  write_text(out, dataset.get(), "unit", unit);
+}
+
+void write_group(const PartialFile& out, hid_t file, const char* name, const Dataset& data) {
+  const std::size_t cells = std::size_t{data.samples} * data.features;
+  check((data.bytes.size() == cells) != (data.values.size() == cells) && data.targets.size() == data.samples,
+        "export: the arrays do not match the data set's shape");
+  const Hdf5Handle group(H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+  if (!group) out.reject();
+  const std::array<hsize_t, 2> shape = {data.samples, data.features};
+  if (!data.bytes.empty())
+    write_array(out, group.get(), "features", shape, H5T_STD_U8LE, H5T_NATIVE_UINT8, data.bytes.data(), "1/255");
+  else
+    write_array(out, group.get(), "features", shape, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, data.values.data(), "1");
+  write_array(out, group.get(), "targets", std::span(shape).first(1), H5T_IEEE_F32LE, H5T_NATIVE_FLOAT,
+              data.targets.data(), data.classes > 0 ? "class" : "1");
+}
+
+}  // namespace
+
+void export_dataset(const fs::path& path, const DataSplit& split) {
+  const Hdf5Quiet quiet;
+  PartialFile out(path);
+  {
+    const Hdf5Handle file(H5Fcreate(out.path().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
+    if (!file) out.reject();
+    write_text(out, file.get(), "schema", "quantimed-dataset");
+    write_number(out, file.get(), "schema_version", 1);
+    write_text(out, file.get(), "name", split.train.name);
+    write_number(out, file.get(), "classes", split.train.classes);
+    write_group(out, file.get(), "train", split.train);
+    if (split.test) write_group(out, file.get(), "test", *split.test);
+    if (H5Fflush(file.get(), H5F_SCOPE_LOCAL) < 0) out.reject();
+  }
+  out.finish();
+}
+
+}  // namespace quantimed

@@ -1,0 +1,211 @@
+// Reads the HDF5 layout that datasets/README.md documents:
+//   /                root attributes schema = "quantimed-dataset", schema_version = 1, name, classes
+//   /train/features  [samples, features], uint8 (read as byte / 255) or float32
+//   /train/targets   [samples], any numeric type
+//   /test/…          the same, optional
+// A file from elsewhere may be built to deceive: only hard links, no external storage, only filters whose best
+// compression is known, and sizes held against what is stored before memory is taken.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+
+#include "dataset/byte_source.hpp"
+#include "dataset/formats.hpp"
+#include "dataset/hdf5_handle.hpp"
+
+namespace quantimed {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kMendLayout = "see the layout in datasets/README.md";
+
+class Hdf5Reader {
+ public:
+  explicit Hdf5Reader(const fs::path& path)
+      : path_(path), file_(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose) {
+    if (!file_) reject_data(path_, "corrupt or truncated HDF5 file", kMendFetchAgain);
+  }
+
+  DataSplit read() {
+    if (attribute_text("schema").value_or("") != "quantimed-dataset")
+      reject_data(path_, "the root attribute schema is not \"quantimed-dataset\"", kMendLayout);
+    if (const auto version = attribute_number("schema_version"); version != 1)
+      reject_data(path_, fmt::format("schema_version {} is not 1", version), kMendLayout);
+    const std::int64_t classes = attribute_number("classes");
+    if (classes < 0 || classes > 0x7fffffff)
+      reject_data(path_, fmt::format("classes = {} is no count", classes), kMendLayout);
+    DataSplit split;
+    split.train = read_group("train", static_cast<std::uint32_t>(classes));
+    if (has_link("/test")) {
+      split.test = read_group("test", static_cast<std::uint32_t>(classes));
+      if (split.test->features != split.train.features)
+        reject_data(path_, "train and test differ in features", kMendLayout);
+    }
+    split.train.name = attribute_text("name").value_or(path_.stem().string());
+    if (split.test) split.test->name = split.train.name;
+    return split;
+  }
+
+ private:
+  bool has_link(const std::string& name) const {
+    H5L_info_t info{};
+    if (H5Lexists(file_.get(), name.c_str(), H5P_DEFAULT) <= 0) return false;
+    if (H5Lget_info(file_.get(), name.c_str(), &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_HARD)
+      reject_data(path_, fmt::format("{} is a soft or external link", name), "store the data in this file");
+    return true;
+  }
+
+  std::optional<std::string> attribute_text(const char* name) const {
+    if (H5Aexists(file_.get(), name) <= 0) return std::nullopt;
+    const Hdf5Handle attribute(H5Aopen(file_.get(), name, H5P_DEFAULT), H5Aclose);
+    const Hdf5Handle type(H5Aget_type(attribute.get()), H5Tclose);
+    const Hdf5Handle space(H5Aget_space(attribute.get()), H5Sclose);
+    const bool scalar = H5Sget_simple_extent_npoints(space.get()) == 1;
+    if (!scalar || H5Tget_class(type.get()) != H5T_STRING)
+      reject_data(path_, fmt::format("attribute {} is not a string", name), kMendLayout);
+    std::string text;
+    if (H5Tis_variable_str(type.get()) > 0) {
+      char* foreign = nullptr;
+      const Hdf5Handle memory(H5Tcopy(type.get()), H5Tclose);
+      if (H5Aread(attribute.get(), memory.get(), &foreign) < 0 || !foreign) return std::nullopt;
+      text = foreign;
+      H5free_memory(foreign);
+    } else {
+      text.resize(H5Tget_size(type.get()));
+      if (H5Aread(attribute.get(), type.get(), text.data()) < 0) return std::nullopt;
+      text.resize(std::min(text.find('\0'), text.size()));
+    }
+    return printable(text);
+  }
+
+  std::int64_t attribute_number(const char* name) const {
+    const auto bad = [&] [[noreturn]] {
+      reject_data(path_, fmt::format("the root attribute {} is missing or no integer", name), kMendLayout);
+    };
+    if (H5Aexists(file_.get(), name) <= 0) bad();
+    const Hdf5Handle attribute(H5Aopen(file_.get(), name, H5P_DEFAULT), H5Aclose);
+    const Hdf5Handle type(H5Aget_type(attribute.get()), H5Tclose);
+    const Hdf5Handle space(H5Aget_space(attribute.get()), H5Sclose);
+    std::int64_t value = 0;
+    if (H5Sget_simple_extent_npoints(space.get()) != 1 || H5Tget_class(type.get()) != H5T_INTEGER ||
+        H5Aread(attribute.get(), H5T_NATIVE_INT64, &value) < 0)
+      bad();
+    return value;
+  }
+
+  Hdf5Handle open(const std::string& name) const {
+    const auto missing = [&] [[noreturn]] { reject_data(path_, fmt::format("{} is missing", name), kMendLayout); };
+    if (!has_link(name)) missing();
+    Hdf5Handle dataset(H5Dopen2(file_.get(), name.c_str(), H5P_DEFAULT), H5Dclose);
+    if (!dataset) missing();
+    return dataset;
+  }
+
+  std::vector<hsize_t> shape(const Hdf5Handle& dataset, const std::string& name, int rank) const {
+    const Hdf5Handle space(H5Dget_space(dataset.get()), H5Sclose);
+    if (H5Sget_simple_extent_ndims(space.get()) != rank)
+      reject_data(path_, fmt::format("{} has not {} dimension{}", name, rank, rank == 1 ? "" : "s"), kMendLayout);
+    std::vector<hsize_t> sizes(static_cast<std::size_t>(rank));
+    H5Sget_simple_extent_dims(space.get(), sizes.data(), nullptr);
+    return sizes;
+  }
+
+  // Shuffle and checksum keep the size; deflate's best ratio is 1032. Any other filter could hide any size.
+  std::uint64_t best_compression(const Hdf5Handle& properties, const std::string& name) const {
+    std::uint64_t ratio = 1;
+    for (int i = 0; i < H5Pget_nfilters(properties.get()); ++i) {
+      unsigned flags = 0;
+      std::size_t values = 0;
+      const H5Z_filter_t filter =
+          H5Pget_filter2(properties.get(), static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, nullptr);
+      if (filter == H5Z_FILTER_DEFLATE && ratio == 1)
+        ratio = 1032;
+      else if (filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32)
+        reject_data(path_, fmt::format("{} uses filters other than one deflate, shuffle and fletcher32", name),
+                    "store it with gzip, or uncompressed");
+    }
+    return ratio;
+  }
+
+  // Throws unless the file can hold `elements` of the stored type.
+  void check_stored(const Hdf5Handle& dataset, const std::string& name, std::uint64_t elements) const {
+    const Hdf5Handle properties(H5Dget_create_plist(dataset.get()), H5Pclose);
+    const H5D_layout_t layout = H5Pget_layout(properties.get());
+    if (layout == H5D_VIRTUAL || H5Pget_external_count(properties.get()) > 0)
+      reject_data(path_, fmt::format("{} lies in other files", name), "store the data in this file");
+    const Hdf5Handle type(H5Dget_type(dataset.get()), H5Tclose);
+    const std::uint64_t ratio = best_compression(properties, name);
+    const std::uint64_t stored = std::min<std::uint64_t>(H5Dget_storage_size(dataset.get()), regular_file_size(path_));
+    if (elements > stored * ratio / H5Tget_size(type.get()))
+      reject_data(path_, fmt::format("{} is truncated: {} elements in {} stored bytes", name, elements, stored),
+                  kMendFetchAgain);
+  }
+
+  template <class T>
+  std::vector<T> read_all(const Hdf5Handle& dataset, const std::string& name, std::uint64_t elements,
+                          hid_t memory) const {
+    check_stored(dataset, name, elements);
+    std::vector<T> out(elements);
+    if (H5Dread(dataset.get(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, out.data()) < 0)
+      reject_data(path_, fmt::format("{} cannot be read: corrupt or truncated", name), kMendFetchAgain);
+    if constexpr (std::is_same_v<T, float>)
+      if (!std::all_of(out.begin(), out.end(), [](float v) { return std::isfinite(v); }))
+        reject_data(path_, fmt::format("{} holds a value that is not finite", name), "clean the data");
+    return out;
+  }
+
+  Dataset read_group(const std::string& group, std::uint32_t classes) const {
+    if (!has_link("/" + group)) reject_data(path_, fmt::format("/{} is missing", group), kMendLayout);
+    const std::string x_name = "/" + group + "/features", y_name = "/" + group + "/targets";
+    const Hdf5Handle x = open(x_name), y = open(y_name);
+    const auto x_shape = shape(x, x_name, 2), y_shape = shape(y, y_name, 1);
+    check_dimensions(path_, x_shape[0], x_shape[1]);
+    if (y_shape[0] != x_shape[0])
+      reject_data(path_, fmt::format("{} targets for {} samples in /{}", y_shape[0], x_shape[0], group), kMendLayout);
+
+    Dataset data;
+    data.samples = static_cast<std::uint32_t>(x_shape[0]);
+    data.features = static_cast<std::uint32_t>(x_shape[1]);
+    data.classes = classes;
+    const std::uint64_t cells = x_shape[0] * x_shape[1];
+    const Hdf5Handle x_type(H5Dget_type(x.get()), H5Tclose), y_type(H5Dget_type(y.get()), H5Tclose);
+    const H5T_class_t x_class = H5Tget_class(x_type.get()), y_class = H5Tget_class(y_type.get());
+    if (x_class == H5T_INTEGER && H5Tget_size(x_type.get()) == 1 && H5Tget_sign(x_type.get()) == H5T_SGN_NONE)
+      data.bytes = read_all<std::uint8_t>(x, x_name, cells, H5T_NATIVE_UINT8);
+    else if (x_class == H5T_FLOAT)
+      data.values = read_all<float>(x, x_name, cells, H5T_NATIVE_FLOAT);
+    else
+      reject_data(path_, fmt::format("{} is neither uint8 nor float32", x_name), kMendLayout);
+    if (y_class != H5T_INTEGER && y_class != H5T_FLOAT)
+      reject_data(path_, fmt::format("{} is not numeric", y_name), kMendLayout);
+    data.targets = read_all<float>(y, y_name, x_shape[0], H5T_NATIVE_FLOAT);
+    for (const float label : data.targets)
+      if (classes > 0 && !(label >= 0 && label < static_cast<float>(classes) && label == std::floor(label)))
+        reject_data(path_, fmt::format("{}: label {} is not one of 0 … {}", y_name, label, classes - 1), kMendLayout);
+    return data;
+  }
+
+  fs::path path_;
+  Hdf5Handle file_;
+};
+
+}  // namespace
+
+bool has_hdf5_signature(const fs::path& path) {
+  constexpr std::array<char, 8> kSignature = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
+  std::array<char, 8> start{};
+  std::ifstream(path, std::ios::binary).read(start.data(), start.size());
+  return start == kSignature;
+}
+
+DataSplit read_hdf5(const fs::path& path) {
+  regular_file_size(path);
+  const Hdf5Quiet quiet;
+  return Hdf5Reader(path).read();
+}
+
+}  // namespace quantimed

@@ -1,0 +1,75 @@
+// What an engine is given, and what it gives back. Engines never ask which algorithm they run.
+#pragma once
+
+#include "algorithm/table.hpp"
+#include "codec/codec.hpp"
+#include "dataset/shards.hpp"
+#include "engine/link_model.hpp"
+#include "engine/speed_model.hpp"
+#include "problem/problem.hpp"
+#include "topology/network.hpp"
+#include "trace/trace.hpp"
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace quantimed {
+
+// --sync: a round of a synchronous algorithm lasts until all nodes have finished (barrier, the paper's clock),
+// or until a node's own neighbours have.
+enum class Sync { barrier, neighbourhood };
+
+// One run, resolved. The referenced objects outlive it.
+struct Run {
+  const AlgorithmRow& algorithm;
+  Options options;
+  const Problem& problem;
+  const Network& network;
+  const Shards& shards;
+  const Codec& codec;  // exact, or the quantizer, as the algorithm's row says
+  Penalty penalty;
+  const SpeedModel* speed = nullptr;  // null: the machine's own speed (threads only)
+  LinkModel link;
+  bool charge_wire_bits = false;  // --bits wire
+  Sync sync = Sync::barrier;
+  Round iterations = 0;       // T; for `newest` delivery T · n updates in all
+  Seconds max_time = kForever;
+  std::uint32_t evaluations = 50;  // K
+  std::uint64_t seed = 1;
+  std::uint32_t threads = 1;  // virtual: worker threads
+  bool oversubscribe = false;
+};
+
+// All models at one moment of the run's clock.
+struct Cut {
+  double iteration;
+  Seconds time;
+  std::span<const float* const> models;  // [n] of [p]
+};
+
+// Who watches a run: evaluates cuts, shows progress, knows of signals. Called by one thread.
+class Watcher {
+ public:
+  virtual ~Watcher() = default;
+  virtual bool observe(const Cut& cut) = 0;         // off the clock; false ends the run
+  virtual bool wants_to_stop() = 0;                 // a signal came
+  virtual void progress(double done) = 0;           // share of the run, 0 … 1
+  virtual void checkpoint(const Rounds& rounds) = 0;  // what has been recorded so far
+  virtual bool checkpoint_due() = 0;
+};
+
+struct Outcome {
+  bool interrupted = false;
+  Seconds end_time = 0;           // of the run's clock
+  Rounds rounds;
+  std::uint64_t overflows = 0;    // coordinates that did not fit their code
+  std::string invalid;            // why the timings do not count; empty: they do
+  Attributes measured;            // engine's own figures for /summary
+  Attributes placement;           // for /environment
+};
+
+Outcome run_virtual(const Run& run, Watcher& watcher);
+Outcome run_threads(const Run& run, Watcher& watcher);
+
+}  // namespace quantimed

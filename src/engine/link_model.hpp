@@ -1,0 +1,44 @@
+// --link: what a message costs besides the machine's own time.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "base/types.hpp"
+
+namespace quantimed {
+
+struct LinkModel {
+  enum class Kind { none, paper, alpha_beta };
+  Kind kind = Kind::none;
+  Seconds full_exchange_s = 0;  // paper: T_c, the exchange of unquantized models
+  Seconds latency_s = 0;        // alpha-beta
+  double bytes_per_second = 0;  // alpha-beta: bandwidth
+
+  // One exchange with all neighbours on the paper's clock, where 16 bits a coordinate take T_c: T_c · bits/16.
+  // 0 unless paper.
+  Seconds exchange(double bits_per_coordinate) const {
+    return kind == Kind::paper ? full_exchange_s * bits_per_coordinate / 16 : 0;
+  }
+  bool delays() const { return kind == Kind::alpha_beta; }
+  // From the end of sending to the message being visible: latency + bytes/bandwidth. 0 unless alpha-beta.
+  Seconds delay(std::size_t bytes) const {
+    return kind == Kind::alpha_beta ? latency_s + static_cast<double>(bytes) / bytes_per_second : 0;
+  }
+};
+
+// One row a kind: how it is written, one line of help.
+struct LinkKind {
+  const char* syntax;
+  const char* help;
+};
+inline constexpr LinkKind kLinkKinds[] = {
+    {"none", "messages cost no more than on this machine (virtual: nothing)"},
+    {"paper:T_C", "an exchange takes T_C seconds at 16 bits a coordinate (virtual only; the paper: 3)"},
+    {"alpha-beta:LATENCY,BANDWIDTH", "a message arrives after LATENCY seconds + bytes / BANDWIDTH (bytes per second)"},
+};
+
+// Throws InputError that names --link.
+LinkModel parse_link(const std::string& text);
+
+}  // namespace quantimed

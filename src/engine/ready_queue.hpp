@@ -1,0 +1,86 @@
+// Which nodes can go on, shared by the virtual engine's workers.
+//
+// Each worker takes what it made ready last: neighbours of the node that it has just run, whose models and messages
+// are still in its cache. On a sparse graph this lets a few nodes run several rounds ahead before the rest of memory
+// is touched. A worker with nothing left takes the oldest entry of another. The order never changes a result: with
+// `round` delivery a node's inputs are fixed by their round (a Kahn network).
+#pragma once
+
+#include "base/types.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace quantimed {
+
+class ReadyQueue {
+ public:
+  explicit ReadyQueue(std::size_t workers) : stacks_(workers) {}
+
+  // Opens a phase that lasts until `count` nodes have been retired.
+  void open(std::size_t count) { remaining_ = count; }
+
+  void push(std::size_t worker, std::span<const NodeId> nodes) {
+    if (nodes.empty()) return;
+    {
+      const std::lock_guard lock(mutex_);
+      stacks_[worker].insert(stacks_[worker].end(), nodes.begin(), nodes.end());
+    }
+    if (nodes.size() > 1 || waiting_ > 0) changed_.notify_all();
+  }
+
+  // A node has reached the end of the phase.
+  void retire() {
+    bool last = false;
+    {
+      const std::lock_guard lock(mutex_);
+      last = --remaining_ == 0;
+    }
+    if (last) changed_.notify_all();
+  }
+
+  // The next node for this worker; nothing once the phase is over (or was abandoned).
+  std::optional<NodeId> pop(std::size_t worker) {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      if (remaining_ == 0) return std::nullopt;
+      if (auto& own = stacks_[worker]; !own.empty()) {
+        const NodeId node = own.back();
+        own.pop_back();
+        return node;
+      }
+      for (auto& other : stacks_)
+        if (!other.empty()) {
+          const NodeId node = other.front();
+          other.pop_front();
+          return node;
+        }
+      ++waiting_;
+      changed_.wait(lock);
+      --waiting_;
+    }
+  }
+
+  // After an exception: everybody goes home.
+  void abandon() {
+    {
+      const std::lock_guard lock(mutex_);
+      remaining_ = 0;
+    }
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::deque<NodeId>> stacks_;
+  std::size_t remaining_ = 0;
+  std::atomic<int> waiting_ = 0;
+};
+
+}  // namespace quantimed

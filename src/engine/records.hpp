@@ -1,0 +1,18 @@
+// What each node did in each of its iterations, while it happens; Rounds is the same, as the trace stores it.
+#pragma once
+
+#include "trace/trace.hpp"
+
+#include <vector>
+
+namespace quantimed {
+
+struct RoundRecord {
+  double start = 0;  // s
+  float batch = 0, compute = 0, encode = 0, wait = 0, exchange = 0, mix = 0, overshoot = 0, staleness = 0, bytes = 0;
+};
+
+// records[i][t] of node i → [iterations, n], with NaN beyond a node's last. At most `limit` iterations.
+Rounds to_rounds(std::span<const std::span<const RoundRecord>> records, std::size_t limit = ~std::size_t{0});
+
+}  // namespace quantimed

@@ -1,0 +1,50 @@
+// --speed: how many samples a second each node computes, in each iteration.
+//
+// A speed is a pure function of (seed, node, round): any thread may ask, in any order, and two algorithms that run
+// with the same seed meet the same stragglers. A further kind is one class and one row of kSpeedKinds.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/types.hpp"
+
+namespace quantimed {
+
+class SpeedModel {
+ public:
+  virtual ~SpeedModel() = default;
+  // V_i,t > 0, samples per second.
+  virtual double speed(NodeId node, Round round) const = 0;
+  // E[V], samples per second; T_d = b / E[V] gives a mean batch of b.
+  virtual double mean() const = 0;
+};
+
+// One row a kind: how it is written, one line of help. make_speed_model has a maker for each, in this order.
+struct SpeedKind {
+  const char* syntax;
+  const char* help;
+};
+inline constexpr SpeedKind kSpeedKinds[] = {
+    {"uniform:LOW,HIGH", "V uniform between LOW and HIGH, anew in each iteration (the paper: 10,90)"},
+    {"constant:V", "every node V, always"},
+    {"exponential:MEAN,SHIFT", "seconds a sample: SHIFT plus an exponential, MEAN in all"},
+    {"pareto:FASTEST,SHAPE", "seconds a sample: Pareto, at least 1/FASTEST, tail index SHAPE"},
+    {"bimodal:FAST,SLOW,P,KEEP", "SLOW with probability P, else FAST; the mode is kept with probability KEEP"},
+    {"slow-nodes:COUNT,FACTOR,V", "nodes 0 to COUNT-1 run at V/FACTOR, the others at V"},
+    {"none", "the machine's own speed (threads only)"},
+};
+
+// Null for "none". Throws InputError that names --speed.
+std::unique_ptr<SpeedModel> make_speed_model(const std::string& text, std::uint64_t seed);
+
+// "KIND" or "KIND:NUMBER,NUMBER,…", taken apart; every number finite. `option` and `text` are for the error alone.
+struct ModelSpec {
+  std::string kind;
+  std::vector<double> numbers;
+};
+ModelSpec parse_model_spec(const std::string& option, const std::string& text);
+
+}  // namespace quantimed

@@ -1,0 +1,203 @@
+// Real time: one node per core, pinned, with lock-free mailboxes and real deadlines.
+#include "base/error.hpp"
+#include "engine/engine.hpp"
+#include "engine/placement.hpp"
+#include "engine/threads_node.hpp"
+
+#include <barrier>
+#include <cmath>
+#include <thread>
+
+namespace quantimed {
+
+namespace {
+
+constexpr auto kLook = std::chrono::milliseconds(50);  // how often the sleeping main thread looks at the run
+
+class ThreadsEngine {
+ public:
+  ThreadsEngine(const Run& run, Watcher& watcher)
+      : run_(run), watcher_(watcher), shared_(run), cores_(usable_cores()), failures_(run.network.nodes) {}
+  Outcome operator()();
+
+ private:
+  void live(NodeId i, std::barrier<>& warm, std::barrier<>& ready);
+  std::unique_ptr<ThreadNode> make_node(NodeId i);
+  void watch(Outcome& outcome);
+  Rounds recorded() const;
+  void observe_rounds();
+  void observe_times(Seconds end);
+  void observe_end(Seconds end);
+  Seconds when_all_began(const std::vector<std::vector<RoundRecord>>& records, Round t) const;
+
+  const Run& run_;
+  Watcher& watcher_;
+  ThreadedRun shared_;
+  std::vector<int> cores_;
+  std::vector<std::exception_ptr> failures_;  // [n]
+  std::vector<Seconds> ended_;                // [n]
+  std::atomic<std::uint32_t> living_ = 0;     // nodes that still run
+  bool stop_observing_ = false;
+};
+
+std::unique_ptr<ThreadNode> ThreadsEngine::make_node(NodeId i) {
+  if (run_.algorithm.delivery == Delivery::newest) return std::make_unique<NewestThreadNode>(shared_, i);
+  // With a time limit the number of rounds is not known, and the stride grows as it must.
+  const std::uint64_t stride =
+      run_.max_time == kForever ? (run_.iterations + run_.evaluations - 1) / run_.evaluations : 1;
+  return std::make_unique<RoundThreadNode>(shared_, i, stride);
+}
+
+// A node's thread, from its first page of memory to its last update.
+void ThreadsEngine::live(NodeId i, std::barrier<>& warm, std::barrier<>& ready) {
+  try {
+    pin_this_thread(cores_[i % cores_.size()]);
+    shared_.nodes[i] = make_node(i);
+    shared_.nodes[i]->warm_up();
+  } catch (...) {
+    failures_[i] = std::current_exception();
+    shared_.abort.store(true, std::memory_order_release);
+  }
+  warm.arrive_and_wait();   // all nodes exist
+  ready.arrive_and_wait();  // the clock has been set
+  if (!shared_.abort.load(std::memory_order_acquire)) {
+    try {
+      Task task = run_.algorithm.run(*shared_.nodes[i], run_.options);
+      check(!task.resume(), "on threads an algorithm runs straight through");
+    } catch (const RunAborted&) {  // another node's failure is the one to tell
+    } catch (...) {
+      failures_[i] = std::current_exception();
+      shared_.abort.store(true, std::memory_order_release);
+    }
+  }
+  ended_[i] = shared_.now();
+  living_.fetch_sub(1, std::memory_order_release);
+}
+
+// The main thread sleeps while the nodes run: it shares their cores.
+void ThreadsEngine::watch(Outcome& outcome) {
+  while (living_.load(std::memory_order_acquire) > 0) {
+    std::this_thread::sleep_for(kLook);
+    if (watcher_.wants_to_stop() && !outcome.interrupted) {
+      outcome.interrupted = true;
+      shared_.stop.store(true, std::memory_order_release);
+    }
+    double finished = 0;
+    for (const auto& node : shared_.nodes) finished += node->finished();
+    finished /= static_cast<double>(shared_.nodes.size());
+    watcher_.progress(std::max(finished / run_.iterations, shared_.now() / run_.max_time));
+    if (watcher_.checkpoint_due()) watcher_.checkpoint(recorded());
+  }
+}
+
+Rounds ThreadsEngine::recorded() const {
+  std::vector<std::vector<RoundRecord>> records;
+  for (const auto& node : shared_.nodes) records.push_back(node->log().finished());
+  return to_rounds(std::vector<std::span<const RoundRecord>>(records.begin(), records.end()));
+}
+
+// x̄_t exists once the last node has begun round t.
+Seconds ThreadsEngine::when_all_began(const std::vector<std::vector<RoundRecord>>& records, Round t) const {
+  Seconds latest = 0;
+  for (std::size_t i = 0; i < records.size(); ++i)
+    latest = std::max(latest, t < records[i].size() ? records[i][t].start : ended_[i]);
+  return latest;
+}
+
+void ThreadsEngine::observe_rounds() {
+  std::vector<std::vector<RoundRecord>> records;
+  for (const auto& node : shared_.nodes) records.push_back(node->log().finished());
+  std::vector<const float*> models(shared_.nodes.size());
+  const Snapshots& first = shared_.nodes[0]->snapshots();
+  for (std::uint64_t mark = 0; mark <= first.last_mark() && !stop_observing_; ++mark) {
+    const auto t = static_cast<Round>(mark * first.stride());
+    if (t >= shared_.nodes[0]->finished()) break;  // the end is observed by itself
+    for (std::size_t i = 0; i < models.size(); ++i) {
+      const Snapshots& copies = shared_.nodes[i]->snapshots();
+      models[i] = copies.model(*copies.at(mark));
+    }
+    stop_observing_ =
+        !watcher_.observe({.iteration = static_cast<double>(t), .time = when_all_began(records, t), .models = models});
+  }
+}
+
+// About as many points as were asked for, out of the up to four times as many that were kept.
+void ThreadsEngine::observe_times(Seconds end) {
+  std::uint64_t stride = 1;
+  for (const auto& node : shared_.nodes) stride = std::max(stride, node->snapshots().stride());
+  while (end / (static_cast<double>(stride) * NewestThreadNode::kGrid_s) > run_.evaluations + 1.0) stride *= 2;
+  for (const auto& node : shared_.nodes) node->snapshots().coarsen_to(stride);
+  const Seconds step = static_cast<double>(stride) * NewestThreadNode::kGrid_s;
+  std::vector<const float*> models(shared_.nodes.size());
+  for (std::uint64_t mark = 0; static_cast<double>(mark) * step < end && !stop_observing_; ++mark) {
+    double iterations = 0;
+    for (std::size_t i = 0; i < models.size(); ++i) {
+      const Snapshots& copies = shared_.nodes[i]->snapshots();
+      const Snapshots::Copy* copy = copies.at(mark);
+      models[i] = copy ? copies.model(*copy) : shared_.nodes[i]->model().data();
+      iterations += copy ? copy->iteration : shared_.nodes[i]->finished();
+    }
+    stop_observing_ = !watcher_.observe({.iteration = iterations / static_cast<double>(models.size()),
+                                         .time = static_cast<double>(mark) * step,
+                                         .models = models});
+  }
+}
+
+void ThreadsEngine::observe_end(Seconds end) {
+  std::vector<const float*> models;
+  double iterations = 0;
+  for (const auto& node : shared_.nodes) {
+    models.push_back(node->model().data());
+    iterations += node->finished();
+  }
+  watcher_.observe({.iteration = iterations / static_cast<double>(models.size()), .time = end, .models = models});
+}
+
+Outcome ThreadsEngine::operator()() {
+  const std::uint32_t n = run_.network.nodes;
+  Outcome outcome;
+  if (n > cores_.size()) {
+    if (!run_.oversubscribe)
+      throw InputError("--nodes {}: only {} cores may be used; use at most {}, or --oversubscribe (timings are then INVALID)",
+                       n, cores_.size(), cores_.size());
+    outcome.invalid = fmt::format("{} nodes share {} cores", n, cores_.size());
+    shared_.policy = WaitPolicy::oversubscribed();
+  }
+  shared_.nodes.resize(n);
+  ended_.resize(n);
+  living_ = n;
+  shared_.epoch = std::chrono::steady_clock::now();
+  std::barrier<> warm(n + 1), ready(n + 1);
+  std::vector<std::jthread> threads;
+  for (NodeId i = 0; i < n; ++i) threads.emplace_back([&, i] { live(i, warm, ready); });
+  warm.arrive_and_wait();
+  shared_.epoch = std::chrono::steady_clock::now();
+  ready.arrive_and_wait();
+  if (!shared_.abort.load(std::memory_order_acquire)) watch(outcome);
+  threads.clear();
+  for (const std::exception_ptr& failure : failures_)
+    if (failure) std::rethrow_exception(failure);
+
+  const Seconds end = *std::max_element(ended_.begin(), ended_.end());
+  if (run_.algorithm.delivery == Delivery::newest)
+    observe_times(end);
+  else
+    observe_rounds();
+  if (!stop_observing_) observe_end(end);
+  outcome.end_time = end;
+  outcome.rounds = recorded();
+  std::uint64_t too_slow = 0;
+  for (const auto& node : shared_.nodes) {
+    outcome.overflows += node->overflows();
+    too_slow += node->too_slow();
+  }
+  outcome.measured.emplace_back("gradients_slower_than_asked", static_cast<std::int64_t>(too_slow));
+  outcome.placement.emplace_back("node_cores", to_list({cores_.begin(), cores_.begin() + std::min<std::ptrdiff_t>(n, std::ssize(cores_))}));
+  return outcome;
+}
+
+}  // namespace
+
+Outcome run_threads(const Run& run, Watcher& watcher) { return ThreadsEngine(run, watcher)(); }
+
+}  // namespace quantimed

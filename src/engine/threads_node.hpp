@@ -1,0 +1,136 @@
+// A node on its own pinned thread, in real time. Awaits do their work and return without suspending, so an
+// algorithm's text runs straight through. While it runs a node does not lock, print, or touch the allocator.
+#pragma once
+
+#include "channel/newest_mailbox.hpp"
+#include "channel/round_mailbox.hpp"
+#include "channel/wait.hpp"
+#include "engine/deadline.hpp"
+#include "engine/engine.hpp"
+#include "engine/record_log.hpp"
+#include "engine/snapshots.hpp"
+#include "node/local_gradient.hpp"
+#include "node/mix.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+
+namespace quantimed {
+
+// Thrown out of an await when another node has failed: unwinds the algorithm.
+struct RunAborted {};
+
+class ThreadNode;
+
+// What the nodes of one run share.
+struct ThreadedRun {
+  const Run& run;
+  std::vector<std::unique_ptr<ThreadNode>> nodes;  // each made by its own thread
+  WaitPolicy policy = WaitPolicy::dedicated();
+  std::chrono::steady_clock::time_point epoch;     // the clock's zero, set before the nodes start
+
+  // Written by any thread, once: a node has failed, or the run is asked to end. Pair with the nodes' acquire loads.
+  alignas(kSeparation) std::atomic<bool> abort = false;
+  alignas(kSeparation) std::atomic<bool> stop = false;
+  // round delivery: nodes begin rounds below this. Lowered by whichever node first sees that time is up (see
+  // RoundThreadNode::begins): the one atomic here with several writers, who only ever lower it.
+  alignas(kSeparation) std::atomic<Round> last_round;
+
+  explicit ThreadedRun(const Run& r) : run(r), last_round(r.iterations) {}
+  Seconds now() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - epoch).count();
+  }
+};
+
+class ThreadNode : public Node {
+ public:
+  ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_stride);
+
+  // Runs gradients, codec and update on scratch memory until their costs are known. Before the clock starts.
+  void warm_up();
+
+  void update(const Coefficients& c, const Messages&, const Gradient& g) override;
+
+  const RecordLog& log() const { return log_; }
+  Snapshots& snapshots() { return snapshots_; }
+  std::span<const float> model() const { return x_; }
+  Round finished() const { return finished_.load(std::memory_order_acquire); }
+  std::uint64_t overflows() const { return overflows_; }
+  std::uint64_t too_slow() const { return too_slow_; }
+
+ protected:
+  bool start(const GradientRequest& request) final;
+  Gradient finish(Gradient) final { return {.batch = local_.drawn()}; }
+  Messages finish(Messages) final { return {}; }
+  virtual void before_update(Seconds) {}
+
+  void begin_record(Round t);
+  void end_record();
+  Encoded encode(Round iteration, std::span<std::byte> message);
+  void capture(std::uint64_t position);
+  void wait_until_visible(Seconds visible_at);
+
+  ThreadedRun& shared_;
+  NodeId id_;
+  Round round_ = 0;
+  RoundRecord record_;
+  std::vector<MixTerm> terms_;
+  AlignedVector<float> x_;  // [p]
+  Snapshots snapshots_;
+
+ private:
+  void fixed_batch(std::size_t batch, Seconds start);
+  void until_deadline(Seconds deadline, Seconds start);
+  void spin_until(Seconds time) const;
+
+  LocalGradient local_;
+  AlignedVector<float> sum_;  // [p]
+  Workspace work_;
+  std::vector<SampleId> batch_;
+  std::vector<CoordinateRange> penalised_;
+  ChunkCosts costs_;
+  RecordLog log_;
+  bool recording_ = false;
+  std::uint64_t overflows_ = 0;
+  std::uint64_t too_slow_ = 0;  // gradients that the machine computed slower than --speed asked for
+  alignas(kSeparation) std::atomic<Round> finished_ = 0;  // written by this node: iterations ended
+};
+
+class RoundThreadNode final : public ThreadNode {
+ public:
+  RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_stride);
+  bool begins(Round t) override;
+  void publish() override;
+
+ protected:
+  bool start(const MessagesRequest& request) override;
+
+ private:
+  const RoundMailbox& mailbox_of(NodeId j) const {
+    return static_cast<const RoundThreadNode&>(*shared_.nodes[j]).mailbox_;
+  }
+  RoundMailbox mailbox_;
+  Round furthest_;  // how many rounds another node can be ahead of this one
+};
+
+class NewestThreadNode final : public ThreadNode {
+ public:
+  static constexpr double kGrid_s = 1e-4;  // snapshots are taken on this time grid, or a coarser one
+
+  NewestThreadNode(ThreadedRun& shared, NodeId id);
+  bool begins(Round t) override;
+  void publish() override;
+
+ protected:
+  bool start(const MessagesRequest& request) override;
+  void before_update(Seconds now) override;
+
+ private:
+  NewestMailbox& mailbox_of(NodeId j) { return static_cast<NewestThreadNode&>(*shared_.nodes[j]).mailbox_; }
+  NewestMailbox mailbox_;
+  bool has_published_ = false;
+  std::vector<std::uint32_t> reader_;  // [neighbours]: which reader this node is of neighbour k's mailbox
+};
+
+}  // namespace quantimed

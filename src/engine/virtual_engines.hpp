@@ -1,0 +1,48 @@
+// The two halves of the virtual engine, and when they evaluate.
+#pragma once
+
+#include "engine/engine.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace quantimed {
+
+Outcome run_virtual_round(const Run& run, Watcher& watcher);
+Outcome run_virtual_newest(const Run& run, Watcher& watcher);
+
+// K points evenly over the iterations, and where the run has a time limit K more evenly over time,
+// whichever comes first; the start and the end are points too.
+class EvaluationSchedule {
+ public:
+  explicit EvaluationSchedule(const Run& run)
+      : points_(run.evaluations), iterations_(run.iterations), max_time_(run.max_time) {}
+
+  bool due(double iteration, Seconds time) {
+    if (iteration < next_iteration() && time < next_time()) return false;
+    const auto passed = [&](double share) { return static_cast<std::uint32_t>(std::floor(share * points_)) + 1; };
+    if (iteration >= next_iteration()) by_iteration_ = std::max(by_iteration_ + 1, passed(iteration / iterations_));
+    if (time >= next_time()) by_time_ = std::max(by_time_ + 1, passed(time / max_time_));
+    last_ = iteration;
+    return true;
+  }
+  bool observed(double iteration) const { return last_ == iteration; }
+
+  // The first iteration that is a point of its own.
+  Round next_iteration() const {
+    return static_cast<Round>(
+        std::min<double>(iterations_, std::ceil(iterations_ * static_cast<double>(by_iteration_) / points_)));
+  }
+  double done(double iteration, Seconds time) const { return std::max(iteration / iterations_, time / max_time_); }
+
+ private:
+  Seconds next_time() const { return by_time_ > points_ ? kForever : max_time_ * (static_cast<double>(by_time_) / points_); }
+
+  double points_;
+  double iterations_;
+  Seconds max_time_;
+  std::uint32_t by_iteration_ = 0, by_time_ = 1;
+  double last_ = -1;
+};
+
+}  // namespace quantimed

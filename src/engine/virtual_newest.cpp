@@ -1,0 +1,344 @@
+// Virtual time for `newest` delivery: a discrete-event simulation.
+//
+// The clock alone decides the order of events, (time, node). What a node reads depends on that order, so updates and
+// messages are noted down as events pass and carried out later, in order, by all workers at once: each worker owns a
+// range of coordinates, and since an update is coordinate-wise its range needs nobody else's. Gradients depend only
+// on their own node's model: when one is needed, all that are pending are computed, a node a worker.
+#include "base/error.hpp"
+#include "engine/engine.hpp"
+#include "engine/model_arena.hpp"
+#include "engine/records.hpp"
+#include "engine/virtual_engines.hpp"
+#include "node/local_gradient.hpp"
+#include "node/mix.hpp"
+
+#include <omp.h>
+
+#include <cmath>
+#include <deque>
+#include <memory>
+#include <queue>
+
+namespace quantimed {
+
+namespace {
+
+struct Event {
+  Seconds time;
+  NodeId node;
+  bool operator>(const Event& other) const {
+    return time != other.time ? time > other.time : node > other.node;
+  }
+};
+
+// A message on its way, or arrived and not yet overtaken.
+struct Sent {
+  std::size_t buffer;
+  std::size_t bytes;
+  Round iteration;
+  Seconds visible_at;
+};
+
+struct Outbox {
+  std::vector<std::unique_ptr<AlignedVector<std::byte>>> buffers;
+  std::vector<std::size_t> unused;  // of `buffers`
+  std::deque<Sent> versions;     // oldest first; front: what a reader sees now
+};
+
+// Work noted down: an update of a node's model, or (with `copy`) its message.
+struct Deferred {
+  NodeId node;
+  bool copy;
+  Coefficients coefficients;  // update
+  GradientSum gradient;
+  std::size_t first_term, terms;
+  std::span<std::byte> message;  // copy
+  StreamKey key;
+};
+
+class NewestEngine;
+
+class NewestNode final : public Node {
+ public:
+  NewestNode(NewestEngine& engine, NodeId id, std::span<float> model);
+
+  bool begins(Round t) override;
+  void publish() override;
+  void update(const Coefficients& c, const Messages&, const Gradient& g) override;
+
+  // The pending gradient, into this node's own memory.
+  void compute(std::vector<SampleId>& batch, Workspace& work);
+
+  Task task;
+  std::span<float> x;  // [p]
+  bool pending = false;  // a gradient is asked for and not yet computed
+  Round round = 0;
+
+ protected:
+  bool start(const GradientRequest& request) override;
+  bool start(const MessagesRequest& request) override;
+  Gradient finish(Gradient) override;
+  Messages finish(Messages) override;
+
+ private:
+  NewestEngine& engine_;
+  NodeId id_;
+  LocalGradient local_;
+  AlignedVector<float> sum_;  // [p]
+  std::size_t batch_ = 0;
+};
+
+class NewestEngine {
+ public:
+  NewestEngine(const Run& run, Watcher& watcher);
+  Outcome operator()();
+
+ private:
+  friend class NewestNode;
+
+  void compute_pending();
+  void carry_out();
+  const Sent& newest_visible(NodeId j);
+  bool observe();
+  double iteration() const { return static_cast<double>(updates_) / static_cast<double>(nodes_.size()); }
+
+  const Run& run_;
+  Watcher& watcher_;
+  std::size_t p_;
+  std::vector<CoordinateRange> penalised_;
+  ModelArena arena_;
+  std::vector<Outbox> outboxes_;
+  std::vector<std::vector<RoundRecord>> records_;  // [n][t]
+  std::vector<std::unique_ptr<NewestNode>> nodes_;
+  std::vector<Workspace> work_;                 // [workers]
+  std::vector<std::vector<SampleId>> batches_;  // [workers]
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
+  std::vector<Deferred> deferred_;
+  std::vector<MixTerm> terms_;
+  std::vector<const float*> models_;
+  Seconds now_ = 0;
+  std::uint64_t updates_ = 0, overflows_ = 0;
+};
+
+// ---- a node ---------------------------------------------------------------------------------------
+
+NewestNode::NewestNode(NewestEngine& engine, NodeId id, std::span<float> model)
+    : Node(static_cast<float>(engine.run_.network.self_weights[id])),
+      x(model),
+      engine_(engine),
+      id_(id),
+      local_(engine.run_.problem, engine.run_.shards.of(id), id, engine.run_.seed),
+      sum_(model.size()) {}
+
+bool NewestNode::begins(Round t) {
+  round = t;
+  engine_.records_[id_].push_back({.start = engine_.now_});
+  return true;  // the engine ends the run after T · n updates in all
+}
+
+bool NewestNode::start(const GradientRequest& request) {
+  const double speed = engine_.run_.speed->speed(id_, round);
+  const bool timed = request.deadline > 0;
+  batch_ = timed ? static_cast<std::size_t>(std::floor(speed * request.deadline)) : request.batch;
+  const Seconds duration = timed ? request.deadline : static_cast<double>(batch_) / speed;
+  RoundRecord& record = engine_.records_[id_].back();
+  record.batch = static_cast<float>(batch_);
+  record.compute = static_cast<float>(duration);
+  pending = batch_ > 0;
+  engine_.events_.push({engine_.now_ + duration, id_});
+  return false;
+}
+
+Gradient NewestNode::finish(Gradient) { return {.batch = batch_}; }
+
+void NewestNode::compute(std::vector<SampleId>& batch, Workspace& work) {
+  local_.begin(round);
+  local_.add(x, batch_, sum_, batch, work);
+  pending = false;
+}
+
+// The exchange is charged to the node's own clock before it reads.
+bool NewestNode::start(const MessagesRequest& request) {
+  check(request.round == MessagesRequest::kNewest, "newest delivery: there are no rounds to wait for");
+  const Outbox& out = engine_.outboxes_[id_];
+  const double wire_bits = 8.0 * static_cast<double>(out.versions.back().bytes) / static_cast<double>(x.size());
+  const Seconds exchange =
+      engine_.run_.link.exchange(engine_.run_.charge_wire_bits ? wire_bits : engine_.run_.codec.paper_bits());
+  RoundRecord& record = engine_.records_[id_].back();
+  record.exchange = static_cast<float>(exchange);
+  record.bytes = static_cast<float>(out.versions.back().bytes);
+  if (exchange <= 0) return true;
+  engine_.events_.push({engine_.now_ + exchange, id_});
+  return false;
+}
+
+Messages NewestNode::finish(Messages) { return {}; }
+
+void NewestNode::update(const Coefficients& c, const Messages&, const Gradient& g) {
+  if (pending) engine_.compute_pending();
+  Deferred work{.node = id_, .copy = false, .coefficients = c, .gradient = {}, .first_term = engine_.terms_.size(),
+                .terms = 0, .message = {}, .key = {}};
+  work.gradient = {.sum = sum_,
+                   .batch = g.batch,
+                   .l2 = l2_coefficient(engine_.run_.penalty, g.batch, engine_.run_.shards.rows.size())};
+  double age = 0;
+  const auto neighbours = engine_.run_.network.neighbours(id_);
+  for (const Neighbour& j : neighbours) {
+    const Sent& version = engine_.newest_visible(j.id);
+    engine_.terms_.push_back({std::span<const std::byte>(*engine_.outboxes_[j.id].buffers[version.buffer]).first(version.bytes), j.weight});
+    age += static_cast<double>(round) - static_cast<double>(version.iteration);
+  }
+  work.terms = neighbours.size();
+  engine_.deferred_.push_back(work);
+  RoundRecord& record = engine_.records_[id_].back();
+  record.staleness = neighbours.empty() ? 0 : static_cast<float>(age / static_cast<double>(neighbours.size()));
+  ++engine_.updates_;
+}
+
+void NewestNode::publish() {
+  Outbox& out = engine_.outboxes_[id_];
+  const Codec& codec = engine_.run_.codec;
+  if (out.unused.empty()) {
+    out.buffers.push_back(std::make_unique<AlignedVector<std::byte>>(codec.capacity(x.size())));
+    out.unused.push_back(out.buffers.size() - 1);
+  }
+  // The message carries the model that the next iteration starts from.
+  const Round iteration = engine_.records_[id_].empty() ? 0 : round + 1;
+  Sent version{.buffer = out.unused.back(), .bytes = codec.capacity(x.size()), .iteration = iteration, .visible_at = 0};
+  out.unused.pop_back();
+  const StreamKey key{.seed = engine_.run_.seed, .node = id_, .iteration = iteration, .purpose = Purpose::quantizer};
+  const std::span<std::byte> message = *out.buffers[version.buffer];
+  if (codec.is_sliceable()) {
+    engine_.deferred_.push_back({.node = id_, .copy = true, .coefficients = {}, .gradient = {}, .first_term = 0,
+                                 .terms = 0, .message = message, .key = key});
+  } else {  // its length is known only once it is written
+    engine_.carry_out();
+    const Encoded encoded = codec.encode(x, key, message);
+    version.bytes = encoded.bytes;
+    engine_.overflows_ += encoded.overflows;
+  }
+  version.visible_at = iteration == 0 ? 0 : engine_.now_ + engine_.run_.link.delay(version.bytes);
+  out.versions.push_back(version);
+}
+
+// ---- the engine -----------------------------------------------------------------------------------
+
+NewestEngine::NewestEngine(const Run& run, Watcher& watcher)
+    : run_(run),
+      watcher_(watcher),
+      p_(run.problem.dimension()),
+      penalised_(run.problem.penalised()),
+      arena_(run.network.nodes, p_, 3 * p_ * sizeof(float)),
+      outboxes_(run.network.nodes),
+      records_(run.network.nodes),
+      batches_(run.threads) {
+  for (NodeId i = 0; i < run.network.nodes; ++i) {
+    nodes_.push_back(std::make_unique<NewestNode>(*this, i, arena_.model(i)));
+    run.problem.initialise(nodes_[i]->x, run.seed);
+    models_.push_back(nodes_[i]->x.data());
+  }
+  for (std::uint32_t k = 0; k < run.threads; ++k) work_.push_back(run.problem.make_workspace());
+  for (auto& node : nodes_) node->task = run.algorithm.run(*node, run.options);
+}
+
+// What a reader sees at this moment. Events only go forward in time, so what has been overtaken is never read again;
+// its buffer is written next by work that is noted down later, hence carried out later.
+const Sent& NewestEngine::newest_visible(NodeId j) {
+  Outbox& out = outboxes_[j];
+  while (out.versions.size() > 1 && out.versions[1].visible_at <= now_) {
+    out.unused.push_back(out.versions.front().buffer);
+    out.versions.pop_front();
+  }
+  return out.versions.front();
+}
+
+void NewestEngine::compute_pending() {
+  carry_out();  // gradients are taken at models that are up to date
+  std::vector<NewestNode*> pending;
+  for (auto& node : nodes_)
+    if (node->pending) pending.push_back(node.get());
+#pragma omp parallel for schedule(dynamic) num_threads(static_cast<int>(work_.size()))
+  for (std::size_t k = 0; k < pending.size(); ++k) {
+    const auto worker = static_cast<std::size_t>(omp_get_thread_num());
+    pending[k]->compute(batches_[worker], work_[worker]);
+  }
+}
+
+void NewestEngine::carry_out() {
+  if (deferred_.empty()) return;
+  const std::size_t slices = (p_ + Codec::kSlice - 1) / Codec::kSlice;
+  std::uint64_t overflows = 0;
+#pragma omp parallel num_threads(static_cast<int>(work_.size())) reduction(+ : overflows)
+  {
+    const auto worker = static_cast<std::size_t>(omp_get_thread_num());
+    const std::size_t first = std::min(p_, slices * worker / work_.size() * Codec::kSlice);
+    const std::size_t last = std::min(p_, slices * (worker + 1) / work_.size() * Codec::kSlice);
+    for (const Deferred& work : deferred_) {
+      if (first == last) break;
+      const std::span<float> x = nodes_[work.node]->x;
+      if (work.copy)
+        overflows += run_.codec.encode_slice(x.subspan(first, last - first), work.key, first, work.message).overflows;
+      else
+        mix(x, first, last, work.coefficients, std::span(terms_).subspan(work.first_term, work.terms), run_.codec,
+            work.gradient, penalised_);
+    }
+  }
+  overflows_ += overflows;
+  deferred_.clear();
+  terms_.clear();
+}
+
+bool NewestEngine::observe() {
+  carry_out();
+  return watcher_.observe({.iteration = iteration(), .time = now_, .models = models_});
+}
+
+Outcome NewestEngine::operator()() {
+  EvaluationSchedule schedule(run_);
+  Outcome outcome;
+  const std::uint64_t all_updates = std::uint64_t{run_.iterations} * nodes_.size();
+  const auto recorded = [&] {
+    carry_out();
+    // A node's last record is of an iteration that has not ended.
+    std::vector<std::span<const RoundRecord>> views;
+    for (std::size_t i = 0; i < nodes_.size(); ++i)
+      views.push_back(std::span<const RoundRecord>(records_[i]).first(nodes_[i]->round));
+    return to_rounds(views);
+  };
+  for (auto& node : nodes_) check(node->task.resume(), "newest delivery: an algorithm that never waits");
+  std::uint64_t seen = ~std::uint64_t{0};
+  for (;;) {
+    if (seen != updates_) {
+      seen = updates_;
+      if (schedule.due(iteration(), now_) && !observe()) break;
+      if (updates_ >= all_updates) break;
+      if (updates_ % nodes_.size() == 0) {
+        watcher_.progress(schedule.done(iteration(), now_));
+        if (watcher_.checkpoint_due()) watcher_.checkpoint(recorded());
+      }
+      if (watcher_.wants_to_stop()) {
+        outcome.interrupted = true;
+        break;
+      }
+    }
+    if (events_.top().time > run_.max_time) {
+      now_ = run_.max_time;
+      break;
+    }
+    const Event event = events_.top();
+    events_.pop();
+    now_ = event.time;
+    check(nodes_[event.node]->task.resume(), "newest delivery: an algorithm that ended by itself");
+  }
+  if (!schedule.observed(iteration())) observe();
+  outcome.end_time = now_;
+  outcome.rounds = recorded();
+  outcome.overflows = overflows_;
+  return outcome;
+}
+
+}  // namespace
+
+Outcome run_virtual_newest(const Run& run, Watcher& watcher) { return NewestEngine(run, watcher)(); }
+
+}  // namespace quantimed

@@ -1,0 +1,299 @@
+// Virtual time for `round` delivery.
+//
+// A node waits only for the messages of its own round, so values depend on no clock: workers run whatever node is
+// ready, in any order, and the clock is reckoned afterwards from the durations (virtual_clock.hpp). Every few rounds
+// all nodes are held at the same round: there the models are a consistent cut, and the run is evaluated or ended.
+//
+// A node's gradient is computed as late as its update: then the model is read once, and the gradient lives in the
+// worker's cache instead of the node's memory.
+#include "base/error.hpp"
+#include "engine/engine.hpp"
+#include "engine/model_arena.hpp"
+#include "engine/ready_queue.hpp"
+#include "engine/records.hpp"
+#include "engine/virtual_clock.hpp"
+#include "engine/virtual_engines.hpp"
+#include "node/local_gradient.hpp"
+#include "node/mix.hpp"
+
+#include <omp.h>
+
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <memory>
+
+namespace quantimed {
+
+namespace {
+
+constexpr Round kMostRoundsAhead = 8;      // between two holds: enough for cache reuse on sparse graphs
+constexpr double kLongestPhase_s = 0.5;    // of real time, so that signals are answered soon
+
+// What one worker thread owns.
+struct Worker {
+  AlignedVector<float> gradient;  // [p]
+  Workspace work;
+  std::vector<SampleId> batch;
+  std::vector<MixTerm> terms;
+  std::vector<NodeId> ready;
+};
+
+struct Outbox {
+  AlignedVector<std::byte> slot[2];  // message of round t in slot t mod 2
+  std::size_t bytes[2] = {0, 0};
+};
+
+class RoundEngine;
+
+class RoundNode final : public Node {
+ public:
+  RoundNode(RoundEngine& engine, NodeId id, std::span<float> model);
+
+  bool begins(Round t) override;
+  void publish() override;
+  void update(const Coefficients& c, const Messages&, const Gradient& g) override;
+
+  Task task;
+  Worker* worker = nullptr;           // the one that runs this node now
+  Round round = 0;
+  std::atomic<std::uint32_t> missing[2];  // arrivals still to come for rounds of this parity
+  std::uint64_t overflows = 0;
+  std::span<float> x;  // [p]
+
+ protected:
+  bool start(const GradientRequest& request) override;
+  bool start(const MessagesRequest& request) override;
+  Gradient finish(Gradient) override { return {.batch = batch_}; }
+  Messages finish(Messages) override { return {}; }
+
+ private:
+  RoundEngine& engine_;
+  NodeId id_;
+  LocalGradient local_;
+  std::size_t batch_ = 0;
+};
+
+class RoundEngine {
+ public:
+  RoundEngine(const Run& run, Watcher& watcher);
+  Outcome operator()();
+
+ private:
+  friend class RoundNode;
+
+  void run_phase(Round hold);
+  void step(std::size_t worker, NodeId i);
+  void arrive(std::size_t worker, NodeId i);
+  bool observe(Round t);
+  Round next_hold(Round now, double seconds_per_round) const;
+
+  const Run& run_;
+  Watcher& watcher_;
+  std::size_t p_;
+  std::vector<CoordinateRange> penalised_;
+  ModelArena arena_;
+  std::vector<Outbox> outboxes_;
+  std::vector<std::vector<RoundRecord>> records_;  // [n][t]
+  std::vector<std::unique_ptr<RoundNode>> nodes_;
+  std::vector<Worker> workers_;
+  ReadyQueue queue_;
+  VirtualClock clock_;
+  Round hold_ = 0;  // nodes stop when they wait for this round's messages
+  std::vector<const float*> models_;
+};
+
+// ---- a node ---------------------------------------------------------------------------------------
+
+RoundNode::RoundNode(RoundEngine& engine, NodeId id, std::span<float> model)
+    : Node(static_cast<float>(engine.run_.network.self_weights[id])),
+      x(model),
+      engine_(engine),
+      id_(id),
+      local_(engine.run_.problem, engine.run_.shards.of(id), id, engine.run_.seed) {
+  const auto arrivals = static_cast<std::uint32_t>(engine.run_.network.neighbours(id).size()) + 1;  // its own too
+  missing[0] = missing[1] = arrivals;
+}
+
+bool RoundNode::begins(Round t) {
+  round = t;
+  if (t >= engine_.run_.iterations) return false;
+  engine_.records_[id_].emplace_back();
+  return true;
+}
+
+void RoundNode::publish() {
+  Outbox& out = engine_.outboxes_[id_];
+  const StreamKey key{.seed = engine_.run_.seed, .node = id_, .iteration = round, .purpose = Purpose::quantizer};
+  const Encoded message = engine_.run_.codec.encode(x, key, out.slot[round % 2]);
+  out.bytes[round % 2] = message.bytes;
+  overflows += message.overflows;
+  engine_.records_[id_].back().bytes = static_cast<float>(message.bytes);
+}
+
+bool RoundNode::start(const GradientRequest& request) {
+  const double speed = engine_.run_.speed->speed(id_, round);
+  const bool timed = request.deadline > 0;
+  batch_ = timed ? static_cast<std::size_t>(std::floor(speed * request.deadline)) : request.batch;
+  RoundRecord& record = engine_.records_[id_].back();
+  record.batch = static_cast<float>(batch_);
+  record.compute = static_cast<float>(timed ? request.deadline : static_cast<double>(batch_) / speed);
+  return true;  // the numbers are computed in update()
+}
+
+bool RoundNode::start(const MessagesRequest& request) {
+  check(request.round == round, "round delivery: messages are asked for in their own round");
+  return false;
+}
+
+void RoundNode::update(const Coefficients& c, const Messages&, const Gradient& g) {
+  Worker& w = *worker;
+  GradientSum gradient{.sum = w.gradient,
+                       .batch = g.batch,
+                       .l2 = l2_coefficient(engine_.run_.penalty, g.batch, engine_.run_.shards.rows.size())};
+  if (g.batch > 0) {
+    local_.begin(round);
+    local_.add(x, g.batch, w.gradient, w.batch, w.work);
+  }
+  w.terms.clear();
+  for (const Neighbour& j : engine_.run_.network.neighbours(id_)) {
+    const Outbox& out = engine_.outboxes_[j.id];
+    w.terms.push_back({std::span(out.slot[round % 2]).first(out.bytes[round % 2]), j.weight});
+  }
+  mix(x, 0, x.size(), c, w.terms, engine_.run_.codec, gradient, engine_.penalised_);
+}
+
+// ---- the engine -----------------------------------------------------------------------------------
+
+RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
+    : run_(run),
+      watcher_(watcher),
+      p_(run.problem.dimension()),
+      penalised_(run.problem.penalised()),
+      arena_(run.network.nodes, p_, 2 * p_ * sizeof(float)),
+      outboxes_(run.network.nodes),
+      records_(run.network.nodes),
+      workers_(run.threads),
+      queue_(run.threads),
+      clock_(run, p_) {
+  const std::size_t capacity = run.codec.capacity(p_);
+  for (NodeId i = 0; i < run.network.nodes; ++i) {
+    for (auto& slot : outboxes_[i].slot) slot.resize(capacity);
+    nodes_.push_back(std::make_unique<RoundNode>(*this, i, arena_.model(i)));
+    models_.push_back(arena_.model(i).data());
+  }
+  // The worker that will mostly run a node touches its memory first.
+#pragma omp parallel for schedule(static) num_threads(static_cast<int>(run.threads))
+  for (std::size_t i = 0; i < nodes_.size(); ++i) run.problem.initialise(nodes_[i]->x, run.seed);
+  for (Worker& worker : workers_) {
+    worker.gradient.resize(p_);
+    worker.work = run.problem.make_workspace();
+  }
+  for (auto& node : nodes_) node->task = run.algorithm.run(*node, run.options);
+}
+
+// Runs node i until it waits for messages, and tells those who wait for it.
+void RoundEngine::step(std::size_t worker, NodeId i) {
+  RoundNode& node = *nodes_[i];
+  node.worker = &workers_[worker];
+  if (node.task.resume())
+    arrive(worker, i);
+  else
+    queue_.retire();
+}
+
+// Node i has sent its message of round t and waits for the others'.
+void RoundEngine::arrive(std::size_t worker, NodeId i) {
+  const Round t = nodes_[i]->round;
+  std::vector<NodeId>& ready = workers_[worker].ready;
+  ready.clear();
+  const auto count_down = [&](NodeId j) {
+    std::atomic<std::uint32_t>& missing = nodes_[j]->missing[t % 2];
+    // acq_rel: the last to arrive sees what all others wrote, and hands it on to whoever runs j.
+    if (missing.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      // Nobody arrives for round t + 2 before j itself has gone on, so the counter may be reset here.
+      missing.store(static_cast<std::uint32_t>(run_.network.neighbours(j).size()) + 1, std::memory_order_relaxed);
+      ready.push_back(j);
+    }
+  };
+  for (const Neighbour& j : run_.network.neighbours(i)) count_down(j.id);
+  count_down(i);
+  if (t == hold_)
+    for ([[maybe_unused]] NodeId j : ready) queue_.retire();
+  else
+    queue_.push(worker, ready);
+}
+
+// Every node goes on until it has all messages of round `hold`, or has ended.
+void RoundEngine::run_phase(Round hold) {
+  hold_ = hold;
+  const std::size_t n = nodes_.size();
+  queue_.open(n);
+  std::exception_ptr failure;
+#pragma omp parallel num_threads(static_cast<int>(workers_.size()))
+  {
+    const auto worker = static_cast<std::size_t>(omp_get_thread_num());
+    const std::size_t first = n * worker / workers_.size(), last = n * (worker + 1) / workers_.size();
+    std::vector<NodeId> own;
+    for (std::size_t i = last; i > first; --i) own.push_back(static_cast<NodeId>(i - 1));
+    queue_.push(worker, own);
+    try {
+      while (const auto node = queue_.pop(worker)) step(worker, *node);
+    } catch (...) {
+#pragma omp critical
+      failure = std::current_exception();
+      queue_.abandon();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+bool RoundEngine::observe(Round t) {
+  return watcher_.observe({.iteration = static_cast<double>(t), .time = clock_.latest(), .models = models_});
+}
+
+Round RoundEngine::next_hold(Round now, double seconds_per_round) const {
+  if (run_.max_time != kForever) return now + 1;  // the clock may end the run after any round
+  const double affordable = std::max(1.0, kLongestPhase_s / std::max(seconds_per_round, 1e-9));
+  return now + static_cast<Round>(std::min<double>(kMostRoundsAhead, affordable));
+}
+
+Outcome RoundEngine::operator()() {
+  EvaluationSchedule schedule(run_);
+  Outcome outcome;
+  const auto recorded = [&](Round finished) {
+    const std::vector<std::span<const RoundRecord>> views(records_.begin(), records_.end());
+    return to_rounds(views, finished);
+  };
+  run_phase(0);
+  Round now = 0;
+  double seconds_per_round = 0;
+  for (;;) {
+    if (schedule.due(now, clock_.latest()) && !observe(now)) break;
+    if (now == run_.iterations || clock_.earliest() >= run_.max_time) break;
+    if (watcher_.wants_to_stop()) {
+      outcome.interrupted = true;
+      break;
+    }
+    const Round hold = std::min({next_hold(now, seconds_per_round), schedule.next_iteration(), run_.iterations});
+    const auto began = std::chrono::steady_clock::now();
+    run_phase(hold);
+    seconds_per_round =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() / (hold - now);
+    for (Round t = now; t < hold; ++t) clock_.advance(records_, t);
+    now = hold;
+    watcher_.progress(schedule.done(now, clock_.latest()));
+    if (watcher_.checkpoint_due()) watcher_.checkpoint(recorded(now));
+  }
+  if (!schedule.observed(now)) observe(now);
+  outcome.end_time = clock_.latest();
+  outcome.rounds = recorded(now);
+  for (const auto& node : nodes_) outcome.overflows += node->overflows;
+  return outcome;
+}
+
+}  // namespace
+
+Outcome run_virtual_round(const Run& run, Watcher& watcher) { return RoundEngine(run, watcher)(); }
+
+}  // namespace quantimed

@@ -1,0 +1,136 @@
+#include "problem/output_loss.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.hpp"
+#include "problem/elementwise.hpp"
+
+namespace quantimed {
+namespace {
+
+// Calls function(z_y, y) for each row: the unit that its target speaks of, and what that unit should be.
+template <class Function>
+void for_each_target(const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, float* z,
+                     Function function) {
+  for (std::size_t k = 0; k < rows.size(); ++k, z += outputs) {
+    const float target = data.targets[rows[k]];
+    if (outputs == 1) {
+      function(z[0], target);
+    } else {
+      check(target >= 0 && target < static_cast<float>(outputs), "a class beyond the output units");
+      function(z[static_cast<std::size_t>(target)], 1.0f);
+    }
+  }
+}
+
+void sigmoid_all(std::size_t count, float* z) {
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) z[i] = sigmoid(z[i]);
+}
+
+// Each row: z ← z − max z, so that no exponential overflows.
+void subtract_row_maxima(std::size_t samples, std::size_t outputs, float* z) {
+  for (std::size_t k = 0; k < samples; ++k, z += outputs) {
+    const float top = *std::max_element(z, z + outputs);
+    for (std::size_t j = 0; j < outputs; ++j) z[j] -= top;
+  }
+}
+
+void exp_all(std::size_t count, float* z) {
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) z[i] = exp_nonpositive(z[i]);
+}
+
+void softmax_all(std::size_t samples, std::size_t outputs, float* z) {
+  subtract_row_maxima(samples, outputs, z);
+  exp_all(samples * outputs, z);
+  for (std::size_t k = 0; k < samples; ++k, z += outputs) {
+    float sum = 0;
+    for (std::size_t j = 0; j < outputs; ++j) sum += z[j];
+    for (std::size_t j = 0; j < outputs; ++j) z[j] /= sum;
+  }
+}
+
+double sum_float64(std::size_t count, const float* values) {
+  double sum = 0;
+  for (std::size_t i = 0; i < count; ++i) sum += static_cast<double>(values[i]);
+  return sum;
+}
+
+// Per unit: max(z, 0) − y z + log(1 + e^−|z|). The first two cancel exactly in float64 where the unit is right.
+double sigmoid_cross_entropy(const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, float* z) {
+  const std::size_t count = rows.size() * outputs;
+  double sum = 0;
+  for (std::size_t i = 0; i < count; ++i) sum += static_cast<double>(z[i] < 0.0f ? 0.0f : z[i]);
+  for_each_target(data, rows, outputs, z,
+                  [&](float z_y, float y) { sum -= static_cast<double>(y) * static_cast<double>(z_y); });
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) z[i] = softplus_tail(z[i]);
+  return sum + sum_float64(count, z);
+}
+
+// Per sample: log Σ_j e^z_j − z_y.
+double softmax_cross_entropy(const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, float* z) {
+  double sum = 0;
+  subtract_row_maxima(rows.size(), outputs, z);
+  for_each_target(data, rows, outputs, z, [&](float z_y, float) { sum -= static_cast<double>(z_y); });
+  exp_all(rows.size() * outputs, z);
+  for (std::size_t k = 0; k < rows.size(); ++k) sum += std::log(sum_float64(outputs, z + k * outputs));
+  return sum;
+}
+
+double half_squared_distance(const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, float* z) {
+  for_each_target(data, rows, outputs, z, [](float& z_y, float y) { z_y -= y; });
+  double sum = 0;
+  for (std::size_t i = 0; i < rows.size() * outputs; ++i) sum += static_cast<double>(z[i]) * static_cast<double>(z[i]);
+  return 0.5 * sum;
+}
+
+std::uint64_t hits(const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, const float* z) {
+  std::uint64_t correct = 0;
+  for (std::size_t k = 0; k < rows.size(); ++k, z += outputs) {
+    const auto guess = outputs == 1 ? z[0] > 0.0f : std::max_element(z, z + outputs) - z;
+    correct += data.targets[rows[k]] == static_cast<float>(guess);
+  }
+  return correct;
+}
+
+}  // namespace
+
+const char* to_string(Loss loss) {
+  switch (loss) {
+    case Loss::sigmoid_cross_entropy:
+      return "sigmoid-cross-entropy";
+    case Loss::softmax:
+      return "softmax";
+    case Loss::squared:
+      return "squared";
+  }
+  return "?";
+}
+
+void output_delta(Loss loss, const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, float* z) {
+  if (loss == Loss::sigmoid_cross_entropy) sigmoid_all(rows.size() * outputs, z);
+  if (loss == Loss::softmax) softmax_all(rows.size(), outputs, z);
+  for_each_target(data, rows, outputs, z, [](float& z_y, float y) { z_y -= y; });
+}
+
+LossSum output_loss(Loss loss, const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, float* z) {
+  LossSum sum{.samples = rows.size()};
+  if (data.classes > 0) sum.correct = hits(data, rows, outputs, z);
+  switch (loss) {
+    case Loss::sigmoid_cross_entropy:
+      sum.loss = sigmoid_cross_entropy(data, rows, outputs, z);
+      break;
+    case Loss::softmax:
+      sum.loss = softmax_cross_entropy(data, rows, outputs, z);
+      break;
+    case Loss::squared:
+      sum.loss = half_squared_distance(data, rows, outputs, z);
+      break;
+  }
+  return sum;
+}
+
+}  // namespace quantimed

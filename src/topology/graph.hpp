@@ -1,0 +1,37 @@
+// The edges of each kind of graph, before any weight is put on them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/types.hpp"
+#include "topology/network.hpp"
+
+namespace quantimed::topology {
+
+using Edges = std::vector<std::pair<NodeId, NodeId>>;  // i < j, sorted, each once
+
+// Where memory ends before patience does: 2^27 edges take about 4 GiB as a Network.
+inline constexpr std::uint64_t kMaxEdges = std::uint64_t{1} << 27;
+inline constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 28;
+inline constexpr std::uint32_t kMaxRedraws = 1000;
+
+// As the user wrote it, for messages: "erdos-renyi:0.4".
+std::string describe(const GraphRequest& graph);
+
+struct TorusShape {
+  std::uint32_t rows, columns;  // rows <= columns
+};
+TorusShape most_square(std::uint32_t nodes);  // the factorisation with the longest short side; 1 × n for primes
+
+// `redraws` receives how many Erdős–Rényi draws were thrown away. Only a file's graph may be disconnected.
+Edges make_edges(const GraphRequest& graph, std::uint32_t nodes, std::uint64_t seed, std::uint32_t& redraws);
+Edges read_edges(const GraphRequest& graph, std::uint32_t nodes);
+
+// The connected parts, the largest first, each in ascending order.
+std::vector<std::vector<NodeId>> connected_parts(const Edges& edges, std::uint32_t nodes);
+bool is_connected(const Edges& edges, std::uint32_t nodes);
+
+}  // namespace quantimed::topology

@@ -1,0 +1,109 @@
+// What the user may write after --graph and --mixing.
+#include <array>
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "topology/graph.hpp"
+#include "topology/network.hpp"
+
+namespace quantimed {
+
+namespace {
+
+using Kind = GraphRequest::Kind;
+
+struct GraphName {
+  Kind kind;
+  std::string_view name;
+  std::string_view value;  // what follows the colon; empty: nothing may
+};
+constexpr std::array<GraphName, 7> kGraphs{{{Kind::ring, "ring", ""},
+                                            {Kind::torus, "torus", ""},
+                                            {Kind::complete, "complete", ""},
+                                            {Kind::star, "star", ""},
+                                            {Kind::exponential, "exponential", ""},
+                                            {Kind::erdos_renyi, "erdos-renyi", "P"},
+                                            {Kind::file, "file", "PATH"}}};
+
+std::string usage(const GraphName& graph) {
+  return graph.value.empty() ? std::string(graph.name) : fmt::format("{}:{}", graph.name, graph.value);
+}
+
+std::string all_graphs() {
+  std::string text;
+  for (const GraphName& graph : kGraphs) text += (text.empty() ? "" : ", ") + usage(graph);
+  return text;
+}
+
+// "name" or "name:value"; a missing colon is not the same as an empty value.
+struct Parts {
+  std::string_view name;
+  std::optional<std::string_view> value;
+};
+Parts split(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return {text, std::nullopt};
+  return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
+// Does not depend on the locale, and leaves no tail unread.
+std::optional<double> number(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+GraphRequest parse_graph(const std::string& text) {
+  const auto [name, value] = split(text);
+  for (const GraphName& graph : kGraphs) {
+    if (graph.name != name) continue;
+    if (graph.value.empty() && value)
+      throw InputError("--graph {}: {} takes no value; write --graph {}", text, name, name);
+    if (!graph.value.empty() && (!value || value->empty()))
+      throw InputError("--graph {}: {} is missing; write --graph {}", text, graph.value, usage(graph));
+    GraphRequest request{.kind = graph.kind, .path = {}};
+    if (graph.kind == Kind::file) request.path = *value;
+    if (graph.kind == Kind::erdos_renyi) {
+      const auto p = number(*value);
+      if (!p || !(*p > 0 && *p <= 1))
+        throw InputError("--graph {}: P is the probability of an edge; give a number in (0, 1], e.g. erdos-renyi:0.4",
+                         text);
+      request.probability = *p;
+    }
+    return request;
+  }
+  throw InputError("--graph {}: no such graph; choose from {}", text, all_graphs());
+}
+
+MixingRequest parse_mixing(const std::string& text) {
+  const auto [name, value] = split(text);
+  if (name == "metropolis") {
+    if (value) throw InputError("--mixing {}: metropolis takes no value; write --mixing metropolis", text);
+    return {.kind = MixingRequest::Kind::metropolis};
+  }
+  if (name != "laplacian")
+    throw InputError("--mixing {}: no such mixing; choose from laplacian, laplacian:KAPPA, metropolis", text);
+  if (!value) return {};
+  const auto kappa = number(*value);
+  if (!kappa || !(*kappa > 0 && *kappa < std::numeric_limits<double>::infinity()))
+    throw InputError(
+        "--mixing {}: KAPPA is a positive number, at least the largest degree; leave it out for degree + 2", text);
+  return {.kind = MixingRequest::Kind::laplacian, .kappa = *kappa};
+}
+
+std::string topology::describe(const GraphRequest& graph) {
+  for (const GraphName& entry : kGraphs) {
+    if (entry.kind != graph.kind) continue;
+    if (graph.kind == Kind::erdos_renyi) return fmt::format("{}:{}", entry.name, graph.probability);
+    if (graph.kind == Kind::file) return fmt::format("{}:{}", entry.name, graph.path);
+    return std::string(entry.name);
+  }
+  throw InternalError("a kind of graph without a name");
+}
+
+}  // namespace quantimed

@@ -1,0 +1,82 @@
+// The one table of what a trace's groups hold: name and unit in the file, and the vector in memory. Writer, reader
+// and verifier iterate it, so a new column is one row here and one member in trace.hpp.
+#pragma once
+
+#include "trace/trace.hpp"
+
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace quantimed::columns {
+
+template <class Record, class T>
+struct Column {
+  const char* name;
+  const char* unit;
+  std::vector<T> Record::*values;
+  bool adds_up = false;  // part of an iteration's duration
+};
+
+// /progress, [K] each
+inline constexpr std::tuple kProgress{
+    Column{"iteration", "iterations", &Progress::iteration},
+    Column{"time", "s", &Progress::time},
+    Column{"loss", "1", &Progress::loss},
+    Column{"accuracy", "1", &Progress::accuracy},
+    Column{"test_loss", "1", &Progress::test_loss},
+    Column{"test_accuracy", "1", &Progress::test_accuracy},
+    Column{"consensus_error", "1", &Progress::consensus_error},
+    Column{"gradient_norm_squared", "1", &Progress::gradient_norm_squared},
+};
+
+// /rounds, [iterations, n] each
+inline constexpr std::tuple kRounds{
+    Column{"batch", "samples", &Rounds::batch},
+    Column{"compute_time", "s", &Rounds::compute_time, true},
+    Column{"encode_time", "s", &Rounds::encode_time, true},
+    Column{"wait_time", "s", &Rounds::wait_time, true},
+    Column{"exchange_time", "s", &Rounds::exchange_time, true},
+    Column{"mix_time", "s", &Rounds::mix_time, true},
+    Column{"overshoot", "s", &Rounds::overshoot},
+    Column{"staleness", "iterations", &Rounds::staleness},
+    Column{"bytes_sent", "bytes", &Rounds::bytes_sent},
+    Column{"start_time", "s", &Rounds::start_time},
+};
+
+// /timeline, [events] each
+inline constexpr std::tuple kTimeline{
+    Column{"node", "node", &Timeline::node},
+    Column{"iteration", "iterations", &Timeline::iteration},
+    Column{"phase", "index into names", &Timeline::phase},
+    Column{"start", "s", &Timeline::start},
+    Column{"end", "s", &Timeline::end},
+};
+
+template <class Table, class Function>
+void for_each(const Table& table, Function&& function) {
+  std::apply([&](const auto&... column) { (function(column), ...); }, table);
+}
+
+// /config, /environment and /summary: attributes only (and /config/ini)
+struct AttributeGroup {
+  const char* name;
+  Attributes Trace::*attributes;
+};
+inline constexpr AttributeGroup kAttributeGroups[] = {
+    {"config", &Trace::config}, {"environment", &Trace::environment}, {"summary", &Trace::summary}};
+
+// The root's texts.
+struct RootText {
+  const char* name;
+  std::string Trace::*text;
+};
+inline constexpr RootText kRootTexts[] = {{"verdict", &Trace::verdict},
+                                          {"software_version", &Trace::software_version},
+                                          {"commit", &Trace::commit},
+                                          {"created", &Trace::created}};
+
+inline constexpr RunStatus kStatuses[] = {RunStatus::running, RunStatus::complete, RunStatus::interrupted,
+                                          RunStatus::diverged};
+
+}  // namespace quantimed::columns

@@ -1,0 +1,133 @@
+#include "trace/evaluate.hpp"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace quantimed {
+
+namespace {
+
+// Sums are cut into parts of fixed size and added in order, so that they do not depend on the number of threads.
+constexpr std::size_t kRowsPerPart = 500;
+constexpr std::size_t kGradientParts = 8;
+constexpr std::size_t kBlock = 4096;  // coordinates
+
+std::size_t parts_of(std::size_t count, std::size_t part) { return (count + part - 1) / part; }
+
+}  // namespace
+
+Evaluator::Evaluator(const Problem& problem, const Shards& shards, const Dataset* test, const Penalty& penalty,
+                     int threads)
+    : problem_(problem), shards_(shards), test_(test), penalty_(penalty), threads_(threads) {
+  if (test_) {
+    test_rows_.resize(test_->samples);
+    std::iota(test_rows_.begin(), test_rows_.end(), SampleId{0});
+  }
+  for (int k = 0; k < threads_; ++k) work_.push_back(problem.make_workspace());
+  for (std::size_t k = 0; k < kGradientParts; ++k) gradients_.emplace_back(problem.dimension());
+  mean_.resize(problem.dimension());
+}
+
+// x̄ = (1/n) Σ_i x_i, summed in float64 in the order of the nodes.
+void Evaluator::average(std::span<const float* const> models) {
+  const std::size_t p = mean_.size();
+#pragma omp parallel for schedule(static) num_threads(threads_)
+  for (std::size_t block = 0; block < p; block += kBlock) {
+    double sum[kBlock] = {};
+    const std::size_t count = std::min(kBlock, p - block);
+    for (const float* x : models)
+      for (std::size_t k = 0; k < count; ++k) sum[k] += static_cast<double>(x[block + k]);
+    for (std::size_t k = 0; k < count; ++k)
+      mean_[block + k] = static_cast<float>(sum[k] / static_cast<double>(models.size()));
+  }
+}
+
+// (1/n) Σ_i ‖x_i − x̄‖²
+double Evaluator::consensus_error(std::span<const float* const> models) const {
+  std::vector<double> distance(models.size());
+#pragma omp parallel for schedule(static) num_threads(threads_)
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    double sum = 0;
+    for (std::size_t block = 0; block < mean_.size(); block += kBlock) {
+      const std::size_t last = std::min(block + kBlock, mean_.size());
+      float part = 0;
+#pragma omp simd reduction(+ : part)
+      for (std::size_t k = block; k < last; ++k) {
+        const float d = models[i][k] - mean_[k];
+        part += d * d;
+      }
+      sum += static_cast<double>(part);
+    }
+    distance[i] = sum;
+  }
+  return std::accumulate(distance.begin(), distance.end(), 0.0) / static_cast<double>(models.size());
+}
+
+LossSum Evaluator::total_loss(const Dataset& data, std::span<const SampleId> rows) {
+  std::vector<LossSum> parts(parts_of(rows.size(), kRowsPerPart));
+#pragma omp parallel for schedule(dynamic) num_threads(threads_)
+  for (std::size_t k = 0; k < parts.size(); ++k) {
+    const auto part = rows.subspan(k * kRowsPerPart, std::min(kRowsPerPart, rows.size() - k * kRowsPerPart));
+    parts[k] = problem_.loss_sum(mean_, data, part, work_[static_cast<std::size_t>(omp_get_thread_num())]);
+  }
+  LossSum total;
+  for (const LossSum& part : parts) {
+    total.loss += part.loss;
+    total.correct += part.correct;
+    total.samples += part.samples;
+  }
+  return total;
+}
+
+// ‖∇f(x̄)‖² with the per-dataset ℓ2 term: ∇f = (1/N) Σ ∇ℓ + (λ/N) Θ, the gradient of the loss that is reported.
+double Evaluator::gradient_norm_squared() {
+  const std::span<const SampleId> rows = shards_.rows;
+  const std::size_t per_part = parts_of(rows.size(), kGradientParts);
+#pragma omp parallel for schedule(dynamic) num_threads(threads_)
+  for (std::size_t k = 0; k < kGradientParts; ++k) {
+    const std::size_t first = std::min(k * per_part, rows.size()), last = std::min(first + per_part, rows.size());
+    if (first == last) {
+      std::fill(gradients_[k].begin(), gradients_[k].end(), 0.0f);
+      continue;
+    }
+    problem_.gradient_sum(mean_, rows.subspan(first, last - first), false, gradients_[k],
+                          work_[static_cast<std::size_t>(omp_get_thread_num())]);
+  }
+  std::vector<double> sum(mean_.size(), 0.0);
+  for (const auto& part : gradients_)
+    for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += static_cast<double>(part[k]);
+  for (const CoordinateRange& range : problem_.penalised())
+    for (std::size_t k = range.first; k < range.last; ++k)
+      sum[k] += penalty_.lambda * static_cast<double>(mean_[k]);
+  const double norm = std::inner_product(sum.begin(), sum.end(), sum.begin(), 0.0);
+  return norm / (static_cast<double>(rows.size()) * static_cast<double>(rows.size()));
+}
+
+Evaluation Evaluator::evaluate(std::span<const float* const> models) {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  average(models);
+  const auto share = [&](const LossSum& sum) {
+    return problem_.is_classification() ? static_cast<double>(sum.correct) / static_cast<double>(sum.samples) : kNone;
+  };
+  const double samples = static_cast<double>(shards_.rows.size());
+  const LossSum train = total_loss(problem_.data(), shards_.rows);
+  const double penalty = penalty_.lambda / (2 * samples) * penalised_norm_squared(problem_, mean_);
+  Evaluation result{.loss = train.loss / samples + penalty,
+                    .accuracy = share(train),
+                    .test_loss = kNone,
+                    .test_accuracy = kNone,
+                    .consensus_error = consensus_error(models),
+                    .gradient_norm_squared = gradient_norm_squared()};
+  if (test_) {
+    const LossSum test = total_loss(*test_, test_rows_);
+    result.test_loss = test.loss / static_cast<double>(test.samples);
+    result.test_accuracy = share(test);
+  }
+  return result;
+}
+
+}  // namespace quantimed

@@ -1,0 +1,46 @@
+// The curve's points: computed off the clock, from a consistent cut of all nodes' models.
+#pragma once
+
+#include "dataset/shards.hpp"
+#include "problem/problem.hpp"
+#include "trace/trace.hpp"
+
+#include <span>
+#include <vector>
+
+namespace quantimed {
+
+// One row of Progress, without iteration and time.
+struct Evaluation {
+  double loss, accuracy, test_loss, test_accuracy, consensus_error, gradient_norm_squared;
+};
+
+class Evaluator {
+ public:
+  // `test` may be null. `threads`: OpenMP threads; the result does not depend on it.
+  Evaluator(const Problem& problem, const Shards& shards, const Dataset* test, const Penalty& penalty, int threads);
+
+  // models: [n] pointers to [p].
+  Evaluation evaluate(std::span<const float* const> models);
+
+  // x̄ of the last call.  [p]
+  std::span<const float> mean_model() const { return mean_; }
+
+ private:
+  void average(std::span<const float* const> models);
+  double consensus_error(std::span<const float* const> models) const;
+  LossSum total_loss(const Dataset& data, std::span<const SampleId> rows);
+  double gradient_norm_squared();
+
+  const Problem& problem_;
+  const Shards& shards_;
+  const Dataset* test_;
+  Penalty penalty_;
+  int threads_;
+  std::vector<SampleId> test_rows_;
+  std::vector<Workspace> work_;                  // a worker's each
+  std::vector<AlignedVector<float>> gradients_;  // [parts, p]: partial sums, added in order
+  AlignedVector<float> mean_;                    // [p]
+};
+
+}  // namespace quantimed

@@ -1,0 +1,292 @@
+// HDF5 file → Trace. The file is not trusted: every size is held against the file's own before memory is taken,
+// links must stay inside the file, and only the filters that the writer uses are run.
+#include "base/error.hpp"
+#include "trace/columns.hpp"
+#include "trace/hdf5.hpp"
+#include "trace/image.hpp"
+#include "trace/shapes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <limits>
+#include <new>
+#include <type_traits>
+
+namespace quantimed {
+
+using namespace hdf5;
+
+namespace {
+
+constexpr std::uint64_t kMostBytes = std::uint64_t{64} << 30;  // of all data sets together, in memory
+constexpr std::uint64_t kMostChunkBytes = std::uint64_t{256} << 20;
+constexpr std::uint64_t kDeflateRatio = 1032;  // zlib's best possible
+constexpr hsize_t kMostAttributes = 10'000;
+constexpr std::size_t kMostTextBytes = std::size_t{1} << 26;
+
+struct Input {
+  hid_t file;
+  std::uint64_t bytes;      // of the file
+  std::uint64_t taken = 0;  // of memory
+};
+
+// ---- objects and attributes ---------------------------------------------------------------------
+
+// Only hard links: a soft or external one may lead out of the file.
+Object open_object(hid_t parent, const char* name, H5I_type_t kind, const std::string& shown) {
+  if (need(H5Lexists(parent, name, H5P_DEFAULT), shown) == 0) throw Fault("has no " + shown);
+  H5L_info_t link{};
+  need(H5Lget_info(parent, name, &link, H5P_DEFAULT), shown);
+  if (link.type != H5L_TYPE_HARD) throw Fault(shown + " is a link");
+  Object object(H5Oopen(parent, name, H5P_DEFAULT), shown);
+  if (H5Iget_type(object) != kind) throw Fault(shown + (kind == H5I_GROUP ? " is not a group" : " is not a data set"));
+  return object;
+}
+
+Object open_group(hid_t file, const char* name) { return open_object(file, name, H5I_GROUP, fmt::format("/{}", name)); }
+
+// `read(type, buffer)` is H5Aread or H5Dread. A scalar text of fixed or of any length.
+template <class Read>
+std::string read_text(hid_t type, const std::string& shown, Read&& read) {
+  if (need(H5Tis_variable_str(type), shown) > 0) {
+    char* characters = nullptr;
+    need(read(text_type(H5Tget_cset(type)), &characters), shown);
+    std::string value = characters == nullptr ? "" : characters;
+    H5free_memory(characters);
+    return value;
+  }
+  const std::size_t size = H5Tget_size(type);
+  if (size > kMostTextBytes) throw Fault(fmt::format("{} is a text of {} bytes", shown, size));
+  std::string value(size, '\0');
+  need(read(type, value.data()), shown);
+  value.resize(std::min(value.find('\0'), size));
+  return value;
+}
+
+void need_scalar(hid_t space, const std::string& shown) {
+  if (H5Sget_simple_extent_type(space) != H5S_SCALAR) throw Fault(shown + " is not a single value");
+}
+
+Attribute read_attribute(hid_t attribute, const std::string& shown) {
+  const Type type(H5Aget_type(attribute), shown);
+  need_scalar(Space(H5Aget_space(attribute), shown), shown);
+  std::int64_t integer = 0;
+  double real = 0;
+  std::int8_t truth = 0;
+  switch (H5Tget_class(type)) {
+    case H5T_STRING: return read_text(type, shown, [&](hid_t as, void* to) { return H5Aread(attribute, as, to); });
+    case H5T_INTEGER: need(H5Aread(attribute, H5T_NATIVE_INT64, &integer), shown); return integer;
+    case H5T_FLOAT: need(H5Aread(attribute, H5T_NATIVE_DOUBLE, &real), shown); return real;
+    case H5T_ENUM: need(H5Aread(attribute, bool_type(), &truth), shown); return truth != 0;
+    default: throw Fault(shown + " is neither number, text nor Boolean");
+  }
+}
+
+template <class T>
+T read_named(hid_t object, const char* name, const std::string& owner) {
+  const std::string shown = fmt::format("attribute {} of {}", name, owner);
+  if (need(H5Aexists(object, name), shown) == 0) throw Fault("has no " + shown);
+  const Attribute attribute = read_attribute(AttributeHandle(H5Aopen(object, name, H5P_DEFAULT), shown), shown);
+  if (const T* value = std::get_if<T>(&attribute)) return *value;
+  throw Fault(shown + " is of the wrong type");
+}
+
+Attributes read_attributes(hid_t group, const std::string& owner) {
+  H5O_info_t info{};
+  need(H5Oget_info2(group, &info, H5O_INFO_NUM_ATTRS), owner);
+  if (info.num_attrs > kMostAttributes) throw Fault(fmt::format("{} has {} attributes", owner, info.num_attrs));
+  unsigned order = 0;
+  const PropertyList creation(H5Gget_create_plist(group), owner);
+  need(H5Pget_attr_creation_order(creation, &order), owner);
+  // Other programs may not track the order; then it is the alphabet's.
+  const H5_index_t index = (order & H5P_CRT_ORDER_TRACKED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
+  Attributes attributes;
+  for (hsize_t k = 0; k < info.num_attrs; ++k) {
+    const std::string number = fmt::format("attribute {} of {}", k, owner);
+    const AttributeHandle handle(H5Aopen_by_idx(group, ".", index, H5_ITER_INC, k, H5P_DEFAULT, H5P_DEFAULT), number);
+    std::array<char, 256> name{};
+    need(H5Aget_name(handle, name.size(), name.data()), number);
+    attributes.emplace_back(name.data(), read_attribute(handle, fmt::format("attribute {} of {}", name.data(), owner)));
+  }
+  return attributes;
+}
+
+// ---- data sets -----------------------------------------------------------------------------------
+
+// Stored in the file itself, by filters that we know: a foreign one would load a plug-in.
+void need_plain_storage(hid_t dataset, const std::string& shown) {
+  const PropertyList creation(H5Dget_create_plist(dataset), shown);
+  const H5D_layout_t layout = H5Pget_layout(creation);
+  if (layout == H5D_VIRTUAL || H5Pget_external_count(creation) != 0) throw Fault(shown + " is kept in another file");
+  for (int k = 0; k < H5Pget_nfilters(creation); ++k) {
+    unsigned flags = 0, config = 0;
+    std::size_t values = 0;
+    const H5Z_filter_t filter =
+        H5Pget_filter2(creation, static_cast<unsigned>(k), &flags, &values, nullptr, 0, nullptr, &config);
+    if (filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_FLETCHER32)
+      throw Fault(fmt::format("{} uses filter {}", shown, filter));
+  }
+  if (layout != H5D_CHUNKED) return;
+  std::array<hsize_t, H5S_MAX_RANK> chunk{};
+  const int rank = H5Pget_chunk(creation, static_cast<int>(chunk.size()), chunk.data());
+  std::uint64_t bytes = 8;  // no type of ours is larger
+  for (int k = 0; k < rank; ++k) {
+    bytes *= std::min<hsize_t>(chunk[static_cast<std::size_t>(k)], kMostChunkBytes + 1);  // no wrapping around
+    if (bytes > 8 * kMostChunkBytes) throw Fault(shown + " has oversized chunks");
+  }
+}
+
+// How many values, once it is plausible that the file holds as many.
+template <class T>
+std::size_t plausible_count(Input& input, hid_t dataset, std::span<const hsize_t> shape, const std::string& shown) {
+  std::uint64_t bytes = sizeof(T);
+  for (const hsize_t extent : shape)
+    if (__builtin_mul_overflow(bytes, extent, &bytes)) bytes = kMostBytes + 1;
+  const std::uint64_t stored = std::min<std::uint64_t>(H5Dget_storage_size(dataset), input.bytes);
+  if (bytes > kMostBytes - input.taken || bytes / kDeflateRatio > stored || (bytes > 0 && stored == 0))
+    throw Fault(fmt::format("{} claims [{}] values, but holds {} bytes", shown, fmt::join(shape, ", "), stored));
+  input.taken += bytes;
+  return bytes / sizeof(T);
+}
+
+template <class T>
+struct Values {
+  std::vector<hsize_t> shape;
+  std::vector<T> values;
+};
+
+template <class T>
+Values<T> read_values(Input& input, hid_t group, const char* group_name, const char* name, const std::string& unit,
+                      std::size_t rank) {
+  const std::string shown = fmt::format("/{}/{}", group_name, name);
+  const Object dataset = open_object(group, name, H5I_DATASET, shown);
+  if (need(H5Tequal(Type(H5Dget_type(dataset), shown), stored_type<T>()), shown) == 0)
+    throw Fault(fmt::format("{} is not of {}-byte {}", shown, sizeof(T),
+                            std::is_floating_point_v<T> ? "floating-point numbers" : "unsigned integers"));
+  const Space space(H5Dget_space(dataset), shown);
+  Values<T> result{std::vector<hsize_t>(rank), {}};
+  if (H5Sget_simple_extent_type(space) != H5S_SIMPLE || H5Sget_simple_extent_ndims(space) != static_cast<int>(rank))
+    throw Fault(fmt::format("{} does not have {} dimension{}", shown, rank, rank == 1 ? "" : "s"));
+  need(H5Sget_simple_extent_dims(space, result.shape.data(), nullptr), shown);
+  need_plain_storage(dataset, shown);
+  result.values.resize(plausible_count<T>(input, dataset, result.shape, shown));
+  if (!result.values.empty())
+    need(H5Dread(dataset, memory_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, result.values.data()), shown);
+  if (const auto found = read_named<std::string>(dataset, "unit", shown); found != unit)
+    throw Fault(fmt::format("{} is in {}, {} expected", shown, found, unit));
+  return result;
+}
+
+// Fills all columns of a table and returns the first one's shape; shape_finding() compares the others.
+template <class Table, class Record>
+std::vector<hsize_t> read_columns(Input& input, const char* group_name, const Table& table, Record& record,
+                                  std::size_t rank) {
+  const Object group = open_group(input.file, group_name);
+  std::vector<hsize_t> shape;
+  columns::for_each(table, [&]<class T>(const columns::Column<Record, T>& column) {
+    Values<T> read = read_values<T>(input, group, group_name, column.name, column.unit, rank);
+    if (shape.empty()) shape = read.shape;
+    if (read.shape != shape)
+      throw Fault(fmt::format("/{}/{} is [{}], [{}] expected", group_name, column.name, fmt::join(read.shape, ", "),
+                              fmt::join(shape, ", ")));
+    record.*column.values = std::move(read.values);
+  });
+  return shape;
+}
+
+// ---- the parts of a trace ------------------------------------------------------------------------
+
+void read_root(const Input& input, Trace& trace) {
+  if (need(H5Aexists(input.file, "schema"), "schema") == 0 ||
+      read_named<std::string>(input.file, "schema", "/") != kTraceSchema)
+    throw Fault("is an HDF5 file, but no trace");
+  const auto version = read_named<std::int64_t>(input.file, "schema_version", "/");
+  if (version > kTraceSchemaVersion)
+    throw Fault(fmt::format("is of schema version {}, and this program knows {}; use a newer quantimed", version,
+                            kTraceSchemaVersion));
+  if (version < 1) throw Fault(fmt::format("is of schema version {}", version));
+  const auto word = read_named<std::string>(input.file, "status", "/");
+  const auto* status = std::find_if(std::begin(columns::kStatuses), std::end(columns::kStatuses),
+                                    [&](RunStatus known) { return word == to_string(known); });
+  if (status == std::end(columns::kStatuses)) throw Fault("has the unknown status " + word);
+  trace.status = *status;
+  for (const auto& [name, member] : columns::kRootTexts)
+    trace.*member = read_named<std::string>(input.file, name, "/");
+}
+
+void read_attribute_groups(const Input& input, Trace& trace) {
+  for (const auto& [name, member] : columns::kAttributeGroups)
+    trace.*member = read_attributes(open_group(input.file, name), fmt::format("/{}", name));
+  const Object ini = open_object(open_group(input.file, "config"), "ini", H5I_DATASET, "/config/ini");
+  const Type type(H5Dget_type(ini), "/config/ini");
+  if (H5Tget_class(type) != H5T_STRING) throw Fault("/config/ini is not a text");
+  need_scalar(Space(H5Dget_space(ini), "/config/ini"), "/config/ini");
+  need_plain_storage(ini, "/config/ini");
+  trace.ini = read_text(type, "/config/ini",
+                        [&](hid_t as, void* to) { return H5Dread(ini, as, H5S_ALL, H5S_ALL, H5P_DEFAULT, to); });
+}
+
+void read_network(Input& input, Network& network) {
+  const Object group = open_group(input.file, "network");
+  const auto edges = read_values<NodeId>(input, group, "network", "edges", "node", 2);
+  if (edges.shape[1] != 2) throw Fault(fmt::format("/network/edges has rows of {}, not of 2", edges.shape[1]));
+  for (std::size_t e = 0; e < edges.shape[0]; ++e)
+    network.edges.emplace_back(edges.values[2 * e], edges.values[2 * e + 1]);
+  network.weights = read_values<double>(input, group, "network", "weights", "1", 1).values;
+  network.self_weights = read_values<double>(input, group, "network", "self_weights", "1", 1).values;
+  if (network.self_weights.size() > std::numeric_limits<NodeId>::max()) throw Fault("/network has too many nodes");
+  network.nodes = static_cast<std::uint32_t>(network.self_weights.size());
+  network.beta = read_named<double>(group, "beta", "/network");
+  network.spectral_gap = read_named<double>(group, "spectral_gap", "/network");
+  network.redraws = static_cast<std::uint32_t>(read_named<std::int64_t>(group, "redraws", "/network"));
+}
+
+Trace read_parts(Input input) {
+  Trace trace;
+  read_root(input, trace);
+  read_attribute_groups(input, trace);
+  read_network(input, trace.network);
+  read_columns(input, "progress", columns::kProgress, trace.progress, 1);
+  const auto shape = read_columns(input, "rounds", columns::kRounds, trace.rounds, 2);
+  trace.rounds.iterations = shape[0];
+  trace.rounds.nodes = shape[1];
+  trace.mean_model = read_values<float>(input, open_group(input.file, "model"), "model", "mean", "1", 1).values;
+  if (need(H5Lexists(input.file, "timeline", H5P_DEFAULT), "/timeline") > 0)
+    read_columns(input, "timeline", columns::kTimeline, trace.timeline, 1);
+  if (const std::string contradiction = shape_finding(trace); !contradiction.empty()) throw Fault(contradiction);
+  index_neighbours(trace.network);
+  return trace;
+}
+
+PropertyList reading_access() {
+  PropertyList access(H5Pcreate(H5P_FILE_ACCESS), "access");
+  need(H5Pset_fclose_degree(access, H5F_CLOSE_STRONG), "access");
+#if H5_VERSION_GE(1, 10, 7)
+  // Traces appear by rename and never change, and locks fail on some cluster file systems.
+  need(H5Pset_file_locking(access, false, true), "access");
+#endif
+  return access;
+}
+
+}  // namespace
+
+Trace read_trace(const std::string& path) {
+  const std::uint64_t bytes = checked_file_size(path);
+  const Silence silence;
+  try {
+    const PropertyList access = reading_access();
+    const File file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), "is not an HDF5 file, or is truncated");
+    return read_parts({file, bytes});
+  } catch (const Fault& fault) {
+    throw InputError("{}: {}; name a trace that `quantimed run` wrote", path, fault.what());
+  } catch (const std::bad_alloc&) {
+    throw InputError("{}: does not fit into memory; read it on a larger machine", path);
+  } catch (const std::length_error&) {
+    throw InputError("{}: does not fit into memory; read it on a larger machine", path);
+  }
+}
+
+}  // namespace quantimed

@@ -1,0 +1,96 @@
+#include "trace/shapes.hpp"
+
+#include "trace/columns.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace quantimed {
+
+namespace {
+
+std::string length_finding(const char* group, const char* name, std::size_t length, std::size_t expected) {
+  if (length == expected) return {};
+  return fmt::format("/{}/{} has {} values, {} expected", group, name, length, expected);
+}
+
+template <class Table, class Record>
+std::string lengths_finding(const Table& table, const Record& record, const char* group, std::size_t expected) {
+  std::string finding;
+  columns::for_each(table, [&](const auto& column) {
+    if (finding.empty()) finding = length_finding(group, column.name, (record.*column.values).size(), expected);
+  });
+  return finding;
+}
+
+std::string network_finding(const Network& network) {
+  if (auto f = length_finding("network", "weights", network.weights.size(), network.edges.size()); !f.empty()) return f;
+  if (auto f = length_finding("network", "self_weights", network.self_weights.size(), network.nodes); !f.empty())
+    return f;
+  for (std::size_t e = 0; e < network.edges.size(); ++e) {
+    const auto [i, j] = network.edges[e];
+    if (i >= j || j >= network.nodes)
+      return fmt::format("/network/edges: edge {} is ({}, {}), but i < j < {} is expected", e, i, j, network.nodes);
+    if (e > 0 && network.edges[e - 1] >= network.edges[e])
+      return fmt::format("/network/edges: edge {} ({}, {}) is not after the one before it", e, i, j);
+  }
+  return {};
+}
+
+std::string rounds_finding(const Trace& trace) {
+  const Rounds& rounds = trace.rounds;
+  if (rounds.nodes != trace.network.nodes)
+    return fmt::format("/rounds has {} nodes, /network {}", rounds.nodes, trace.network.nodes);
+  // Divided, not multiplied: a product of two foreign numbers may wrap around.
+  const std::size_t values = rounds.batch.size();
+  if (rounds.nodes == 0 ? values != 0 : values % rounds.nodes != 0 || values / rounds.nodes != rounds.iterations)
+    return fmt::format("/rounds/batch has {} values for {} iterations of {} nodes", values, rounds.iterations,
+                       rounds.nodes);
+  return lengths_finding(columns::kRounds, rounds, "rounds", values);
+}
+
+std::string timeline_finding(const Trace& trace) {
+  const Timeline& timeline = trace.timeline;
+  if (auto f = lengths_finding(columns::kTimeline, timeline, "timeline", timeline.node.size()); !f.empty()) return f;
+  for (std::size_t k = 0; k < timeline.node.size(); ++k) {
+    if (timeline.node[k] >= trace.network.nodes)
+      return fmt::format("/timeline/node: event {} is of node {} of {}", k, timeline.node[k], trace.network.nodes);
+    if (timeline.phase[k] >= std::size(kPhaseNames))
+      return fmt::format("/timeline/phase: event {} is of phase {} of {}", k, timeline.phase[k],
+                         std::size(kPhaseNames));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string shape_finding(const Trace& trace) {
+  // A run without /rounds (nothing recorded) may leave the number of nodes out.
+  const bool no_rounds = trace.rounds.iterations == 0 && trace.rounds.nodes == 0;
+  if (auto f = network_finding(trace.network); !f.empty()) return f;
+  const std::size_t points = trace.progress.iteration.size();
+  if (auto f = lengths_finding(columns::kProgress, trace.progress, "progress", points); !f.empty()) return f;
+  if (auto f = no_rounds ? lengths_finding(columns::kRounds, trace.rounds, "rounds", 0) : rounds_finding(trace);
+      !f.empty())
+    return f;
+  return timeline_finding(trace);
+}
+
+void index_neighbours(Network& network) {
+  network.offsets.assign(network.nodes + std::size_t{1}, 0);
+  for (const auto& [i, j] : network.edges) ++network.offsets[i + 1], ++network.offsets[j + 1];
+  for (std::size_t i = 0; i < network.nodes; ++i) network.offsets[i + 1] += network.offsets[i];
+  network.neighbour_list.resize(2 * network.edges.size());
+  // Edges are sorted, so each node meets its lower neighbours first, ascending, and then its higher ones.
+  std::vector<std::size_t> next(network.offsets.begin(), network.offsets.end() - 1);
+  for (std::size_t e = 0; e < network.edges.size(); ++e) {
+    const auto [i, j] = network.edges[e];
+    const auto weight = static_cast<float>(network.weights[e]);
+    network.neighbour_list[next[i]++] = {j, weight};
+    network.neighbour_list[next[j]++] = {i, weight};
+  }
+}
+
+}  // namespace quantimed

@@ -1,0 +1,110 @@
+// The list of checks, and those that are about words and totals.
+#include "trace/checks.hpp"
+#include "trace/columns.hpp"
+#include "trace/shapes.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <iterator>
+#include <limits>
+#include <string_view>
+
+namespace quantimed {
+
+namespace {
+
+constexpr double kTotalTolerance = 1e-6;  // a message's bytes are kept as float32
+constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+
+std::string words(const Trace& trace) {
+  const std::string_view verdict = trace.verdict, reason = "INVALID: ";
+  if (std::find(std::begin(columns::kStatuses), std::end(columns::kStatuses), trace.status) ==
+      std::end(columns::kStatuses))
+    return fmt::format("the status has the unknown number {}", static_cast<int>(trace.status));
+  if (verdict != "VALID" && (!verdict.starts_with(reason) || verdict.size() == reason.size()))
+    return fmt::format("the verdict is \"{}\", neither VALID nor INVALID: with a reason", verdict);
+  return {};
+}
+
+// 2025-01-31T12:34:56, and whatever follows (a fraction, Z)
+std::string creation_time(const Trace& trace) {
+  constexpr std::string_view kPattern = "0000-00-00T00:00:00";
+  const auto fits = [](char pattern, char given) {
+    return pattern == '0' ? std::isdigit(static_cast<unsigned char>(given)) != 0 : pattern == given;
+  };
+  if (trace.created.size() < kPattern.size() ||
+      !std::equal(kPattern.begin(), kPattern.end(), trace.created.begin(), fits))
+    return fmt::format("created is \"{}\"", trace.created);
+  return {};
+}
+
+std::string node_count(const Trace& trace) {
+  const double nodes = number(trace.config, "nodes", kNothing);
+  if (nodes == trace.network.nodes) return {};
+  return fmt::format("/config says {} nodes, /network has {}", nodes, trace.network.nodes);
+}
+
+std::string final_loss(const Trace& trace) {
+  if (trace.progress.loss.empty()) return {};
+  const double last = trace.progress.loss.back(), said = number(trace.summary, "final_loss", kNothing);
+  if (find(trace.summary, "final_loss") == nullptr) return "/summary has no final_loss";
+  if (said == last || (std::isnan(said) && std::isnan(last))) return {};
+  return fmt::format("/summary says {}, the curve ends at {}", said, last);
+}
+
+// Σ over rounds and nodes of message bytes × neighbours
+std::string total_bytes(const Trace& trace) {
+  if (find(trace.summary, "total_bytes") == nullptr) return {};
+  std::vector<double> degree(trace.network.nodes, 0);
+  for (const auto& [i, j] : trace.network.edges) ++degree[i], ++degree[j];
+  double sum = 0;
+  for (std::size_t k = 0; k < trace.rounds.bytes_sent.size(); ++k)
+    if (const float bytes = trace.rounds.bytes_sent[k]; !std::isnan(bytes))
+      sum += static_cast<double>(bytes) * degree[k % trace.rounds.nodes];
+  const double said = number(trace.summary, "total_bytes", kNothing);
+  if (std::abs(said - sum) <= kTotalTolerance * sum) return {};
+  return fmt::format("/summary says {}, the rounds add up to {}", said, sum);
+}
+
+constexpr TraceCheck kChecks[] = {
+    {"lengths and indices agree", shape_finding},  // first: the others rely on it
+    {"status and verdict are known words", words},
+    {"created is a time", creation_time},
+    {"config and network have the same nodes", node_count},
+    {"W is symmetric: neighbours use the same weight", checks::neighbours_agree},
+    {"W is not negative, and positive on edges", checks::non_negative_weights},
+    {"W is doubly stochastic", checks::doubly_stochastic},
+    {"the graph is connected", checks::connected},
+    {"beta is in [0, 1], and the spectral gap 1 - beta", checks::beta_in_range},
+    {"beta is not below a power iteration's", checks::beta_reaches_power_iteration},
+    {"the curve goes forward in time and iterations", checks::progress_order},
+    {"losses are finite unless diverged", checks::finite_losses},
+    {"accuracies are shares, errors are not negative", checks::progress_ranges},
+    {"rounds have no gaps", checks::round_gaps},
+    {"rounds have times >= 0, whole batches and bytes", checks::round_ranges},
+    {"iterations start in order", checks::start_order},
+    {"an iteration's parts fit into it", checks::rounds_fit},
+    {"batches are constant without a deadline", checks::fixed_batches},
+    {"the final model is finite unless diverged", checks::finite_model},
+    {"events end after they start", checks::timeline_order},
+    {"the summary's final_loss is the curve's last", final_loss},
+    {"the summary's total_bytes is the rounds' sum", total_bytes},
+};
+
+}  // namespace
+
+std::span<const TraceCheck> trace_checks() { return kChecks; }
+
+std::vector<std::string> verify_trace(const Trace& trace) {
+  std::vector<std::string> findings;
+  for (const auto& [name, finding] : kChecks) {
+    if (std::string text = finding(trace); !text.empty()) findings.push_back(fmt::format("{}: {}", name, text));
+    if (finding == shape_finding && !findings.empty()) break;
+  }
+  return findings;
+}
+
+}  // namespace quantimed

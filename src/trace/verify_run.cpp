@@ -1,0 +1,163 @@
+// What the nodes did and what the curve says, held against each other.
+#include "trace/checks.hpp"
+#include "trace/columns.hpp"
+
+#include <fmt/core.h>
+
+#include <cmath>
+#include <vector>
+
+namespace quantimed::checks {
+
+namespace {
+
+// Gaps between a node's iterations may not be shorter than what was done in them, within float32 sums and clocks.
+constexpr double kRelativeTolerance = 0.01;
+constexpr Seconds kAbsoluteTolerance = 1e-6;
+
+// The first (iteration t, node i) for which `wrong(t, i)` holds, as "iteration t of node i", or nothing.
+template <class Wrong>
+std::string first_round(const Rounds& rounds, Wrong&& wrong) {
+  for (std::size_t t = 0; t < rounds.iterations; ++t)
+    for (std::size_t i = 0; i < rounds.nodes; ++i)
+      if (wrong(t, i)) return fmt::format("iteration {} of node {}", t, i);
+  return {};
+}
+
+bool is_whole(double value) { return value == std::floor(value); }
+
+// What a column's values may be, where they are.
+bool in_range(std::string_view name, double value) {
+  if (!std::isfinite(value)) return false;
+  if (name == "overshoot") return true;  // negative: ended early
+  if (name == "staleness") return true;  // negative: the neighbour is ahead
+  if (name == "batch" || name == "bytes_sent") return value >= 0 && is_whole(value);
+  return value >= 0;
+}
+
+}  // namespace
+
+std::string progress_order(const Trace& trace) {
+  const Progress& progress = trace.progress;
+  for (const auto& [name, values] : {std::pair{"time", &progress.time}, std::pair{"iteration", &progress.iteration}})
+    for (std::size_t k = 0; k < values->size(); ++k) {
+      if (!std::isfinite((*values)[k])) return fmt::format("/progress/{}: point {} is {}", name, k, (*values)[k]);
+      if (k > 0 && (*values)[k] < (*values)[k - 1])
+        return fmt::format("/progress/{}: point {} is {}, after {}", name, k, (*values)[k], (*values)[k - 1]);
+    }
+  return {};
+}
+
+std::string finite_losses(const Trace& trace) {
+  if (trace.status == RunStatus::diverged) return {};
+  const Progress& progress = trace.progress;
+  for (std::size_t k = 0; k < progress.loss.size(); ++k) {
+    if (!std::isfinite(progress.loss[k])) return fmt::format("/progress/loss: point {} is {}", k, progress.loss[k]);
+    if (std::isinf(progress.test_loss[k]))  // NaN: no test set
+      return fmt::format("/progress/test_loss: point {} is {}", k, progress.test_loss[k]);
+  }
+  return {};
+}
+
+std::string progress_ranges(const Trace& trace) {
+  const Progress& progress = trace.progress;
+  const struct {
+    const char* name;
+    const std::vector<double>& values;
+    double most;
+  } ranges[] = {{"accuracy", progress.accuracy, 1},
+                {"test_accuracy", progress.test_accuracy, 1},
+                {"consensus_error", progress.consensus_error, kForever},
+                {"gradient_norm_squared", progress.gradient_norm_squared, kForever}};
+  for (const auto& [name, values, most] : ranges)
+    for (std::size_t k = 0; k < values.size(); ++k)
+      if (values[k] < 0 || values[k] > most)  // false for NaN: does not apply
+        return fmt::format("/progress/{}: point {} is {}", name, k, values[k]);
+  return {};
+}
+
+std::string round_gaps(const Trace& trace) {
+  const Rounds& rounds = trace.rounds;
+  std::string finding;
+  columns::for_each(columns::kRounds, [&](const auto& column) {
+    if (!finding.empty()) return;
+    const auto& values = rounds.*column.values;
+    const std::string where = first_round(rounds, [&](std::size_t t, std::size_t i) {
+      return t > 0 && !std::isnan(values[t * rounds.nodes + i]) && std::isnan(values[(t - 1) * rounds.nodes + i]);
+    });
+    if (!where.empty()) finding = fmt::format("/rounds/{}: a number follows a gap at {}", column.name, where);
+  });
+  return finding;
+}
+
+std::string round_ranges(const Trace& trace) {
+  const Rounds& rounds = trace.rounds;
+  std::string finding;
+  columns::for_each(columns::kRounds, [&](const auto& column) {
+    if (!finding.empty()) return;
+    const auto& values = rounds.*column.values;
+    double value = 0;
+    const std::string where = first_round(rounds, [&](std::size_t t, std::size_t i) {
+      value = static_cast<double>(values[t * rounds.nodes + i]);
+      return !std::isnan(value) && !in_range(column.name, value);
+    });
+    if (!where.empty()) finding = fmt::format("/rounds/{}: {} is {} {}", column.name, where, value, column.unit);
+  });
+  return finding;
+}
+
+std::string start_order(const Trace& trace) {
+  const Rounds& rounds = trace.rounds;
+  const std::string where = first_round(rounds, [&](std::size_t t, std::size_t i) {
+    return t > 0 && rounds.start_time[t * rounds.nodes + i] < rounds.start_time[(t - 1) * rounds.nodes + i];
+  });
+  return where.empty() ? where : where + " starts before the one before it";
+}
+
+// start_{t+1} ≥ start_t + compute + encode + wait + exchange + mix. Overshoot is left out: it may be negative.
+std::string rounds_fit(const Trace& trace) {
+  const Rounds& rounds = trace.rounds;
+  Seconds busy = 0, elapsed = 0;
+  const std::string where = first_round(rounds, [&](std::size_t t, std::size_t i) {
+    if (t + 1 == rounds.iterations) return false;
+    const std::size_t at = t * rounds.nodes + i;
+    busy = 0;
+    columns::for_each(columns::kRounds, [&](const auto& column) {
+      if (column.adds_up) busy += static_cast<double>((rounds.*column.values)[at]);
+    });
+    elapsed = rounds.start_time[at + rounds.nodes] - rounds.start_time[at];
+    return elapsed < busy * (1 - kRelativeTolerance) - kAbsoluteTolerance;  // false for NaN: did not run
+  });
+  return where.empty() ? where : fmt::format("{} did {} s of work in {} s", where, busy, elapsed);
+}
+
+// Only the deadline makes batches random.
+std::string fixed_batches(const Trace& trace) {
+  if (text(trace.config, "algorithm", "") == "quantimed-dsgd") return {};
+  const Rounds& rounds = trace.rounds;
+  double first = std::nan(""), other = 0;
+  const std::string where = first_round(rounds, [&](std::size_t t, std::size_t i) {
+    const auto batch = other = static_cast<double>(rounds.batch[t * rounds.nodes + i]);
+    if (std::isnan(first)) first = batch;
+    return batch < first || batch > first;
+  });
+  return where.empty() ? where : fmt::format("{} has a batch of {}, others of {}", where, other, first);
+}
+
+std::string finite_model(const Trace& trace) {
+  if (trace.status == RunStatus::diverged) return {};
+  for (std::size_t k = 0; k < trace.mean_model.size(); ++k)
+    if (!std::isfinite(trace.mean_model[k])) return fmt::format("/model/mean[{}] is {}", k, trace.mean_model[k]);
+  return {};
+}
+
+std::string timeline_order(const Trace& trace) {
+  const Timeline& timeline = trace.timeline;
+  for (std::size_t k = 0; k < timeline.node.size(); ++k)
+    if (!(std::isfinite(timeline.start[k]) && std::isfinite(timeline.end[k]) && timeline.start[k] <= timeline.end[k]))
+      return fmt::format("event {} of node {} lasts from {} s to {} s", k, timeline.node[k], timeline.start[k],
+                         timeline.end[k]);
+  return {};
+}
+
+}  // namespace quantimed::checks

@@ -1,0 +1,221 @@
+// Trace → HDF5 image in memory → publish_image(). The image is complete before the disk is touched, so a full disk is
+// one failed write that we see, instead of a library that can no longer close its file.
+#include "base/error.hpp"
+#include "trace/columns.hpp"
+#include "trace/hdf5.hpp"
+#include "trace/image.hpp"
+#include "trace/shapes.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <iterator>
+#include <span>
+#include <string_view>
+
+namespace quantimed {
+
+using namespace hdf5;
+
+namespace {
+
+constexpr std::size_t kCompactBytes = 4096;    // up to this a data set lives in its header: no chunk, no index
+constexpr std::size_t kChunkBytes = 1u << 20;  // fits HDF5's default chunk cache
+constexpr unsigned kDeflateLevel = 1;          // the higher ones gain a few per cent and cost several times as much
+
+Space scalar() { return Space(H5Screate(H5S_SCALAR), "scalar"); }
+
+Space simple(std::span<const hsize_t> shape) {
+  return Space(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), "space");
+}
+
+void write_attribute(hid_t object, const std::string& name, hid_t stored, hid_t memory, hid_t space, const void* value) {
+  const PropertyList utf8(H5Pcreate(H5P_ATTRIBUTE_CREATE), "attribute " + name);
+  need(H5Pset_char_encoding(utf8, H5T_CSET_UTF8), "attribute " + name);
+  const AttributeHandle attribute(H5Acreate2(object, name.c_str(), stored, space, utf8, H5P_DEFAULT),
+                                  "attribute " + name);
+  need(H5Awrite(attribute, memory, value), "attribute " + name);
+}
+
+void put(hid_t object, const std::string& name, const std::string& value) {
+  check(value.find('\0') == std::string::npos, "a text in a trace has no zero byte");
+  const char* characters = value.c_str();
+  const Type type = text_type();
+  write_attribute(object, name, type, type, scalar(), &characters);
+}
+void put(hid_t object, const std::string& name, const char* value) { put(object, name, std::string(value)); }
+void put(hid_t object, const std::string& name, bool value) {
+  const auto byte = static_cast<std::int8_t>(value);
+  const Type type = bool_type();
+  write_attribute(object, name, type, type, scalar(), &byte);
+}
+template <class Number>  // int64 or double
+void put(hid_t object, const std::string& name, Number value) {
+  write_attribute(object, name, stored_type<Number>(), memory_type<Number>(), scalar(), &value);
+}
+void put(hid_t object, const Attributes& attributes) {
+  for (const auto& [name, attribute] : attributes)
+    std::visit([&, &key = name](const auto& value) { put(object, key, value); }, attribute);
+}
+
+void put_phase_names(hid_t dataset) {
+  const hsize_t count = std::size(kPhaseNames);
+  const Type type = text_type();
+  write_attribute(dataset, "names", type, type, simple({&count, 1}), kPhaseNames);
+}
+
+// Layout: in the header when small, else chunks of whole rows, shuffled (equal exponent bytes meet) and deflated.
+PropertyList layout(std::span<const hsize_t> shape, std::size_t value_bytes) {
+  PropertyList list(H5Pcreate(H5P_DATASET_CREATE), "layout");
+  hsize_t values = 1;
+  for (const hsize_t extent : shape) values *= extent;
+  if (values * value_bytes <= kCompactBytes) {
+    need(H5Pset_layout(list, H5D_COMPACT), "layout");
+    return list;
+  }
+  std::array<hsize_t, 2> chunk{};
+  hsize_t room = kChunkBytes / value_bytes;
+  for (std::size_t k = shape.size(); k-- > 0;) {
+    chunk[k] = std::clamp<hsize_t>(room, 1, shape[k]);
+    room /= chunk[k];
+  }
+  need(H5Pset_chunk(list, static_cast<int>(shape.size()), chunk.data()), "layout");
+  need(H5Pset_shuffle(list), "layout");
+  need(H5Pset_deflate(list, kDeflateLevel), "layout");
+  return list;
+}
+
+template <class T>
+Object put_values(hid_t group, const char* name, const char* unit, std::span<const hsize_t> shape, const T* values) {
+  const PropertyList creation = layout(shape, sizeof(T));
+  Object dataset(H5Dcreate2(group, name, stored_type<T>(), simple(shape), H5P_DEFAULT, creation, H5P_DEFAULT), name);
+  need(H5Dwrite(dataset, memory_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), name);
+  put(dataset, "unit", unit);
+  return dataset;
+}
+
+// Attributes come back in the order in which they were written.
+Object make_group(hid_t file, const char* name) {
+  const PropertyList ordered(H5Pcreate(H5P_GROUP_CREATE), name);
+  need(H5Pset_attr_creation_order(ordered, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), name);
+  return Object(H5Gcreate2(file, name, H5P_DEFAULT, ordered, H5P_DEFAULT), name);
+}
+
+template <class Table, class Record>
+void put_columns(hid_t group, const Table& table, const Record& record, std::span<const hsize_t> shape) {
+  columns::for_each(table, [&](const auto& column) {
+    const Object dataset = put_values(group, column.name, column.unit, shape, (record.*column.values).data());
+    if (column.name == std::string_view("phase")) put_phase_names(dataset);
+  });
+}
+
+void put_root(hid_t file, const Trace& trace) {
+  put(file, "schema", kTraceSchema);
+  put(file, "schema_version", std::int64_t{kTraceSchemaVersion});
+  put(file, "status", to_string(trace.status));
+  for (const auto& [name, member] : columns::kRootTexts) put(file, name, trace.*member);
+}
+
+void put_attribute_groups(hid_t file, const Trace& trace) {
+  for (const auto& [name, member] : columns::kAttributeGroups) put(make_group(file, name), trace.*member);
+  const Object config(H5Oopen(file, "config", H5P_DEFAULT), "config");
+  const Type type = text_type();
+  const Object ini(H5Dcreate2(config, "ini", type, scalar(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "ini");
+  const char* characters = trace.ini.c_str();
+  need(H5Dwrite(ini, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &characters), "ini");
+  put(ini, "unit", "text");
+}
+
+void put_network(hid_t file, const Network& network) {
+  static_assert(sizeof(network.edges[0]) == 2 * sizeof(NodeId));  // written as rows of two
+  const Object group = make_group(file, "network");
+  const hsize_t edges = network.edges.size(), nodes = network.nodes;
+  put_values(group, "edges", "node", std::array{edges, hsize_t{2}},
+             reinterpret_cast<const NodeId*>(network.edges.data()));
+  put_values(group, "weights", "1", {&edges, 1}, network.weights.data());
+  put_values(group, "self_weights", "1", {&nodes, 1}, network.self_weights.data());
+  put(group, "beta", network.beta);
+  put(group, "spectral_gap", network.spectral_gap);
+  put(group, "redraws", std::int64_t{network.redraws});
+}
+
+void put_run(hid_t file, const Trace& trace) {
+  const hsize_t points = trace.progress.iteration.size(), parameters = trace.mean_model.size(),
+                events = trace.timeline.node.size();
+  put_columns(make_group(file, "progress"), columns::kProgress, trace.progress, {&points, 1});
+  put_columns(make_group(file, "rounds"), columns::kRounds, trace.rounds,
+              std::array<hsize_t, 2>{trace.rounds.iterations, trace.rounds.nodes});
+  put_values(make_group(file, "model"), "mean", "1", {&parameters, 1}, trace.mean_model.data());
+  if (events > 0) put_columns(make_group(file, "timeline"), columns::kTimeline, trace.timeline, {&events, 1});
+}
+
+// The bytes of a file that lives in memory. HDF5 hands them over when it closes the file: only then are its marks
+// and checksums those of a finished one (H5Fget_file_image of HDF5 1.10 leaves a wrong checksum behind).
+struct Image {
+  std::byte* bytes = nullptr;
+  std::size_t size = 0;
+
+  Image() = default;
+  Image(const Image&) = delete;
+  Image& operator=(const Image&) = delete;
+  ~Image() { std::free(bytes); }
+  H5FD_file_image_callbacks_t callbacks() {
+    using Op = H5FD_file_image_op_t;
+    return {.image_malloc = [](std::size_t n, Op, void*) { return std::malloc(n); },
+            .image_memcpy = [](void* to, const void* from, std::size_t n, Op, void*) { return std::memcpy(to, from, n); },
+            .image_realloc = [](void* old, std::size_t n, Op, void*) { return std::realloc(old, n); },
+            .image_free = [](void* memory, Op op, void* self) -> herr_t {
+              if (op == H5FD_FILE_IMAGE_OP_FILE_CLOSE)
+                static_cast<Image*>(self)->bytes = static_cast<std::byte*>(memory);
+              else
+                std::free(memory);
+              return 0;
+            },
+            .udata_copy = [](void* self) { return self; },
+            .udata_free = [](void*) -> herr_t { return 0; },
+            .udata = this};
+  }
+};
+
+// In the format of HDF5 1.8: every later program reads it (MATLAB's older ones too), and headers carry checksums.
+File memory_file(Image& image) {
+  H5FD_file_image_callbacks_t callbacks = image.callbacks();
+  const PropertyList access(H5Pcreate(H5P_FILE_ACCESS), "file");
+  need(H5Pset_fapl_core(access, kChunkBytes, false), "file");
+  need(H5Pset_file_image_callbacks(access, &callbacks), "file");
+  need(H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18), "file");
+  const PropertyList creation(H5Pcreate(H5P_FILE_CREATE), "file");
+  need(H5Pset_attr_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), "file");
+  return File(H5Fcreate("quantimed-trace in memory", H5F_ACC_TRUNC, creation, access), "file");
+}
+
+void make_image(const Trace& trace, Image& image) {
+  {
+    const File file = memory_file(image);
+    put_root(file, trace);
+    put_attribute_groups(file, trace);
+    put_network(file, trace.network);
+    put_run(file, trace);
+    need(H5Fflush(file, H5F_SCOPE_LOCAL), "flush");
+    image.size = static_cast<std::size_t>(need(H5Fget_file_image(file, nullptr, 0), "size"));  // asks, copies nothing
+  }
+  if (image.bytes == nullptr) throw Fault("close (HDF5: " + last_reason() + ")");
+}
+
+}  // namespace
+
+void write_trace(const std::string& path, const Trace& trace) {
+  const std::string contradiction = shape_finding(trace);
+  check(contradiction.empty(), contradiction.c_str());
+  Image image;
+  try {
+    const Silence silence;
+    make_image(trace, image);
+  } catch (const Fault& fault) {
+    throw InternalError(fmt::format("{}: cannot be made: {}", path, fault.what()));
+  }
+  publish_image(path, {image.bytes, image.size});
+}
+
+}  // namespace quantimed

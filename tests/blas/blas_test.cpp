@@ -1,0 +1,110 @@
+#include "blas/blas.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/random.hpp"
+
+namespace quantimed::blas {
+namespace {
+
+struct Shape {
+  std::size_t m, n, k;
+};
+
+std::vector<float> random_floats(std::size_t count, std::uint32_t stream) {
+  Stream words({.seed = 7, .node = stream});
+  std::vector<float> values(count);
+  for (float& v : values) v = static_cast<float>(words.uniform(-1, 1));
+  return values;
+}
+
+// The naive twin: three loops in double; strides wider than the matrices, so that a wrong one is seen.
+void expect_gemm(Op a_op, Op b_op, const Shape& s, float beta) {
+  const std::size_t lda = (a_op == Op::none ? s.k : s.m) + 3, ldb = (b_op == Op::none ? s.n : s.k) + 2, ldc = s.n + 1;
+  const auto a = random_floats((a_op == Op::none ? s.m : s.k) * lda, 1);
+  const auto b = random_floats((b_op == Op::none ? s.k : s.n) * ldb, 2);
+  const auto before = random_floats(s.m * ldc, 3);
+  auto c = before;
+  if (beta == 0) std::ranges::fill(c, std::numeric_limits<float>::quiet_NaN());  // must not be read
+  gemm(a_op, b_op, s.m, s.n, s.k, a.data(), lda, b.data(), ldb, beta, c.data(), ldc);
+  for (std::size_t i = 0; i < s.m; ++i)
+    for (std::size_t j = 0; j < s.n; ++j) {
+      double sum = beta * static_cast<double>(before[i * ldc + j]);
+      for (std::size_t l = 0; l < s.k; ++l)
+        sum += static_cast<double>(a_op == Op::none ? a[i * lda + l] : a[l * lda + i]) *
+               static_cast<double>(b_op == Op::none ? b[l * ldb + j] : b[j * ldb + l]);
+      ASSERT_NEAR(c[i * ldc + j], sum, 4e-6 * std::sqrt(static_cast<double>(s.k)) + 1e-6)
+          << s.m << "×" << s.n << "×" << s.k << " at " << i << ", " << j;
+    }
+}
+
+TEST(Gemm, MatchesThreeLoopsInEveryShapeThatIsCutOrNot) {
+  const std::vector<Shape> shapes = {{1, 1, 1},      {1, 5, 3},      {7, 1, 9},      {784, 1, 50},  {3, 4, 1},
+                                     {50, 50, 784},  {784, 50, 50},  {8, 50, 784},   {50, 10, 50},  {50, 784, 50},
+                                     {31, 29, 1031}, {1031, 29, 31}, {128, 10, 787}, {97, 101, 103}};
+  for (const Shape& shape : shapes)
+    for (Op a_op : {Op::none, Op::transpose})
+      for (Op b_op : {Op::none, Op::transpose})
+        for (float beta : {0.0f, 1.0f, 0.5f}) expect_gemm(a_op, b_op, shape, beta);
+}
+
+TEST(Gemm, NoInnerDimensionScalesOnly) {
+  std::vector<float> c = {1, 2, 3, 4};
+  for (Op a_op : {Op::none, Op::transpose}) gemm(a_op, Op::none, 2, 2, 0, c.data(), 2, c.data(), 2, 0.5f, c.data(), 2);
+  EXPECT_THAT(c, testing::ElementsAre(0.25f, 0.5f, 0.75f, 1.0f));
+}
+
+TEST(Gemm, KeepsNaN) {
+  const std::size_t m = 3, n = 2, k = 1000;
+  auto a = random_floats(m * k, 1);
+  const auto b = random_floats(k * n, 2);
+  a[1 * k + 700] = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> c(m * n);
+  gemm(Op::none, Op::none, m, n, k, a.data(), k, b.data(), n, 0, c.data(), n);
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t j = 0; j < n; ++j) EXPECT_EQ(std::isnan(c[i * n + j]), i == 1);
+}
+
+// The Laplacian of a ring of n has the eigenvalues 2 − 2 cos(2πj/n).
+TEST(SymmetricEigenvalues, OfARingAreKnown) {
+  const std::size_t n = 12;
+  std::vector<double> laplacian(n * n, 0.0), expected, found(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    laplacian[i * n + i] = 2;
+    laplacian[i * n + (i + 1) % n] = laplacian[i * n + (i + n - 1) % n] = -1;
+    expected.push_back(2 - 2 * std::cos(2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(n)));
+  }
+  std::ranges::sort(expected);
+  symmetric_eigenvalues(n, laplacian, found);
+  EXPECT_THAT(found, testing::Pointwise(testing::DoubleNear(1e-12), expected));
+}
+
+TEST(SymmetricEigenvalues, OfEdgeSizes) {
+  std::vector<double> none, one = {-3.5}, found(1);
+  symmetric_eigenvalues(0, none, none);
+  symmetric_eigenvalues(1, one, found);
+  EXPECT_EQ(found[0], -3.5);
+  EXPECT_THROW(symmetric_eigenvalues(2, one, found), InternalError);
+}
+
+TEST(OpenBlas, KeepsToOneThreadAndSaysWhatItIs) {
+  EXPECT_NO_THROW(use_one_thread());
+  EXPECT_THAT(description(), testing::StartsWith("OpenBLAS "));
+}
+
+TEST(OpenBlas, SgemmRateIsPlausible) {
+  const double rate = measured_sgemm_rate(128, 3);
+  EXPECT_GT(rate, 1e7);
+  EXPECT_LT(rate, 1e13);
+}
+
+}  // namespace
+}  // namespace quantimed::blas

@@ -1,0 +1,233 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "config/config.hpp"
+#include "config/option_table.hpp"
+#include "config/parse.hpp"
+
+namespace quantimed {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+// A value of each option that is not its default, as get_option prints it.
+const std::map<std::string, std::string> kOther = {{"algorithm", "dsgd"},
+                                                   {"algorithms", "dsgd,q-dsgd"},
+                                                   {"engine", "threads"},
+                                                   {"nodes", "7"},
+                                                   {"threads", "3"},
+                                                   {"oversubscribe", "true"},
+                                                   {"iterations", "11"},
+                                                   {"max-time", "2.5"},
+                                                   {"seed", "18446744073709551615"},
+                                                   {"seeds", "4,9"},
+                                                   {"repeats", "2"},
+                                                   {"dry-run", "true"},
+                                                   {"dataset", "digits"},
+                                                   {"classes", "1,0"},
+                                                   {"grey", "true"},
+                                                   {"samples-per-node", "20"},
+                                                   {"partition", "iid"},
+                                                   {"model", "logistic"},
+                                                   {"activation", "relu"},
+                                                   {"loss", "squared"},
+                                                   {"initial", "0.5,0.5,1"},
+                                                   {"l2", "0"},
+                                                   {"l2-per", "dataset"},
+                                                   {"batch", "20"},
+                                                   {"deadline", "0.4"},
+                                                   {"alpha", "0.2"},
+                                                   {"epsilon", "15/T^(1/2)"},
+                                                   {"codec", "exact"},
+                                                   {"graph", "ring"},
+                                                   {"mixing", "metropolis"},
+                                                   {"speed", "constant:3"},
+                                                   {"link", "none"},
+                                                   {"bits", "wire"},
+                                                   {"sync", "neighbourhood"},
+                                                   {"evaluations", "5"},
+                                                   {"target-loss", "0.25"},
+                                                   {"output", "a folder/x.h5"},
+                                                   {"timeline", "true"},
+                                                   {"quiet", "true"}};
+
+bool has_field(const OptionRow& row) { return !std::holds_alternative<std::monostate>(row.field); }
+
+// What an option needs beside it so as not to contradict the rest.
+std::vector<std::string> company(const OptionRow& row) {
+  if (std::string(row.name) == "oversubscribe") return {"--engine", "threads"};
+  return {};
+}
+
+TEST(CommandLine, EveryOptionCanBeSetOnTheCommandLine) {
+  for (const OptionRow& row : option_table()) {
+    if (!has_field(row)) continue;
+    SCOPED_TRACE(row.name);
+    ASSERT_TRUE(kOther.contains(row.name));
+    const std::string& value = kOther.at(row.name);
+    ASSERT_NE(get_option(row, Config{}), value);
+    std::vector<std::string> words = company(row);
+    words.insert(words.begin(), (row.commands & kRun) ? "run" : "compare");
+    words.push_back(std::string("--") + row.name);
+    if (!is_switch(row)) words.push_back(value);
+    EXPECT_EQ(get_option(row, parse(words).config), value);
+    if (is_switch(row))
+      words.back() += "=true";
+    else
+      words.pop_back(), words.back() += fmt::format("={}", value);
+    EXPECT_EQ(get_option(row, parse(words).config), value);
+  }
+}
+
+TEST(CommandLine, EveryOptionCanBeSetFromAnIni) {
+  for (const OptionRow& row : option_table()) {
+    if (!has_field(row)) continue;
+    SCOPED_TRACE(row.name);
+    std::vector<std::string> words = company(row);
+    const TemporaryFile ini(std::string(row.name) + " = " + kOther.at(row.name) + "\n");
+    words.insert(words.begin(), {"run", "--config", ini.path()});
+    EXPECT_EQ(get_option(row, parse(words).config), kOther.at(row.name));
+  }
+}
+
+TEST(CommandLine, EveryFieldHasItsOwnOption) {
+  Config all;
+  for (const OptionRow& row : option_table())
+    if (has_field(row)) set_option(row, all, kOther.at(row.name));
+  for (const OptionRow& row : option_table()) {
+    if (has_field(row)) {
+      EXPECT_EQ(get_option(row, all), kOther.at(row.name)) << row.name;
+    }
+  }
+}
+
+TEST(CommandLine, DefaultsAreAccepted) {
+  EXPECT_EQ(parse({"run"}).config, Config{});
+  EXPECT_EQ(parse({"compare"}).config, Config{});
+  EXPECT_EQ(parse({"export"}).command, "export");
+  EXPECT_EQ(parse({"info"}).command, "info");
+  for (const OptionRow& row : option_table()) {
+    if (!has_field(row)) continue;
+    Config config;
+    set_option(row, config, get_option(row, config));
+    EXPECT_EQ(config, Config{}) << row.name;
+  }
+}
+
+TEST(CommandLine, CommandsAndTheirArguments) {
+  EXPECT_EQ(parse({"version"}).command, "version");
+  EXPECT_EQ(parse({"--version"}).command, "version");
+  const Request verify = parse({"verify", "a.h5", "--quiet", "b.h5", "--", "--c.h5"});
+  EXPECT_THAT(verify.arguments, ElementsAre("a.h5", "b.h5", "--c.h5"));
+  EXPECT_TRUE(verify.config.quiet);
+  EXPECT_EQ(error_of({"verify"}), "verify: no files; give the traces to check");
+  EXPECT_THAT(error_of({"run", "x.h5"}), HasSubstr("\"x.h5\" is neither an option nor the value of one"));
+  EXPECT_THAT(error_of({"run", "--grey", "x.h5"}), HasSubstr("\"x.h5\""));
+  EXPECT_EQ(error_of({"rnu"}), "rnu: not a command; did you mean run?");
+  EXPECT_EQ(error_of({"--nodes", "5"}), "--nodes: give the command first, as in quantimed run --nodes");
+  EXPECT_THAT(error_of({""}), HasSubstr("not a command"));
+}
+
+TEST(CommandLine, SwitchesTakeAValueAfterEqualsAlone) {
+  EXPECT_FALSE(parse({"run", "--grey=false"}).config.grey);
+  EXPECT_EQ(error_of({"run", "--grey=maybe"}), "--grey maybe: neither true nor false; give true or false");
+}
+
+TEST(CommandLine, UnknownOptionsNameTheNearest) {
+  EXPECT_EQ(error_of({"run", "--node", "5"}), "--node: not an option; did you mean --nodes?");
+  EXPECT_EQ(error_of({"run", "--iteratoins", "5"}), "--iteratoins: not an option; did you mean --iterations?");
+  EXPECT_EQ(error_of({"run", "--Nodes", "5"}), "--Nodes: not an option; did you mean --nodes?");
+  EXPECT_THAT(error_of({"run", "-n", "5"}), HasSubstr("not an option"));
+  EXPECT_THAT(error_of({"run", "--iter=5"}), HasSubstr("not an option"));
+  EXPECT_THAT(error_of({"run", "---nodes", "5"}), HasSubstr("did you mean --nodes?"));
+}
+
+TEST(CommandLine, NothingIsAbbreviatedOrRepeated) {
+  EXPECT_THAT(error_of({"run", "--iteration", "5"}), HasSubstr("did you mean --iterations?"));
+  EXPECT_EQ(error_of({"run", "--nodes", "5", "--nodes", "5"}), "--nodes: given twice; give it once");
+}
+
+TEST(CommandLine, MissingValues) {
+  EXPECT_EQ(error_of({"run", "--nodes"}), "--nodes: the value is missing; give N");
+  EXPECT_EQ(error_of({"run", "--nodes", "--grey"}), "--nodes: the value is missing; give N");
+  EXPECT_EQ(error_of({"run", "--output", "--quiet"}), "--output: the value is missing; give PATH");
+  EXPECT_EQ(parse({"run", "--output=--quiet"}).config.output, "--quiet");
+  EXPECT_EQ(error_of({"run", "--engine="}), "--engine: the value is missing; give virtual|threads");
+  EXPECT_THAT(error_of({"run", "--engine", ""}), HasSubstr("empty"));
+}
+
+TEST(CommandLine, OptionsThatACommandWouldIgnoreAreErrors) {
+  EXPECT_EQ(error_of({"run", "--seeds", "1,2"}), "--seeds: not an option of run; use --seed");
+  EXPECT_EQ(error_of({"compare", "--algorithm", "dsgd"}), "--algorithm: not an option of compare; use --algorithms");
+  EXPECT_EQ(error_of({"verify", "a.h5", "--nodes", "3"}),
+            "--nodes: not an option of verify; it belongs to run, compare");
+  EXPECT_THAT(error_of({"run", "--algorithm", "dsgd,q-dsgd"}), HasSubstr("quantimed compare --algorithms dsgd,q-dsgd"));
+}
+
+TEST(CommandLine, Contradictions) {
+  EXPECT_THAT(error_of({"run", "--oversubscribe"}), StartsWith("--oversubscribe: "));
+  EXPECT_EQ(error_of({"run", "--oversubscribe", "--engine", "threads"}), "");
+  EXPECT_THAT(error_of({"run", "--speed", "none"}), StartsWith("--speed none: "));
+  EXPECT_EQ(error_of({"run", "--speed", "none", "--engine", "threads"}), "");
+  EXPECT_THAT(error_of({"compare", "--engine", "threads", "--link", "paper:3"}), StartsWith("--link paper:3: "));
+}
+
+TEST(CommandLine, NumbersAreStrict) {
+  EXPECT_EQ(error_of({"run", "--nodes", "abc"}), "--nodes abc: not a whole number; give 1 to 1000000, or auto");
+  EXPECT_EQ(error_of({"run", "--nodes", "-3"}), "--nodes -3: out of range; give 1 to 1000000, or auto");
+  EXPECT_EQ(error_of({"run", "--l2", "nan"}), "--l2 nan: not a number; give 0 or more");
+  EXPECT_EQ(error_of({"run", "--max-time", "0"}), "--max-time 0: out of range; give a number above 0, or none");
+  const std::vector<std::pair<std::string, std::vector<std::string>>> bad = {
+      {"nodes",
+       {"0", "1000001", "4294967297", "99999999999999999999", "5x", " 5", "5 ", "+5", "1e3", "0x10", "5.0", "-", ""}},
+      {"batch", {"0", "-1", "4294967296"}},
+      {"iterations", {"0", "4294967296"}},
+      {"evaluations", {"0"}},
+      {"repeats", {"0"}},
+      {"seed", {"-1", "18446744073709551616", "1.5"}},
+      {"l2", {"-0.1", "inf", "nan", "1e999", "0x1p3", "1,5", "."}},
+      {"max-time", {"-1", "inf", "nan"}},
+      {"target-loss", {"-1", "inf"}},
+      {"initial", {"", "0.5,", "-1", "0.5,inf", "0.5;1"}},
+      {"classes", {"", "-1", "0,0", "1,", "1.5", "2147483648", "none"}},
+      {"deadline", {"0", "-1", "inf", "nan", "1s", "all"}},
+      {"samples-per-node", {"-1", "auto"}}};
+  for (const auto& [option, values] : bad)
+    for (const std::string& value : values)
+      EXPECT_THAT(error_of({"run", fmt::format("--{}", option), value}),
+                  AllOf(StartsWith(fmt::format("--{} {}: ", option, value)), Not(HasSubstr("\n"))));
+}
+
+TEST(CommandLine, ListsOfSeeds) {
+  using Seeds = std::vector<std::uint64_t>;
+  EXPECT_EQ(parse({"compare", "--seeds", "1-5"}).config.seeds, (Seeds{1, 2, 3, 4, 5}));
+  EXPECT_EQ(parse({"compare", "--seeds", "7,1-3"}).config.seeds, (Seeds{7, 1, 2, 3}));
+  EXPECT_EQ(parse({"compare", "--seeds", "18446744073709551614-18446744073709551615"}).config.seeds.size(), 2u);
+  for (const char* text : {"5-1", "1-", "-5", "1--5", "1-4000000000", "0-18446744073709551615", "1-6000,7000-12000",
+                           "1,1", "1-3,2", "", "1,,2", "1-2-3", "a-b"})
+    EXPECT_THAT(error_of({"compare", "--seeds", text}), StartsWith(fmt::format("--seeds {}: ", text)));
+}
+
+TEST(CommandLine, NamesComeFromTheTables) {
+  EXPECT_THAT(error_of({"run", "--algorithm", "sdgd"}),
+              AllOf(HasSubstr("did you mean dsgd?"), HasSubstr("async-dsgd")));
+  EXPECT_THAT(error_of({"compare", "--algorithms", "dsgd,asgd"}), HasSubstr("\"asgd\" is not known"));
+  EXPECT_THAT(error_of({"compare", "--algorithms", "dsgd,dsgd"}), HasSubstr("twice"));
+  EXPECT_TRUE(parse({"compare", "--algorithms", "all"}).config.algorithms.empty());
+  for (const char* option : {"codec", "graph", "mixing", "partition", "activation", "bits", "sync", "l2-per", "loss"})
+    EXPECT_THAT(error_of({"run", std::string("--") + option, "nonsense"}),
+                StartsWith(fmt::format("--{} nonsense", option)));
+}
+
+TEST(CommandLine, ControlCharactersAreRefused) {
+  EXPECT_THAT(error_of({"run", "--output", "a\nb"}), AllOf(StartsWith("--output: "), Not(HasSubstr("\n"))));
+}
+
+}  // namespace
+}  // namespace quantimed

@@ -1,0 +1,70 @@
+#!/bin/sh
+# Verifies the models of both mailboxes with Spin, and that mutated (broken) models are caught.
+# Exit status: 0 all as expected, 1 not, 77 Spin or a C compiler is missing.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+for tool in spin cc; do
+  if ! command -v "$tool" >/dev/null 2>&1; then
+    echo "SKIPPED: '$tool' is not installed; THE MAILBOX MODELS WERE NOT VERIFIED (apt-get install spin gcc)" >&2
+    exit 77
+  fi
+done
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+
+# build MODEL FLAGS → ./pan
+build() {
+  model=$1; shift
+  spin "$@" -a "$here/$model.pml" >spin.log 2>&1 && cc -O1 -DNFAIR=3 -DVECTORSZ=2048 -o pan pan.c 2>cc.log ||
+    { cat spin.log cc.log; exit 1; }
+}
+
+# verdict WHAT EXPECTED(0: holds, 1: caught) PAN-FLAGS
+verdict() {
+  what=$1; expected=$2; shift 2
+  ./pan -m200000 "$@" >pan.log 2>&1
+  errors=$(sed -n 's/.*errors: \([0-9]*\).*/\1/p' pan.log)
+  states=$(sed -n 's/ *\([0-9]*\) states, stored.*/\1/p' pan.log)
+  if grep -q 'max search depth too small\|out of memory\|Search not completed' pan.log && [ "$expected" = 0 ]; then errors=incomplete; fi
+  case "$expected$errors" in
+    00) result=holds ;;
+    1[1-9]*) result=caught ;;
+    *) result="WRONG ($(head -2 pan.log | tr '\n' ' '))"; failures=$((failures + 1)) ;;
+  esac
+  printf '%-58s %-7s %s states\n' "$what" "$result" "$states"
+}
+
+# -noclaim: safety (assertions, deadlock); -a -f: everybody ends, under weak fairness.
+holds() {
+  what=$1; shift
+  build "$@"
+  verdict "$what: safe" 0 -noclaim
+}
+ends() {
+  what=$1; shift
+  build "$@"
+  verdict "$what: everybody ends" 0 -a -f
+}
+caught() {
+  what=$1; shift
+  build "$@"
+  verdict "$what" 1 -noclaim
+}
+
+holds  'round'                                  round
+ends   'round'                                  round
+caught 'round, one slot'                        round -DSLOTS=1
+caught 'round, update after the next publish'   round -DLATE_UPDATE
+caught 'round, not all neighbours received'     round -DNO_RECEIVE
+holds  'newest'                                 newest
+ends   'newest'                                 newest
+holds  'newest, one in flight'                  newest -DIN_FLIGHT=1
+ends   'newest, one in flight, two versions'    newest -DIN_FLIGHT=1 -DVERSIONS=2
+caught 'newest, one buffer fewer'               newest -DFEWER_BUFFERS
+caught 'newest, claim not validated'            newest -DNO_VALIDATION
+caught 'newest, claim visible late'             newest -DLATE_CLAIM
+caught 'newest, in flight, one buffer fewer'    newest -DIN_FLIGHT=1 -DVERSIONS=4 -DFEWER_BUFFERS
+caught 'newest, in flight, ring too small'      newest -DIN_FLIGHT=1 -DSMALL_RING
+[ "$failures" = 0 ]

@@ -1,0 +1,130 @@
+// Which nodes each kind of graph links, and what is refused.
+#include "topology/graph.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.hpp"
+
+namespace quantimed::topology {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::ThrowsMessage;
+
+Edges edges_of(const std::string& graph, std::uint32_t nodes, std::uint64_t seed = 1) {
+  std::uint32_t redraws = 0;
+  return make_edges(parse_graph(graph), nodes, seed, redraws);
+}
+
+TEST(Ring, LinksNext) {
+  EXPECT_THAT(edges_of("ring", 4), ElementsAre(Pair(0, 1), Pair(0, 3), Pair(1, 2), Pair(2, 3)));
+  EXPECT_THAT(edges_of("ring", 3), ElementsAre(Pair(0, 1), Pair(0, 2), Pair(1, 2)));
+}
+
+TEST(AllKinds, AreOneEdgeForTwoNodesAndNoneForOne) {
+  for (const std::string graph : {"ring", "complete", "star", "exponential", "erdos-renyi:0.5"}) {
+    EXPECT_THAT(edges_of(graph, 2), ElementsAre(Pair(0, 1))) << graph;
+    EXPECT_THAT(edges_of(graph, 1), IsEmpty()) << graph;
+  }
+  EXPECT_THAT(edges_of("torus", 1), IsEmpty());
+}
+
+TEST(Torus, IsAsSquareAsItCanBe) {
+  EXPECT_EQ(most_square(36).rows, 6u);
+  EXPECT_EQ(most_square(50).rows, 5u);
+  EXPECT_EQ(most_square(50).columns, 10u);
+  EXPECT_EQ(most_square(4294967291u).rows, 1u);  // the largest 32-bit prime
+}
+
+TEST(Torus, LinksRightAndDown) {
+  EXPECT_EQ(edges_of("torus", 12).size(), 24u);  // 3 × 4, degree 4
+  EXPECT_EQ(edges_of("torus", 10).size(), 15u);  // 2 × 5: the short cycles are single edges
+  EXPECT_THAT(edges_of("torus", 4), ElementsAre(Pair(0, 1), Pair(0, 2), Pair(1, 3), Pair(2, 3)));
+}
+
+TEST(Torus, OfAPrimeNamesItsNeighbours) {
+  EXPECT_THAT([] { edges_of("torus", 13); }, ThrowsMessage<InputError>(HasSubstr("--nodes 12 or 14")));
+  EXPECT_THAT([] { edges_of("torus", 3); }, ThrowsMessage<InputError>(HasSubstr("--nodes 4")));
+}
+
+TEST(Complete, LinksAll) { EXPECT_EQ(edges_of("complete", 20).size(), 190u); }
+
+TEST(Star, LinksNodeZeroToAll) { EXPECT_THAT(edges_of("star", 4), ElementsAre(Pair(0, 1), Pair(0, 2), Pair(0, 3))); }
+
+TEST(Exponential, LinksPowersOfTwo) {
+  // n = 6: i ± 1 and i ± 2, and i ± 4 = i ∓ 2.
+  EXPECT_EQ(edges_of("exponential", 6).size(), 12u);
+  // n = 16: ±1, ±2, ±4, and 8, which is its own opposite: degree 7.
+  EXPECT_EQ(edges_of("exponential", 16).size(), 16u * 7 / 2);
+}
+
+TEST(TooManyEdges, AreRefusedBeforeTheyAreMade) {
+  for (const std::string graph : {"complete", "erdos-renyi:0.4", "ring"})
+    EXPECT_THAT([&] { edges_of(graph, 4'000'000'000u); },
+                ThrowsMessage<InputError>(AllOf(HasSubstr("--graph " + graph), HasSubstr("fewer nodes"))))
+        << graph;
+}
+
+TEST(ErdosRenyi, DependsOnTheSeedAlone) {
+  EXPECT_EQ(edges_of("erdos-renyi:0.4", 50, 7), edges_of("erdos-renyi:0.4", 50, 7));
+  EXPECT_NE(edges_of("erdos-renyi:0.4", 50, 7), edges_of("erdos-renyi:0.4", 50, 8));
+}
+
+TEST(ErdosRenyi, OfProbabilityOneIsComplete) { EXPECT_EQ(edges_of("erdos-renyi:1", 30), edges_of("complete", 30)); }
+
+// Each pair is an edge with probability P: mean and spread over pairs of how often it is one, in 400 graphs.
+TEST(ErdosRenyi, FavoursNoPair) {
+  constexpr std::uint32_t n = 30, graphs = 400;
+  constexpr double p = 0.4, pairs = n * (n - 1) / 2;
+  std::vector<double> count(n * n);
+  for (std::uint32_t seed = 0; seed < graphs; ++seed)
+    for (const auto& [i, j] : edges_of("erdos-renyi:0.4", n, seed)) count[i * n + j] += 1;
+  double total = 0, chi_squared = 0;
+  for (NodeId i = 0; i < n; ++i)
+    for (NodeId j = i + 1; j < n; ++j) {
+      const double deviation = count[i * n + j] - graphs * p;
+      total += deviation;
+      chi_squared += deviation * deviation / (graphs * p * (1 - p));
+    }
+  EXPECT_NEAR(total / std::sqrt(pairs * graphs * p * (1 - p)), 0, 4);
+  EXPECT_NEAR((chi_squared - pairs) / std::sqrt(2 * pairs), 0, 4);
+}
+
+TEST(ErdosRenyi, IsRedrawnUntilConnectedAndCounts) {
+  std::uint32_t redraws = 0;
+  // ln(n)/n = 0.078: below it most draws are not connected, and yet one is found.
+  EXPECT_TRUE(is_connected(make_edges(parse_graph("erdos-renyi:0.06"), 50, 1, redraws), 50));
+  EXPECT_GT(redraws, 0u);
+  make_edges(parse_graph("erdos-renyi:0.4"), 50, 1, redraws);
+  EXPECT_EQ(redraws, 0u);
+}
+
+TEST(ErdosRenyi, TooSparseNamesTheThreshold) {
+  EXPECT_THAT(
+      [] { edges_of("erdos-renyi:0.03", 50); },
+      ThrowsMessage<InputError>(AllOf(HasSubstr("--graph erdos-renyi:0.03"), HasSubstr("too small for 50 nodes"),
+                                      HasSubstr("1000 draws"), HasSubstr("ln(n)/n = 0.078"))));
+  EXPECT_THAT([] { edges_of("erdos-renyi:1e-6", 100'000); },
+              ThrowsMessage<InputError>(AllOf(HasSubstr("too small for 100000 nodes"), HasSubstr("no neighbour"))));
+  EXPECT_THAT([] { edges_of("erdos-renyi:1e-310", 2); }, ThrowsMessage<InputError>(HasSubstr("too small for 2 nodes")));
+}
+
+TEST(ErdosRenyi, RefusesRequestsThatWereNotParsed) {
+  std::uint32_t redraws = 0;
+  for (const double p : {0.0, -1.0, 1.5, std::nan("")})
+    EXPECT_THROW(make_edges({.probability = p, .path = {}}, 5, 1, redraws), InputError) << p;
+}
+
+TEST(ConnectedParts, LargestFirst) {
+  const Edges edges{{0, 4}, {1, 2}, {2, 5}};
+  EXPECT_THAT(connected_parts(edges, 6), ElementsAre(ElementsAre(1, 2, 5), ElementsAre(0, 4), ElementsAre(3)));
+  EXPECT_FALSE(is_connected(edges, 6));
+}
+
+}  // namespace
+}  // namespace quantimed::topology

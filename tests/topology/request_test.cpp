@@ -1,0 +1,78 @@
+// What --graph and --mixing accept, and that refusals name the option, the value and the mend.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.hpp"
+#include "topology/graph.hpp"
+#include "topology/network.hpp"
+
+namespace quantimed {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+struct Refusal {
+  std::string text, mend;
+};
+void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.text; }
+
+TEST(ParseGraph, KnowsEveryName) {
+  using Kind = GraphRequest::Kind;
+  EXPECT_EQ(parse_graph("ring").kind, Kind::ring);
+  EXPECT_EQ(parse_graph("torus").kind, Kind::torus);
+  EXPECT_EQ(parse_graph("complete").kind, Kind::complete);
+  EXPECT_EQ(parse_graph("star").kind, Kind::star);
+  EXPECT_EQ(parse_graph("exponential").kind, Kind::exponential);
+  EXPECT_EQ(parse_graph("erdos-renyi:0.25").kind, Kind::erdos_renyi);
+  EXPECT_EQ(parse_graph("erdos-renyi:0.25").probability, 0.25);
+  EXPECT_EQ(parse_graph("file:C:/a b").kind, Kind::file);
+  EXPECT_EQ(parse_graph("file:C:/a b").path, "C:/a b");
+}
+
+TEST(ParseGraph, IsUndoneByDescribe) {
+  for (const std::string text :
+       {"ring", "torus", "complete", "star", "exponential", "erdos-renyi:0.4", "file:some/where"})
+    EXPECT_EQ(topology::describe(parse_graph(text)), text);
+}
+
+class RefusedGraph : public testing::TestWithParam<Refusal> {};
+TEST_P(RefusedGraph, NamesOptionValueAndMend) {
+  const std::string text = GetParam().text, mend = GetParam().mend;
+  EXPECT_THAT([&] { parse_graph(text); },
+              ThrowsMessage<InputError>(AllOf(HasSubstr("--graph " + text + ":"), HasSubstr(mend))));
+}
+INSTANTIATE_TEST_SUITE_P(All, RefusedGraph,
+                         testing::Values(Refusal{"", "choose from ring, torus"}, Refusal{"circle", "erdos-renyi:P"},
+                                         Refusal{"Ring", "choose from"}, Refusal{"ring:5", "write --graph ring"},
+                                         Refusal{"star:", "write --graph star"}, Refusal{"file", "file:PATH"},
+                                         Refusal{"file:", "file:PATH"}, Refusal{"erdos-renyi", "erdos-renyi:P"},
+                                         Refusal{"erdos-renyi:", "erdos-renyi:P"}, Refusal{"erdos-renyi:0", "(0, 1]"},
+                                         Refusal{"erdos-renyi:-0.1", "(0, 1]"}, Refusal{"erdos-renyi:1.01", "(0, 1]"},
+                                         Refusal{"erdos-renyi:nan", "(0, 1]"}, Refusal{"erdos-renyi:0,4", "(0, 1]"},
+                                         Refusal{"erdos-renyi:0.4x", "(0, 1]"}, Refusal{"erdos-renyi: 0.4", "(0, 1]"}));
+
+TEST(ParseMixing, KnowsEveryName) {
+  using Kind = MixingRequest::Kind;
+  EXPECT_EQ(parse_mixing("laplacian").kind, Kind::laplacian);
+  EXPECT_EQ(parse_mixing("laplacian").kappa, 0);
+  EXPECT_EQ(parse_mixing("laplacian:12.5").kappa, 12.5);
+  EXPECT_EQ(parse_mixing("metropolis").kind, Kind::metropolis);
+}
+
+class RefusedMixing : public testing::TestWithParam<Refusal> {};
+TEST_P(RefusedMixing, NamesOptionValueAndMend) {
+  const std::string text = GetParam().text, mend = GetParam().mend;
+  EXPECT_THAT([&] { parse_mixing(text); },
+              ThrowsMessage<InputError>(AllOf(HasSubstr("--mixing " + text + ":"), HasSubstr(mend))));
+}
+INSTANTIATE_TEST_SUITE_P(All, RefusedMixing,
+                         testing::Values(Refusal{"", "choose from laplacian"}, Refusal{"uniform", "metropolis"},
+                                         Refusal{"metropolis:2", "write --mixing metropolis"},
+                                         Refusal{"laplacian:", "positive"}, Refusal{"laplacian:0", "positive"},
+                                         Refusal{"laplacian:-3", "positive"}, Refusal{"laplacian:inf", "positive"},
+                                         Refusal{"laplacian:nan", "positive"}, Refusal{"laplacian:3k", "positive"}));
+
+}  // namespace
+}  // namespace quantimed

@@ -1,0 +1,200 @@
+// What is written is what is read; and where it cannot be written, nothing is left behind.
+#include "base/error.hpp"
+#include "sample.hpp"
+#include "same.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <csignal>
+
+namespace quantimed {
+namespace {
+
+using ::testing::HasSubstr;
+
+using RoundTrip = Folder;
+using Output = Folder;
+
+TEST_F(RoundTrip, KeepsEverything) {
+  const Trace trace = sample_trace();
+  write_trace(path("a.h5"), trace);
+  expect_same(read_trace(path("a.h5")), trace);
+  EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(RoundTrip, KeepsChunkedDataSets) {  // small ones have another layout
+  Trace trace = sample_trace(400, 1000, 2000);
+  for (int k = 0; k < 600'000; ++k) trace.mean_model.push_back(std::sin(static_cast<float>(k)));
+  write_trace(path("a.h5"), trace);
+  expect_same(read_trace(path("a.h5")), trace);
+}
+
+TEST_F(RoundTrip, KeepsEmptyTraces) {
+  Trace trace;
+  trace.network.offsets = {0};
+  write_trace(path("a.h5"), trace);
+  expect_same(read_trace(path("a.h5")), trace);
+}
+
+TEST_F(RoundTrip, KeepsOneNodeWithoutEdgesIterationsAndPoints) {
+  Trace trace = sample_trace(0, 5, 0);
+  trace.network = {};
+  trace.network.nodes = 1;
+  trace.network.self_weights = {1};
+  trace.rounds.nodes = 1;
+  trace.timeline = {};
+  index_neighbours(trace.network);
+  write_trace(path("a.h5"), trace);
+  expect_same(read_trace(path("a.h5")), trace);
+}
+
+TEST_F(RoundTrip, KeepsManyAndLongAttributesInOrder) {
+  Trace trace = sample_trace();
+  for (int k = 200; k > 0; --k) trace.environment.push_back({fmt::format("key {}", k), std::string(1000 * k, 'x')});
+  trace.ini.assign(300'000, 'y');
+  write_trace(path("a.h5"), trace);
+  expect_same(read_trace(path("a.h5")), trace);
+}
+
+TEST_F(RoundTrip, KeepsEveryStatus) {
+  for (const RunStatus status : columns::kStatuses) {
+    Trace trace = sample_trace();
+    trace.status = status;
+    trace.verdict = "INVALID: load was 3.2 on 2 cores";
+    write_trace(path("a.h5"), trace);
+    expect_same(read_trace(path("a.h5")), trace);
+  }
+}
+
+TEST_F(RoundTrip, IsQuick) {
+  const Trace trace = sample_trace(300, 50, 50);
+  double best = kForever;
+  for (int k = 0; k < 5; ++k) {
+    const auto start = std::chrono::steady_clock::now();
+    write_trace(path("a.h5"), trace);
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  RecordProperty("write_ms", fmt::format("{:.1f}", best * 1e3));
+  fmt::print("300 x 50 rounds: {:.1f} ms, {} bytes\n", best * 1e3, std::filesystem::file_size(path("a.h5")));
+  EXPECT_LT(best, 0.5);  // 20 ms is the aim; the rest is for sanitizers and busy machines
+}
+
+TEST(Trace, ContradictoryLengthsAreOurFault) {
+  Trace trace = sample_trace();
+  trace.progress.loss.pop_back();
+  EXPECT_THROW(write_trace("/nowhere/a.h5", trace), InternalError);
+}
+
+TEST(Trace, AttributesReadAsPeopleWriteThem) {
+  EXPECT_EQ(to_text(Attributes{{"a", true}, {"b", std::int64_t{-3}}, {"c", 0.1}, {"d", std::string("é")}, {"e", kForever}}),
+            "a = true\nb = -3\nc = 0.1\nd = é\ne = inf\n");
+  const Attributes attributes = sample_trace().config;
+  EXPECT_EQ(number(attributes, "nodes", 0), 5);
+  EXPECT_EQ(number(attributes, "grey", 0), 1);
+  EXPECT_EQ(number(attributes, "algorithm", -1), -1);
+  EXPECT_EQ(text(attributes, "algorithm", ""), "quantimed-dsgd");
+  EXPECT_EQ(text(attributes, "missing", "else"), "else");
+  EXPECT_EQ(find(attributes, "missing"), nullptr);
+}
+
+// ---- where it cannot be written ------------------------------------------------------------------
+
+TEST_F(Output, NamesAMissingFolder) {
+  EXPECT_THAT(input_error([&] { write_trace(path("none/a.h5"), sample_trace()); }),
+              testing::AllOf(HasSubstr("none/a.h5"), HasSubstr("No such file or directory"), HasSubstr("create")));
+}
+
+TEST_F(Output, NamesAFileInThePath) {
+  spill(path("file"), "x");
+  EXPECT_THAT(input_error([&] { write_trace(path("file/a.h5"), sample_trace()); }), HasSubstr("Not a directory"));
+}
+
+TEST_F(Output, LeavesDevicesAndFoldersAlone) {
+  EXPECT_THAT(input_error([&] { write_trace("/dev/full", sample_trace()); }), HasSubstr("not a plain file"));
+  EXPECT_THAT(input_error([&] { write_trace("/dev/null", sample_trace()); }), HasSubstr("not a plain file"));
+  EXPECT_THAT(input_error([&] { write_trace(path(""), sample_trace()); }), HasSubstr("not a plain file"));
+  struct stat status {};
+  ASSERT_EQ(::stat("/dev/null", &status), 0);
+  EXPECT_TRUE(S_ISCHR(status.st_mode));
+}
+
+TEST_F(Output, NamesAFolderThatIsNotWritable) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
+  std::filesystem::create_directory(path("closed"));
+  std::filesystem::permissions(path("closed"), std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
+  EXPECT_THAT(input_error([&] { write_trace(path("closed/a.h5"), sample_trace()); }), HasSubstr("writable"));
+}
+
+TEST_F(Output, NamesATooLongName) {
+  EXPECT_THAT(input_error([&] { write_trace(path(std::string(300, 'a')), sample_trace()); }), HasSubstr("shorter"));
+}
+
+TEST_F(Output, GoesBehindALinkAndHonoursTheMask) {
+  std::filesystem::create_directory(path("far"));
+  spill(path("far/real.h5"), "old");
+  std::filesystem::create_symlink(path("far/real.h5"), path("link.h5"));
+  const mode_t before = ::umask(027);
+  write_trace(path("link.h5"), sample_trace());
+  ::umask(before);
+  EXPECT_TRUE(std::filesystem::is_symlink(path("link.h5")));
+  expect_same(read_trace(path("far/real.h5")), sample_trace());
+  EXPECT_EQ(static_cast<int>(std::filesystem::status(path("far/real.h5")).permissions()), 0640);
+}
+
+// Runs `write` in a child whose files may have 3,000 bytes, and returns how the child ended.
+template <class Write>
+int with_file_limit(bool killed, Write&& write) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const rlimit limit{3000, 3000}, no_core{0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    ::signal(SIGXFSZ, killed ? SIG_DFL : SIG_IGN);
+    ::_exit(write() ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  return status;
+}
+
+TEST_F(Output, FailsCleanlyWhenTheFileCannotGrow) {  // as on a full disk
+  spill(path("a.h5"), "old");
+  const int status = with_file_limit(false, [&] {
+    const std::string error = input_error([&] { write_trace(path("a.h5"), sample_trace()); });
+    return error.find("ulimit") != std::string::npos;
+  });
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  EXPECT_EQ(slurp(path("a.h5")), "old");
+  EXPECT_EQ(files(), 1u) << "the temporary is still there";
+}
+
+TEST_F(Output, KilledWriterLeavesTheTargetAsItWas) {
+  write_trace(path("a.h5"), sample_trace());
+  const std::string before = slurp(path("a.h5"));
+  const int status = with_file_limit(true, [&] {
+    write_trace(path("a.h5"), sample_trace(100, 10));
+    return true;
+  });
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
+  EXPECT_EQ(slurp(path("a.h5")), before);
+  expect_same(read_trace(path("a.h5")), sample_trace());
+}
+
+TEST_F(Output, NamesAFullDisk) {
+  const std::string full = path("full");
+  std::filesystem::create_directory(full);
+  const std::string mount = fmt::format("mount -t tmpfs -o size=4k none {} 2>/dev/null", full);
+  if (std::system(mount.c_str()) != 0) GTEST_SKIP() << "no small file system can be mounted here";
+  const std::string error = input_error([&] { write_trace(full + "/a.h5", sample_trace(100, 10)); });
+  const auto left = std::distance(std::filesystem::directory_iterator(full), {});
+  EXPECT_EQ(std::system(fmt::format("umount {}", full).c_str()), 0);
+  EXPECT_THAT(error, testing::AllOf(HasSubstr("No space left"), HasSubstr("free some space")));
+  EXPECT_EQ(left, 0);
+}
+
+}  // namespace
+}  // namespace quantimed

@@ -1,0 +1,128 @@
+// Every check of `verify` finds its own fault, and finds nothing in a trace that is right.
+#include "sample.hpp"
+
+#include <gmock/gmock.h>
+
+#include <limits>
+#include <set>
+
+namespace quantimed {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr float kNanF = std::numeric_limits<float>::quiet_NaN();
+
+struct Fault {
+  const char* name;
+  void (*seed)(Trace&);
+  const char* check;  // whose finding it is
+};
+void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
+
+void set(Attributes& attributes, const std::string& name, Attribute value) {
+  for (auto& [key, old] : attributes)
+    if (key == name) old = std::move(value);
+}
+
+constexpr Fault kFaults[] = {
+    {"ShortCurve", [](Trace& t) { t.progress.loss.pop_back(); }, "lengths"},
+    {"ShortRounds", [](Trace& t) { t.rounds.mix_time.pop_back(); }, "lengths"},
+    {"LongRounds", [](Trace& t) { t.rounds.iterations = std::size_t{1} << 62; }, "lengths"},
+    {"RoundsOfOtherNodes", [](Trace& t) { t.rounds.nodes = 7, t.rounds.iterations = 5; }, "lengths"},
+    {"ShortWeights", [](Trace& t) { t.network.weights.pop_back(); }, "lengths"},
+    {"ShortSelfWeights", [](Trace& t) { t.network.self_weights.pop_back(); }, "lengths"},
+    {"EdgeTwice", [](Trace& t) { t.network.edges[1] = t.network.edges[0]; }, "lengths"},
+    {"EdgeBackwards", [](Trace& t) { t.network.edges[0] = {1, 0}; }, "lengths"},
+    {"UnnamedPhase", [](Trace& t) { t.timeline.phase[3] = 5; }, "lengths"},
+    {"UnknownStatus", [](Trace& t) { t.status = static_cast<RunStatus>(9); }, "known words"},
+    {"UnknownVerdict", [](Trace& t) { t.verdict = "fine"; }, "known words"},
+    {"InvalidWithoutReason", [](Trace& t) { t.verdict = "INVALID: "; }, "known words"},
+    {"NoCreationTime", [](Trace& t) { t.created = "yesterday"; }, "created"},
+    {"OtherNodes", [](Trace& t) { set(t.config, "nodes", std::int64_t{6}); }, "same nodes"},
+    {"NoNodes", [](Trace& t) { t.config.clear(); t.config.push_back({"algorithm", std::string("quantimed-dsgd")}); },
+     "same nodes"},
+    {"OneSidedWeight", [](Trace& t) { t.network.neighbour_list[0].weight = 0.2f; }, "symmetric"},
+    {"OtherNeighbour", [](Trace& t) { t.network.neighbour_list[0].id = 3; }, "symmetric"},
+    {"NoNeighbours", [](Trace& t) { t.network.neighbour_list.clear(); }, "symmetric"},
+    {"NegativeWeight", [](Trace& t) { t.network.weights[0] = -0.25; }, "not negative"},
+    {"NanWeight", [](Trace& t) { t.network.self_weights[0] = kNan; }, "not negative"},
+    {"RowSum", [](Trace& t) { t.network.self_weights[2] = 0.500002; }, "doubly stochastic"},
+    {"TwoParts",
+     [](Trace& t) {
+       t.network.edges = {{0, 1}, {2, 3}, {3, 4}};
+       t.network.weights.assign(3, 0.25);
+     },
+     "connected"},
+    {"BetaAboveOne", [](Trace& t) { t.network.beta = 1.1, t.network.spectral_gap = -0.1; }, "beta is in"},
+    {"BetaNan", [](Trace& t) { t.network.beta = kNan; }, "beta is in"},
+    {"OtherGap", [](Trace& t) { t.network.spectral_gap = 0.5; }, "beta is in"},
+    {"BetaTooLow", [](Trace& t) { t.network.beta -= 1e-3, t.network.spectral_gap += 1e-3; }, "power iteration"},
+    {"TimeBackwards", [](Trace& t) { t.progress.time[2] = 1; }, "forward"},
+    {"TimeInfinite", [](Trace& t) { t.progress.time[3] = kForever; }, "forward"},
+    {"IterationBackwards", [](Trace& t) { t.progress.iteration[2] = 1; }, "forward"},
+    {"LossNan", [](Trace& t) { t.progress.loss[1] = kNan; }, "losses are finite"},
+    {"TestLossInfinite", [](Trace& t) { t.progress.test_loss[1] = kForever; }, "losses are finite"},
+    {"Accuracy", [](Trace& t) { t.progress.accuracy[1] = 1.5; }, "accuracies"},
+    {"NegativeConsensus", [](Trace& t) { t.progress.consensus_error[1] = -1; }, "accuracies"},
+    {"Gap", [](Trace& t) { t.rounds.batch[5] = kNanF; }, "no gaps"},
+    {"NegativeTime", [](Trace& t) { t.rounds.wait_time[5] = -1; }, "times >= 0"},
+    {"InfiniteTime", [](Trace& t) { t.rounds.wait_time[34] = std::numeric_limits<float>::infinity(); }, "times >= 0"},
+    {"HalfASample", [](Trace& t) { t.rounds.batch[5] = 2.5f; }, "times >= 0"},
+    {"NegativeBatch", [](Trace& t) { t.rounds.batch[5] = -2; }, "times >= 0"},
+    {"StartBackwards", [](Trace& t) { t.rounds.start_time[10] = 0.5; }, "start in order"},
+    {"TooMuchWork", [](Trace& t) { t.rounds.compute_time[10] = 0.9f; }, "fit into it"},
+    {"VaryingBatch", [](Trace& t) { set(t.config, "algorithm", std::string("dsgd")); }, "batches are constant"},
+    {"ModelNan", [](Trace& t) { t.mean_model[7] = kNanF; }, "final model"},
+    {"EventBackwards", [](Trace& t) { t.timeline.end[4] = 0; }, "events end"},
+    {"OtherFinalLoss", [](Trace& t) { set(t.summary, "final_loss", 0.1); }, "final_loss"},
+    {"NoFinalLoss", [](Trace& t) { t.summary.pop_back(); }, "final_loss"},
+    {"OtherBytes", [](Trace& t) { set(t.summary, "total_bytes", 1e6); }, "total_bytes"},
+};
+
+class Verify : public ::testing::TestWithParam<Fault> {};
+
+TEST_P(Verify, FindsTheFault) {
+  Trace trace = sample_trace();
+  GetParam().seed(trace);
+  EXPECT_THAT(verify_trace(trace), testing::Contains(HasSubstr(GetParam().check)));
+  for (const std::string& finding : verify_trace(trace)) EXPECT_EQ(finding.find('\n'), std::string::npos) << finding;
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, Verify, ::testing::ValuesIn(kFaults),
+                         [](const auto& test) { return test.param.name; });
+
+TEST(VerifyTrace, FindsNothingInATraceThatIsRight) {
+  EXPECT_THAT(verify_trace(sample_trace()), testing::IsEmpty());
+  EXPECT_THAT(verify_trace(sample_trace(300, 50, 50)), testing::IsEmpty());
+  EXPECT_THAT(verify_trace(sample_trace(0, 3, 0)), testing::IsEmpty());
+}
+
+TEST(VerifyTrace, EveryCheckHasAFault) {
+  std::set<std::string> covered;
+  for (const TraceCheck& check : trace_checks())
+    for (const Fault& fault : kFaults)
+      if (std::string(check.name).find(fault.check) != std::string::npos) covered.insert(check.name);
+  for (const TraceCheck& check : trace_checks()) EXPECT_TRUE(covered.contains(check.name)) << check.name;
+}
+
+TEST(VerifyTrace, DivergedRunsMayEndInNan) {
+  Trace trace = sample_trace();
+  trace.status = RunStatus::diverged;
+  trace.progress.loss.back() = kNan;
+  trace.mean_model[0] = kNanF;
+  set(trace.summary, "final_loss", kNan);
+  EXPECT_THAT(verify_trace(trace), testing::IsEmpty());
+}
+
+TEST(VerifyTrace, ConstantBatchesPassWithoutADeadline) {
+  Trace trace = sample_trace();
+  set(trace.config, "algorithm", std::string("dsgd"));
+  for (float& batch : trace.rounds.batch)
+    if (!std::isnan(batch)) batch = 20;
+  EXPECT_THAT(verify_trace(trace), testing::IsEmpty());
+}
+
+}  // namespace
+}  // namespace quantimed
