@@ -1,5 +1,5 @@
 # The outer build: one word a job, CMake below. `make help` lists the words.
-.PHONY: all deps run test asan tsan bench coverage format format-check tidy clean help
+.PHONY: all build/quantimed deps run test asan tsan bench coverage format format-check tidy clean help
 .NOTPARALLEL:           # prerequisites in their order: first the packages, then the build
 .ONESHELL:              # a recipe is one script …
 .SHELLFLAGS := -euc     # … that ends at its first failure
@@ -14,7 +14,7 @@ export QUANTIMED_DATA := $(CURDIR)/../shared/data
 endif
 endif
 
-# $(call build,PRESET,FOLDER): configures where that has not succeeded yet, then builds all; CMake notices changes.
+# $(call build,PRESET,FOLDER[,--target …]): configures where that has not succeeded yet, then builds all; CMake notices changes.
 define build
 if [ ! -f $(2)/.configured ]; then
   generator=
@@ -22,7 +22,7 @@ if [ ! -f $(2)/.configured ]; then
   cmake --preset $(1) $$generator
   touch $(2)/.configured
 fi
-cmake --build $(2) -j $(JOBS)
+cmake --build $(2) -j $(JOBS) $(3)
 endef
 # $(call need,TOOL ...): names the first of the tools that is here, or the one to install.
 need = $(or $(firstword $(foreach tool,$(1),$(shell command -v $(tool)))),$(error needs $(lastword $(1)); apt-get install $(lastword $(1))))
@@ -31,10 +31,18 @@ SOURCES = $(shell find src tests bench -name '*.[ch]pp')
 all: ## build/quantimed, its tests and benchmarks
 	@$(call build,release,build)
 
-run: deps all ## the main job: the four algorithms head to head, in virtual time and on this machine's cores
-	@# ---- the main job: its exact commands go here ----
-	build/quantimed compare --engine virtual
-	build/quantimed compare --engine threads
+build/quantimed: ## the program alone
+	@$(call build,release,build,--target quantimed)
+
+# Real images where the distribution has them. In virtual time the paper's setting; in real time a node on every core,
+# made a straggler anew in each iteration, in the paper's proportion of 1 to 9.
+DATA = $(if $(wildcard /usr/share/datasets/fashion-mnist),fashion-mnist,digits)
+REAL = --samples-per-node 2500 --speed uniform:20000,180000 --seeds 1-5
+
+run: deps build/quantimed ## the main job: the four algorithms head to head, in virtual time and on this machine's cores
+	@build/quantimed compare --engine virtual --dataset $(DATA)
+	echo
+	build/quantimed compare --engine threads --dataset $(DATA) $(REAL)
 
 test: deps all ## everything that must hold
 	@ctest --test-dir build $(CTEST)
@@ -51,8 +59,9 @@ tsan: deps ## the tests of channel and the threads engine under ThreadSanitizer
 	  ctest --test-dir build/tsan $(CTEST) -L '^(channel|engine_threads)$$'
 
 bench: deps all ## the benchmark programs
-	@# ---- the benchmarks: their exact commands go here ----
-	for program in $$(find build/bench -maxdepth 1 -type f -executable); do $$program; done
+	@build/bench/bench_limits
+	echo
+	build/bench/bench_kernels
 
 coverage: deps ## line coverage of src/ by the tests
 	@$(call build,coverage,build/coverage)
@@ -74,11 +83,11 @@ clean: ## removes build/
 	@rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z/-]*\):.*## /\1	/p' Makefile | expand -t 18
 	echo 'DEPS=skip leaves the packages alone: make test DEPS=skip'
 
 # ---- packages ------------------------------------------------------------------------------------------------------
-PACKAGES := g++ cmake ninja-build make pkg-config git libopenblas-serial-dev libhdf5-dev libboost-program-options-dev \
+PACKAGES := g++ cmake ninja-build make pkg-config git libopenblas-pthread-dev libhdf5-dev libboost-program-options-dev \
   libgtest-dev libgmock-dev libbenchmark-dev librandom123-dev libhwloc-dev zlib1g-dev libfmt-dev
 WELCOME := dataset-fashion-mnist  # not in every distribution; the generated data set `digits` always works
 

@@ -61,8 +61,8 @@ void batches(benchmark::internal::Benchmark* bench) {
   bench->Args({50, 0});
   for (int samples : {8, 16, 32, 50, 128, 1024}) bench->Args({samples, 1});
 }
-BENCHMARK_CAPTURE(gradient, 784 - 50 - 10, 784, 10, std::string("mlp:50"))->Apply(batches);
-BENCHMARK_CAPTURE(gradient, 1024 - 30 - 2, 1024, 2, std::string("mlp:30"))->Apply(batches);
+BENCHMARK_CAPTURE(gradient, mlp_784_50_10, 784, 10, std::string("mlp:50"))->Apply(batches);
+BENCHMARK_CAPTURE(gradient, mlp_1024_30_2, 1024, 2, std::string("mlp:30"))->Apply(batches);
 
 // The evaluator's work, off the clock.
 void loss(benchmark::State& state) {

@@ -26,7 +26,8 @@ int dispatch(const quantimed::Request& request) {
 int main(int argc, char** argv) {
   using namespace quantimed;
   try {
-    return dispatch(parse_command_line(argc, argv));
+    const int status = dispatch(parse_command_line(argc, argv));
+    return argc < 2 ? kBadInput : status;  // without a command there is only the short help
   } catch (const InputError& error) {
     fmt::print(stderr, "quantimed: {}\n", error.what());
     return kBadInput;

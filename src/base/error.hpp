@@ -3,7 +3,6 @@
 
 #include <fmt/core.h>
 
-#include <source_location>
 #include <stdexcept>
 #include <string>
 
@@ -23,9 +22,10 @@ class InternalError : public std::logic_error {
   using std::logic_error::logic_error;
 };
 
-inline void check(bool invariant, const char* what, std::source_location where = std::source_location::current()) {
+// (Clang 14 lacks std::source_location; these builtins are what it is made of.)
+inline void check(bool invariant, const char* what, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
   if (!invariant) [[unlikely]]
-    throw InternalError(fmt::format("{}:{}: {}", where.file_name(), where.line(), what));
+    throw InternalError(fmt::format("{}:{}: {}", file, line, what));
 }
 
 }  // namespace quantimed

@@ -2,6 +2,7 @@
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
 #include "command/experiment.hpp"
+#include "engine/link_model.hpp"
 #include "engine/placement.hpp"
 #include "engine/speed_model.hpp"
 
@@ -35,6 +36,8 @@ Config resolve(Config c) {
   if (!is_virtual && c.nodes > cores && !c.oversubscribe)
     throw InputError("--nodes {}: only {} cores may be used; give at most {}, or --oversubscribe (timings are then INVALID)",
                      c.nodes, cores, cores);
+  (void)make_speed_model(c.speed, c.seed);
+  (void)parse_link(c.link);
   c.alpha = or_else(for_algorithm(c.alpha, c.algorithm), row.alpha);
   c.epsilon = or_else(for_algorithm(c.epsilon, c.algorithm), row.epsilon);
   (void)step_size("--alpha", c.alpha, c.iterations);

@@ -83,7 +83,7 @@ class Hdf5Reader {
   }
 
   std::int64_t attribute_number(const char* name) const {
-    const auto bad = [&] [[noreturn]] {
+    const auto bad = [&] {
       reject_data(path_, fmt::format("the root attribute {} is missing or no integer", name), kMendLayout);
     };
     if (H5Aexists(file_.get(), name) <= 0) bad();
@@ -98,7 +98,7 @@ class Hdf5Reader {
   }
 
   Hdf5Handle open(const std::string& name) const {
-    const auto missing = [&] [[noreturn]] { reject_data(path_, fmt::format("{} is missing", name), kMendLayout); };
+    const auto missing = [&] { reject_data(path_, fmt::format("{} is missing", name), kMendLayout); };
     if (!has_link(name)) missing();
     Hdf5Handle dataset(H5Dopen2(file_.get(), name.c_str(), H5P_DEFAULT), H5Dclose);
     if (!dataset) missing();

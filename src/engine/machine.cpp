@@ -235,23 +235,26 @@ std::vector<std::string> concerns(const Machine& machine) {
   std::vector<std::string> found;
   // Half a core of other people's work is ordinary.
   if (machine.load > machine.cores + 0.5)
-    found.push_back(fmt::format("The load is {:.1f} on {} cores: wait until the machine is idle.", machine.load,
-                                machine.cores));
+    found.push_back(
+        fmt::format("The load is {:.1f} on {} cores: wait until the machine is idle.", machine.load, machine.cores));
   if (!machine.governor.empty() && machine.governor != "performance")
-    found.push_back(fmt::format("The frequency governor is {}: set performance (cpupower frequency-set -g performance).",
-                                machine.governor));
+    found.push_back(fmt::format(
+        "The frequency governor is {}: set performance (cpupower frequency-set -g performance).", machine.governor));
   if (machine.units > machine.cores)
-    found.push_back(fmt::format("{} processing units share {} cores (SMT): allow one of each core (SLURM: "
-                                "--hint=nomultithread).",
-                                machine.units, machine.cores));
+    found.push_back(
+        fmt::format("{} processing units share {} cores (SMT): allow one of each core (SLURM: "
+                    "--hint=nomultithread).",
+                    machine.units, machine.cores));
   if (machine.cpu_quota && *machine.cpu_quota < machine.units)
-    found.push_back(fmt::format("The control group grants {:.2f} cores' time to {} processing units: raise the quota "
-                                "or run on fewer.",
-                                *machine.cpu_quota, machine.units));
+    found.push_back(
+        fmt::format("The control group grants {:.2f} cores' time to {} processing units: raise the quota "
+                    "or run on fewer.",
+                    *machine.cpu_quota, machine.units));
   if (!machine.clock_source.empty() && machine.clock_source != "tsc")
-    found.push_back(fmt::format("The clock source is {}, and reading it takes {:.0f} ns: use tsc (kernel option "
-                                "clocksource=tsc).",
-                                machine.clock_source, machine.clock_cost_ns));
+    found.push_back(
+        fmt::format("The clock source is {}, and reading it takes {:.0f} ns: use tsc (kernel option "
+                    "clocksource=tsc).",
+                    machine.clock_source, machine.clock_cost_ns));
   if (machine.virtualised)
     found.push_back("This is a virtual machine, whose cores may be taken away at any time: time on a real one.");
   return found;

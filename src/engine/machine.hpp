@@ -12,22 +12,22 @@ namespace quantimed {
 
 // Figures that cannot be read are 0, empty or absent. No host name: traces are made to be shared.
 struct Machine {
-  std::string cpu;                     // model
-  std::string kernel;                  // system, release, architecture
-  std::string allowed;                 // processing units of the affinity mask: "0-3,8"
-  int units = 0;                       // how many
-  int cores = 0;                       // physical cores that the mask touches; SMT siblings count once
-  int packages = 0, numa_nodes = 0;    // of the machine
+  std::string cpu;                   // model
+  std::string kernel;                // system, release, architecture
+  std::string allowed;               // processing units of the affinity mask: "0-3,8"
+  int units = 0;                     // how many
+  int cores = 0;                     // physical cores that the mask touches; SMT siblings count once
+  int packages = 0, numa_nodes = 0;  // of the machine
   std::int64_t l1d_bytes = 0, l2_bytes = 0, l3_bytes = 0;  // one cache each
   std::int64_t memory_bytes = 0;
-  std::string clock_source;            // "tsc"
-  double clock_cost_ns = 0;            // of reading the steady clock, median
-  std::string governor;                // of the allowed units' frequencies; several are joined by ", "
-  bool smt = false;                    // on in the machine
+  std::string clock_source;  // "tsc"
+  double clock_cost_ns = 0;  // of reading the steady clock, median
+  std::string governor;      // of the allowed units' frequencies; several are joined by ", "
+  bool smt = false;          // on in the machine
   bool virtualised = false;
-  double load = 0;                     // running tasks, mean of the last minute
-  std::optional<double> cpu_quota;     // cores' worth of time that the control group grants
-  Attributes slurm;                    // job, node list, CPUs a task, array task: those that are set
+  double load = 0;                  // running tasks, mean of the last minute
+  std::optional<double> cpu_quota;  // cores' worth of time that the control group grants
+  Attributes slurm;                 // job, node list, CPUs a task, array task: those that are set
 };
 
 // `root` stands before /proc and /sys: tests give a made-up tree.

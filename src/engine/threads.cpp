@@ -186,12 +186,16 @@ Outcome ThreadsEngine::operator()() {
   if (!stop_observing_) observe_end(end);
   outcome.end_time = end;
   outcome.rounds = recorded();
-  std::uint64_t too_slow = 0;
+  std::uint64_t too_slow = 0, dropped = 0;
   for (const auto& node : shared_.nodes) {
     outcome.overflows += node->overflows();
     too_slow += node->too_slow();
+    dropped += node->dropped();
   }
   outcome.measured.emplace_back("gradients_slower_than_asked", static_cast<std::int64_t>(too_slow));
+  outcome.measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped));
+  if (dropped > 0 && outcome.invalid.empty())
+    outcome.invalid = fmt::format("{} messages found the link full and were dropped; give --link a lower latency", dropped);
   outcome.placement.emplace_back("node_cores", to_list({cores_.begin(), cores_.begin() + std::min<std::ptrdiff_t>(n, std::ssize(cores_))}));
   return outcome;
 }

@@ -58,6 +58,7 @@ class ThreadNode : public Node {
   Round finished() const { return finished_.load(std::memory_order_acquire); }
   std::uint64_t overflows() const { return overflows_; }
   std::uint64_t too_slow() const { return too_slow_; }
+  virtual std::uint64_t dropped() const { return 0; }  // messages that a full link did not take
 
  protected:
   bool start(const GradientRequest& request) final;
@@ -121,6 +122,7 @@ class NewestThreadNode final : public ThreadNode {
   NewestThreadNode(ThreadedRun& shared, NodeId id);
   bool begins(Round t) override;
   void publish() override;
+  std::uint64_t dropped() const override { return mailbox_.dropped(); }
 
  protected:
   bool start(const MessagesRequest& request) override;

@@ -271,8 +271,9 @@ void NewestEngine::carry_out() {
 #pragma omp parallel num_threads(static_cast<int>(work_.size())) reduction(+ : overflows)
   {
     const auto worker = static_cast<std::size_t>(omp_get_thread_num());
-    const std::size_t first = std::min(p_, slices * worker / work_.size() * Codec::kSlice);
-    const std::size_t last = std::min(p_, slices * (worker + 1) / work_.size() * Codec::kSlice);
+    const auto workers = static_cast<std::size_t>(omp_get_num_threads());
+    const std::size_t first = std::min(p_, slices * worker / workers * Codec::kSlice);
+    const std::size_t last = std::min(p_, slices * (worker + 1) / workers * Codec::kSlice);
     for (const Deferred& work : deferred_) {
       if (first == last) break;
       const std::span<float> x = nodes_[work.node]->x;

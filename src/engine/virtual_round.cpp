@@ -233,7 +233,8 @@ void RoundEngine::run_phase(Round hold) {
 #pragma omp parallel num_threads(static_cast<int>(workers_.size()))
   {
     const auto worker = static_cast<std::size_t>(omp_get_thread_num());
-    const std::size_t first = n * worker / workers_.size(), last = n * (worker + 1) / workers_.size();
+    const auto workers = static_cast<std::size_t>(omp_get_num_threads());
+    const std::size_t first = n * worker / workers, last = n * (worker + 1) / workers;
     std::vector<NodeId> own;
     for (std::size_t i = last; i > first; --i) own.push_back(static_cast<NodeId>(i - 1));
     queue_.push(worker, own);

@@ -55,7 +55,7 @@ struct Gradient {
   std::size_t batch = 0;  // |S|
 };
 
-// The neighbours' messages, held in place (not copied) until the node's next request for messages.
+// The neighbours' messages, read in place (not copied): valid until the node's own next publish or request.
 struct Messages {};
 
 // x ← self · x + neighbours · Σ_{j∈N_i} w_ij z_j + gradient · g

@@ -17,6 +17,8 @@ struct Column {
   std::vector<T> Record::*values;
   bool adds_up = false;  // part of an iteration's duration
 };
+template <class Record, class T>  // stated for clang, which does not yet deduce aggregates
+Column(const char*, const char*, std::vector<T> Record::*, bool = false)->Column<Record, T>;
 
 // /progress, [K] each
 inline constexpr std::tuple kProgress{

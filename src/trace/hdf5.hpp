@@ -77,28 +77,48 @@ class Silence {
 template <class T>
 hid_t stored_type();
 template <>
-inline hid_t stored_type<float>() { return H5T_IEEE_F32LE; }
+inline hid_t stored_type<float>() {
+  return H5T_IEEE_F32LE;
+}
 template <>
-inline hid_t stored_type<double>() { return H5T_IEEE_F64LE; }
+inline hid_t stored_type<double>() {
+  return H5T_IEEE_F64LE;
+}
 template <>
-inline hid_t stored_type<std::uint8_t>() { return H5T_STD_U8LE; }
+inline hid_t stored_type<std::uint8_t>() {
+  return H5T_STD_U8LE;
+}
 template <>
-inline hid_t stored_type<std::uint32_t>() { return H5T_STD_U32LE; }
+inline hid_t stored_type<std::uint32_t>() {
+  return H5T_STD_U32LE;
+}
 template <>
-inline hid_t stored_type<std::int64_t>() { return H5T_STD_I64LE; }
+inline hid_t stored_type<std::int64_t>() {
+  return H5T_STD_I64LE;
+}
 
 template <class T>
 hid_t memory_type();
 template <>
-inline hid_t memory_type<float>() { return H5T_NATIVE_FLOAT; }
+inline hid_t memory_type<float>() {
+  return H5T_NATIVE_FLOAT;
+}
 template <>
-inline hid_t memory_type<double>() { return H5T_NATIVE_DOUBLE; }
+inline hid_t memory_type<double>() {
+  return H5T_NATIVE_DOUBLE;
+}
 template <>
-inline hid_t memory_type<std::uint8_t>() { return H5T_NATIVE_UINT8; }
+inline hid_t memory_type<std::uint8_t>() {
+  return H5T_NATIVE_UINT8;
+}
 template <>
-inline hid_t memory_type<std::uint32_t>() { return H5T_NATIVE_UINT32; }
+inline hid_t memory_type<std::uint32_t>() {
+  return H5T_NATIVE_UINT32;
+}
 template <>
-inline hid_t memory_type<std::int64_t>() { return H5T_NATIVE_INT64; }
+inline hid_t memory_type<std::int64_t>() {
+  return H5T_NATIVE_INT64;
+}
 
 // Of any length, not fixed: h5py gives these to Python as str, the others as bytes.
 inline Type text_type(H5T_cset_t encoding = H5T_CSET_UTF8) {

@@ -50,16 +50,23 @@ class Descriptor {
 
 const char* mend_for(int code) {
   switch (code) {
-    case ENOENT: return "create the folder first, or name another with --output";
-    case ENOTDIR: return "a part of the path is a file: name another place with --output";
+    case ENOENT:
+      return "create the folder first, or name another with --output";
+    case ENOTDIR:
+      return "a part of the path is a file: name another place with --output";
     case EACCES:
     case EPERM:
-    case EROFS: return "make the folder writable, or name another with --output";
+    case EROFS:
+      return "make the folder writable, or name another with --output";
     case ENOSPC:
-    case EDQUOT: return "free some space, or name another disk with --output";
-    case EFBIG: return "raise the limit on file sizes (ulimit -f)";
-    case ENAMETOOLONG: return "choose a shorter name with --output";
-    default: return "name another place with --output";
+    case EDQUOT:
+      return "free some space, or name another disk with --output";
+    case EFBIG:
+      return "raise the limit on file sizes (ulimit -f)";
+    case ENAMETOOLONG:
+      return "choose a shorter name with --output";
+    default:
+      return "name another place with --output";
   }
 }
 
@@ -139,8 +146,8 @@ std::uint32_t checksum_of(const std::string& path, int file, std::uint64_t size)
   std::vector<std::byte> block(1 << 18);
   std::uint32_t checksum = 0;
   for (std::uint64_t at = 0; at < size;) {
-    const ssize_t got = ::pread(file, block.data(), std::min<std::uint64_t>(block.size(), size - at),
-                                static_cast<off_t>(at));
+    const ssize_t got =
+        ::pread(file, block.data(), std::min<std::uint64_t>(block.size(), size - at), static_cast<off_t>(at));
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) reject_input(path, got == 0 ? "shrinks while it is read" : std::generic_category().message(errno));
     checksum = extend(checksum, std::span(block).first(static_cast<std::size_t>(got)));

@@ -77,11 +77,19 @@ Attribute read_attribute(hid_t attribute, const std::string& shown) {
   double real = 0;
   std::int8_t truth = 0;
   switch (H5Tget_class(type)) {
-    case H5T_STRING: return read_text(type, shown, [&](hid_t as, void* to) { return H5Aread(attribute, as, to); });
-    case H5T_INTEGER: need(H5Aread(attribute, H5T_NATIVE_INT64, &integer), shown); return integer;
-    case H5T_FLOAT: need(H5Aread(attribute, H5T_NATIVE_DOUBLE, &real), shown); return real;
-    case H5T_ENUM: need(H5Aread(attribute, bool_type(), &truth), shown); return truth != 0;
-    default: throw Fault(shown + " is neither number, text nor Boolean");
+    case H5T_STRING:
+      return read_text(type, shown, [&](hid_t as, void* to) { return H5Aread(attribute, as, to); });
+    case H5T_INTEGER:
+      need(H5Aread(attribute, H5T_NATIVE_INT64, &integer), shown);
+      return integer;
+    case H5T_FLOAT:
+      need(H5Aread(attribute, H5T_NATIVE_DOUBLE, &real), shown);
+      return real;
+    case H5T_ENUM:
+      need(H5Aread(attribute, bool_type(), &truth), shown);
+      return truth != 0;
+    default:
+      throw Fault(shown + " is neither number, text nor Boolean");
   }
 }
 
@@ -213,8 +221,7 @@ void read_root(const Input& input, Trace& trace) {
                                     [&](RunStatus known) { return word == to_string(known); });
   if (status == std::end(columns::kStatuses)) throw Fault("has the unknown status " + word);
   trace.status = *status;
-  for (const auto& [name, member] : columns::kRootTexts)
-    trace.*member = read_named<std::string>(input.file, name, "/");
+  for (const auto& [name, member] : columns::kRootTexts) trace.*member = read_named<std::string>(input.file, name, "/");
 }
 
 void read_attribute_groups(const Input& input, Trace& trace) {

@@ -38,8 +38,8 @@ struct Progress {
   std::vector<double> accuracy;   // share of hits, 0 … 1
   std::vector<double> test_loss;  // without the ℓ2 term
   std::vector<double> test_accuracy;
-  std::vector<double> consensus_error;         // (1/n) Σ_i ‖x_i − x̄‖²
-  std::vector<double> gradient_norm_squared;   // ‖∇f(x̄)‖², per-dataset ℓ2 term included
+  std::vector<double> consensus_error;        // (1/n) Σ_i ‖x_i − x̄‖²
+  std::vector<double> gradient_norm_squared;  // ‖∇f(x̄)‖², per-dataset ℓ2 term included
 };
 
 // What each node did in each of its iterations. [iterations, n] row-major each; NaN beyond a node's last iteration.
@@ -67,10 +67,10 @@ inline constexpr const char* kPhaseNames[] = {"compute", "encode", "wait", "exch
 
 struct Trace {
   RunStatus status = RunStatus::running;
-  std::string verdict = "VALID";  // or "INVALID: why"
+  std::string verdict = "VALID";                  // or "INVALID: why"
   std::string software_version, commit, created;  // created: UTC, ISO 8601
-  Attributes config;              // every resolved option
-  std::string ini;                // repeats the run
+  Attributes config;                              // every resolved option
+  std::string ini;                                // repeats the run
   Attributes environment;
   Network network;
   Progress progress;
@@ -95,6 +95,7 @@ void write_trace(const std::string& path, const Trace& trace);
 
 // Throws InputError for a file that is not a trace, is of a later schema version, is truncated, damaged or
 // contradicts itself. The file is not trusted: sizes are held against the file's own before memory is taken.
+// What HDF5 itself cannot take (a file forged byte by byte and without our seal, image.hpp) may still end the program.
 Trace read_trace(const std::string& path);
 
 // One invariant. `finding` gives one line that says where and by how much it fails, or nothing.

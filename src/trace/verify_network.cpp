@@ -66,8 +66,8 @@ std::string neighbours_agree(const Trace& trace) {
     for (std::size_t k = again.offsets[i]; k < again.offsets[i + 1]; ++k) {
       const Neighbour &used = trace.network.neighbour_list[k], &expected = again.neighbour_list[k];
       if (used.id != expected.id || used.weight != expected.weight)
-        return fmt::format("node {} used w = {} for node {}, but the edge says {} for node {}", i, used.weight,
-                           used.id, expected.weight, expected.id);
+        return fmt::format("node {} used w = {} for node {}, but the edge says {} for node {}", i, used.weight, used.id,
+                           expected.weight, expected.id);
     }
   return {};
 }

@@ -30,7 +30,8 @@ Space simple(std::span<const hsize_t> shape) {
   return Space(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), "space");
 }
 
-void write_attribute(hid_t object, const std::string& name, hid_t stored, hid_t memory, hid_t space, const void* value) {
+void write_attribute(hid_t object, const std::string& name, hid_t stored, hid_t memory, hid_t space,
+                     const void* value) {
   const PropertyList utf8(H5Pcreate(H5P_ATTRIBUTE_CREATE), "attribute " + name);
   need(H5Pset_char_encoding(utf8, H5T_CSET_UTF8), "attribute " + name);
   const AttributeHandle attribute(H5Acreate2(object, name.c_str(), stored, space, utf8, H5P_DEFAULT),
@@ -162,19 +163,20 @@ struct Image {
   ~Image() { std::free(bytes); }
   H5FD_file_image_callbacks_t callbacks() {
     using Op = H5FD_file_image_op_t;
-    return {.image_malloc = [](std::size_t n, Op, void*) { return std::malloc(n); },
-            .image_memcpy = [](void* to, const void* from, std::size_t n, Op, void*) { return std::memcpy(to, from, n); },
-            .image_realloc = [](void* old, std::size_t n, Op, void*) { return std::realloc(old, n); },
-            .image_free = [](void* memory, Op op, void* self) -> herr_t {
-              if (op == H5FD_FILE_IMAGE_OP_FILE_CLOSE)
-                static_cast<Image*>(self)->bytes = static_cast<std::byte*>(memory);
-              else
-                std::free(memory);
-              return 0;
-            },
-            .udata_copy = [](void* self) { return self; },
-            .udata_free = [](void*) -> herr_t { return 0; },
-            .udata = this};
+    return {
+        .image_malloc = [](std::size_t n, Op, void*) { return std::malloc(n); },
+        .image_memcpy = [](void* to, const void* from, std::size_t n, Op, void*) { return std::memcpy(to, from, n); },
+        .image_realloc = [](void* old, std::size_t n, Op, void*) { return std::realloc(old, n); },
+        .image_free = [](void* memory, Op op, void* self) -> herr_t {
+          if (op == H5FD_FILE_IMAGE_OP_FILE_CLOSE)
+            static_cast<Image*>(self)->bytes = static_cast<std::byte*>(memory);
+          else
+            std::free(memory);
+          return 0;
+        },
+        .udata_copy = [](void* self) { return self; },
+        .udata_free = [](void*) -> herr_t { return 0; },
+        .udata = this};
   }
 };
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <thread>
 #include <vector>
 
 #include "base/error.hpp"
@@ -93,6 +94,38 @@ TEST(SymmetricEigenvalues, OfEdgeSizes) {
   symmetric_eigenvalues(1, one, found);
   EXPECT_EQ(found[0], -3.5);
   EXPECT_THROW(symmetric_eigenvalues(2, one, found), InternalError);
+}
+
+// Debian 12's serial OpenBLAS fails this within a few hundred products: all callers pack into one buffer.
+TEST(OpenBlas, GivesTheSameBitsWhenSeveralThreadsMultiplyAtOnce) {
+  use_one_thread();
+  const struct {
+    Op a_op, b_op;
+    std::size_t m, n, k;
+  } shapes[] = {{Op::none, Op::transpose, 20, 9, 3},  {Op::none, Op::transpose, 50, 50, 10}, {Op::none, Op::none, 50, 50, 784},
+                {Op::transpose, Op::none, 784, 50, 50}, {Op::none, Op::none, 200, 200, 200}, {Op::none, Op::none, 50, 1, 30}};
+  for (const auto& s : shapes) {
+    std::vector<std::size_t> wrong(3, 0);
+    const auto multiply = [&](std::size_t thread) {
+      std::vector<float> a(s.m * s.k), b(s.k * s.n), first(s.m * s.n), again(s.m * s.n);
+      for (std::size_t i = 0; i < a.size(); ++i) a[i] = 0.1f * static_cast<float>((i * 7 + thread) % 13);
+      for (std::size_t i = 0; i < b.size(); ++i) b[i] = 0.1f * static_cast<float>((i * 5 + thread) % 11);
+      const auto into = [&](std::vector<float>& c) {
+        gemm(s.a_op, s.b_op, s.m, s.n, s.k, a.data(), s.a_op == Op::none ? s.k : s.m, b.data(),
+             s.b_op == Op::none ? s.n : s.k, 0, c.data(), s.n);
+      };
+      into(first);
+      for (int repeat = 0; repeat < 2000; ++repeat) {
+        into(again);
+        wrong[thread] += again != first;
+      }
+    };
+    {
+      std::vector<std::jthread> threads;
+      for (std::size_t thread = 0; thread < wrong.size(); ++thread) threads.emplace_back(multiply, thread);
+    }
+    EXPECT_THAT(wrong, testing::Each(0u)) << s.m << " " << s.n << " " << s.k;
+  }
 }
 
 TEST(OpenBlas, KeepsToOneThreadAndSaysWhatItIs) {

@@ -24,6 +24,7 @@ struct ClosedForm {
   const char* graph;
   double (*beta)(double n);
 };
+void PrintTo(const ClosedForm& known, std::ostream* out) { *out << known.graph; }
 class KnownSpectrum : public testing::TestWithParam<std::tuple<ClosedForm, std::uint32_t>> {};
 
 TEST_P(KnownSpectrum, IsFoundByAllWays) {

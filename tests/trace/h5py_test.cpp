@@ -19,8 +19,8 @@ TEST_F(H5py, ReadsTheContract) {
     trace.timeline = {};
     return trace;
   }());
-  const std::string command = fmt::format("/usr/bin/python3 {}/trace/contract.py {} {}", QUANTIMED_TESTS_DIR,
-                                          path("a.h5"), path("plain.h5"));
+  const std::string command =
+      fmt::format("/usr/bin/python3 {}/trace/contract.py {} {}", QUANTIMED_TESTS_DIR, path("a.h5"), path("plain.h5"));
   EXPECT_EQ(std::system(command.c_str()), 0);
 }
 

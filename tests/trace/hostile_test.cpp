@@ -174,17 +174,27 @@ constexpr Change kChanges[] = {
        H5Lcreate_external("other.h5", "/model", f, "model", H5P_DEFAULT, H5P_DEFAULT);
      },
      "is a link"},
-    {"WrongType", [](hid_t f) { replace(f, "rounds/batch", H5T_STD_I32LE, {7, 5}); }, "/rounds/batch is not of 4-byte"},
+    {"WrongType",
+     [](hid_t f) {
+       replace(f, "rounds/batch", H5T_STD_I32LE, {7, 5});
+     },
+     "/rounds/batch is not of 4-byte"},
     {"WrongRank", [](hid_t f) { replace(f, "rounds/batch", H5T_IEEE_F32LE, {35}); }, "does not have 2 dimensions"},
-    {"WrongShape", [](hid_t f) { replace(f, "rounds/mix_time", H5T_IEEE_F32LE, {6, 0}); }, "[7, 5] expected"},
-    {"WideEdges", [](hid_t f) { replace(f, "network/edges", H5T_STD_U32LE, {0, 3}); }, "rows of 3"},
+    {"WrongShape",
+     [](hid_t f) {
+       replace(f, "rounds/mix_time", H5T_IEEE_F32LE, {6, 0});
+     },
+     "[7, 5] expected"},
+    {"WideEdges",
+     [](hid_t f) {
+       replace(f, "network/edges", H5T_STD_U32LE, {0, 3});
+     },
+     "rows of 3"},
     {"ShortWeights", [](hid_t f) { replace(f, "network/weights", H5T_IEEE_F64LE, {0}); }, "/network/weights has 0"},
     {"NothingWritten", [](hid_t f) { replace(f, "model/mean", H5T_IEEE_F32LE, {39}); }, "holds 0 bytes"},
-    {"AbsurdSize",
-     [](hid_t f) { replace(f, "model/mean", H5T_IEEE_F32LE, {hsize_t{1} << 61}, chunked(1024)); },
+    {"AbsurdSize", [](hid_t f) { replace(f, "model/mean", H5T_IEEE_F32LE, {hsize_t{1} << 61}, chunked(1024)); },
      "claims [2305843009213693952]"},
-    {"OversizedChunk",
-     [](hid_t f) { replace(f, "model/mean", H5T_IEEE_F32LE, {hsize_t{1} << 40}, chunked(1u << 29)); },
+    {"OversizedChunk", [](hid_t f) { replace(f, "model/mean", H5T_IEEE_F32LE, {hsize_t{1} << 40}, chunked(1u << 29)); },
      "oversized chunks"},
     {"ForeignFilter",
      [](hid_t f) {

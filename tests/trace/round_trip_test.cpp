@@ -90,8 +90,9 @@ TEST(Trace, ContradictoryLengthsAreOurFault) {
 }
 
 TEST(Trace, AttributesReadAsPeopleWriteThem) {
-  EXPECT_EQ(to_text(Attributes{{"a", true}, {"b", std::int64_t{-3}}, {"c", 0.1}, {"d", std::string("é")}, {"e", kForever}}),
-            "a = true\nb = -3\nc = 0.1\nd = é\ne = inf\n");
+  EXPECT_EQ(
+      to_text(Attributes{{"a", true}, {"b", std::int64_t{-3}}, {"c", 0.1}, {"d", std::string("é")}, {"e", kForever}}),
+      "a = true\nb = -3\nc = 0.1\nd = é\ne = inf\n");
   const Attributes attributes = sample_trace().config;
   EXPECT_EQ(number(attributes, "nodes", 0), 5);
   EXPECT_EQ(number(attributes, "grey", 0), 1);

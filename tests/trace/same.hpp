@@ -22,9 +22,8 @@ bool same_values(const std::vector<T>& a, const std::vector<T>& b) {
 
 template <class Table, class Record>
 void expect_same_columns(const Table& table, const Record& a, const Record& b) {
-  columns::for_each(table, [&](const auto& column) {
-    EXPECT_TRUE(same_values(a.*column.values, b.*column.values)) << column.name;
-  });
+  columns::for_each(
+      table, [&](const auto& column) { EXPECT_TRUE(same_values(a.*column.values, b.*column.values)) << column.name; });
 }
 
 inline void expect_same(const Trace& a, const Trace& b) {

@@ -79,10 +79,14 @@ inline Trace sample_trace(std::size_t iterations = 7, std::uint32_t nodes = 5, s
   trace.software_version = "0.1.0";
   trace.commit = "0123456789ab";
   trace.created = "2025-01-31T12:34:56Z";
-  trace.config = {{"algorithm", std::string("quantimed-dsgd")}, {"nodes", std::int64_t{nodes}},
-                  {"epsilon", std::string("15*T^(-1/2)")},      {"alpha", 0.1},
-                  {"grey", true},                               {"oversubscribe", false},
-                  {"output", std::string("")},                  {"max-time", kForever}};
+  trace.config = {{"algorithm", std::string("quantimed-dsgd")},
+                  {"nodes", std::int64_t{nodes}},
+                  {"epsilon", std::string("15*T^(-1/2)")},
+                  {"alpha", 0.1},
+                  {"grey", true},
+                  {"oversubscribe", false},
+                  {"output", std::string("")},
+                  {"max-time", kForever}};
   trace.ini = "# läuft wieder\nalgorithm = quantimed-dsgd\n";
   trace.environment = {{"cpu", std::string("some processor")}, {"cores", std::int64_t{2}}};
   trace.network = sample_network(nodes);
@@ -127,9 +131,7 @@ inline std::string slurp(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
-inline void spill(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
+inline void spill(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
 
 // What InputError says, or "" when nothing is thrown. Anything else that is thrown fails the test.
 template <class Function>

@@ -34,14 +34,22 @@ constexpr Fault kFaults[] = {
     {"ShortWeights", [](Trace& t) { t.network.weights.pop_back(); }, "lengths"},
     {"ShortSelfWeights", [](Trace& t) { t.network.self_weights.pop_back(); }, "lengths"},
     {"EdgeTwice", [](Trace& t) { t.network.edges[1] = t.network.edges[0]; }, "lengths"},
-    {"EdgeBackwards", [](Trace& t) { t.network.edges[0] = {1, 0}; }, "lengths"},
+    {"EdgeBackwards",
+     [](Trace& t) {
+       t.network.edges[0] = {1, 0};
+     },
+     "lengths"},
     {"UnnamedPhase", [](Trace& t) { t.timeline.phase[3] = 5; }, "lengths"},
     {"UnknownStatus", [](Trace& t) { t.status = static_cast<RunStatus>(9); }, "known words"},
     {"UnknownVerdict", [](Trace& t) { t.verdict = "fine"; }, "known words"},
     {"InvalidWithoutReason", [](Trace& t) { t.verdict = "INVALID: "; }, "known words"},
     {"NoCreationTime", [](Trace& t) { t.created = "yesterday"; }, "created"},
     {"OtherNodes", [](Trace& t) { set(t.config, "nodes", std::int64_t{6}); }, "same nodes"},
-    {"NoNodes", [](Trace& t) { t.config.clear(); t.config.push_back({"algorithm", std::string("quantimed-dsgd")}); },
+    {"NoNodes",
+     [](Trace& t) {
+       t.config.clear();
+       t.config.push_back({"algorithm", std::string("quantimed-dsgd")});
+     },
      "same nodes"},
     {"OneSidedWeight", [](Trace& t) { t.network.neighbour_list[0].weight = 0.2f; }, "symmetric"},
     {"OtherNeighbour", [](Trace& t) { t.network.neighbour_list[0].id = 3; }, "symmetric"},

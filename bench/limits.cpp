@@ -1,0 +1,241 @@
+// The table of `make bench`: each kernel beside the limit that this machine sets it, measured in the same seconds.
+//
+//   gradient             784–50–10, batch 50, pixels as bytes      limit: its FLOPs at this core's large sgemm rate
+//   encode, accumulate   low-precision:1e-3, 39,760 coordinates    limit: memcpy of the same float vector
+//   virtual iteration    50 nodes, Erdős–Rényi 0.4, batch 50       limit: gradient FLOPs at the sgemm rate of all
+//                        workers + bytes of encoding and mixing at the cache bandwidth of all workers
+//   10,000 nodes         ring, cost a node and iteration           limit: the same of 50 nodes, ring
+//   mailbox              one way, between two cores                limit: a bare flag that carries the same bytes
+#include "bench/mailbox_latency.hpp"
+#include "bench/timing.hpp"
+#include "blas/blas.hpp"
+#include "engine/engine.hpp"
+#include "engine/placement.hpp"
+#include "node/local_gradient.hpp"
+
+#include <cblas.h>
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <cstring>
+#include <numeric>
+
+namespace quantimed::bench {
+namespace {
+
+constexpr std::uint32_t kBatch = 50;
+
+Dataset synthetic_images(std::uint32_t samples) {
+  Dataset data;
+  data.name = "synthetic";
+  data.samples = samples;
+  data.features = 784;
+  data.classes = 10;
+  Stream stream({.seed = 1, .purpose = Purpose::generated_data});
+  data.bytes.resize(std::size_t{samples} * data.features);
+  for (std::uint8_t& byte : data.bytes) byte = static_cast<std::uint8_t>(stream.index(256));
+  for (std::uint32_t k = 0; k < samples; ++k) data.targets.push_back(static_cast<float>(stream.index(10)));
+  return data;
+}
+
+// Evaluates nothing.
+class Blind final : public Watcher {
+ public:
+  bool observe(const Cut&) override { return true; }
+  bool wants_to_stop() override { return false; }
+  void progress(double) override {}
+  void checkpoint(const Rounds&) override {}
+  bool checkpoint_due() override { return false; }
+};
+
+// FLOP/s of 1024³ products, all workers at once.
+double sgemm_rate(int workers) {
+  constexpr int kSize = 1024;
+  static const std::vector<float> a(kSize * kSize, 0.5f), b(kSize * kSize, 0.25f);
+  static std::vector<std::vector<float>> c;
+  c.resize(static_cast<std::size_t>(workers), std::vector<float>(kSize * kSize));
+  const double time = seconds_of([&] {
+#pragma omp parallel num_threads(workers)
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, kSize, kSize, kSize, 1, a.data(), kSize, b.data(), kSize, 0,
+                c[static_cast<std::size_t>(omp_get_thread_num())].data(), kSize);
+  });
+  return workers * 2.0 * kSize * kSize * kSize / time;
+}
+
+// Bytes per second that all workers together read from a working set of this size, over and over.
+double read_bandwidth(std::size_t bytes, int workers) {
+  static AlignedVector<float> memory;
+  if (memory.size() != bytes / sizeof(float)) memory.assign(bytes / sizeof(float), 1.0f);
+  constexpr int kPasses = 4;
+  static volatile float sink;
+  const double time = seconds_of([&] {
+#pragma omp parallel num_threads(workers)
+    {
+      float total = 0;
+      for (int pass = 0; pass < kPasses; ++pass) {
+#pragma omp simd reduction(+ : total)
+        for (std::size_t k = 0; k < memory.size(); ++k) total += memory[k];
+      }
+      sink = total;
+    }
+  });
+  return workers * kPasses * static_cast<double>(bytes) / time;
+}
+
+struct Bench {
+  Dataset data = synthetic_images(10000);
+  std::unique_ptr<Problem> problem = make_problem({}, data);
+  std::unique_ptr<SpeedModel> speed = make_speed_model("constant:50", 1);
+  std::size_t p = problem->dimension();
+  int workers = static_cast<int>(usable_cores().size());
+
+  double virtual_iteration(const AlgorithmRow& row, const Network& network, const Codec& codec, Round iterations) {
+    const Shards shards = make_shards(data, parse_partition("iid"), network.nodes <= 50 ? network.nodes : 50, 0, 1);
+    Shards shared = shards;  // beyond 50 nodes, nodes share shards: the cost is the same
+    for (NodeId i = shards.nodes; i < network.nodes; ++i) {
+      const auto rows = shards.of(i % shards.nodes);
+      shared.rows.insert(shared.rows.end(), rows.begin(), rows.end());
+    }
+    shared.nodes = network.nodes;
+    const Run run{.algorithm = row,
+                  .options = {.alpha = 0.1f, .epsilon = 0.8f, .batch = kBatch, .deadline_s = kBatch / 50.0},
+                  .problem = *problem,
+                  .network = network,
+                  .shards = shared,
+                  .codec = codec,
+                  .penalty = {.lambda = 1, .per = Penalty::Per::batch},
+                  .speed = speed.get(),
+                  .link = parse_link("paper:3"),
+                  .iterations = iterations,
+                  .evaluations = 1,
+                  .threads = static_cast<std::uint32_t>(workers)};
+    Blind blind;
+    std::vector<double> seen;
+    // A run sets up its nodes first: the cost of an iteration is the difference between a long and a short run.
+    Run brief = run;
+    brief.iterations = 2;
+    const double little = seconds_of([&] { run_virtual(brief, blind); });
+    const double all = seconds_of([&] { run_virtual(run, blind); });
+    return (all - little) / (iterations - 2);
+  }
+};
+
+void print(const std::string& kernel, const Ratio& r, const char* unit, double scale, double wanted, bool as_share) {
+  const double figure = as_share ? 1 / r.ratio : r.ratio;
+  const double low = as_share ? 1 / r.most : r.least, high = as_share ? 1 / r.least : r.most;
+  fmt::print("| {:<44} | {:>9.4g} {:<2} | {:>9.4g} {:<2} | {:>6.2f} [{:.2f}–{:.2f}] | {} {:<4} | {} |\n", kernel, r.time * scale,
+             unit, r.limit * scale, unit, figure, low, high, as_share ? "≥" : "≤", wanted,
+             (as_share ? figure >= wanted : figure <= wanted) ? "yes" : "NO");
+  std::fflush(stdout);
+}
+
+void gradient_row(Bench& bench) {
+  Workspace work = bench.problem->make_workspace();
+  AlignedVector<float> x(bench.p), sum(bench.p);
+  bench.problem->initialise(x, 1);
+  std::vector<SampleId> batch;
+  LocalGradient local(*bench.problem, std::span<const SampleId>(batch), 0, 1);
+  std::vector<SampleId> rows(bench.data.samples);
+  std::iota(rows.begin(), rows.end(), SampleId{0});
+  Stream stream({.purpose = Purpose::samples});
+  const double flops = kBatch * bench.problem->gradient_flops();
+  const Ratio ratio = alternate([&] { return flops / sgemm_rate(1); },
+                                [&] {
+                                  return seconds_of(
+                                      [&] {
+                                        batch.resize(kBatch);
+                                        for (SampleId& row : batch) row = stream.index(bench.data.samples);
+                                        bench.problem->gradient_sum(x, batch, false, sum, work);
+                                      },
+                                      100);
+                                });
+  print("gradient 784-50-10, batch 50, share of sgemm", ratio, "us", 1e6, 0.7, true);
+}
+
+void codec_rows(Bench& bench) {
+  const auto codec = make_codec("low-precision:1e-3");
+  AlignedVector<float> x(bench.p), acc(bench.p), copy(bench.p);
+  bench.problem->initialise(x, 1);
+  std::fill(acc.begin(), acc.end(), 0.0f);
+  AlignedVector<std::byte> message(codec->capacity(bench.p));
+  std::size_t bytes = codec->encode(x, {}, message).bytes;
+  const auto copy_time = [&] {
+    return seconds_of(
+        [&] {
+          std::memcpy(copy.data(), x.data(), bench.p * sizeof(float));
+          asm volatile("" ::"r"(copy.data()) : "memory");
+        },
+        400);
+  };
+  std::uint32_t code = 0;
+  print("low-precision encode / memcpy", alternate(copy_time, [&] {
+          return seconds_of([&] { bytes = codec->encode(x, {.iteration = ++code}, message).bytes; }, 200);
+        }), "us", 1e6, 4, false);
+  print("low-precision decode-accumulate / memcpy", alternate(copy_time, [&] {
+          return seconds_of([&] { codec->accumulate(std::span<const std::byte>(message).first(bytes), 1e-3f, 0, x, acc); }, 400);
+        }), "us", 1e6, 2, false);
+}
+
+void iteration_rows(Bench& bench) {
+  const Network network = make_network(parse_graph("erdos-renyi:0.4"), parse_mixing("laplacian"), 50, 1);
+  for (const AlgorithmRow& row : algorithm_table()) {
+    const auto codec = make_codec(row.quantizes ? "low-precision:1e-3" : "exact");
+    AlignedVector<float> x(bench.p);
+    bench.problem->initialise(x, 1);
+    AlignedVector<std::byte> message(codec->capacity(bench.p));
+    const auto bytes = static_cast<double>(codec->encode(x, {}, message).bytes);
+    const double model = static_cast<double>(bench.p) * sizeof(float);
+    // Encoding reads the model and writes a message; mixing reads the model, the gradient and a message a neighbour,
+    // and writes the model.
+    const double moved = 50 * (model + bytes) + 50 * 3 * model + 2.0 * static_cast<double>(network.edges.size()) * bytes;
+    const double flops = 50 * kBatch * bench.problem->gradient_flops();
+    const auto limit = [&] {
+      return flops / sgemm_rate(bench.workers) + moved / read_bandwidth(static_cast<std::size_t>(50 * (bytes + model)), bench.workers);
+    };
+    print(fmt::format("virtual iteration, 50 nodes: {}", row.name),
+          alternate(limit, [&] { return bench.virtual_iteration(row, network, *codec, 42); }, 9), "ms", 1e3, 1.5, false);
+  }
+}
+
+void many_nodes_row(Bench& bench) {
+  const auto ring = [](std::uint32_t nodes) {
+    return make_network(parse_graph("ring"), parse_mixing("laplacian"), nodes, 1);
+  };
+  const Network few = ring(50), many = ring(10000);
+  const AlgorithmRow& row = find_algorithm("quantimed-dsgd");
+  const auto codec = make_codec("low-precision:1e-3");
+  print("10,000 nodes / 50 nodes, a node and iteration",
+        alternate([&] { return bench.virtual_iteration(row, few, *codec, 202) / 50; },
+                  [&] { return bench.virtual_iteration(row, many, *codec, 10) / 10000; }, 3),
+        "us", 1e6, 1.3, false);
+}
+
+void mailbox_rows() {
+  for (const std::size_t bytes : {std::size_t{64}, std::size_t{80000}}) {
+    const MailboxRatios r = mailbox_ratios(bytes);
+    if (!r.measured) {
+      fmt::print("| mailbox: not measured, it needs two cores\n");
+      return;
+    }
+    print(fmt::format("mailbox, round delivery, {} B / bare flag", bytes), r.round, "us", 1e6, 1.5, false);
+    print(fmt::format("mailbox, newest delivery, {} B / bare flag", bytes), r.newest, "us", 1e6, 1.5, false);
+  }
+}
+
+}  // namespace
+}  // namespace quantimed::bench
+
+int main() {
+  using namespace quantimed;
+  using namespace quantimed::bench;
+  blas::use_one_thread();
+  Bench bench;
+  fmt::print("{}; {} cores; medians of alternating passes, [least–most]\n\n", blas::description(), bench.workers);
+  fmt::print("| {:<44} | {:<12} | {:<12} | ratio              | wanted | met |\n|{:-<46}|{:-<14}|{:-<14}|{:-<20}|{:-<8}|{:-<5}|\n",
+             "kernel", "time", "limit", "", "", "", "", "", "");
+  gradient_row(bench);
+  codec_rows(bench);
+  mailbox_rows();
+  iteration_rows(bench);
+  many_nodes_row(bench);
+}

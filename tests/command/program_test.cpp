@@ -1,0 +1,171 @@
+// The program from outside: what it prints, what it writes, how it ends.
+#include "command/program.hpp"
+#include "trace/trace.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <thread>
+
+namespace quantimed {
+namespace {
+
+using testing::HasSubstr;
+
+const std::string kSmall = " --dataset digits --nodes 6 --samples-per-node 100 --model mlp:8 --iterations 12 --evaluations 4 ";
+
+TEST(Program, RunsAndWritesATraceThatVerifies) {
+  for (const char* algorithm : {"quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd"}) {
+    const Folder folder;
+    const Ran run = run_program(folder, "run --algorithm " + std::string(algorithm) + kSmall + "--timeline --output t.h5");
+    ASSERT_EQ(run.status, 0) << run.err;
+    EXPECT_EQ(run.err, "");
+    EXPECT_THAT(run.out, HasSubstr("verdict     VALID"));
+    const Ran verify = run_program(folder, "verify t.h5");
+    EXPECT_EQ(verify.status, 0) << verify.out;
+    EXPECT_THAT(verify.out, HasSubstr("all invariants hold"));
+    const Trace trace = read_trace(folder / "t.h5");
+    EXPECT_EQ(trace.status, RunStatus::complete);
+    EXPECT_EQ(trace.progress.loss.size(), 5u);
+    EXPECT_FALSE(trace.timeline.node.empty());
+    EXPECT_LT(trace.progress.loss.back(), trace.progress.loss.front());
+  }
+}
+
+TEST(Program, RunsOnThreads) {
+  for (const char* algorithm : {"quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd"}) {
+    const Folder folder;
+    const Ran run = run_program(folder, "run --engine threads --nodes 3 --oversubscribe --dataset digits --model mlp:8 "
+                                        "--samples-per-node 100 --iterations 40 --evaluations 4 --output t.h5 --algorithm " +
+                                            std::string(algorithm));
+    ASSERT_EQ(run.status, 0) << run.err;
+    const Trace trace = read_trace(folder / "t.h5");
+    EXPECT_EQ(trace.verdict.rfind("VALID", 0) == 0, std::thread::hardware_concurrency() >= 3) << trace.verdict;
+    EXPECT_TRUE(verify_trace(trace).empty()) << verify_trace(trace).front();
+  }
+}
+
+TEST(Program, TheTracesIniRepeatsTheRunBitForBit) {
+  const Folder folder;
+  ASSERT_EQ(run_program(folder, "run" + kSmall + "--output a.h5").status, 0);
+  const Trace first = read_trace(folder / "a.h5");
+  std::ofstream(folder / "again.ini") << first.ini;
+  ASSERT_EQ(run_program(folder, "run --config again.ini --output b.h5").status, 0);
+  const Trace second = read_trace(folder / "b.h5");
+  EXPECT_EQ(first.progress.loss, second.progress.loss);
+  EXPECT_EQ(first.progress.time, second.progress.time);
+  EXPECT_EQ(first.mean_model, second.mean_model);
+}
+
+TEST(Program, ComparesPairedRunsInATable) {
+  const Folder folder;
+  const Ran compare = run_program(folder, "compare --seeds 1,2" + kSmall + "--output study");
+  ASSERT_EQ(compare.status, 0) << compare.err;
+  for (const char* word : {"quantimed-dsgd", "async-dsgd", "q-dsgd", "speed-up over dsgd", "2 of 2", "Fastest"})
+    EXPECT_THAT(compare.out, HasSubstr(word));
+  EXPECT_THAT(compare.out, HasSubstr(contents(folder / "study/table.md")));
+  // Paired: with the same seed all algorithms start from the same loss on the same graph.
+  const Trace a = read_trace(folder / "study/dsgd-seed2.h5"), b = read_trace(folder / "study/async-dsgd-seed2.h5");
+  EXPECT_EQ(a.progress.loss.front(), b.progress.loss.front());
+  EXPECT_EQ(a.network.edges, b.network.edges);
+}
+
+TEST(Program, BadUseIsOneLineAndStatusTwo) {
+  const Folder folder;
+  std::ofstream(folder / "wrong.idx") << "this is not a data set, and not text of numbers either";
+  std::ofstream(folder / "parts.txt") << "0 1\n2 3\n";
+  const struct {
+    const char *arguments, *says;
+  } cases[] = {
+      {"run --algoritm dsgd", "--algorithm"},
+      {"run --nodes -1", "--nodes"},
+      {"run --algorithm nothing", "--algorithm"},
+      {"run --dataset nowhere", "--dataset"},
+      {"run --dataset wrong.idx", "--dataset"},
+      {"run --dataset digits --nodes 4 --graph file:parts.txt", "--graph"},
+      {"run --dataset digits --nodes 7 --graph torus", "--graph"},
+      {"run --engine threads --nodes 100000 --dataset digits", "--nodes"},
+      {"run --dataset digits --output /no/such/folder/t.h5", "--output"},
+      {"run --dataset digits --speed none", "--speed"},
+      {"run --dataset digits --speed uniform:10", "--speed"},
+      {"run --dataset digits --link carrier-pigeon", "--link"},
+      {"run --dataset digits --model mlp:0", "--model"},
+      {"run --dataset digits --samples-per-node 100000", "--samples-per-node"},
+      {"verify nothing.h5", "nothing.h5"},
+      {"verify wrong.idx", "wrong.idx"},
+      {"fly", "fly"},
+  };
+  for (const auto& c : cases) {
+    const Ran ran = run_program(folder, c.arguments);
+    EXPECT_EQ(ran.status, 2) << c.arguments;
+    EXPECT_THAT(ran.err, HasSubstr(c.says)) << c.arguments;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << c.arguments << ": " << ran.err;
+    EXPECT_EQ(ran.out, "") << c.arguments;
+  }
+}
+
+TEST(Program, DivergenceEndsWithStatusThreeAndAReadableTrace) {
+  const Folder folder;
+  const Ran ran = run_program(folder, "run --algorithm dsgd --alpha 1e20 --output t.h5" + kSmall);
+  EXPECT_EQ(ran.status, 3) << ran.out << ran.err;
+  EXPECT_EQ(read_trace(folder / "t.h5").status, RunStatus::diverged);
+}
+
+TEST(Program, ASignalEndsTheRunWithStatus75AndAReadableTrace) {
+  for (const char* engine : {"virtual", "threads --nodes 1"}) {
+    const Folder folder;
+    const Ran ran = run_program(folder, "run --dataset digits --samples-per-node 200 --algorithm dsgd --iterations 10000000 --output t.h5 --engine " +
+                                            std::string(engine) + " & p=$!; sleep 4; kill -INT $p; wait $p");
+    EXPECT_EQ(ran.status, 75) << ran.err;
+    const Trace trace = read_trace(folder / "t.h5");
+    EXPECT_EQ(trace.status, RunStatus::interrupted);
+    EXPECT_GT(trace.rounds.iterations, 0u);
+  }
+}
+
+TEST(Program, AKilledRunLeavesWhatItHad) {
+  const Folder folder;
+  run_program(folder, "run --dataset digits --samples-per-node 200 --algorithm dsgd --iterations 10000000 --output t.h5 & p=$!; "
+                      "for k in $(seq 200); do sleep 0.2; test -e t.h5.partial && break; done; kill -9 $p; wait $p");
+  EXPECT_FALSE(std::filesystem::exists(folder / "t.h5"));
+  const Trace trace = read_trace(folder / "t.h5.partial");
+  EXPECT_EQ(trace.status, RunStatus::running);
+  EXPECT_GT(trace.rounds.iterations, 0u);
+  const Ran verify = run_program(folder, "verify t.h5.partial");
+  EXPECT_THAT(verify.out, HasSubstr("interrupted"));
+}
+
+TEST(Program, DryRunPrintsWhatItWouldDoAndWritesNothing) {
+  const Folder folder;
+  const Ran ran = run_program(folder, "run --dry-run" + kSmall);
+  EXPECT_EQ(ran.status, 0);
+  EXPECT_THAT(ran.out, HasSubstr("algorithm = quantimed-dsgd"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "runs"));
+}
+
+TEST(Program, HelpVersionAndInfo) {
+  const Folder folder;
+  EXPECT_THAT(run_program(folder, "--help").out, HasSubstr("--algorithm"));
+  EXPECT_EQ(run_program(folder, "--version").status, 0);
+  const Ran info = run_program(folder, "info");
+  EXPECT_EQ(info.status, 0);
+  EXPECT_THAT(info.out, HasSubstr("GFLOP/s"));
+  EXPECT_EQ(run_program(folder, "").status, 2);
+}
+
+TEST(Program, ExportsADataSetThatTrainsAlike) {
+  const Folder folder;
+  ASSERT_EQ(run_program(folder, "export --dataset digits --output digits.h5").status, 0);
+  ASSERT_EQ(run_program(folder, "run" + kSmall + "--output a.h5").status, 0);
+  std::string exported = kSmall;
+  exported.replace(exported.find("digits"), 6, "digits.h5");
+  const Ran ran = run_program(folder, "run" + exported + "--output b.h5");
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  EXPECT_EQ(read_trace(folder / "a.h5").progress.loss, read_trace(folder / "b.h5").progress.loss);
+}
+
+}  // namespace
+}  // namespace quantimed

@@ -1,0 +1,268 @@
+// The same text on both engines, and on any number of workers: the same bits.
+#include "engine/small_run.hpp"
+
+#include "base/error.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <algorithm>
+#include <cstring>
+#include <thread>
+
+namespace quantimed {
+namespace {
+
+template <class T>
+bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+}
+
+// Where two runs part, in words; empty where they are the same to the bit.
+std::string first_difference(const std::vector<KeepingWatcher::Kept>& a, const std::vector<KeepingWatcher::Kept>& b) {
+  if (a.size() != b.size()) return fmt::format("{} against {} cuts", a.size(), b.size());
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    if (a[k].iteration != b[k].iteration || a[k].time != b[k].time)
+      return fmt::format("cut {}: iteration {} at {} s against {} at {} s", k, a[k].iteration, a[k].time, b[k].iteration,
+                         b[k].time);
+    for (std::size_t i = 0; i < a[k].models.size(); ++i)
+      for (std::size_t c = 0; c < a[k].models[i].size(); ++c)
+        if (std::memcmp(&a[k].models[i][c], &b[k].models[i][c], sizeof(float)) != 0)
+          return fmt::format("cut {}, node {}, coordinate {}: {} against {}", k, i, c, a[k].models[i][c], b[k].models[i][c]);
+  }
+  return "";
+}
+
+void expect_same_rounds(const Rounds& a, const Rounds& b) {
+  EXPECT_EQ(a.iterations, b.iterations);
+  EXPECT_TRUE(same_bits(a.start_time, b.start_time));
+  for (const auto column : {&Rounds::batch, &Rounds::compute_time, &Rounds::wait_time, &Rounds::exchange_time,
+                            &Rounds::staleness, &Rounds::bytes_sent})
+    EXPECT_TRUE(same_bits(a.*column, b.*column));
+}
+
+class EveryAlgorithm : public testing::TestWithParam<const char*> {};
+
+std::vector<const char*> all_algorithms() {
+  std::vector<const char*> names;
+  for (const AlgorithmRow& row : algorithm_table()) names.push_back(row.name);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, EveryAlgorithm, testing::ValuesIn(all_algorithms()), [](const auto& test) {
+  std::string name = test.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+TEST_P(EveryAlgorithm, GivesTheSameBitsAndTimesWithOneAndTwoWorkers) {
+  for (const char* link : {"paper:3", "alpha-beta:0.5,2000"})
+    for (const Sync sync : {Sync::barrier, Sync::neighbourhood}) {
+      const SmallRun small(GetParam(), 12, "erdos-renyi:0.4");
+      auto run = small.run();
+      run.link = parse_link(link);
+      run.sync = sync;
+      KeepingWatcher one = small.watcher(), two = small.watcher();
+      run.threads = 1;
+      const Outcome first = run_virtual(run, one);
+      run.threads = 2;
+      const Outcome second = run_virtual(run, two);
+      ASSERT_EQ(one.cuts.size(), 11u);
+      EXPECT_EQ(first_difference(one.cuts, two.cuts), "") << link;
+      EXPECT_EQ(first.end_time, second.end_time);
+      expect_same_rounds(first.rounds, second.rounds);
+    }
+}
+
+TEST_P(EveryAlgorithm, FixedBatchesGiveTheSameBitsOnThreadsAndInVirtualTime) {
+  const AlgorithmRow& row = find_algorithm(GetParam());
+  if (row.uses_deadline) GTEST_SKIP() << "the batch is whatever the real deadline allows";
+  // What `newest` finds in real time is up to the machine, unless there are no neighbours.
+  const SmallRun small(GetParam(), row.delivery == Delivery::round ? 4 : 1);
+  auto run = small.run();
+  KeepingWatcher in_virtual = small.watcher(), on_threads = small.watcher();
+  run_virtual(run, in_virtual);
+  run.speed = nullptr;
+  run.link = {};
+  run.oversubscribe = true;
+  run_threads(run, on_threads);
+  EXPECT_EQ(in_virtual.cuts.back().models, on_threads.cuts.back().models);
+  if (row.delivery != Delivery::round) return;  // its points are spread over time, not over iterations
+  ASSERT_EQ(in_virtual.cuts.size(), on_threads.cuts.size());
+  for (std::size_t k = 0; k < in_virtual.cuts.size(); ++k) {
+    EXPECT_EQ(in_virtual.cuts[k].iteration, on_threads.cuts[k].iteration);
+    EXPECT_EQ(in_virtual.cuts[k].models, on_threads.cuts[k].models);
+  }
+}
+
+TEST_P(EveryAlgorithm, LearnsOnBothEngines) {
+  const SmallRun small(GetParam());
+  auto run = small.run();
+  run.penalty.lambda = 0;
+  run.iterations = 150;
+  const auto loss = [&](const std::vector<std::vector<float>>& models) {
+    Workspace work = small.problem->make_workspace();
+    return small.problem->loss_sum(models[0], small.data, small.shards.rows, work).loss;
+  };
+  KeepingWatcher in_virtual = small.watcher();
+  run_virtual(run, in_virtual);
+  EXPECT_LT(loss(in_virtual.cuts.back().models), 0.9 * loss(in_virtual.cuts.front().models));
+  KeepingWatcher on_threads = small.watcher();
+  run.speed = nullptr;
+  run.link = {};
+  run.oversubscribe = true;
+  run.options.deadline_s = 2e-3;
+  run_threads(run, on_threads);
+  EXPECT_LT(loss(on_threads.cuts.back().models), 0.9 * loss(on_threads.cuts.front().models));
+}
+
+TEST_P(EveryAlgorithm, EndsAtTheTimeLimitOnBothEngines) {
+  const SmallRun small(GetParam());
+  auto run = small.run();
+  run.iterations = 1000000;
+  run.max_time = 100;
+  KeepingWatcher in_virtual = small.watcher();
+  const Outcome outcome = run_virtual(run, in_virtual);
+  EXPECT_GE(outcome.end_time, 100 - 1e-9);
+  EXPECT_LT(outcome.end_time, 120);
+  EXPECT_GE(in_virtual.cuts.size(), 10u);
+  run.speed = nullptr;
+  run.link = {};
+  run.oversubscribe = true;
+  run.options.deadline_s = 1e-3;
+  run.max_time = 0.1;
+  KeepingWatcher on_threads = small.watcher();
+  EXPECT_GE(run_threads(run, on_threads).end_time, 0.1);
+  EXPECT_GE(on_threads.cuts.size(), 2u);
+}
+
+TEST_P(EveryAlgorithm, StopsWhenAsked) {
+  const SmallRun small(GetParam());
+  auto run = small.run();
+  run.iterations = 1000000;
+  KeepingWatcher watcher = small.watcher();
+  watcher.stop = true;
+  EXPECT_TRUE(run_virtual(run, watcher).interrupted);
+  run.speed = nullptr;
+  run.link = {};
+  run.oversubscribe = true;
+  run.options.deadline_s = 1e-3;
+  KeepingWatcher on_threads = small.watcher();
+  on_threads.stop = true;
+  EXPECT_TRUE(run_threads(run, on_threads).interrupted);
+}
+
+TEST_P(EveryAlgorithm, EndsWhenTheWatcherHasSeenEnough) {
+  const SmallRun small(GetParam());
+  KeepingWatcher watcher = small.watcher();
+  watcher.most_cuts = 3;
+  run_virtual(small.run(), watcher);
+  EXPECT_LE(watcher.cuts.size(), 4u);
+}
+
+TEST_P(EveryAlgorithm, RecordsAddUp) {
+  const SmallRun small(GetParam(), 6, "complete");
+  KeepingWatcher watcher = small.watcher();
+  const Outcome outcome = run_virtual(small.run(), watcher);
+  const Rounds& r = outcome.rounds;
+  for (std::size_t i = 0; i < r.nodes; ++i)
+    for (std::size_t t = 0; t + 1 < r.iterations; ++t) {
+      const std::size_t at = t * r.nodes + i, next = at + r.nodes;
+      if (std::isnan(r.start_time[next])) continue;
+      const double sum = r.start_time[at] + static_cast<double>(r.compute_time[at]) +
+                         static_cast<double>(r.wait_time[at]) + static_cast<double>(r.exchange_time[at]);
+      EXPECT_NEAR(sum, r.start_time[next], 1e-4);
+    }
+}
+
+TEST(VirtualEngine, SparseGraphRunsAheadAndStillAgreesWithAPlainOrder) {
+  // 64 nodes in a ring: workers run several rounds ahead of each other between two holds.
+  const SmallRun small("q-dsgd", 64);
+  auto run = small.run();
+  run.evaluations = 1;
+  KeepingWatcher ahead = small.watcher(), in_step = small.watcher();
+  run.threads = 2;
+  run_virtual(run, ahead);
+  run.evaluations = 30;  // held after every round
+  run.threads = 1;
+  run_virtual(run, in_step);
+  EXPECT_EQ(ahead.cuts.back(), in_step.cuts.back());
+}
+
+TEST(ThreadsEngine, MoreNodesThanCoresIsInvalidAndNeedsToBeAskedFor) {
+  const SmallRun small("dsgd", 64);
+  auto run = small.run();
+  run.speed = nullptr;
+  run.link = {};
+  run.iterations = 3;
+  KeepingWatcher watcher = small.watcher();
+  if (std::thread::hardware_concurrency() >= 64) GTEST_SKIP() << "this machine has a core for each of 64 nodes";
+  EXPECT_THROW(run_threads(run, watcher), InputError);
+  run.oversubscribe = true;
+  EXPECT_FALSE(run_threads(run, watcher).invalid.empty());
+}
+
+TEST(ThreadsEngine, ANodeThatThrowsEndsTheRun) {
+  const SmallRun small("dsgd");
+  auto run = small.run();
+  static constexpr AlgorithmRow kBroken{.name = "broken",
+                                        .help = "",
+                                        .run = [](Node& node, const Options&) -> Task {
+                                          node.publish();
+                                          (void)co_await node.neighbours(1);  // not its round
+                                        },
+                                        .delivery = Delivery::round,
+                                        .quantizes = false,
+                                        .uses_epsilon = false,
+                                        .uses_deadline = false,
+                                        .alpha = "1",
+                                        .epsilon = "1"};
+  const quantimed::Run broken{.algorithm = kBroken,
+                              .options = run.options,
+                              .problem = run.problem,
+                              .network = run.network,
+                              .shards = run.shards,
+                              .codec = run.codec,
+                              .penalty = {},
+                              .link = {},
+                              .iterations = 3,
+                              .oversubscribe = true};
+  KeepingWatcher watcher = small.watcher();
+  EXPECT_THROW(run_threads(broken, watcher), InternalError);
+}
+
+TEST(ThreadsEngine, StragglersTakeTheTimeThatTheirSpeedAsksFor) {
+  const SmallRun small("dsgd", 2);
+  auto run = small.run();
+  const auto slow = make_speed_model("slow-nodes:1,2,20000", 1);  // node 0: 10,000 samples a second, node 1: 20,000
+  run.speed = slow.get();
+  run.link = {};
+  run.oversubscribe = true;
+  KeepingWatcher watcher = small.watcher();
+  const Rounds rounds = run_threads(run, watcher).rounds;
+  for (std::size_t t = 0; t < rounds.iterations; ++t) {
+    EXPECT_GE(rounds.compute_time[2 * t], 20 / 10000.0f * 0.9999f);
+    EXPECT_GE(rounds.compute_time[2 * t + 1], 20 / 20000.0f * 0.9999f);
+  }
+}
+
+TEST(ThreadsEngine, ADelayedLinkDelaysBothDeliveries) {
+  for (const char* algorithm : {"dsgd", "async-dsgd"}) {
+    const SmallRun small(algorithm, 2);
+    auto run = small.run();
+    run.speed = nullptr;
+    run.link = parse_link("alpha-beta:0.003,1e9");
+    run.oversubscribe = true;
+    run.iterations = 10;
+    KeepingWatcher watcher = small.watcher();
+    const Outcome outcome = run_threads(run, watcher);
+    EXPECT_TRUE(outcome.invalid.find("dropped") == std::string::npos) << outcome.invalid;
+    if (small.row.delivery == Delivery::round) {
+      EXPECT_GE(outcome.end_time, 10 * 0.003);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace quantimed

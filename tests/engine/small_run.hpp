@@ -1,0 +1,96 @@
+// A small run for tests: synthetic bytes, a small network, all four algorithms.
+#pragma once
+
+#include "algorithm/table.hpp"
+#include "engine/engine.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace quantimed {
+
+inline Dataset small_dataset(std::uint32_t samples = 400, std::uint32_t features = 23, std::uint32_t classes = 3) {
+  Dataset data;
+  data.name = "small";
+  data.samples = samples;
+  data.features = features;
+  data.classes = classes;
+  Stream stream({.seed = 9, .purpose = Purpose::generated_data});
+  for (std::uint32_t row = 0; row < samples; ++row) {
+    const std::uint32_t label = stream.index(classes);
+    data.targets.push_back(static_cast<float>(label));
+    for (std::uint32_t k = 0; k < features; ++k)
+      data.bytes.push_back(static_cast<std::uint8_t>(stream.index(128) + (k % classes == label ? 127 : 0)));
+  }
+  return data;
+}
+
+// A watcher that keeps all that it is shown.
+class KeepingWatcher final : public Watcher {
+ public:
+  struct Kept {
+    double iteration;
+    Seconds time;
+    std::vector<std::vector<float>> models;
+    bool operator==(const Kept&) const = default;
+  };
+  bool observe(const Cut& cut) override {
+    Kept kept{cut.iteration, cut.time, {}};
+    for (const float* model : cut.models) kept.models.emplace_back(model, model + dimension);
+    cuts.push_back(std::move(kept));
+    return cuts.size() < most_cuts;
+  }
+  bool wants_to_stop() override { return stop; }
+  void progress(double done) override { last_progress = done; }
+  void checkpoint(const Rounds& rounds) override { checkpoints.push_back(rounds); }
+  bool checkpoint_due() override { return checkpoint_always; }
+
+  std::size_t dimension = 0;
+  std::size_t most_cuts = ~std::size_t{0};
+  bool stop = false, checkpoint_always = false;
+  double last_progress = 0;
+  std::vector<Kept> cuts;
+  std::vector<Rounds> checkpoints;
+};
+
+// Everything that a Run refers to.
+struct SmallRun {
+  explicit SmallRun(const std::string& algorithm, std::uint32_t nodes = 4, const std::string& graph = "ring",
+                    const std::string& codec_text = "low-precision:1e-3")
+      : row(find_algorithm(algorithm)),
+        problem(make_problem({.model = "mlp:9", .activation = "sigmoid", .loss = "", .initial_half_widths = {0.5}}, data)),
+        network(make_network(parse_graph(graph), parse_mixing("laplacian"), nodes, 1)),
+        shards(make_shards(data, parse_partition("contiguous"), nodes, 0, 1)),
+        codec(make_codec(row.quantizes ? codec_text : "exact")),
+        speed(make_speed_model("uniform:10,90", 1)) {}
+
+  Run run() const {
+    return {.algorithm = row,
+            .options = {.alpha = 0.2f, .epsilon = row.uses_epsilon ? 0.5f : 1.0f, .batch = 20, .deadline_s = 0.4},
+            .problem = *problem,
+            .network = network,
+            .shards = shards,
+            .codec = *codec,
+            .penalty = {.lambda = 1, .per = Penalty::Per::batch},
+            .speed = speed.get(),
+            .link = parse_link("paper:3"),
+            .iterations = 30,
+            .evaluations = 10};
+  }
+  KeepingWatcher watcher() const {
+    KeepingWatcher w;
+    w.dimension = problem->dimension();
+    return w;
+  }
+
+  Dataset data = small_dataset();
+  const AlgorithmRow& row;
+  std::unique_ptr<Problem> problem;
+  Network network;
+  Shards shards;
+  std::unique_ptr<Codec> codec;
+  std::unique_ptr<SpeedModel> speed;
+};
+
+}  // namespace quantimed

@@ -1,0 +1,104 @@
+#include "base/error.hpp"
+#include "engine/deadline.hpp"
+#include "engine/placement.hpp"
+#include "engine/ready_queue.hpp"
+#include "engine/record_log.hpp"
+#include "engine/snapshots.hpp"
+
+#include <gtest/gtest.h>
+
+#include <sched.h>
+#include <set>
+#include <thread>
+
+namespace quantimed {
+namespace {
+
+std::vector<float> model_of(Round t) { return {static_cast<float>(t), -static_cast<float>(t)}; }
+
+TEST(Snapshots, KeepEvenlySpreadRoundsHoweverLongTheRun) {
+  Snapshots copies(5, 2, 1);
+  for (Round t = 0; t < 1000; ++t)
+    if (t % copies.stride() == 0) copies.take(t, t, model_of(t));
+  EXPECT_EQ(copies.stride(), 128u);
+  for (std::uint64_t mark = 0; mark <= copies.last_mark(); ++mark) {
+    ASSERT_NE(copies.at(mark), nullptr);
+    EXPECT_EQ(copies.at(mark)->iteration, mark * copies.stride());
+    EXPECT_EQ(copies.model(*copies.at(mark))[0], static_cast<float>(mark * copies.stride()));
+  }
+}
+
+TEST(Snapshots, OnATimeGridHoldTheModelThatWasCurrentAtEachMark) {
+  // Updates at times 3, 10, 11, 30, …: the model before update u holds up to its time.
+  Snapshots copies(4, 2, 1);
+  const std::uint64_t times[] = {3, 10, 11, 30, 31, 50, 70, 71, 90};
+  for (Round u = 0; u < 9; ++u)
+    if (times[u] >= copies.next()) copies.take(times[u], u, model_of(u));
+  copies.coarsen_to(16);
+  ASSERT_EQ(copies.stride(), 16u);
+  const Round expected[] = {0, 3, 5, 5, 6, 8};  // at 0, 16, 32, 48, 64, 80
+  for (std::uint64_t mark = 0; mark < 6; ++mark) {
+    ASSERT_NE(copies.at(mark), nullptr) << mark;
+    EXPECT_EQ(copies.at(mark)->iteration, expected[mark]) << mark;
+  }
+  EXPECT_EQ(copies.at(6), nullptr);
+}
+
+TEST(RecordLog, CanBeReadWhileItGrows) {
+  RecordLog log(10);
+  std::jthread writer([&] {
+    for (int t = 0; t < 20000; ++t) log.append({.start = static_cast<double>(t)});
+  });
+  std::size_t seen = 0;
+  while (seen < 20000) {
+    const auto records = log.finished();
+    ASSERT_GE(records.size(), seen);
+    seen = records.size();
+    if (seen > 0) {
+      ASSERT_EQ(records.back().start, static_cast<double>(seen - 1));
+    }
+  }
+}
+
+TEST(ChunkCosts, StartOnlyWhatIsExpectedToEndInTime) {
+  ChunkCosts costs;
+  for (std::size_t chunk = 1; chunk <= ChunkCosts::kLargest; chunk *= 2)
+    costs.learn(chunk, 1e-6 * static_cast<double>(chunk));
+  EXPECT_EQ(costs.fitting(1e-3), 64u);
+  EXPECT_EQ(costs.fitting(20e-6), 16u);
+  EXPECT_EQ(costs.fitting(1.5e-6), 1u);
+  EXPECT_EQ(costs.fitting(0.5e-6), 0u);
+  costs.learn(1, 1);  // one outlier moves the average by a tenth at most
+  EXPECT_LT(costs.expected(1), 1.2e-6);
+}
+
+TEST(ReadyQueue, HandsOutEveryNodeOnceAndEndsWhenAllHaveRetired) {
+  ReadyQueue queue(2);
+  std::vector<NodeId> nodes(1000);
+  for (NodeId i = 0; i < nodes.size(); ++i) nodes[i] = i;
+  queue.open(nodes.size());
+  queue.push(0, nodes);
+  std::vector<std::multiset<NodeId>> seen(2);
+  {
+    std::vector<std::jthread> workers;
+    for (std::size_t w = 0; w < 2; ++w)
+      workers.emplace_back([&, w] {
+        while (const auto node = queue.pop(w)) {
+          seen[w].insert(*node);
+          queue.retire();
+        }
+      });
+  }
+  seen[0].merge(seen[1]);
+  EXPECT_EQ(seen[0].size(), nodes.size());
+  EXPECT_EQ(std::set<NodeId>(seen[0].begin(), seen[0].end()).size(), nodes.size());
+}
+
+TEST(Placement, PinsToEveryUsableCore) {
+  for (const int core : usable_cores()) std::jthread([core] { EXPECT_NO_THROW(pin_this_thread(core)); });
+  EXPECT_THROW(pin_this_thread(CPU_SETSIZE - 1), InputError);
+  EXPECT_EQ(to_list({0, 1, 2, 5, 7, 8}), "0-2,5,7-8");
+}
+
+}  // namespace
+}  // namespace quantimed
