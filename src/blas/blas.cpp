@@ -42,10 +42,10 @@ void gemv(Op a_op, Op b_op, std::size_t m, std::size_t k, const float* a, std::s
 // with layers of 784–50, 1024–30 and 3072–100; elsewhere it only makes a few calls of one.
 //   kSmall     OpenBLAS's small-matrix kernels take a product of m·n·k ≤ 10⁶ and read A and B where they lie; above,
 //              both are packed, which for these shapes costs as much as a third of the time.
-//   kPanel     floats of B read by one piece: with 40 kB they stay in the first-level cache.
+//   kPanel     floats of B read by one piece: with 24 kB of each factor, both stay in the first-level cache.
 //   kShortest  a shorter piece (as products large in every direction would need) costs more than packing does.
 constexpr std::size_t kSmall = 990'000;
-constexpr std::size_t kPanel = 10'000;
+constexpr std::size_t kPanel = 6'000;
 constexpr std::size_t kShortest = 48;
 
 // The length of equal pieces, none longer than `longest`; `length` itself where cutting does not pay.

@@ -4,6 +4,10 @@
 #include <bit>
 #include <cmath>
 
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+#include <immintrin.h>
+#endif
+
 namespace quantimed {
 
 namespace {
@@ -41,6 +45,29 @@ void round_block(const float* __restrict x, float inverse_step, float limit, con
   }
 }
 
+// The same indices where they fit 16 bits, in half the instructions: with t = round(2^16 · y) in 32 bits, whole part
+// and fraction are t's halves, and the index is ⌊(t + word) / 2^16⌋. Scaling by 2^16 is exact, so nothing is rounded
+// that round_block does not round. Only AVX-512 needs it: elsewhere compilers have no vector for rounding to an integer.
+constexpr float kNarrow = 32766;  // |y|; leaves room for the word
+
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 warns of its own intrinsics' undefined sources
+void round_narrow_block(const float* x, float inverse_step, const std::uint16_t* words, std::int32_t* indices) {
+  const __m512 scale = _mm512_set1_ps(inverse_step * 65536.0f);
+  for (std::size_t i = 0; i < kBlock; i += 16) {
+    const __m512i t = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + i), scale));
+    const __m512i word = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + i)));
+    _mm512_storeu_si512(indices + i, _mm512_srai_epi32(_mm512_add_epi32(t, word), 16));
+  }
+}
+#pragma GCC diagnostic pop
+#else
+void round_narrow_block(const float* x, float inverse_step, const std::uint16_t* words, std::int32_t* indices) {
+  round_block(x, inverse_step, kNarrow, words, indices);
+}
+#endif
+
 // y = x · inverse_step, clamped; returns how many did not fit.
 std::uint64_t clamp_block(std::span<const float> x, float inverse_step, float limit, float* y) {
   std::uint64_t overflows = 0;
@@ -61,7 +88,9 @@ Quantized quantize_block(std::span<const float> x, float inverse_step, float lim
   random_words16(key, block, words);
   Quantized result;
   float reach = max_magnitude(x) * inverse_step;  // max |y|
-  if (x.size() == kBlock && reach <= limit) {
+  if (x.size() == kBlock && reach <= std::min(limit, kNarrow)) {
+    round_narrow_block(x.data(), inverse_step, words, indices.data());
+  } else if (x.size() == kBlock && reach <= limit) {
     round_block(x.data(), inverse_step, limit, words, indices.data());
   } else {
     alignas(kCacheLine) float y[kBlock];

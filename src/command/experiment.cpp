@@ -14,6 +14,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -153,12 +154,24 @@ struct Experiment {
   Penalty penalty;
 };
 
+// A number where the whole text is one, true or false as such: readers of the trace should not have to parse.
+Attribute typed(const std::string& text) {
+  const char *first = text.data(), *last = first + text.size();
+  if (text == "true" || text == "false") return text == "true";
+  if (std::int64_t whole = 0; std::from_chars(first, last, whole).ptr == last) return whole;
+  if (double value = 0; std::from_chars(first, last, value).ptr == last) return value;
+  return text;
+}
+
 Trace start_trace(const Experiment& experiment) {
   Trace trace;
   trace.software_version = build::kVersion;
   trace.commit = build::kCommit;
   trace.created = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-  for (const auto& [name, value] : to_pairs(experiment.config)) trace.config.emplace_back(name, value);
+  for (const auto& [name, value] : to_pairs(experiment.config)) trace.config.emplace_back(name, typed(value));
+  const Run run = experiment.run();
+  trace.config.emplace_back("alpha_value", static_cast<double>(run.options.alpha));
+  trace.config.emplace_back("epsilon_value", static_cast<double>(run.options.epsilon));
   trace.ini = to_ini(experiment.config);
   trace.environment = environment(inspect_machine(), blas::description());
   trace.network = experiment.network;

@@ -1,4 +1,5 @@
 // The gradient's first step: the batch's rows, as floats.
+#include <algorithm>
 #include <cstring>
 
 #include "base/error.hpp"
@@ -16,7 +17,9 @@ void scale_bytes(const std::uint8_t* __restrict in, std::size_t count, float* __
   for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(in[i]) * kScale;
 }
 
-// Sampled rows lie anywhere, so the next one is asked for while this one is converted.
+// Sampled rows lie anywhere, so a row is asked for while the ones before it are converted: this many of them, since
+// converting one takes less time than a line takes to arrive from the last-level cache.
+constexpr std::size_t kAhead = 4;
 void prefetch(const void* row, std::size_t size) {
   const char* line = static_cast<const char*>(row);
   for (std::size_t at = 0; at < size; at += kCacheLine) __builtin_prefetch(line + at);
@@ -27,9 +30,11 @@ void prefetch(const void* row, std::size_t size) {
 void Dataset::gather(std::span<const SampleId> rows, float* out) const {
   const std::size_t p = features;
   for (const SampleId row : rows) check(row < samples, "gather: a row id is beyond the data set");
+  if (!bytes.empty())
+    for (std::size_t k = 0; k < std::min(kAhead, rows.size()); ++k) prefetch(bytes.data() + rows[k] * p, p);
   for (std::size_t k = 0; k < rows.size(); ++k, out += p) {
     if (!bytes.empty()) {
-      if (k + 1 < rows.size()) prefetch(bytes.data() + rows[k + 1] * p, p);
+      if (k + kAhead < rows.size()) prefetch(bytes.data() + rows[k + kAhead] * p, p);
       scale_bytes(bytes.data() + rows[k] * p, p, out);
     } else {
       std::memcpy(out, values.data() + rows[k] * p, p * sizeof(float));
