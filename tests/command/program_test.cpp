@@ -15,7 +15,8 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kSmall = " --dataset digits --nodes 6 --samples-per-node 100 --model mlp:8 --iterations 12 --evaluations 4 ";
+const std::string kSmall = " --dataset digits --nodes 6 --samples-per-node 100 --model mlp:8 --iterations 12 --evaluations 4 "
+                           "--alpha 0.2 --epsilon 0.5 ";  // the published ε is for long horizons
 
 TEST(Program, RunsAndWritesATraceThatVerifies) {
   for (const char* algorithm : {"quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd"}) {
@@ -109,7 +110,7 @@ TEST(Program, BadUseIsOneLineAndStatusTwo) {
 
 TEST(Program, DivergenceEndsWithStatusThreeAndAReadableTrace) {
   const Folder folder;
-  const Ran ran = run_program(folder, "run --algorithm dsgd --alpha 1e20 --output t.h5" + kSmall);
+  const Ran ran = run_program(folder, "run --algorithm dsgd --alpha 1e20 --dataset digits --nodes 4 --samples-per-node 50 --output t.h5");
   EXPECT_EQ(ran.status, 3) << ran.out << ran.err;
   EXPECT_EQ(read_trace(folder / "t.h5").status, RunStatus::diverged);
 }
