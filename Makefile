@@ -40,7 +40,7 @@ DATA = $(if $(wildcard /usr/share/datasets/fashion-mnist),fashion-mnist,digits)
 REAL = --samples-per-node 2500 --speed uniform:20000,180000 --seeds 1-5
 
 run: deps build/quantimed ## the main job: the four algorithms head to head, in virtual time and on this machine's cores
-	@build/quantimed compare --engine virtual --dataset $(DATA)
+	@build/quantimed compare --engine virtual --dataset $(DATA) --seeds 1-3
 	echo
 	build/quantimed compare --engine threads --dataset $(DATA) $(REAL)
 

@@ -8,6 +8,7 @@
 #include "command/statistics.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <filesystem>
@@ -29,7 +30,7 @@ struct RunResult {
   std::string verdict;
   Progress curve;
   Attributes summary;
-  bool counts() const { return status == RunStatus::complete; }
+  bool counts() const { return status == RunStatus::complete && verdict == "VALID"; }
 };
 
 // One line of the table.
@@ -54,15 +55,20 @@ std::vector<const RunResult*> runs_of(const std::vector<RunResult>& results, con
   return runs;
 }
 
-// The lowest loss that every complete run has reached, so that none is left without a time.
-double common_target(const std::vector<RunResult>& results) {
-  double target = -kForever;
-  for (const RunResult& run : results)
-    if (run.counts()) target = std::max(target, *std::min_element(run.curve.loss.begin(), run.curve.loss.end()));
-  return target;
+// The lowest loss that every run that counts has reached, so that none is left without a time; or the one given.
+// NaN where there is none: no run counts, or one starts at the target already.
+double choose_target(const std::vector<RunResult>& results, double given) {
+  double target = given > 0 ? given : -kForever, start = kForever;
+  for (const RunResult& run : results) {
+    if (!run.counts()) continue;
+    start = std::min(start, run.curve.loss.front());
+    if (!(given > 0)) target = std::max(target, *std::min_element(run.curve.loss.begin(), run.curve.loss.end()));
+  }
+  return std::isfinite(start) && target < start ? target : std::nan("");
 }
 
-// Time of the baseline over time of this algorithm, for each seed and repeat that has both.
+// Time of the baseline over time of this algorithm, for each seed and repeat that has both. 0 where only the baseline
+// reached the target, ∞ where only this algorithm did.
 std::vector<double> paired_speed_ups(const std::vector<const RunResult*>& runs,
                                      const std::vector<const RunResult*>& baseline, double target) {
   std::vector<double> ratios;
@@ -70,7 +76,7 @@ std::vector<double> paired_speed_ups(const std::vector<const RunResult*>& runs,
     for (const RunResult* other : baseline)
       if (run->seed == other->seed && run->repeat == other->repeat && run->counts() && other->counts()) {
         const double mine = time_to_target(run->curve, target), theirs = time_to_target(other->curve, target);
-        if (std::isfinite(mine) && mine > 0 && std::isfinite(theirs)) ratios.push_back(theirs / mine);
+        if (std::isfinite(mine) || std::isfinite(theirs)) ratios.push_back(theirs / mine);  // ∞ / x, x / ∞ = 0
       }
   return ratios;
 }
@@ -95,9 +101,9 @@ Row make_row(const std::vector<RunResult>& results, const std::string& algorithm
 }
 
 // "12.3 [11.9–12.8]"
-std::string cell(const Spread& s, const char* unit = "") {
+std::string cell(const Spread& s, const char* unit = "", const char* infinite = "missed") {
   if (std::isnan(s.median)) return "—";
-  const auto figure = [](double v) { return std::isinf(v) ? std::string("missed") : fmt::format("{:.4g}", v); };
+  const auto figure = [&](double v) { return std::isinf(v) ? std::string(infinite) : fmt::format("{:.4g}", v); };
   return fmt::format("{}{} [{}–{}]", figure(s.median), std::isinf(s.median) ? "" : unit, figure(s.min), figure(s.max));
 }
 
@@ -108,7 +114,7 @@ std::size_t width_of(const std::string& utf8) {  // one column a code point
 std::string format_table(const std::vector<Row>& rows, const std::vector<std::string>& header) {
   std::vector<std::vector<std::string>> cells = {header};
   for (const Row& row : rows)
-    cells.push_back({row.algorithm, cell(row.time, " s"), cell(row.speed_up, "×"), cell(row.final_loss),
+    cells.push_back({row.algorithm, cell(row.time, " s"), cell(row.speed_up, "×", "∞"), cell(row.final_loss),
                      std::isnan(row.accuracy.median) ? "—" : fmt::format("{:.1f} %", 100 * row.accuracy.median),
                      fmt::format("{:.4g} / {:.2f}", row.paper_bits, row.wire_bits), fmt::format("{:.1f} %", 100 * row.wait_share),
                      fmt::format("{} of {}", row.runs - row.missed - row.left_out, row.runs)});
@@ -130,7 +136,7 @@ std::string format_table(const std::vector<Row>& rows, const std::vector<std::st
 }
 
 // What the table says, in a sentence, and what keeps it from saying so.
-std::string verdict(const std::vector<RunResult>& results, const std::vector<Row>& rows) {
+std::string verdict(const std::vector<RunResult>& results, const std::vector<Row>& rows, double target) {
   std::string text;
   std::map<std::string, std::size_t> invalid;
   for (const RunResult& run : results)
@@ -138,18 +144,21 @@ std::string verdict(const std::vector<RunResult>& results, const std::vector<Row
   for (const auto& [why, runs] : invalid) text += fmt::format("{} ({} of {} runs)\n", why, runs, results.size());
   for (const Row& row : rows)
     if (row.left_out > 0)
-      text += fmt::format("{}: {} of {} runs diverged or were stopped, and are not in the table\n", row.algorithm,
-                          row.left_out, row.runs);
-  if (!invalid.empty()) return text;
+      text += fmt::format("{}: {} of {} runs diverged, were stopped or are INVALID, and are not in the table\n",
+                          row.algorithm, row.left_out, row.runs);
+  if (std::isnan(target))
+    return text + "There is no target to compare times to: no run counts, or one starts below the target.\n";
   const auto fastest = std::min_element(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
     return std::isnan(b.time.median) || a.time.median < b.time.median;
   });
   if (fastest == rows.end() || !std::isfinite(fastest->time.median)) return text + "No algorithm reached the target.\n";
   text += fmt::format("Fastest to the target: {}", fastest->algorithm);
   for (const Row& row : rows) {
-    if (&row == &*fastest || !std::isfinite(row.time.median)) continue;
-    text += fmt::format(", {:.2f}× faster than {}{}", row.time.median / fastest->time.median, row.algorithm,
-                        row.time.min <= fastest->time.max ? " (their ranges overlap)" : "");
+    if (&row == &*fastest || std::isnan(row.time.median)) continue;
+    const Spread ratio = spread(paired_speed_ups(runs_of(results, fastest->algorithm), runs_of(results, row.algorithm), target));
+    text += std::isinf(ratio.median)
+                ? fmt::format("; {} missed it", row.algorithm)
+                : fmt::format("; {:.2f}× [{:.2f}–{:.2f}] faster than {}", ratio.median, ratio.min, ratio.max, row.algorithm);
   }
   return text + ".\n";
 }
@@ -162,6 +171,8 @@ std::string setting(const Config& c) {
 }
 
 std::vector<Config> plan(const Config& given, const std::vector<std::string>& algorithms, const std::string& folder) {
+  if (given.engine == "virtual" && given.repeats > 1)
+    throw InputError("--repeats {}: in virtual time repeats are the same to the bit; give more --seeds", given.repeats);
   std::vector<Config> runs;
   for (const std::uint64_t seed : given.seeds)
     for (std::uint32_t repeat = 0; repeat < given.repeats; ++repeat)
@@ -201,7 +212,8 @@ int compare_command(const Request& request) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   require_writable_folder(folder, "--output", folder);
-  const DataSplit data = load_data(runs.front());
+  DataSplit data = load_data(runs.front());
+  std::uint64_t data_seed = runs.front().seed;
   catch_signals();
 
   std::vector<RunResult> results;
@@ -210,6 +222,10 @@ int compare_command(const Request& request) {
     ProgressLine line(runs.size(), given.quiet);
     for (std::size_t k = 0; k < runs.size() && !interrupted; ++k) {
       const std::string name = fmt::format("{} seed {}", runs[k].algorithm, runs[k].seed);
+      if (is_generated(runs[k].dataset) && runs[k].seed != data_seed) {  // a run alone would see its own seed's data
+        data = load_data(runs[k]);
+        data_seed = runs[k].seed;
+      }
       Trace trace = run_experiment(runs[k], data, [&](double done) { line.show(k, name, done); });
       interrupted = trace.status == RunStatus::interrupted;
       const std::uint32_t repeat = static_cast<std::uint32_t>(k / algorithms.size()) % given.repeats;
@@ -217,16 +233,18 @@ int compare_command(const Request& request) {
                          std::move(trace.summary)});
     }
   }
-  const double target = given.target_loss > 0 ? given.target_loss : common_target(results);
+  const double target = choose_target(results, given.target_loss);
   std::vector<Row> rows;
   for (const std::string& algorithm : algorithms) rows.push_back(make_row(results, algorithm, target));
   const std::string text =
-      fmt::format("{}\n{} seeds × {} repeats; median [min–max]; target {}\n\n{}\n{}", setting(runs.front()), given.seeds.size(), given.repeats,
+      fmt::format("{}\n{} runs of each (seeds {}{}); median [min–max]; target {}\n\n{}\n{}", setting(runs.front()),
+                  given.seeds.size() * given.repeats, fmt::join(given.seeds, ", "),
+                  given.repeats > 1 ? fmt::format("; {} repeats", given.repeats) : "",
                   given.target_loss > 0 ? "given" : "the lowest loss that every run reached",
-                  format_table(rows, {"algorithm", fmt::format("time to loss {:.4g}", target),
+                  format_table(rows, {"algorithm", std::isnan(target) ? "no target" : fmt::format("time to loss {:.4g}", target),
                                       fmt::format("speed-up over {}", kBaseline), "final loss", "test accuracy",
                                       "bits: paper / wire", "waiting", "reached"}),
-                  verdict(results, rows));
+                  verdict(results, rows, target));
   write_text(folder + "/table.md", text);
   fmt::print("{}Traces and this table: {}/\n", text, folder);
   const bool diverged = std::any_of(results.begin(), results.end(), [](const RunResult& r) { return r.status == RunStatus::diverged; });

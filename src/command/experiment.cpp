@@ -14,6 +14,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -158,9 +159,22 @@ struct Experiment {
 Attribute typed(const std::string& text) {
   const char *first = text.data(), *last = first + text.size();
   if (text == "true" || text == "false") return text == "true";
-  if (std::int64_t whole = 0; std::from_chars(first, last, whole).ptr == last) return whole;
-  if (double value = 0; std::from_chars(first, last, value).ptr == last) return value;
+  const auto all_of = [&](auto& value) {
+    const auto [end, error] = std::from_chars(first, last, value);
+    return end == last && error == std::errc{};
+  };
+  if (std::int64_t whole = 0; all_of(whole)) return whole;
+  if (double value = 0; all_of(value)) return value;
   return text;
+}
+
+// Why a run's figures are not to be used; empty where they are.
+std::string invalid_because(const Outcome& outcome, const Rounds& rounds) {
+  if (!outcome.invalid.empty()) return outcome.invalid;
+  if (outcome.overflows > 0) return fmt::format("{} coordinates did not fit the code and were clamped", outcome.overflows);
+  if (!rounds.batch.empty() && std::none_of(rounds.batch.begin(), rounds.batch.end(), [](float b) { return b > 0; }))
+    return "every batch was empty; give a longer --deadline or a larger --batch";
+  return "";
 }
 
 Trace start_trace(const Experiment& experiment) {
@@ -173,8 +187,12 @@ Trace start_trace(const Experiment& experiment) {
   trace.config.emplace_back("alpha_value", static_cast<double>(run.options.alpha));
   trace.config.emplace_back("epsilon_value", static_cast<double>(run.options.epsilon));
   trace.ini = to_ini(experiment.config);
-  trace.environment = environment(inspect_machine(), blas::description());
+  const Machine machine = inspect_machine();
+  trace.environment = environment(machine, blas::description());
   trace.network = experiment.network;
+  if (experiment.config.engine == "threads" && machine.cpu_quota && *machine.cpu_quota < experiment.config.nodes)
+    trace.verdict = fmt::format("INVALID: the control group grants {:.2g} cores' time to {} nodes", *machine.cpu_quota,
+                                experiment.config.nodes);
   return trace;
 }
 
@@ -182,6 +200,7 @@ Trace start_trace(const Experiment& experiment) {
 
 double time_to_target(const Progress& curve, double target) {
   for (std::size_t k = 0; k < curve.loss.size(); ++k) {
+    if (std::isnan(target)) return target;
     if (!(curve.loss[k] <= target)) continue;
     if (k == 0) return curve.time[0];
     const double share = (curve.loss[k - 1] - target) / (curve.loss[k - 1] - curve.loss[k]);
@@ -212,7 +231,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   }
   trace.rounds = std::move(outcome.rounds);
   trace.status = diverged ? RunStatus::diverged : outcome.interrupted ? RunStatus::interrupted : RunStatus::complete;
-  if (!outcome.invalid.empty()) trace.verdict = "INVALID: " + outcome.invalid;
+  if (const std::string why = invalid_because(outcome, trace.rounds); !why.empty()) trace.verdict = "INVALID: " + why;
   trace.environment.insert(trace.environment.end(), outcome.placement.begin(), outcome.placement.end());
   if (config.timeline) trace.timeline = make_timeline(trace.rounds, run.algorithm.delivery);
   summarise(trace, run, experiment.config, outcome, seconds_since(start), evaluation_s);

@@ -61,6 +61,9 @@ void check_codec(const Codec& codec, const Problem& problem, std::uint64_t seed)
   double squares = 0;  // Σ over codes of ‖Q(x) − x‖²
   for (std::uint32_t code = 0; code < kCodes; ++code) {
     const Encoded encoded = codec.encode(x, {.seed = seed, .node = 0, .iteration = code, .purpose = Purpose::check}, message);
+    if (encoded.overflows > 0)
+      throw InputError("--codec {}: {} of the first {} coordinates of the start do not fit this code; give it a larger range",
+                       codec.name(), encoded.overflows, x.size());
     std::fill(decoded.begin(), decoded.end(), 0.0f);
     codec.accumulate(std::span<const std::byte>(message).first(encoded.bytes), 1, 0, x, decoded);
     for (std::size_t k = 0; k < x.size(); ++k) {

@@ -3,12 +3,14 @@
 #include "base/error.hpp"
 #include "command/experiment.hpp"
 #include "engine/link_model.hpp"
+#include "engine/machine.hpp"
 #include "engine/placement.hpp"
 #include "engine/speed_model.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <vector>
@@ -21,13 +23,19 @@ constexpr std::uint32_t kPaperNodes = 50;
 
 std::string or_else(const std::string& text, const std::string& otherwise) { return text.empty() ? otherwise : text; }
 
+// A control group may grant less time than its cores could use.
+std::uint32_t cores_with_time(std::uint32_t cores) {
+  const auto quota = inspect_machine().cpu_quota;
+  return quota ? std::clamp<std::uint32_t>(static_cast<std::uint32_t>(*quota), 1, cores) : cores;
+}
+
 }  // namespace
 
 Config resolve(Config c) {
   const AlgorithmRow& row = find_algorithm(c.algorithm);
   const bool is_virtual = c.engine == "virtual";
   const auto cores = static_cast<std::uint32_t>(usable_cores().size());
-  if (c.nodes == 0) c.nodes = is_virtual ? kPaperNodes : cores;
+  if (c.nodes == 0) c.nodes = is_virtual ? kPaperNodes : cores_with_time(cores);
   if (c.threads == 0) c.threads = cores;
   c.speed = or_else(c.speed, is_virtual ? "uniform:10,90" : "none");
   c.link = or_else(c.link, is_virtual ? "paper:3" : "none");

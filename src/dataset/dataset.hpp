@@ -52,6 +52,9 @@ DataSplit load_dataset(const DatasetRequest& request);
 // Throws InputError when it cannot be written.
 void export_dataset(const std::filesystem::path& path, const DataSplit& split);
 
+// Whether this name's data depend on the request's seed.
+inline bool is_generated(const std::string& name) { return name == "digits"; }
+
 // One line a known data set: name, what, how to get it; for `--help` and `info`.
 struct KnownDataset {
   std::string name, description, how_to_get;

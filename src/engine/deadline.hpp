@@ -3,6 +3,7 @@
 
 #include "base/types.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -22,6 +23,17 @@ class ChunkCosts {
   }
   Seconds expected(std::size_t chunk) const { return cost_[index(chunk)]; }
 
+  // Before the clock starts: the best of several.
+  void warm_up(std::size_t chunk, Seconds measured) {
+    Seconds& cost = cost_[index(chunk)];
+    cost = cost == 0 ? measured : std::min(cost, measured);
+  }
+
+  // Nothing fitted. What is never started is never measured again, so an estimate that was too high must fade.
+  void doubt() {
+    for (Seconds& cost : cost_) cost *= 1 - kDoubt;
+  }
+
   // A moving average; an outlier (the thread lost its core) counts as twice what was expected.
   void learn(std::size_t chunk, Seconds measured) {
     Seconds& cost = cost_[index(chunk)];
@@ -30,7 +42,7 @@ class ChunkCosts {
 
  private:
   static constexpr std::size_t kSizes = 7;
-  static constexpr double kRate = 0.1;
+  static constexpr double kRate = 0.1, kDoubt = 0.01;
   static std::size_t index(std::size_t chunk) { return static_cast<std::size_t>(std::bit_width(chunk)) - 1; }
 
   std::array<Seconds, kSizes> cost_{};  // s, of 2^k samples

@@ -14,9 +14,10 @@ namespace quantimed {
 class RecordLog {
  public:
   explicit RecordLog(std::size_t expected) : pages_(std::make_unique<std::unique_ptr<RoundRecord[]>[]>(kPages)) {
-    for (std::size_t k = 0; k < std::min(kPages, expected / kPerPage + 1); ++k) add_page(k);
+    for (std::size_t k = 0; k < std::min(kTouched, expected / kPerPage + 1); ++k) add_page(k);
   }
 
+  // Records of one node; a run that would need more ends there.
   static constexpr std::size_t capacity() { return kPages * kPerPage; }
 
   // The owner's thread.
@@ -36,7 +37,7 @@ class RecordLog {
   }
 
  private:
-  static constexpr std::size_t kPerPage = 4096, kPages = 16384;
+  static constexpr std::size_t kPerPage = 4096, kPages = 16384, kTouched = 64;
 
   void add_page(std::size_t k) { pages_[k] = std::make_unique<RoundRecord[]>(kPerPage); }  // zeroed, hence touched
 

@@ -4,8 +4,11 @@
 #include "engine/placement.hpp"
 #include "engine/threads_node.hpp"
 
+#include <unistd.h>
+
 #include <barrier>
 #include <cmath>
+#include <system_error>
 #include <thread>
 
 namespace quantimed {
@@ -13,6 +16,11 @@ namespace quantimed {
 namespace {
 
 constexpr auto kLook = std::chrono::milliseconds(50);  // how often the sleeping main thread looks at the run
+
+// Gradients that were taken, in all.
+double count_of(const Rounds& rounds) {
+  return static_cast<double>(std::count_if(rounds.batch.begin(), rounds.batch.end(), [](float b) { return !std::isnan(b); }));
+}
 
 class ThreadsEngine {
  public:
@@ -23,6 +31,7 @@ class ThreadsEngine {
  private:
   void live(NodeId i, std::barrier<>& warm, std::barrier<>& ready);
   std::unique_ptr<ThreadNode> make_node(NodeId i);
+  void check_memory() const;
   void watch(Outcome& outcome);
   Rounds recorded() const;
   void observe_rounds();
@@ -38,14 +47,24 @@ class ThreadsEngine {
   std::vector<Seconds> ended_;                // [n]
   std::atomic<std::uint32_t> living_ = 0;     // nodes that still run
   bool stop_observing_ = false;
+  std::int64_t checkpoints_ = 0;
 };
 
 std::unique_ptr<ThreadNode> ThreadsEngine::make_node(NodeId i) {
   if (run_.algorithm.delivery == Delivery::newest) return std::make_unique<NewestThreadNode>(shared_, i);
   // With a time limit the number of rounds is not known, and the stride grows as it must.
   const std::uint64_t stride =
-      run_.max_time == kForever ? (run_.iterations + run_.evaluations - 1) / run_.evaluations : 1;
+      run_.max_time == kForever ? (std::uint64_t{run_.iterations} + run_.evaluations - 1) / run_.evaluations : 1;
   return std::make_unique<RoundThreadNode>(shared_, i, stride);
+}
+
+// Copies of models are what a run needs most of: 2 K + 1 a node.
+void ThreadsEngine::check_memory() const {
+  const double needed = run_.network.nodes * (2.0 * run_.evaluations + 5) * static_cast<double>(run_.problem.dimension()) * sizeof(float);
+  const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  if (needed > memory / 2)
+    throw InputError("--evaluations {}: {} nodes would need {:.1f} GiB for copies of their models; give fewer",
+                     run_.evaluations, run_.network.nodes, needed / 0x1p30);
 }
 
 // A node's thread, from its first page of memory to its last update.
@@ -86,7 +105,10 @@ void ThreadsEngine::watch(Outcome& outcome) {
     for (const auto& node : shared_.nodes) finished += node->finished();
     finished /= static_cast<double>(shared_.nodes.size());
     watcher_.progress(std::max(finished / run_.iterations, shared_.now() / run_.max_time));
-    if (watcher_.checkpoint_due()) watcher_.checkpoint(recorded());
+    if (watcher_.checkpoint_due()) {  // on a core that a node needs: rare, and counted
+      watcher_.checkpoint(recorded());
+      ++checkpoints_;
+    }
   }
 }
 
@@ -163,17 +185,33 @@ Outcome ThreadsEngine::operator()() {
     outcome.invalid = fmt::format("{} nodes share {} cores", n, cores_.size());
     shared_.policy = WaitPolicy::oversubscribed();
   }
+  check_memory();
   shared_.nodes.resize(n);
   ended_.resize(n);
   living_ = n;
   shared_.epoch = std::chrono::steady_clock::now();
   std::barrier<> warm(n + 1), ready(n + 1);
   std::vector<std::jthread> threads;
-  for (NodeId i = 0; i < n; ++i) threads.emplace_back([&, i] { live(i, warm, ready); });
+  const auto give_up = [&] { shared_.abort.store(true, std::memory_order_release); };
+  try {
+    for (NodeId i = 0; i < n; ++i) threads.emplace_back([&, i] { live(i, warm, ready); });
+  } catch (const std::system_error&) {
+    give_up();
+    for (std::size_t missing = threads.size(); missing < n + 1; ++missing) {  // for them, and for this thread
+      (void)warm.arrive();
+      (void)ready.arrive();
+    }
+    throw InputError("--nodes {}: the system refuses more than {} threads; use fewer", n, threads.size());
+  }
   warm.arrive_and_wait();
   shared_.epoch = std::chrono::steady_clock::now();
   ready.arrive_and_wait();
-  if (!shared_.abort.load(std::memory_order_acquire)) watch(outcome);
+  try {
+    if (!shared_.abort.load(std::memory_order_acquire)) watch(outcome);
+  } catch (...) {  // the nodes end before their memory does
+    give_up();
+    throw;
+  }
   threads.clear();
   for (const std::exception_ptr& failure : failures_)
     if (failure) std::rethrow_exception(failure);
@@ -193,7 +231,11 @@ Outcome ThreadsEngine::operator()() {
     dropped += node->dropped();
   }
   outcome.measured.emplace_back("gradients_slower_than_asked", static_cast<std::int64_t>(too_slow));
+  outcome.measured.emplace_back("checkpoints", checkpoints_);
   outcome.measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped));
+  const double gradients = count_of(outcome.rounds);
+  if (outcome.invalid.empty() && static_cast<double>(too_slow) > 0.01 * gradients)
+    outcome.invalid = fmt::format("in {:.0f} % of the gradients this machine is slower than --speed asks", 100 * static_cast<double>(too_slow) / gradients);
   if (dropped > 0 && outcome.invalid.empty())
     outcome.invalid = fmt::format("{} messages found the link full and were dropped; give --link a lower latency", dropped);
   outcome.placement.emplace_back("node_cores", to_list({cores_.begin(), cores_.begin() + std::min<std::ptrdiff_t>(n, std::ssize(cores_))}));

@@ -31,7 +31,7 @@ void ThreadNode::warm_up() {
     for (std::size_t chunk = 1; chunk <= ChunkCosts::kLargest; chunk *= 2) {
       const Seconds start = shared_.now();
       local_.add(x_, chunk, sum_, batch_, work_);
-      costs_.learn(chunk, shared_.now() - start);
+      costs_.warm_up(chunk, shared_.now() - start);
     }
   AlignedVector<std::byte> message(shared_.run.codec.capacity(x_.size()));
   AlignedVector<float> scratch(x_);
@@ -83,12 +83,13 @@ void ThreadNode::fixed_batch(std::size_t batch, Seconds start) {
 // sample takes, is spent as the unfinished sample would have spent it.
 void ThreadNode::until_deadline(Seconds deadline, Seconds start) {
   const double speed = shared_.run.speed ? shared_.run.speed->speed(id_, round_) : 0;
-  const auto allowed = speed > 0 ? static_cast<std::size_t>(std::floor(speed * deadline)) : ~std::size_t{0};
+  const auto allowed = speed > 0 ? samples_within(speed, deadline) : ~std::size_t{0};
   const Seconds end = start + deadline;
   for (Seconds now = start; local_.drawn() < allowed;) {
     const std::size_t chunk = std::min(costs_.fitting(end - now), std::bit_floor(allowed - local_.drawn()));
     if (chunk == 0) {
       if (speed > 0) ++too_slow_;
+      if (local_.drawn() == 0) costs_.doubt();
       break;
     }
     local_.add(x_, chunk, sum_, batch_, work_);
@@ -156,7 +157,8 @@ RoundThreadNode::RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t s
 // wrote before publishing its round t.
 bool RoundThreadNode::begins(Round t) {
   begin_record(t);
-  const bool time_is_up = record_.start >= shared_.run.max_time || shared_.stop.load(std::memory_order_acquire);
+  const bool time_is_up = record_.start >= shared_.run.max_time || shared_.stop.load(std::memory_order_acquire) ||
+                          t + furthest_ + 1 >= RecordLog::capacity();
   Round last = shared_.last_round.load(std::memory_order_acquire);
   if (time_is_up)
     while (last > t + furthest_ && !shared_.last_round.compare_exchange_weak(last, t + furthest_)) {}
@@ -207,17 +209,19 @@ NewestThreadNode::NewestThreadNode(ThreadedRun& shared, NodeId id)
   }
 }
 
-// The run ends after T · n updates in all. The others' counts are read once in n iterations.
+// The run ends after T · n updates in all. The others' counts are read now and then: once in n iterations where that
+// is at most a 64th of the run.
 bool NewestThreadNode::begins(Round t) {
-  const std::size_t n = shared_.nodes.size();
+  const auto n = static_cast<Round>(shared_.nodes.size());
   begin_record(t);
-  if (t % n == 0) {
+  if (t % std::max<Round>(1, std::min(n, shared_.run.iterations / 64)) == 0) {
     std::uint64_t updates = 0;
     for (const auto& node : shared_.nodes) updates += node->finished();
     if (updates >= std::uint64_t{shared_.run.iterations} * n) shared_.stop.store(true, std::memory_order_release);
   }
-  if (record_.start >= shared_.run.max_time) shared_.stop.store(true, std::memory_order_release);
-  return !shared_.stop.load(std::memory_order_acquire) && t + 1 < RecordLog::capacity();
+  if (record_.start >= shared_.run.max_time || t + 1 >= RecordLog::capacity())
+    shared_.stop.store(true, std::memory_order_release);
+  return !shared_.stop.load(std::memory_order_acquire) && !shared_.abort.load(std::memory_order_acquire);
 }
 
 void NewestThreadNode::before_update(Seconds now) {

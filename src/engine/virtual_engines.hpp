@@ -21,8 +21,11 @@ class EvaluationSchedule {
   bool due(double iteration, Seconds time) {
     if (iteration < next_iteration() && time < next_time()) return false;
     const auto passed = [&](double share) { return static_cast<std::uint32_t>(std::floor(share * points_)) + 1; };
+    // Rounding, or more points than iterations, may leave a point where the run already is: it has been passed too.
     if (iteration >= next_iteration()) by_iteration_ = std::max(by_iteration_ + 1, passed(iteration / iterations_));
+    while (by_iteration_ <= points_ && next_iteration() <= iteration) ++by_iteration_;
     if (time >= next_time()) by_time_ = std::max(by_time_ + 1, passed(time / max_time_));
+    while (by_time_ <= points_ && next_time() <= time) ++by_time_;
     last_ = iteration;
     return true;
   }

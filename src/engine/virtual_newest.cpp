@@ -139,7 +139,7 @@ bool NewestNode::begins(Round t) {
 bool NewestNode::start(const GradientRequest& request) {
   const double speed = engine_.run_.speed->speed(id_, round);
   const bool timed = request.deadline > 0;
-  batch_ = timed ? static_cast<std::size_t>(std::floor(speed * request.deadline)) : request.batch;
+  batch_ = timed ? samples_within(speed, request.deadline) : request.batch;
   const Seconds duration = timed ? request.deadline : static_cast<double>(batch_) / speed;
   RoundRecord& record = engine_.records_[id_].back();
   record.batch = static_cast<float>(batch_);
@@ -219,6 +219,7 @@ void NewestNode::publish() {
   }
   version.visible_at = iteration == 0 ? 0 : engine_.now_ + engine_.run_.link.delay(version.bytes);
   out.versions.push_back(version);
+  (void)engine_.newest_visible(id_);  // gives up what has been overtaken, also where no neighbour ever reads
 }
 
 // ---- the engine -----------------------------------------------------------------------------------

@@ -134,7 +134,7 @@ void RoundNode::publish() {
 bool RoundNode::start(const GradientRequest& request) {
   const double speed = engine_.run_.speed->speed(id_, round);
   const bool timed = request.deadline > 0;
-  batch_ = timed ? static_cast<std::size_t>(std::floor(speed * request.deadline)) : request.batch;
+  batch_ = timed ? samples_within(speed, request.deadline) : request.batch;
   RoundRecord& record = engine_.records_[id_].back();
   record.batch = static_cast<float>(batch_);
   record.compute = static_cast<float>(timed ? request.deadline : static_cast<double>(batch_) / speed);
@@ -277,6 +277,7 @@ Outcome RoundEngine::operator()() {
       break;
     }
     const Round hold = std::min({next_hold(now, seconds_per_round), schedule.next_iteration(), run_.iterations});
+    check(hold > now, "virtual engine: a phase without a round");
     const auto began = std::chrono::steady_clock::now();
     run_phase(hold);
     seconds_per_round =

@@ -74,6 +74,23 @@ TEST(Program, ComparesPairedRunsInATable) {
   EXPECT_EQ(a.network.edges, b.network.edges);
 }
 
+TEST(Program, ComparesNothingThatDoesNotCount) {
+  const Folder folder;
+  // The code holds the start, but not the weights as they grow: messages are clamped.
+  const Ran clamped = run_program(folder, "compare --algorithms q-dsgd,dsgd --codec sparsifier:0.5 --seeds 1" + kSmall + "--output a");
+  EXPECT_EQ(clamped.err, "");
+  EXPECT_THAT(clamped.out, HasSubstr("INVALID"));
+  EXPECT_THAT(clamped.out, HasSubstr("q-dsgd: 1 of 1 runs"));
+  // A target above the start is no target.
+  const Ran early = run_program(folder, "compare --algorithms q-dsgd,dsgd --target-loss 1000 --seeds 1" + kSmall + "--output b");
+  EXPECT_THAT(early.out, HasSubstr("no target"));
+  EXPECT_THAT(early.out, testing::Not(HasSubstr("faster")));
+  // One that nobody reaches is missed, not dropped.
+  const Ran missed = run_program(folder, "compare --algorithms q-dsgd,dsgd --target-loss 0.001 --seeds 1" + kSmall + "--output c");
+  EXPECT_THAT(missed.out, HasSubstr("missed"));
+  EXPECT_THAT(missed.out, HasSubstr("No algorithm reached"));
+}
+
 TEST(Program, BadUseIsOneLineAndStatusTwo) {
   const Folder folder;
   std::ofstream(folder / "wrong.idx") << "this is not a data set, and not text of numbers either";
@@ -93,6 +110,8 @@ TEST(Program, BadUseIsOneLineAndStatusTwo) {
       {"run --dataset digits --speed none", "--speed"},
       {"run --dataset digits --speed uniform:10", "--speed"},
       {"run --dataset digits --link carrier-pigeon", "--link"},
+      {"run --dataset digits --codec sparsifier:0.1", "--codec"},
+      {"compare --dataset digits --repeats 3", "--repeats"},
       {"run --dataset digits --model mlp:0", "--model"},
       {"run --dataset digits --samples-per-node 100000", "--samples-per-node"},
       {"verify nothing.h5", "nothing.h5"},

@@ -87,6 +87,40 @@ TEST(EvaluationSchedule, SpreadsPointsOverIterationsAndIncludesBothEnds) {
   EXPECT_TRUE(schedule.observed(100));
 }
 
+// The next point always lies ahead, also where there are more points than iterations or the products are not exact.
+TEST(EvaluationSchedule, AlwaysMovesOn) {
+  const SmallRun small("dsgd");
+  quantimed::Run run = small.run();
+  for (const Round iterations : {1u, 7u, 49u, 100u, 300u})
+    for (const std::uint32_t points : {1u, 3u, 50u, 200u, 1000u}) {
+      run.iterations = iterations;
+      run.evaluations = points;
+      EvaluationSchedule schedule(run);
+      for (Round t = 0; t <= iterations; ++t) {
+        schedule.due(t, 0);
+        if (t < iterations) {
+          ASSERT_GT(schedule.next_iteration(), t) << iterations << " " << points;
+        }
+      }
+    }
+}
+
+TEST(VirtualEngine, TakesMorePointsThanIterations) {
+  const SmallRun small("dsgd");
+  quantimed::Run run = small.run();
+  run.evaluations = 200;
+  KeepingWatcher watcher = small.watcher();
+  run_virtual(run, watcher);
+  ASSERT_EQ(watcher.cuts.size(), 31u);
+  for (std::size_t t = 0; t < watcher.cuts.size(); ++t) EXPECT_EQ(watcher.cuts[t].iteration, static_cast<double>(t));
+}
+
+TEST(SpeedModel, AWholeBatchIsNotLostToRounding) {
+  EXPECT_EQ(samples_within(100, 29.0 / 100), 29u);
+  EXPECT_EQ(samples_within(49, 1.0 / 49), 1u);
+  EXPECT_EQ(samples_within(10, 0.19), 1u);
+}
+
 TEST(EvaluationSchedule, SpreadsPointsOverALimitedTimeToo) {
   const SmallRun small("dsgd");
   auto run = small.run();
