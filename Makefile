@@ -88,7 +88,7 @@ help: ## this list
 
 # ---- packages ------------------------------------------------------------------------------------------------------
 PACKAGES := g++ cmake ninja-build make pkg-config git libopenblas-pthread-dev libhdf5-dev libboost-program-options-dev \
-  libgtest-dev libgmock-dev libbenchmark-dev librandom123-dev libhwloc-dev zlib1g-dev libfmt-dev
+  libgtest-dev libgmock-dev libbenchmark-dev librandom123-dev libhwloc-dev zlib1g-dev libfmt-dev spin
 WELCOME := dataset-fashion-mnist  # not in every distribution; the generated data set `digits` always works
 
 # Installs what is missing. Asks dpkg once, so it costs nothing when all is there.
