@@ -119,8 +119,8 @@ struct Bench {
 void print(const std::string& kernel, const Ratio& r, const char* unit, double scale, double wanted, bool as_share) {
   const double figure = as_share ? 1 / r.ratio : r.ratio;
   const double low = as_share ? 1 / r.most : r.least, high = as_share ? 1 / r.least : r.most;
-  fmt::print("| {:<44} | {:>9.4g} {:<2} | {:>9.4g} {:<2} | {:>6.2f} [{:.2f}–{:.2f}] | {} {:<4} | {} |\n", kernel, r.time * scale,
-             unit, r.limit * scale, unit, figure, low, high, as_share ? "≥" : "≤", wanted,
+  fmt::print("| {:<44} | {:>9.4g} {:<2} | {:>9.4g} {:<2} | {:>6.2f} [{:.2f}–{:.2f}] | {} {:<4} | {} |\n", kernel,
+             r.time * scale, unit, r.limit * scale, unit, figure, low, high, as_share ? "≥" : "≤", wanted,
              (as_share ? figure >= wanted : figure <= wanted) ? "yes" : "NO");
   std::fflush(stdout);
 }
@@ -162,12 +162,19 @@ void codec_rows(Bench& bench) {
         400);
   };
   std::uint32_t code = 0;
-  print("low-precision encode / memcpy", alternate(copy_time, [&] {
-          return seconds_of([&] { bytes = codec->encode(x, {.iteration = ++code}, message).bytes; }, 200);
-        }), "us", 1e6, 4, false);
-  print("low-precision decode-accumulate / memcpy", alternate(copy_time, [&] {
-          return seconds_of([&] { codec->accumulate(std::span<const std::byte>(message).first(bytes), 1e-3f, 0, x, acc); }, 400);
-        }), "us", 1e6, 2, false);
+  print("low-precision encode / memcpy",
+        alternate(
+            copy_time,
+            [&] { return seconds_of([&] { bytes = codec->encode(x, {.iteration = ++code}, message).bytes; }, 200); }),
+        "us", 1e6, 4, false);
+  print("low-precision decode-accumulate / memcpy",
+        alternate(copy_time,
+                  [&] {
+                    return seconds_of(
+                        [&] { codec->accumulate(std::span<const std::byte>(message).first(bytes), 1e-3f, 0, x, acc); },
+                        400);
+                  }),
+        "us", 1e6, 2, false);
 }
 
 void iteration_rows(Bench& bench) {
@@ -181,13 +188,17 @@ void iteration_rows(Bench& bench) {
     const double model = static_cast<double>(bench.p) * sizeof(float);
     // Encoding reads the model and writes a message; mixing reads the model, the gradient and a message a neighbour,
     // and writes the model.
-    const double moved = 50 * (model + bytes) + 50 * 3 * model + 2.0 * static_cast<double>(network.edges.size()) * bytes;
+    const double moved =
+        50 * (model + bytes) + 50 * 3 * model + 2.0 * static_cast<double>(network.edges.size()) * bytes;
     const double flops = 50 * kBatch * bench.problem->gradient_flops();
     const auto limit = [&] {
-      return flops / sgemm_rate(bench.workers) + moved / read_bandwidth(static_cast<std::size_t>(50 * (bytes + model)), bench.workers);
+      return flops / sgemm_rate(bench.workers) +
+             moved / read_bandwidth(static_cast<std::size_t>(50 * (bytes + model)), bench.workers);
     };
     print(fmt::format("virtual iteration, 50 nodes: {}", row.name),
-          alternate(limit, [&] { return bench.virtual_iteration(row, network, *codec, 42); }, 9), "ms", 1e3, 1.5, false);
+          alternate(
+              limit, [&] { return bench.virtual_iteration(row, network, *codec, 42); }, 9),
+          "ms", 1e3, 1.5, false);
   }
 }
 
@@ -225,8 +236,10 @@ int main() {
   blas::use_one_thread();
   Bench bench;
   fmt::print("{}; {} cores; medians of alternating passes, [least–most]\n\n", blas::description(), bench.workers);
-  fmt::print("| {:<44} | {:<12} | {:<12} | ratio              | wanted | met |\n|{:-<46}|{:-<14}|{:-<14}|{:-<20}|{:-<8}|{:-<5}|\n",
-             "kernel", "time", "limit", "", "", "", "", "", "");
+  fmt::print(
+      "| {:<44} | {:<12} | {:<12} | ratio              | wanted | met "
+      "|\n|{:-<46}|{:-<14}|{:-<14}|{:-<20}|{:-<8}|{:-<5}|\n",
+      "kernel", "time", "limit", "", "", "", "", "", "");
   gradient_row(bench);
   codec_rows(bench);
   mailbox_rows();

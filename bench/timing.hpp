@@ -23,8 +23,8 @@ inline double median(std::vector<double> values) {
 
 // A measured quantity against its limit, pass by pass.
 struct Ratio {
-  double time, limit;          // medians, s
-  double ratio, least, most;   // time / limit: median and range over passes
+  double time, limit;         // medians, s
+  double ratio, least, most;  // time / limit: median and range over passes
 };
 
 // One pass measures the limit and then the kernel; the first pass warms up and is not counted.

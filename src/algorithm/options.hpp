@@ -8,10 +8,10 @@
 namespace quantimed {
 
 struct Options {
-  float alpha = 0;           // weight of the gradient
-  float epsilon = 1;         // step of the mixing
-  std::uint32_t batch = 0;   // b, samples
-  Seconds deadline_s = 0;    // T_d
+  float alpha = 0;          // weight of the gradient
+  float epsilon = 1;        // step of the mixing
+  std::uint32_t batch = 0;  // b, samples
+  Seconds deadline_s = 0;   // T_d
 };
 
 }  // namespace quantimed

@@ -112,8 +112,9 @@ double measured_sgemm_rate(std::size_t size, int repeats) {
 
 void use_one_thread() {
   if (openblas_get_parallel() == OPENBLAS_SEQUENTIAL)
-    throw InputError("OpenBLAS: this is its serial build, which is not safe to call from several threads; install "
-                     "libopenblas-pthread-dev and build again");
+    throw InputError(
+        "OpenBLAS: this is its serial build, which is not safe to call from several threads; install "
+        "libopenblas-pthread-dev and build again");
   openblas_set_num_threads(1);
   check(openblas_get_num_threads() == 1, "OpenBLAS does not keep to one thread");
 }

@@ -47,7 +47,8 @@ void round_block(const float* __restrict x, float inverse_step, float limit, con
 
 // The same indices where they fit 16 bits, in half the instructions: with t = round(2^16 · y) in 32 bits, whole part
 // and fraction are t's halves, and the index is ⌊(t + word) / 2^16⌋. Scaling by 2^16 is exact, so nothing is rounded
-// that round_block does not round. Only AVX-512 needs it: elsewhere compilers have no vector for rounding to an integer.
+// that round_block does not round. Only AVX-512 needs it: elsewhere compilers have no vector for rounding to an
+// integer.
 constexpr float kNarrow = 32766;  // |y|; leaves room for the word
 
 #if defined(__AVX512F__) && defined(__AVX512BW__)

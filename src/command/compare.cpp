@@ -95,7 +95,8 @@ Row make_row(const std::vector<RunResult>& results, const std::string& algorithm
           .paper_bits = median_of("paper_bits_per_coordinate"),
           .wire_bits = median_of("wire_bits_per_coordinate"),
           .wait_share = median_of("wait_share"),
-          .missed = static_cast<std::size_t>(std::count_if(times.begin(), times.end(), [](double t) { return std::isinf(t); })),
+          .missed = static_cast<std::size_t>(
+              std::count_if(times.begin(), times.end(), [](double t) { return std::isinf(t); })),
           .runs = runs.size(),
           .left_out = runs.size() - times.size()};
 }
@@ -116,7 +117,8 @@ std::string format_table(const std::vector<Row>& rows, const std::vector<std::st
   for (const Row& row : rows)
     cells.push_back({row.algorithm, cell(row.time, " s"), cell(row.speed_up, "×", "∞"), cell(row.final_loss),
                      std::isnan(row.accuracy.median) ? "—" : fmt::format("{:.1f} %", 100 * row.accuracy.median),
-                     fmt::format("{:.4g} / {:.2f}", row.paper_bits, row.wire_bits), fmt::format("{:.1f} %", 100 * row.wait_share),
+                     fmt::format("{:.4g} / {:.2f}", row.paper_bits, row.wire_bits),
+                     fmt::format("{:.1f} %", 100 * row.wait_share),
                      fmt::format("{} of {}", row.runs - row.missed - row.left_out, row.runs)});
   std::vector<std::size_t> widths(header.size(), 0);
   for (const auto& line : cells)
@@ -155,18 +157,19 @@ std::string verdict(const std::vector<RunResult>& results, const std::vector<Row
   text += fmt::format("Fastest to the target: {}", fastest->algorithm);
   for (const Row& row : rows) {
     if (&row == &*fastest || std::isnan(row.time.median)) continue;
-    const Spread ratio = spread(paired_speed_ups(runs_of(results, fastest->algorithm), runs_of(results, row.algorithm), target));
-    text += std::isinf(ratio.median)
-                ? fmt::format("; {} missed it", row.algorithm)
-                : fmt::format("; {:.2f}× [{:.2f}–{:.2f}] faster than {}", ratio.median, ratio.min, ratio.max, row.algorithm);
+    const Spread ratio =
+        spread(paired_speed_ups(runs_of(results, fastest->algorithm), runs_of(results, row.algorithm), target));
+    text += std::isinf(ratio.median) ? fmt::format("; {} missed it", row.algorithm)
+                                     : fmt::format("; {:.2f}× [{:.2f}–{:.2f}] faster than {}", ratio.median, ratio.min,
+                                                   ratio.max, row.algorithm);
   }
   return text + ".\n";
 }
 
 std::string setting(const Config& c) {
   const std::string clock = c.engine == "virtual" ? "virtual time" : "real time, one node a core";
-  return fmt::format("{}, {} nodes, {}, {}, batch {}, {} iterations, speed {}, link {}{}", clock, c.nodes, c.dataset, c.model,
-                     c.batch, c.iterations, c.speed, c.link,
+  return fmt::format("{}, {} nodes, {}, {}, batch {}, {} iterations, speed {}, link {}{}", clock, c.nodes, c.dataset,
+                     c.model, c.batch, c.iterations, c.speed, c.link,
                      c.engine == "virtual" ? fmt::format(", {} bits", c.bits) : "");
 }
 
@@ -229,25 +232,26 @@ int compare_command(const Request& request) {
       Trace trace = run_experiment(runs[k], data, [&](double done) { line.show(k, name, done); });
       interrupted = trace.status == RunStatus::interrupted;
       const std::uint32_t repeat = static_cast<std::uint32_t>(k / algorithms.size()) % given.repeats;
-      results.push_back({runs[k].algorithm, runs[k].seed, repeat, trace.status, trace.verdict, std::move(trace.progress),
-                         std::move(trace.summary)});
+      results.push_back({runs[k].algorithm, runs[k].seed, repeat, trace.status, trace.verdict,
+                         std::move(trace.progress), std::move(trace.summary)});
     }
   }
   const double target = choose_target(results, given.target_loss);
   std::vector<Row> rows;
   for (const std::string& algorithm : algorithms) rows.push_back(make_row(results, algorithm, target));
-  const std::string text =
-      fmt::format("{}\n{} runs of each (seeds {}{}); median [min–max]; target {}\n\n{}\n{}", setting(runs.front()),
-                  given.seeds.size() * given.repeats, fmt::join(given.seeds, ", "),
-                  given.repeats > 1 ? fmt::format("; {} repeats", given.repeats) : "",
-                  given.target_loss > 0 ? "given" : "the lowest loss that every run reached",
-                  format_table(rows, {"algorithm", std::isnan(target) ? "no target" : fmt::format("time to loss {:.4g}", target),
-                                      fmt::format("speed-up over {}", kBaseline), "final loss", "test accuracy",
-                                      "bits: paper / wire", "waiting", "reached"}),
-                  verdict(results, rows, target));
+  const std::string text = fmt::format(
+      "{}\n{} runs of each (seeds {}{}); median [min–max]; target {}\n\n{}\n{}", setting(runs.front()),
+      given.seeds.size() * given.repeats, fmt::join(given.seeds, ", "),
+      given.repeats > 1 ? fmt::format("; {} repeats", given.repeats) : "",
+      given.target_loss > 0 ? "given" : "the lowest loss that every run reached",
+      format_table(rows, {"algorithm", std::isnan(target) ? "no target" : fmt::format("time to loss {:.4g}", target),
+                          fmt::format("speed-up over {}", kBaseline), "final loss", "test accuracy",
+                          "bits: paper / wire", "waiting", "reached"}),
+      verdict(results, rows, target));
   write_text(folder + "/table.md", text);
   fmt::print("{}Traces and this table: {}/\n", text, folder);
-  const bool diverged = std::any_of(results.begin(), results.end(), [](const RunResult& r) { return r.status == RunStatus::diverged; });
+  const bool diverged =
+      std::any_of(results.begin(), results.end(), [](const RunResult& r) { return r.status == RunStatus::diverged; });
   return interrupted ? kInterrupted : diverged ? kDiverged : kDone;
 }
 

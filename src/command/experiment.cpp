@@ -117,8 +117,7 @@ struct Experiment {
                            config.seed)),
         codec(make_codec(row.quantizes ? config.codec : "exact")),
         speed(make_speed_model(config.speed, config.seed)),
-        penalty{.lambda = config.l2,
-                .per = config.l2_per == "batch" ? Penalty::Per::batch : Penalty::Per::dataset} {
+        penalty{.lambda = config.l2, .per = config.l2_per == "batch" ? Penalty::Per::batch : Penalty::Per::dataset} {
     if (row.uses_deadline && config.deadline.empty()) config.deadline = measured_deadline(*problem, shards, config);
   }
 
@@ -171,7 +170,8 @@ Attribute typed(const std::string& text) {
 // Why a run's figures are not to be used; empty where they are.
 std::string invalid_because(const Outcome& outcome, const Rounds& rounds) {
   if (!outcome.invalid.empty()) return outcome.invalid;
-  if (outcome.overflows > 0) return fmt::format("{} coordinates did not fit the code and were clamped", outcome.overflows);
+  if (outcome.overflows > 0)
+    return fmt::format("{} coordinates did not fit the code and were clamped", outcome.overflows);
   if (!rounds.batch.empty() && std::none_of(rounds.batch.begin(), rounds.batch.end(), [](float b) { return b > 0; }))
     return "every batch was empty; give a longer --deadline or a larger --batch";
   return "";

@@ -11,7 +11,8 @@ namespace quantimed {
 // A data set, as loaded (classes chosen, grey), in the HDF5 layout of datasets/README.md.
 int export_command(const Request& request) {
   const Config& config = request.config;
-  if (config.output.empty()) throw InputError("--output: export needs the name of a file, for instance --output digits.h5");
+  if (config.output.empty())
+    throw InputError("--output: export needs the name of a file, for instance --output digits.h5");
   require_writable_folder(std::filesystem::path(config.output).parent_path().string(), "--output", config.output);
   const DataSplit data = load_data(config);
   export_dataset(config.output, data);

@@ -14,12 +14,14 @@ int info_command(const Request&) {
   fmt::print("machine\n{}", to_text(environment(machine, blas::description())));
   fmt::print("\none core multiplies large matrices at {:.1f} GFLOP/s\n", blas::measured_sgemm_rate() / 1e9);
   const std::vector<std::string> problems = concerns(machine);
-  fmt::print("\nwhat is wrong with this machine for timing: {}\n", problems.empty() ? "nothing that was looked for" : "");
+  fmt::print("\nwhat is wrong with this machine for timing: {}\n",
+             problems.empty() ? "nothing that was looked for" : "");
   for (const std::string& problem : problems) fmt::print("  - {}\n", problem);
   fmt::print("\nalgorithms\n");
   for (const AlgorithmRow& row : algorithm_table()) fmt::print("  {:<16}{}\n", row.name, row.help);
   fmt::print("\ndata sets\n");
-  for (const KnownDataset& known : known_datasets()) fmt::print("  {:<18}{}; {}\n", known.name, known.description, known.how_to_get);
+  for (const KnownDataset& known : known_datasets())
+    fmt::print("  {:<18}{}; {}\n", known.name, known.description, known.how_to_get);
   return kDone;
 }
 

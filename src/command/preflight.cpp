@@ -36,8 +36,9 @@ void check_gradient(const Problem& problem, const Shards& shards, std::uint64_t 
   for (std::size_t k = 0; k < p; ++k)
     direction[k] = static_cast<float>((g_norm > 0 ? static_cast<double>(g[k]) / g_norm : 0) +
                                       stream.uniform(-1, 1) / std::sqrt(static_cast<double>(p)));
-  const double slope = std::inner_product(g.begin(), g.end(), direction.begin(), 0.0,
-                                          std::plus<>(), [](float a, float b) { return static_cast<double>(a) * static_cast<double>(b); });
+  const double slope =
+      std::inner_product(g.begin(), g.end(), direction.begin(), 0.0, std::plus<>(),
+                         [](float a, float b) { return static_cast<double>(a) * static_cast<double>(b); });
   const auto loss_at = [&](double step) {
     for (std::size_t k = 0; k < p; ++k) moved[k] = x[k] + static_cast<float>(step) * direction[k];
     return problem.loss_sum(moved, problem.data(), rows, work).loss;
@@ -48,7 +49,8 @@ void check_gradient(const Problem& problem, const Shards& shards, std::uint64_t 
     best = std::min(best, std::abs((loss_at(h) - loss_at(-h)) / (2 * h) - slope));
   const double scale = std::max(std::abs(slope), 1e-6 * std::abs(loss_at(0)));
   if (best > 0.01 * scale)
-    throw InternalError(fmt::format("gradient check: slope {:.6g} against a difference that is {:.3g} off", slope, best));
+    throw InternalError(
+        fmt::format("gradient check: slope {:.6g} against a difference that is {:.3g} off", slope, best));
 }
 
 void check_codec(const Codec& codec, const Problem& problem, std::uint64_t seed) {
@@ -60,10 +62,12 @@ void check_codec(const Codec& codec, const Problem& problem, std::uint64_t seed)
   std::vector<double> sum(x.size(), 0.0);
   double squares = 0;  // Σ over codes of ‖Q(x) − x‖²
   for (std::uint32_t code = 0; code < kCodes; ++code) {
-    const Encoded encoded = codec.encode(x, {.seed = seed, .node = 0, .iteration = code, .purpose = Purpose::check}, message);
+    const Encoded encoded =
+        codec.encode(x, {.seed = seed, .node = 0, .iteration = code, .purpose = Purpose::check}, message);
     if (encoded.overflows > 0)
-      throw InputError("--codec {}: {} of the first {} coordinates of the start do not fit this code; give it a larger range",
-                       codec.name(), encoded.overflows, x.size());
+      throw InputError(
+          "--codec {}: {} of the first {} coordinates of the start do not fit this code; give it a larger range",
+          codec.name(), encoded.overflows, x.size());
     std::fill(decoded.begin(), decoded.end(), 0.0f);
     codec.accumulate(std::span<const std::byte>(message).first(encoded.bytes), 1, 0, x, decoded);
     for (std::size_t k = 0; k < x.size(); ++k) {

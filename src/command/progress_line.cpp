@@ -9,7 +9,8 @@
 
 namespace quantimed {
 
-ProgressLine::ProgressLine(std::size_t pieces, bool quiet) : pieces_(pieces), active_(!quiet && ::isatty(STDERR_FILENO)) {}
+ProgressLine::ProgressLine(std::size_t pieces, bool quiet)
+    : pieces_(pieces), active_(!quiet && ::isatty(STDERR_FILENO)) {}
 
 void ProgressLine::show(std::size_t piece, const std::string& name, double done) {
   if (!active_) return;

@@ -42,8 +42,9 @@ Config resolve(Config c) {
   if (is_virtual && c.speed == "none")
     throw InputError("--speed none: virtual time has no speed of its own; give uniform:10,90 or constant:50");
   if (!is_virtual && c.nodes > cores && !c.oversubscribe)
-    throw InputError("--nodes {}: only {} cores may be used; give at most {}, or --oversubscribe (timings are then INVALID)",
-                     c.nodes, cores, cores);
+    throw InputError(
+        "--nodes {}: only {} cores may be used; give at most {}, or --oversubscribe (timings are then INVALID)",
+        c.nodes, cores, cores);
   (void)make_speed_model(c.speed, c.seed);
   (void)parse_link(c.link);
   c.alpha = or_else(for_algorithm(c.alpha, c.algorithm), row.alpha);
@@ -67,8 +68,7 @@ void require_writable_folder(const std::string& folder, const std::string& optio
     throw InputError("{} {}: there is no folder {}; make it first, or write elsewhere", option, value, where);
   std::string probe = where + "/.quantimed-XXXXXX";
   const int file = ::mkstemp(probe.data());
-  if (file < 0)
-    throw InputError("{} {}: folder {} is not writable; write elsewhere", option, value, where);
+  if (file < 0) throw InputError("{} {}: folder {} is not writable; write elsewhere", option, value, where);
   ::close(file);
   ::unlink(probe.c_str());
 }

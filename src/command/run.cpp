@@ -17,9 +17,12 @@ namespace {
 
 int exit_status(const Trace& trace) {
   switch (trace.status) {
-    case RunStatus::diverged: return kDiverged;
-    case RunStatus::interrupted: return kInterrupted;
-    default: return kDone;
+    case RunStatus::diverged:
+      return kDiverged;
+    case RunStatus::interrupted:
+      return kInterrupted;
+    default:
+      return kDone;
   }
 }
 
@@ -44,19 +47,22 @@ void print_result(const Trace& trace, const Config& config) {
                    : fmt::format(", {:.1f} % test", 100 * figure("final_test_accuracy")));
   const bool is_valid = trace.verdict == "VALID";  // an invalid time is never printed as a result
   if (is_valid)
-    fmt::print("  time        {:.6g} s on the run's clock ({:.2f} s wall, {:.2f} s of it evaluation)\n", figure("end_time_s"),
-               figure("wall_time_s"), figure("evaluation_time_s"));
+    fmt::print("  time        {:.6g} s on the run's clock ({:.2f} s wall, {:.2f} s of it evaluation)\n",
+               figure("end_time_s"), figure("wall_time_s"), figure("evaluation_time_s"));
   if (config.target_loss > 0 && is_valid) {
     const double time = figure("time_to_target_s");
-    fmt::print("  to loss {:<4g}{}\n", config.target_loss, std::isinf(time) ? " missed" : fmt::format(" {:.6g} s", time));
+    fmt::print("  to loss {:<4g}{}\n", config.target_loss,
+               std::isinf(time) ? " missed" : fmt::format(" {:.6g} s", time));
   }
-  fmt::print("  batch       {:.1f} samples a node and iteration, {:.4g} iterations\n", figure("mean_batch"), figure("iterations"));
+  fmt::print("  batch       {:.1f} samples a node and iteration, {:.4g} iterations\n", figure("mean_batch"),
+             figure("iterations"));
   fmt::print("  bits        {:.4g} a coordinate on the paper's clock, {:.2f} on the wire\n",
              figure("paper_bits_per_coordinate"), figure("wire_bits_per_coordinate"));
   if (is_valid)
-    fmt::print("  time spent  {:.1f} % computing, {:.1f} % waiting, {:.1f} % exchanging, {:.1f} % encoding, {:.1f} % mixing\n",
-             100 * figure("compute_share"), 100 * figure("wait_share"), 100 * figure("exchange_share"),
-             100 * figure("encode_share"), 100 * figure("mix_share"));
+    fmt::print(
+        "  time spent  {:.1f} % computing, {:.1f} % waiting, {:.1f} % exchanging, {:.1f} % encoding, {:.1f} % mixing\n",
+        100 * figure("compute_share"), 100 * figure("wait_share"), 100 * figure("exchange_share"),
+        100 * figure("encode_share"), 100 * figure("mix_share"));
   if (figure("mean_batch") < 1)
     fmt::print("  WARNING     most batches were empty; give a longer --deadline or a larger --batch\n");
   if (trace.network.redraws > 0)
@@ -83,8 +89,9 @@ int run_command(const Request& request) {
     Config one = config;
     if (config.repeats > 1) {
       const std::filesystem::path path(config.output);
-      one.output = (path.parent_path() / fmt::format("{}-repeat{}{}", path.stem().string(), repeat + 1,
-                                                     path.extension().string())).string();
+      one.output = (path.parent_path() /
+                    fmt::format("{}-repeat{}{}", path.stem().string(), repeat + 1, path.extension().string()))
+                       .string();
     }
     const Trace trace = run_experiment(one, data, [&](double done) { line.show(repeat, one.algorithm, done); });
     line.clear();

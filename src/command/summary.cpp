@@ -33,7 +33,8 @@ std::size_t count(std::span<const float> column) {
 }  // namespace
 
 PhaseShares phase_shares(const Rounds& r) {
-  PhaseShares s{total(r.compute_time), total(r.encode_time), total(r.wait_time), total(r.exchange_time), total(r.mix_time)};
+  PhaseShares s{total(r.compute_time), total(r.encode_time), total(r.wait_time), total(r.exchange_time),
+                total(r.mix_time)};
   const double sum = s.compute + s.encode + s.wait + s.exchange + s.mix;
   if (sum <= 0) return {0, 0, 0, 0, 0};
   return {s.compute / sum, s.encode / sum, s.wait / sum, s.exchange / sum, s.mix / sum};
@@ -59,9 +60,11 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
   s.emplace_back("end_time_s", outcome.end_time);
   s.emplace_back("total_samples", total(rounds.batch));
   s.emplace_back("total_bytes", total_bytes(rounds, run.network));
-  s.emplace_back("mean_batch", rounds.batch.empty() ? 0.0 : total(rounds.batch) / static_cast<double>(count(rounds.batch)));
+  s.emplace_back("mean_batch",
+                 rounds.batch.empty() ? 0.0 : total(rounds.batch) / static_cast<double>(count(rounds.batch)));
   s.emplace_back("paper_bits_per_coordinate", run.codec.paper_bits());
-  s.emplace_back("wire_bits_per_coordinate", messages > 0 ? 8 * total(rounds.bytes_sent) / messages / coordinates : 0.0);
+  s.emplace_back("wire_bits_per_coordinate",
+                 messages > 0 ? 8 * total(rounds.bytes_sent) / messages / coordinates : 0.0);
   s.emplace_back("overflows", static_cast<std::int64_t>(outcome.overflows));
   s.emplace_back("compute_share", shares.compute);
   s.emplace_back("encode_share", shares.encode);

@@ -175,7 +175,7 @@ std::vector<OptionRow> time_rows() {
     {.name = "link", .topic = Topic::time_model, .value = "KIND",
      .help = "what a message costs; auto: paper:3 in virtual time, none on threads", .field = &C::link,
      .usual = "auto", .listing = link_listing},
-    {.name = "bits", .topic = Topic::time_model, .help = "what virtual time charges: the paper's count, or the bits sent",
+    {.name = "bits", .topic = Topic::time_model, .help = "what virtual time charges: the paper's count, or the bits sent (T_C is for 16 bits, so that exact float32 models then cost 2 T_C)",
      .field = &C::bits, .choices = {"paper", "wire"}},
     {.name = "sync", .topic = Topic::time_model,
      .help = "a virtual round lasts as long as the slowest node, or as the slowest neighbour", .field = &C::sync,

@@ -33,7 +33,7 @@ struct Run {
   LinkModel link;
   bool charge_wire_bits = false;  // --bits wire
   Sync sync = Sync::barrier;
-  Round iterations = 0;       // T; for `newest` delivery T · n updates in all
+  Round iterations = 0;  // T; for `newest` delivery T · n updates in all
   Seconds max_time = kForever;
   std::uint32_t evaluations = 50;  // K
   std::uint64_t seed = 1;
@@ -52,21 +52,21 @@ struct Cut {
 class Watcher {
  public:
   virtual ~Watcher() = default;
-  virtual bool observe(const Cut& cut) = 0;         // off the clock; false ends the run
-  virtual bool wants_to_stop() = 0;                 // a signal came
-  virtual void progress(double done) = 0;           // share of the run, 0 … 1
+  virtual bool observe(const Cut& cut) = 0;           // off the clock; false ends the run
+  virtual bool wants_to_stop() = 0;                   // a signal came
+  virtual void progress(double done) = 0;             // share of the run, 0 … 1
   virtual void checkpoint(const Rounds& rounds) = 0;  // what has been recorded so far
   virtual bool checkpoint_due() = 0;
 };
 
 struct Outcome {
   bool interrupted = false;
-  Seconds end_time = 0;           // of the run's clock
+  Seconds end_time = 0;  // of the run's clock
   Rounds rounds;
-  std::uint64_t overflows = 0;    // coordinates that did not fit their code
-  std::string invalid;            // why the timings do not count; empty: they do
-  Attributes measured;            // engine's own figures for /summary
-  Attributes placement;           // for /environment
+  std::uint64_t overflows = 0;  // coordinates that did not fit their code
+  std::string invalid;          // why the timings do not count; empty: they do
+  Attributes measured;          // engine's own figures for /summary
+  Attributes placement;         // for /environment
 };
 
 Outcome run_virtual(const Run& run, Watcher& watcher);

@@ -19,7 +19,8 @@ constexpr auto kLook = std::chrono::milliseconds(50);  // how often the sleeping
 
 // Gradients that were taken, in all.
 double count_of(const Rounds& rounds) {
-  return static_cast<double>(std::count_if(rounds.batch.begin(), rounds.batch.end(), [](float b) { return !std::isnan(b); }));
+  return static_cast<double>(
+      std::count_if(rounds.batch.begin(), rounds.batch.end(), [](float b) { return !std::isnan(b); }));
 }
 
 class ThreadsEngine {
@@ -60,7 +61,8 @@ std::unique_ptr<ThreadNode> ThreadsEngine::make_node(NodeId i) {
 
 // Copies of models are what a run needs most of: 2 K + 1 a node.
 void ThreadsEngine::check_memory() const {
-  const double needed = run_.network.nodes * (2.0 * run_.evaluations + 5) * static_cast<double>(run_.problem.dimension()) * sizeof(float);
+  const double needed =
+      run_.network.nodes * (2.0 * run_.evaluations + 5) * static_cast<double>(run_.problem.dimension()) * sizeof(float);
   const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
   if (needed > memory / 2)
     throw InputError("--evaluations {}: {} nodes would need {:.1f} GiB for copies of their models; give fewer",
@@ -180,8 +182,9 @@ Outcome ThreadsEngine::operator()() {
   Outcome outcome;
   if (n > cores_.size()) {
     if (!run_.oversubscribe)
-      throw InputError("--nodes {}: only {} cores may be used; use at most {}, or --oversubscribe (timings are then INVALID)",
-                       n, cores_.size(), cores_.size());
+      throw InputError(
+          "--nodes {}: only {} cores may be used; use at most {}, or --oversubscribe (timings are then INVALID)", n,
+          cores_.size(), cores_.size());
     outcome.invalid = fmt::format("{} nodes share {} cores", n, cores_.size());
     shared_.policy = WaitPolicy::oversubscribed();
   }
@@ -235,10 +238,13 @@ Outcome ThreadsEngine::operator()() {
   outcome.measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped));
   const double gradients = count_of(outcome.rounds);
   if (outcome.invalid.empty() && static_cast<double>(too_slow) > 0.01 * gradients)
-    outcome.invalid = fmt::format("in {:.0f} % of the gradients this machine is slower than --speed asks", 100 * static_cast<double>(too_slow) / gradients);
+    outcome.invalid = fmt::format("in {:.0f} % of the gradients this machine is slower than --speed asks",
+                                  100 * static_cast<double>(too_slow) / gradients);
   if (dropped > 0 && outcome.invalid.empty())
-    outcome.invalid = fmt::format("{} messages found the link full and were dropped; give --link a lower latency", dropped);
-  outcome.placement.emplace_back("node_cores", to_list({cores_.begin(), cores_.begin() + std::min<std::ptrdiff_t>(n, std::ssize(cores_))}));
+    outcome.invalid =
+        fmt::format("{} messages found the link full and were dropped; give --link a lower latency", dropped);
+  outcome.placement.emplace_back(
+      "node_cores", to_list({cores_.begin(), cores_.begin() + std::min<std::ptrdiff_t>(n, std::ssize(cores_))}));
   return outcome;
 }
 

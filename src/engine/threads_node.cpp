@@ -114,8 +114,7 @@ void ThreadNode::wait_until_visible(Seconds visible_at) {
 
 Encoded ThreadNode::encode(Round iteration, std::span<std::byte> message) {
   const Seconds start = shared_.now();
-  const StreamKey key{
-      .seed = shared_.run.seed, .node = id_, .iteration = iteration, .purpose = Purpose::quantizer};
+  const StreamKey key{.seed = shared_.run.seed, .node = id_, .iteration = iteration, .purpose = Purpose::quantizer};
   const Encoded encoded = shared_.run.codec.encode(x_, key, message);
   overflows_ += encoded.overflows;
   record_.bytes = static_cast<float>(encoded.bytes);
@@ -161,7 +160,8 @@ bool RoundThreadNode::begins(Round t) {
                           t + furthest_ + 1 >= RecordLog::capacity();
   Round last = shared_.last_round.load(std::memory_order_acquire);
   if (time_is_up)
-    while (last > t + furthest_ && !shared_.last_round.compare_exchange_weak(last, t + furthest_)) {}
+    while (last > t + furthest_ && !shared_.last_round.compare_exchange_weak(last, t + furthest_)) {
+    }
   if (t % snapshots_.stride() == 0) capture(t);
   return t < shared_.last_round.load(std::memory_order_acquire);
 }

@@ -28,7 +28,7 @@ struct ThreadedRun {
   const Run& run;
   std::vector<std::unique_ptr<ThreadNode>> nodes;  // each made by its own thread
   WaitPolicy policy = WaitPolicy::dedicated();
-  std::chrono::steady_clock::time_point epoch;     // the clock's zero, set before the nodes start
+  std::chrono::steady_clock::time_point epoch;  // the clock's zero, set before the nodes start
 
   // Written by any thread, once: a node has failed, or the run is asked to end. Pair with the nodes' acquire loads.
   alignas(kSeparation) std::atomic<bool> abort = false;
@@ -38,9 +38,7 @@ struct ThreadedRun {
   alignas(kSeparation) std::atomic<Round> last_round;
 
   explicit ThreadedRun(const Run& r) : run(r), last_round(r.iterations) {}
-  Seconds now() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - epoch).count();
-  }
+  Seconds now() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - epoch).count(); }
 };
 
 class ThreadNode : public Node {

@@ -38,8 +38,9 @@ void VirtualClock::advance(std::vector<std::vector<RoundRecord>>& records, Round
   }
   if (run_.sync == Sync::barrier) {
     const Seconds ready = *std::max_element(computed_.begin(), computed_.end());
-    const Seconds end = std::max(*std::max_element(end_.begin(), end_.end()),
-                                 ready + (run_.link.delays() ? 0 : *std::max_element(exchange.begin(), exchange.end())));
+    const Seconds end =
+        std::max(*std::max_element(end_.begin(), end_.end()),
+                 ready + (run_.link.delays() ? 0 : *std::max_element(exchange.begin(), exchange.end())));
     std::fill(end_.begin(), end_.end(), end);
   }
   for (NodeId i = 0; i < n; ++i) {

@@ -11,6 +11,17 @@ namespace quantimed {
 Outcome run_virtual_round(const Run& run, Watcher& watcher);
 Outcome run_virtual_newest(const Run& run, Watcher& watcher);
 
+// A gradient on the model's clock: how many samples, and how long they take. Until a deadline (> 0) it is what the
+// speed allows, and lasts as long as the deadline.
+struct PlannedGradient {
+  std::size_t batch;
+  Seconds duration;
+};
+inline PlannedGradient plan_gradient(double speed, std::size_t batch, Seconds deadline) {
+  if (deadline > 0) return {samples_within(speed, deadline), deadline};
+  return {batch, static_cast<double>(batch) / speed};
+}
+
 // K points evenly over the iterations, and where the run has a time limit K more evenly over time,
 // whichever comes first; the start and the end are points too.
 class EvaluationSchedule {
@@ -39,7 +50,9 @@ class EvaluationSchedule {
   double done(double iteration, Seconds time) const { return std::max(iteration / iterations_, time / max_time_); }
 
  private:
-  Seconds next_time() const { return by_time_ > points_ ? kForever : max_time_ * (static_cast<double>(by_time_) / points_); }
+  Seconds next_time() const {
+    return by_time_ > points_ ? kForever : max_time_ * (static_cast<double>(by_time_) / points_);
+  }
 
   double points_;
   double iterations_;

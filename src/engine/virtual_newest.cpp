@@ -26,9 +26,7 @@ namespace {
 struct Event {
   Seconds time;
   NodeId node;
-  bool operator>(const Event& other) const {
-    return time != other.time ? time > other.time : node > other.node;
-  }
+  bool operator>(const Event& other) const { return time != other.time ? time > other.time : node > other.node; }
 };
 
 // A message on its way, or arrived and not yet overtaken.
@@ -42,7 +40,7 @@ struct Sent {
 struct Outbox {
   std::vector<std::unique_ptr<AlignedVector<std::byte>>> buffers;
   std::vector<std::size_t> unused;  // of `buffers`
-  std::deque<Sent> versions;     // oldest first; front: what a reader sees now
+  std::deque<Sent> versions;        // oldest first; front: what a reader sees now
 };
 
 // Work noted down: an update of a node's model, or (with `copy`) its message.
@@ -70,7 +68,7 @@ class NewestNode final : public Node {
   void compute(std::vector<SampleId>& batch, Workspace& work);
 
   Task task;
-  std::span<float> x;  // [p]
+  std::span<float> x;    // [p]
   bool pending = false;  // a gradient is asked for and not yet computed
   Round round = 0;
 
@@ -137,10 +135,8 @@ bool NewestNode::begins(Round t) {
 }
 
 bool NewestNode::start(const GradientRequest& request) {
-  const double speed = engine_.run_.speed->speed(id_, round);
-  const bool timed = request.deadline > 0;
-  batch_ = timed ? samples_within(speed, request.deadline) : request.batch;
-  const Seconds duration = timed ? request.deadline : static_cast<double>(batch_) / speed;
+  const auto [batch, duration] = plan_gradient(engine_.run_.speed->speed(id_, round), request.batch, request.deadline);
+  batch_ = batch;
   RoundRecord& record = engine_.records_[id_].back();
   record.batch = static_cast<float>(batch_);
   record.compute = static_cast<float>(duration);
@@ -176,8 +172,14 @@ Messages NewestNode::finish(Messages) { return {}; }
 
 void NewestNode::update(const Coefficients& c, const Messages&, const Gradient& g) {
   if (pending) engine_.compute_pending();
-  Deferred work{.node = id_, .copy = false, .coefficients = c, .gradient = {}, .first_term = engine_.terms_.size(),
-                .terms = 0, .message = {}, .key = {}};
+  Deferred work{.node = id_,
+                .copy = false,
+                .coefficients = c,
+                .gradient = {},
+                .first_term = engine_.terms_.size(),
+                .terms = 0,
+                .message = {},
+                .key = {}};
   work.gradient = {.sum = sum_,
                    .batch = g.batch,
                    .l2 = l2_coefficient(engine_.run_.penalty, g.batch, engine_.run_.shards.rows.size())};
@@ -185,7 +187,8 @@ void NewestNode::update(const Coefficients& c, const Messages&, const Gradient& 
   const auto neighbours = engine_.run_.network.neighbours(id_);
   for (const Neighbour& j : neighbours) {
     const Sent& version = engine_.newest_visible(j.id);
-    engine_.terms_.push_back({std::span<const std::byte>(*engine_.outboxes_[j.id].buffers[version.buffer]).first(version.bytes), j.weight});
+    engine_.terms_.push_back(
+        {std::span<const std::byte>(*engine_.outboxes_[j.id].buffers[version.buffer]).first(version.bytes), j.weight});
     age += static_cast<double>(round) - static_cast<double>(version.iteration);
   }
   work.terms = neighbours.size();
@@ -209,8 +212,14 @@ void NewestNode::publish() {
   const StreamKey key{.seed = engine_.run_.seed, .node = id_, .iteration = iteration, .purpose = Purpose::quantizer};
   const std::span<std::byte> message = *out.buffers[version.buffer];
   if (codec.is_sliceable()) {
-    engine_.deferred_.push_back({.node = id_, .copy = true, .coefficients = {}, .gradient = {}, .first_term = 0,
-                                 .terms = 0, .message = message, .key = key});
+    engine_.deferred_.push_back({.node = id_,
+                                 .copy = true,
+                                 .coefficients = {},
+                                 .gradient = {},
+                                 .first_term = 0,
+                                 .terms = 0,
+                                 .message = message,
+                                 .key = key});
   } else {  // its length is known only once it is written
     engine_.carry_out();
     const Encoded encoded = codec.encode(x, key, message);
@@ -258,7 +267,7 @@ void NewestEngine::compute_pending() {
   std::vector<NewestNode*> pending;
   for (auto& node : nodes_)
     if (node->pending) pending.push_back(node.get());
-#pragma omp parallel for schedule(dynamic) num_threads(static_cast<int>(work_.size()))
+#pragma omp parallel for schedule(dynamic) num_threads(static_cast <int>(work_.size()))
   for (std::size_t k = 0; k < pending.size(); ++k) {
     const auto worker = static_cast<std::size_t>(omp_get_thread_num());
     pending[k]->compute(batches_[worker], work_[worker]);
@@ -269,7 +278,7 @@ void NewestEngine::carry_out() {
   if (deferred_.empty()) return;
   const std::size_t slices = (p_ + Codec::kSlice - 1) / Codec::kSlice;
   std::uint64_t overflows = 0;
-#pragma omp parallel num_threads(static_cast<int>(work_.size())) reduction(+ : overflows)
+#pragma omp parallel num_threads(static_cast <int>(work_.size())) reduction(+ : overflows)
   {
     const auto worker = static_cast<std::size_t>(omp_get_thread_num());
     const auto workers = static_cast<std::size_t>(omp_get_num_threads());

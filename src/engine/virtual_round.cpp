@@ -27,8 +27,8 @@ namespace quantimed {
 
 namespace {
 
-constexpr Round kMostRoundsAhead = 8;      // between two holds: enough for cache reuse on sparse graphs
-constexpr double kLongestPhase_s = 0.5;    // of real time, so that signals are answered soon
+constexpr Round kMostRoundsAhead = 8;    // between two holds: enough for cache reuse on sparse graphs
+constexpr double kLongestPhase_s = 0.5;  // of real time, so that signals are answered soon
 
 // What one worker thread owns.
 struct Worker {
@@ -55,7 +55,7 @@ class RoundNode final : public Node {
   void update(const Coefficients& c, const Messages&, const Gradient& g) override;
 
   Task task;
-  Worker* worker = nullptr;           // the one that runs this node now
+  Worker* worker = nullptr;  // the one that runs this node now
   Round round = 0;
   std::atomic<std::uint32_t> missing[2];  // arrivals still to come for rounds of this parity
   std::uint64_t overflows = 0;
@@ -132,12 +132,11 @@ void RoundNode::publish() {
 }
 
 bool RoundNode::start(const GradientRequest& request) {
-  const double speed = engine_.run_.speed->speed(id_, round);
-  const bool timed = request.deadline > 0;
-  batch_ = timed ? samples_within(speed, request.deadline) : request.batch;
+  const auto [batch, duration] = plan_gradient(engine_.run_.speed->speed(id_, round), request.batch, request.deadline);
+  batch_ = batch;
   RoundRecord& record = engine_.records_[id_].back();
-  record.batch = static_cast<float>(batch_);
-  record.compute = static_cast<float>(timed ? request.deadline : static_cast<double>(batch_) / speed);
+  record.batch = static_cast<float>(batch);
+  record.compute = static_cast<float>(duration);
   return true;  // the numbers are computed in update()
 }
 
@@ -183,7 +182,7 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
     models_.push_back(arena_.model(i).data());
   }
   // The worker that will mostly run a node touches its memory first.
-#pragma omp parallel for schedule(static) num_threads(static_cast<int>(run.threads))
+#pragma omp parallel for schedule(static) num_threads(static_cast <int>(run.threads))
   for (std::size_t i = 0; i < nodes_.size(); ++i) run.problem.initialise(nodes_[i]->x, run.seed);
   for (Worker& worker : workers_) {
     worker.gradient.resize(p_);
@@ -230,7 +229,7 @@ void RoundEngine::run_phase(Round hold) {
   const std::size_t n = nodes_.size();
   queue_.open(n);
   std::exception_ptr failure;
-#pragma omp parallel num_threads(static_cast<int>(workers_.size()))
+#pragma omp parallel num_threads(static_cast <int>(workers_.size()))
   {
     const auto worker = static_cast<std::size_t>(omp_get_thread_num());
     const auto workers = static_cast<std::size_t>(omp_get_num_threads());
@@ -280,8 +279,7 @@ Outcome RoundEngine::operator()() {
     check(hold > now, "virtual engine: a phase without a round");
     const auto began = std::chrono::steady_clock::now();
     run_phase(hold);
-    seconds_per_round =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() / (hold - now);
+    seconds_per_round = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() / (hold - now);
     for (Round t = now; t < hold; ++t) clock_.advance(records_, t);
     now = hold;
     watcher_.progress(schedule.done(now, clock_.latest()));

@@ -30,9 +30,8 @@ float l2_coefficient(const Penalty& penalty, std::size_t batch, std::size_t all_
   return static_cast<float>(penalty.lambda / static_cast<double>(count));
 }
 
-void mix(std::span<float> x, std::size_t first, std::size_t last, const Coefficients& c,
-         std::span<const MixTerm> terms, const Codec& codec, const GradientSum& g,
-         std::span<const CoordinateRange> penalised) {
+void mix(std::span<float> x, std::size_t first, std::size_t last, const Coefficients& c, std::span<const MixTerm> terms,
+         const Codec& codec, const GradientSum& g, std::span<const CoordinateRange> penalised) {
   alignas(kCacheLine) float sums[kBlock];
   const float penalised_self = c.self + c.gradient * g.l2;
   const float step = g.batch == 0 ? 0 : c.gradient / static_cast<float>(g.batch);

@@ -101,8 +101,7 @@ double Evaluator::gradient_norm_squared() {
   for (const auto& part : gradients_)
     for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += static_cast<double>(part[k]);
   for (const CoordinateRange& range : problem_.penalised())
-    for (std::size_t k = range.first; k < range.last; ++k)
-      sum[k] += penalty_.lambda * static_cast<double>(mean_[k]);
+    for (std::size_t k = range.first; k < range.last; ++k) sum[k] += penalty_.lambda * static_cast<double>(mean_[k]);
   const double norm = std::inner_product(sum.begin(), sum.end(), sum.begin(), 0.0);
   return norm / (static_cast<double>(rows.size()) * static_cast<double>(rows.size()));
 }

@@ -102,8 +102,9 @@ TEST(OpenBlas, GivesTheSameBitsWhenSeveralThreadsMultiplyAtOnce) {
   const struct {
     Op a_op, b_op;
     std::size_t m, n, k;
-  } shapes[] = {{Op::none, Op::transpose, 20, 9, 3},  {Op::none, Op::transpose, 50, 50, 10}, {Op::none, Op::none, 50, 50, 784},
-                {Op::transpose, Op::none, 784, 50, 50}, {Op::none, Op::none, 200, 200, 200}, {Op::none, Op::none, 50, 1, 30}};
+  } shapes[] = {{Op::none, Op::transpose, 20, 9, 3}, {Op::none, Op::transpose, 50, 50, 10},
+                {Op::none, Op::none, 50, 50, 784},   {Op::transpose, Op::none, 784, 50, 50},
+                {Op::none, Op::none, 200, 200, 200}, {Op::none, Op::none, 50, 1, 30}};
   for (const auto& s : shapes) {
     std::vector<std::size_t> wrong(3, 0);
     const auto multiply = [&](std::size_t thread) {

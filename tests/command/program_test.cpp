@@ -15,13 +15,15 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kSmall = " --dataset digits --nodes 6 --samples-per-node 100 --model mlp:8 --iterations 12 --evaluations 4 "
-                           "--alpha 0.2 --epsilon 0.5 ";  // the published ε is for long horizons
+const std::string kSmall =
+    " --dataset digits --nodes 6 --samples-per-node 100 --model mlp:8 --iterations 12 --evaluations 4 "
+    "--alpha 0.2 --epsilon 0.5 ";  // the published ε is for long horizons
 
 TEST(Program, RunsAndWritesATraceThatVerifies) {
   for (const char* algorithm : {"quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd"}) {
     const Folder folder;
-    const Ran run = run_program(folder, "run --algorithm " + std::string(algorithm) + kSmall + "--timeline --output t.h5");
+    const Ran run =
+        run_program(folder, "run --algorithm " + std::string(algorithm) + kSmall + "--timeline --output t.h5");
     ASSERT_EQ(run.status, 0) << run.err;
     EXPECT_EQ(run.err, "");
     EXPECT_THAT(run.out, HasSubstr("verdict     VALID"));
@@ -39,9 +41,10 @@ TEST(Program, RunsAndWritesATraceThatVerifies) {
 TEST(Program, RunsOnThreads) {
   for (const char* algorithm : {"quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd"}) {
     const Folder folder;
-    const Ran run = run_program(folder, "run --engine threads --nodes 3 --oversubscribe --dataset digits --model mlp:8 "
-                                        "--samples-per-node 100 --iterations 40 --evaluations 4 --output t.h5 --algorithm " +
-                                            std::string(algorithm));
+    const Ran run = run_program(folder,
+                                "run --engine threads --nodes 3 --oversubscribe --dataset digits --model mlp:8 "
+                                "--samples-per-node 100 --iterations 40 --evaluations 4 --output t.h5 --algorithm " +
+                                    std::string(algorithm));
     ASSERT_EQ(run.status, 0) << run.err;
     const Trace trace = read_trace(folder / "t.h5");
     EXPECT_EQ(trace.verdict.rfind("VALID", 0) == 0, std::thread::hardware_concurrency() >= 3) << trace.verdict;
@@ -77,16 +80,19 @@ TEST(Program, ComparesPairedRunsInATable) {
 TEST(Program, ComparesNothingThatDoesNotCount) {
   const Folder folder;
   // The code holds the start, but not the weights as they grow: messages are clamped.
-  const Ran clamped = run_program(folder, "compare --algorithms q-dsgd,dsgd --codec sparsifier:0.5 --seeds 1" + kSmall + "--output a");
+  const Ran clamped =
+      run_program(folder, "compare --algorithms q-dsgd,dsgd --codec sparsifier:0.5 --seeds 1" + kSmall + "--output a");
   EXPECT_EQ(clamped.err, "");
   EXPECT_THAT(clamped.out, HasSubstr("INVALID"));
   EXPECT_THAT(clamped.out, HasSubstr("q-dsgd: 1 of 1 runs"));
   // A target above the start is no target.
-  const Ran early = run_program(folder, "compare --algorithms q-dsgd,dsgd --target-loss 1000 --seeds 1" + kSmall + "--output b");
+  const Ran early =
+      run_program(folder, "compare --algorithms q-dsgd,dsgd --target-loss 1000 --seeds 1" + kSmall + "--output b");
   EXPECT_THAT(early.out, HasSubstr("no target"));
   EXPECT_THAT(early.out, testing::Not(HasSubstr("faster")));
   // One that nobody reaches is missed, not dropped.
-  const Ran missed = run_program(folder, "compare --algorithms q-dsgd,dsgd --target-loss 0.001 --seeds 1" + kSmall + "--output c");
+  const Ran missed =
+      run_program(folder, "compare --algorithms q-dsgd,dsgd --target-loss 0.001 --seeds 1" + kSmall + "--output c");
   EXPECT_THAT(missed.out, HasSubstr("missed"));
   EXPECT_THAT(missed.out, HasSubstr("No algorithm reached"));
 }
@@ -129,7 +135,8 @@ TEST(Program, BadUseIsOneLineAndStatusTwo) {
 
 TEST(Program, DivergenceEndsWithStatusThreeAndAReadableTrace) {
   const Folder folder;
-  const Ran ran = run_program(folder, "run --algorithm dsgd --alpha 1e20 --dataset digits --nodes 4 --samples-per-node 50 --output t.h5");
+  const Ran ran = run_program(
+      folder, "run --algorithm dsgd --alpha 1e20 --dataset digits --nodes 4 --samples-per-node 50 --output t.h5");
   EXPECT_EQ(ran.status, 3) << ran.out << ran.err;
   EXPECT_EQ(read_trace(folder / "t.h5").status, RunStatus::diverged);
 }
@@ -137,8 +144,10 @@ TEST(Program, DivergenceEndsWithStatusThreeAndAReadableTrace) {
 TEST(Program, ASignalEndsTheRunWithStatus75AndAReadableTrace) {
   for (const char* engine : {"virtual", "threads --nodes 1"}) {
     const Folder folder;
-    const Ran ran = run_program(folder, "run --dataset digits --samples-per-node 200 --algorithm dsgd --iterations 10000000 --output t.h5 --engine " +
-                                            std::string(engine) + " & p=$!; sleep 4; kill -INT $p; wait $p");
+    const Ran ran = run_program(
+        folder,
+        "run --dataset digits --samples-per-node 200 --algorithm dsgd --iterations 10000000 --output t.h5 --engine " +
+            std::string(engine) + " & p=$!; sleep 4; kill -INT $p; wait $p");
     EXPECT_EQ(ran.status, 75) << ran.err;
     const Trace trace = read_trace(folder / "t.h5");
     EXPECT_EQ(trace.status, RunStatus::interrupted);
@@ -148,8 +157,10 @@ TEST(Program, ASignalEndsTheRunWithStatus75AndAReadableTrace) {
 
 TEST(Program, AKilledRunLeavesWhatItHad) {
   const Folder folder;
-  run_program(folder, "run --dataset digits --samples-per-node 200 --algorithm dsgd --iterations 10000000 --output t.h5 & p=$!; "
-                      "for k in $(seq 200); do sleep 0.2; test -e t.h5.partial && break; done; kill -9 $p; wait $p");
+  run_program(
+      folder,
+      "run --dataset digits --samples-per-node 200 --algorithm dsgd --iterations 10000000 --output t.h5 & p=$!; "
+      "for k in $(seq 200); do sleep 0.2; test -e t.h5.partial && break; done; kill -9 $p; wait $p");
   EXPECT_FALSE(std::filesystem::exists(folder / "t.h5"));
   const Trace trace = read_trace(folder / "t.h5.partial");
   EXPECT_EQ(trace.status, RunStatus::running);

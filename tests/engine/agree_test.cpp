@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <thread>
 
@@ -24,12 +24,13 @@ std::string first_difference(const std::vector<KeepingWatcher::Kept>& a, const s
   if (a.size() != b.size()) return fmt::format("{} against {} cuts", a.size(), b.size());
   for (std::size_t k = 0; k < a.size(); ++k) {
     if (a[k].iteration != b[k].iteration || a[k].time != b[k].time)
-      return fmt::format("cut {}: iteration {} at {} s against {} at {} s", k, a[k].iteration, a[k].time, b[k].iteration,
-                         b[k].time);
+      return fmt::format("cut {}: iteration {} at {} s against {} at {} s", k, a[k].iteration, a[k].time,
+                         b[k].iteration, b[k].time);
     for (std::size_t i = 0; i < a[k].models.size(); ++i)
       for (std::size_t c = 0; c < a[k].models[i].size(); ++c)
         if (std::memcmp(&a[k].models[i][c], &b[k].models[i][c], sizeof(float)) != 0)
-          return fmt::format("cut {}, node {}, coordinate {}: {} against {}", k, i, c, a[k].models[i][c], b[k].models[i][c]);
+          return fmt::format("cut {}, node {}, coordinate {}: {} against {}", k, i, c, a[k].models[i][c],
+                             b[k].models[i][c]);
   }
   return "";
 }

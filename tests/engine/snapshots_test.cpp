@@ -1,9 +1,9 @@
+#include "engine/snapshots.hpp"
 #include "base/error.hpp"
 #include "engine/deadline.hpp"
 #include "engine/placement.hpp"
 #include "engine/ready_queue.hpp"
 #include "engine/record_log.hpp"
-#include "engine/snapshots.hpp"
 
 #include <gtest/gtest.h>
 

@@ -19,11 +19,13 @@ struct Mixture {
       for (float& e : z) e = static_cast<float>(stream.uniform(-1, 1));
       messages.emplace_back(codec->capacity(p));
       const Encoded encoded = codec->encode(z, {.seed = 3, .node = j, .purpose = Purpose::quantizer}, messages.back());
-      terms.push_back({std::span<const std::byte>(messages.back()).first(encoded.bytes), 0.1f * static_cast<float>(j + 1)});
+      terms.push_back(
+          {std::span<const std::byte>(messages.back()).first(encoded.bytes), 0.1f * static_cast<float>(j + 1)});
     }
   }
   // The formula, term by term in float64.
-  std::vector<double> naive(const Coefficients& c, const GradientSum& g, std::span<const CoordinateRange> penalised) const {
+  std::vector<double> naive(const Coefficients& c, const GradientSum& g,
+                            std::span<const CoordinateRange> penalised) const {
     std::vector<double> out(x.size());
     AlignedVector<float> neighbours(x.size());
     std::fill(neighbours.begin(), neighbours.end(), 0.0f);
@@ -54,7 +56,8 @@ TEST(Mix, IsTheFormulaForAllCodecsSizesAndPenalties) {
       const GradientSum g{.sum = m.sum, .batch = 7, .l2 = 0.5f};
       const std::vector<double> expected = m.naive(c, g, penalised);
       mix(m.x, 0, p, c, m.terms, *m.codec, g, penalised);
-      for (std::size_t k = 0; k < p; ++k) ASSERT_NEAR(m.x[k], expected[k], 2e-6 * (1 + std::abs(expected[k]))) << codec << p;
+      for (std::size_t k = 0; k < p; ++k)
+        ASSERT_NEAR(m.x[k], expected[k], 2e-6 * (1 + std::abs(expected[k]))) << codec << p;
     }
 }
 

@@ -1,7 +1,7 @@
 // Files that are not to be trusted: reading one ends in InputError or in a correct trace.
 #include "base/random.hpp"
-#include "sample.hpp"
 #include "same.hpp"
+#include "sample.hpp"
 
 #include <gmock/gmock.h>
 #include <hdf5.h>

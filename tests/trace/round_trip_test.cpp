@@ -1,7 +1,7 @@
 // What is written is what is read; and where it cannot be written, nothing is left behind.
 #include "base/error.hpp"
-#include "sample.hpp"
 #include "same.hpp"
+#include "sample.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/resource.h>
