@@ -53,7 +53,9 @@ constexpr float kNarrow = 32766;  // |y|; leaves room for the word
 
 #if defined(__AVX512F__) && defined(__AVX512BW__)
 #pragma GCC diagnostic push
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 warns of its own intrinsics' undefined sources
+#endif
 void round_narrow_block(const float* x, float inverse_step, const std::uint16_t* words, std::int32_t* indices) {
   const __m512 scale = _mm512_set1_ps(inverse_step * 65536.0f);
   for (std::size_t i = 0; i < kBlock; i += 16) {

@@ -103,6 +103,7 @@ class RoundThreadNode final : public ThreadNode {
   void publish() override;
 
  protected:
+  using ThreadNode::start;
   bool start(const MessagesRequest& request) override;
 
  private:
@@ -123,6 +124,7 @@ class NewestThreadNode final : public ThreadNode {
   std::uint64_t dropped() const override { return mailbox_.dropped(); }
 
  protected:
+  using ThreadNode::start;
   bool start(const MessagesRequest& request) override;
   void before_update(Seconds now) override;
 
