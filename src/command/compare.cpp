@@ -117,8 +117,8 @@ std::string format_table(const std::vector<Row>& rows, const std::vector<std::st
   for (const Row& row : rows)
     cells.push_back({row.algorithm, cell(row.time, " s"), cell(row.speed_up, "×", "∞"), cell(row.final_loss),
                      std::isnan(row.accuracy.median) ? "—" : fmt::format("{:.1f} %", 100 * row.accuracy.median),
-                     fmt::format("{:.4g} / {:.2f}", row.paper_bits, row.wire_bits),
-                     fmt::format("{:.1f} %", 100 * row.wait_share),
+                     std::isnan(row.wire_bits) ? "—" : fmt::format("{:.4g} / {:.2f}", row.paper_bits, row.wire_bits),
+                     std::isnan(row.wait_share) ? "—" : fmt::format("{:.1f} %", 100 * row.wait_share),
                      fmt::format("{} of {}", row.runs - row.missed - row.left_out, row.runs)});
   std::vector<std::size_t> widths(header.size(), 0);
   for (const auto& line : cells)
@@ -252,6 +252,7 @@ int compare_command(const Request& request) {
                           "bits: paper / wire", "waiting", "reached"}),
       verdict(results, rows, target));
   write_text(folder + "/table.md", text);
+  if (interrupted) fmt::print("Stopped by a signal in run {} of {}.\n\n", results.size(), runs.size());
   fmt::print("{}Traces and this table: {}/\n", text, folder);
   const bool diverged =
       std::any_of(results.begin(), results.end(), [](const RunResult& r) { return r.status == RunStatus::diverged; });

@@ -63,6 +63,8 @@ void print_result(const Trace& trace, const Config& config) {
         "  time spent  {:.1f} % computing, {:.1f} % waiting, {:.1f} % exchanging, {:.1f} % encoding, {:.1f} % mixing\n",
         100 * figure("compute_share"), 100 * figure("wait_share"), 100 * figure("exchange_share"),
         100 * figure("encode_share"), 100 * figure("mix_share"));
+  if (figure("final_loss") > figure("initial_loss"))
+    fmt::print("  WARNING     the loss has grown; give smaller steps, --alpha or --epsilon, or more --iterations\n");
   if (figure("mean_batch") < 1)
     fmt::print("  WARNING     most batches were empty; give a longer --deadline or a larger --batch\n");
   if (trace.network.redraws > 0)
