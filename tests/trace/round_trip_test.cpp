@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <chrono>
 #include <csignal>
 
 namespace quantimed {
@@ -70,17 +69,10 @@ TEST_F(RoundTrip, KeepsEveryStatus) {
   }
 }
 
-TEST_F(RoundTrip, IsQuick) {
+TEST_F(RoundTrip, OfARunOfUsualSize) {
   const Trace trace = sample_trace(300, 50, 50);
-  double best = kForever;
-  for (int k = 0; k < 5; ++k) {
-    const auto start = std::chrono::steady_clock::now();
-    write_trace(path("a.h5"), trace);
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  RecordProperty("write_ms", fmt::format("{:.1f}", best * 1e3));
-  fmt::print("300 x 50 rounds: {:.1f} ms, {} bytes\n", best * 1e3, std::filesystem::file_size(path("a.h5")));
-  EXPECT_LT(best, 0.5);  // 20 ms is the aim; the rest is for sanitizers and busy machines
+  write_trace(path("a.h5"), trace);
+  expect_same(read_trace(path("a.h5")), trace);
 }
 
 TEST(Trace, ContradictoryLengthsAreOurFault) {
