@@ -15,6 +15,7 @@ namespace quantimed {
 
 namespace {
 
+constexpr double kRunning = 0.5;                       // of the progress shown: the rest is the evaluation that follows
 constexpr auto kLook = std::chrono::milliseconds(50);  // how often the sleeping main thread looks at the run
 
 // Gradients that were taken, in all.
@@ -106,7 +107,7 @@ void ThreadsEngine::watch(Outcome& outcome) {
     double finished = 0;
     for (const auto& node : shared_.nodes) finished += node->finished();
     finished /= static_cast<double>(shared_.nodes.size());
-    watcher_.progress(std::max(finished / run_.iterations, shared_.now() / run_.max_time));
+    watcher_.progress(kRunning * std::max(finished / run_.iterations, shared_.now() / run_.max_time));
     if (watcher_.checkpoint_due()) {  // on a core that a node needs: rare, and counted
       watcher_.checkpoint(recorded());
       ++checkpoints_;
@@ -136,6 +137,8 @@ void ThreadsEngine::observe_rounds() {
   for (std::uint64_t mark = 0; mark <= first.last_mark() && !stop_observing_; ++mark) {
     const auto t = static_cast<Round>(mark * first.stride());
     if (t >= shared_.nodes[0]->finished()) break;  // the end is observed by itself
+    watcher_.progress(kRunning +
+                      (1 - kRunning) * static_cast<double>(mark) / static_cast<double>(first.last_mark() + 1));
     for (std::size_t i = 0; i < models.size(); ++i) {
       const Snapshots& copies = shared_.nodes[i]->snapshots();
       models[i] = copies.model(*copies.at(mark));
@@ -154,6 +157,7 @@ void ThreadsEngine::observe_times(Seconds end) {
   const Seconds step = static_cast<double>(stride) * NewestThreadNode::kGrid_s;
   std::vector<const float*> models(shared_.nodes.size());
   for (std::uint64_t mark = 0; static_cast<double>(mark) * step < end && !stop_observing_; ++mark) {
+    watcher_.progress(kRunning + (1 - kRunning) * static_cast<double>(mark) * step / end);
     double iterations = 0;
     for (std::size_t i = 0; i < models.size(); ++i) {
       const Snapshots& copies = shared_.nodes[i]->snapshots();
