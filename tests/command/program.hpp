@@ -42,7 +42,9 @@ inline std::string contents(const std::string& path) {
 }
 
 inline Ran run_program(const Folder& folder, const std::string& arguments) {
-  const std::string command = "cd '" + folder.str() + "' && '" QUANTIMED_PROGRAM "' " + arguments + " >out 2>err";
+  // The folder and both outputs hold for all that `arguments` may go on to say (… & p=$!; kill $p; wait $p).
+  const std::string command =
+      "cd '" + folder.str() + "' || exit 1; exec >out 2>err; '" QUANTIMED_PROGRAM "' " + arguments;
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, contents(folder / "out"), contents(folder / "err")};
 }
