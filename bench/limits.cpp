@@ -95,7 +95,7 @@ struct Bench {
     }
     shared.nodes = network.nodes;
     const Run run{.algorithm = row,
-                  .options = {.alpha = 0.1f, .epsilon = 0.8f, .batch = kBatch, .deadline_s = kBatch / 50.0},
+                  .options = {.alpha = 0.1f, .epsilon = 0.8f, .batch = kBatch},
                   .problem = *problem,
                   .network = network,
                   .shards = shared,

@@ -11,7 +11,6 @@ struct Options {
   float alpha = 0;          // weight of the gradient
   float epsilon = 1;        // step of the mixing
   std::uint32_t batch = 0;  // b, samples
-  Seconds deadline_s = 0;   // T_d
 };
 
 }  // namespace quantimed

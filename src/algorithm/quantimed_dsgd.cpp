@@ -11,8 +11,8 @@ Task quantimed_dsgd(Node& node, const Options& options) {
   const float alpha = options.alpha, epsilon = options.epsilon;
   const float w_ii = node.self_weight();
   for (Round t = 0; node.begins(t); ++t) {
-    node.publish();                                                       // z_i,t = Q(x_i,t)
-    const Gradient g = co_await node.gradient_until(options.deadline_s);  // over S_i,t, as large as T_d allows
+    node.publish();                                                    // z_i,t = Q(x_i,t)
+    const Gradient g = co_await node.gradient_until(node.deadline());  // over S_i,t, as large as T_d allows
     const Messages z = co_await node.neighbours(t);
     // x_i,t+1 = (1 − ε + ε w_ii) x_i,t + ε Σ_{j∈N_i} w_ij z_j,t − α ε g_i,t
     node.update({.self = 1 - epsilon + epsilon * w_ii, .neighbours = epsilon, .gradient = -alpha * epsilon}, z, g);

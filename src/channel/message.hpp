@@ -14,16 +14,19 @@ namespace quantimed {
 
 using Version = std::uint32_t;  // counts the messages of one mailbox: 1, 2, …; 0 is "none yet"; as wide as Round
 
-// On the run's clock. Without a link model a message is visible as soon as it is published.
-struct MessageTimes {
+// What the sender says of a message. Times are on the run's clock; without a link model a message is visible as soon
+// as it is published.
+struct MessageNote {
   Seconds published_at = 0;
   Seconds visible_at = 0;
+  float speed = 0;  // samples per second that the sender has last computed at; 0: not known
 };
 
 struct MessageHeader {
   Round round = 0;      // the sender's iteration
   Version version = 0;  // a gap tells how many a reader has not seen
   std::uint32_t bytes = 0;
+  float speed = 0;  // the sender's, samples per second
   Seconds published_at = 0;
   Seconds visible_at = 0;
 };

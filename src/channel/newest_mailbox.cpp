@@ -28,12 +28,12 @@ std::span<std::byte> NewestMailbox::begin_write() {
   return buffers_[writer_.buffer].subspan(kPayloadOffset);
 }
 
-bool NewestMailbox::publish(Round round, std::size_t bytes, MessageTimes times) {
+bool NewestMailbox::publish(Round round, std::size_t bytes, const MessageNote& note) {
   check(writer_.buffer != kNone, "publish() without begin_write()");
   check(bytes <= capacity(), "a message is larger than its mailbox");
   check(writer_.window.newest < ~Version{0}, "a mailbox ran out of version numbers");
-  const Seconds visible_at = std::max(times.visible_at, writer_.last_visible_at);
-  check(in_flight() > 0 || visible_at <= times.published_at, "a delayed link needs buffers for messages in flight");
+  const Seconds visible_at = std::max(note.visible_at, writer_.last_visible_at);
+  check(in_flight() > 0 || visible_at <= note.published_at, "a delayed link needs buffers for messages in flight");
 
   Window window = writer_.window;
   const Version v = ++window.newest;
@@ -41,7 +41,7 @@ bool NewestMailbox::publish(Round round, std::size_t bytes, MessageTimes times) 
   entry(v).visible_at.store(visible_at, std::memory_order_release);
   // Retire what a visible successor has replaced.
   ++window.span;
-  while (window.span > 0 && entry(window.oldest() + 1).visible_at.load(std::memory_order_relaxed) <= times.published_at)
+  while (window.span > 0 && entry(window.oldest() + 1).visible_at.load(std::memory_order_relaxed) <= note.published_at)
     --window.span;
   window.buffer = static_cast<std::uint16_t>(writer_.buffer);
   if (window.span > in_flight()) {
@@ -51,7 +51,8 @@ bool NewestMailbox::publish(Round round, std::size_t bytes, MessageTimes times) 
   const MessageHeader header{.round = round,
                              .version = v,
                              .bytes = static_cast<std::uint32_t>(bytes),
-                             .published_at = times.published_at,
+                             .speed = note.speed,
+                             .published_at = note.published_at,
                              .visible_at = visible_at};
   std::memcpy(buffers_[writer_.buffer].data(), &header, sizeof header);
   writer_.buffer = kNone;

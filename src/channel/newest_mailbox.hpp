@@ -49,7 +49,7 @@ class NewestMailbox {
   // Publishes what was written since begin_write(). Messages stay in order: none is visible before its predecessor.
   // False when it was dropped because `in_flight` messages are already under way.
   // A message with visible_at > published_at needs in_flight > 0.
-  bool publish(Round round, std::size_t bytes, MessageTimes times);
+  bool publish(Round round, std::size_t bytes, const MessageNote& note);
 
   std::uint64_t dropped() const { return writer_.dropped; }
 

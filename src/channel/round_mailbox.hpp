@@ -10,7 +10,8 @@
 // so each read of round t−2 happens before the first write of round t: nothing torn, and no data race.
 // The other way round, a reader that waits for round t finds round t−2 or round t in the slot, never t+2: i begins to
 // write t+2 only after this reader has published t+1, which it does after its own update t.
-// What an algorithm must keep to: a message of round t is not touched after the reader's own begin_write(t+1).
+// What an algorithm must keep to: a message of round t is not touched after the reader's own publish(t+1). It may write
+// round t+1 while it reads round t, so a model that is sent as it is can live here and is never copied.
 // tests/model/round.pml checks this argument exhaustively on three nodes.
 #pragma once
 
@@ -38,7 +39,7 @@ class RoundMailbox {
   // Where to encode round t. Rounds follow one another: t, t+1, …
   std::span<std::byte> begin_write(Round t) { return buffers_[t % 2]; }
 
-  void publish(Round t, std::size_t bytes, MessageTimes times) {
+  void publish(Round t, std::size_t bytes, const MessageNote& note) {
     Slot& slot = slots_[t % 2];
     const std::uint64_t same = slot.published.load(std::memory_order_relaxed);
     const std::uint64_t other = slots_[(t + 1) % 2].published.load(std::memory_order_relaxed);
@@ -47,8 +48,9 @@ class RoundMailbox {
     slot.header = {.round = t,
                    .version = t + 1,
                    .bytes = static_cast<std::uint32_t>(bytes),
-                   .published_at = times.published_at,
-                   .visible_at = times.visible_at};
+                   .speed = note.speed,
+                   .published_at = note.published_at,
+                   .visible_at = note.visible_at};
     slot.published.store(std::uint64_t{t} + 1, std::memory_order_release);
   }
 
@@ -57,7 +59,7 @@ class RoundMailbox {
   // read(t).header.visible_at.)
   bool has(Round t) const { return slots_[t % 2].published.load(std::memory_order_acquire) == std::uint64_t{t} + 1; }
 
-  // Round t, in place. Requires has(t); may be read until the reader's own begin_write(t+1).
+  // Round t, in place. Requires has(t); may be read until the reader's own publish(t+1).
   Message read(Round t) const {
     check(has(t), "a round was read that is not there");
     const MessageHeader& header = slots_[t % 2].header;

@@ -29,6 +29,9 @@ class Codec {
   // E‖Q(x) − x‖² ≤ variance_bound(x), where no coordinate overflows and beside the rounding of a float.
   virtual double variance_bound(std::span<const float> x) const = 0;
 
+  // True where the message is the model's own bytes: then a node may keep its model in its outbox.
+  virtual bool is_identity() const { return false; }
+
   // The largest message of a model of p coordinates, in bytes.
   virtual std::size_t capacity(std::size_t p) const = 0;
 

@@ -19,6 +19,7 @@ class Exact final : public Codec {
     return encode_slice(x, key, 0, message);
   }
 
+  bool is_identity() const override { return true; }
   bool is_sliceable() const override { return true; }
 
   Encoded encode_slice(std::span<const float> x, const StreamKey&, std::size_t first,

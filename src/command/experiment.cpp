@@ -85,21 +85,12 @@ class Recorder final : public Watcher {
   Clock::time_point last_ = Clock::now();
 };
 
-// T_d of a run on the machine's own speed: the median time of a batch on one core, as it is now.
-std::string measured_deadline(const Problem& problem, const Shards& shards, const Config& c) {
-  Workspace work = problem.make_workspace();
-  AlignedVector<float> x(problem.dimension()), sum(problem.dimension());
-  problem.initialise(x, c.seed);
-  std::vector<SampleId> batch(c.batch);
-  for (std::size_t k = 0; k < batch.size(); ++k) batch[k] = shards.rows[k % shards.rows.size()];
-  std::vector<double> times(41);
-  for (double& time : times) {
-    const auto start = Clock::now();
-    problem.gradient_sum(x, batch, false, sum, work);
-    time = seconds_since(start);
-  }
-  std::nth_element(times.begin(), times.begin() + 20, times.end());
-  return fmt::format("{:.3e}", times[20]);
+DeadlineRule deadline_rule(const Config& c, const SpeedModel* speed) {
+  DeadlineRule rule = parse_deadline(c.deadline, c.batch);
+  if (speed) rule.fixed_s = modelled_deadline(rule, *speed, c.nodes);
+  rule.adapts = c.deadline_adapt;
+  rule.slack_s = c.deadline_slack;
+  return rule;
 }
 
 ModelRequest model_request(const Config& c) {
@@ -117,21 +108,19 @@ struct Experiment {
                            config.seed)),
         codec(make_codec(row.quantizes ? config.codec : "exact")),
         speed(make_speed_model(config.speed, config.seed)),
-        penalty{.lambda = config.l2, .per = config.l2_per == "batch" ? Penalty::Per::batch : Penalty::Per::dataset} {
-    if (row.uses_deadline && config.deadline.empty()) config.deadline = measured_deadline(*problem, shards, config);
-  }
+        penalty{.lambda = config.l2, .per = config.l2_per == "batch" ? Penalty::Per::batch : Penalty::Per::dataset} {}
 
   Run run() const {
     return {.algorithm = row,
             .options = {.alpha = static_cast<float>(step_size("--alpha", config.alpha, config.iterations)),
                         .epsilon = static_cast<float>(step_size("--epsilon", config.epsilon, config.iterations)),
-                        .batch = config.batch,
-                        .deadline_s = row.uses_deadline ? std::stod(config.deadline) : 0},
+                        .batch = config.batch},
             .problem = *problem,
             .network = network,
             .shards = shards,
             .codec = *codec,
             .penalty = penalty,
+            .deadline = deadline_rule(config, speed.get()),
             .speed = speed.get(),
             .link = parse_link(config.link),
             .charge_wire_bits = config.bits == "wire",

@@ -2,6 +2,7 @@
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
 #include "command/experiment.hpp"
+#include "engine/deadline_rule.hpp"
 #include "engine/link_model.hpp"
 #include "engine/machine.hpp"
 #include "engine/placement.hpp"
@@ -51,8 +52,11 @@ Config resolve(Config c) {
   c.epsilon = or_else(for_algorithm(c.epsilon, c.algorithm), row.epsilon);
   (void)step_size("--alpha", c.alpha, c.iterations);
   (void)step_size("--epsilon", c.epsilon, c.iterations);
-  if (row.uses_deadline && c.deadline.empty())
-    if (const auto speed = make_speed_model(c.speed, c.seed)) c.deadline = fmt::format("{}", c.batch / speed->mean());
+  if (c.deadline_adapt && parse_deadline(c.deadline, c.batch).fixed_s > 0)
+    throw InputError("--deadline-adapt: --deadline {} is fixed; give auto, auto:B or auto:quantile:Q", c.deadline);
+  if (row.uses_deadline && !c.deadline_adapt)
+    if (const auto speed = make_speed_model(c.speed, c.seed))
+      c.deadline = fmt::format("{}", modelled_deadline(parse_deadline(c.deadline, c.batch), *speed, c.nodes));
   if (c.output.empty()) c.output = fmt::format("runs/{}-{}-seed{}.h5", c.algorithm, c.engine, c.seed);
   return c;
 }

@@ -60,9 +60,11 @@ void print_result(const Trace& trace, const Config& config) {
              figure("paper_bits_per_coordinate"), figure("wire_bits_per_coordinate"));
   if (is_valid)
     fmt::print(
-        "  time spent  {:.1f} % computing, {:.1f} % waiting, {:.1f} % exchanging, {:.1f} % encoding, {:.1f} % mixing\n",
+        "  time spent  {:.1f} % computing, {:.1f} % waiting, {:.1f} % exchanging, {:.1f} % encoding, {:.1f} % mixing, "
+        "{:.1f} % publishing and recording\n",
         100 * figure("compute_share"), 100 * figure("wait_share"), 100 * figure("exchange_share"),
-        100 * figure("encode_share"), 100 * figure("mix_share"));
+        100 * figure("encode_share"), 100 * figure("mix_share"),
+        100 * (figure("publish_share") + figure("record_share")));
   if (figure("final_loss") > figure("initial_loss"))
     fmt::print("  WARNING     the loss has grown; give smaller steps, --alpha or --epsilon, or more --iterations\n");
   if (figure("mean_batch") < 1)

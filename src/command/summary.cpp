@@ -1,6 +1,9 @@
 #include "command/summary.hpp"
 
+#include <fmt/core.h>
+
 #include <cmath>
+#include <numeric>
 
 namespace quantimed {
 
@@ -32,12 +35,12 @@ std::size_t count(std::span<const float> column) {
 
 }  // namespace
 
-PhaseShares phase_shares(const Rounds& r) {
-  PhaseShares s{total(r.compute_time), total(r.encode_time), total(r.wait_time), total(r.exchange_time),
-                total(r.mix_time)};
-  const double sum = s.compute + s.encode + s.wait + s.exchange + s.mix;
-  if (sum <= 0) return {0, 0, 0, 0, 0};
-  return {s.compute / sum, s.encode / sum, s.wait / sum, s.exchange / sum, s.mix / sum};
+std::array<double, kPhases> phase_shares(const Rounds& rounds) {
+  std::array<double, kPhases> shares;
+  for (std::size_t k = 0; k < kPhases; ++k) shares[k] = total(rounds.*kPhaseTimes[k]);
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  for (double& share : shares) share = sum > 0 ? share / sum : 0;
+  return shares;
 }
 
 void summarise(Trace& trace, const Run& run, const Config& config, const Outcome& outcome, double wall_s,
@@ -46,7 +49,7 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
   const Rounds& rounds = trace.rounds;
   const double messages = static_cast<double>(count(rounds.bytes_sent));
   const double coordinates = static_cast<double>(run.problem.dimension());
-  const PhaseShares shares = phase_shares(rounds);
+  const auto shares = phase_shares(rounds);
   Attributes& s = trace.summary;
   s.clear();
   s.emplace_back("initial_loss", curve.loss.front());
@@ -66,22 +69,18 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
   s.emplace_back("wire_bits_per_coordinate",
                  messages > 0 ? 8 * total(rounds.bytes_sent) / messages / coordinates : 0.0);
   s.emplace_back("overflows", static_cast<std::int64_t>(outcome.overflows));
-  s.emplace_back("compute_share", shares.compute);
-  s.emplace_back("encode_share", shares.encode);
-  s.emplace_back("wait_share", shares.wait);
-  s.emplace_back("exchange_share", shares.exchange);
-  s.emplace_back("mix_share", shares.mix);
+  for (std::size_t k = 0; k < kPhases; ++k) s.emplace_back(fmt::format("{}_share", kPhaseNames[k]), shares[k]);
+  s.emplace_back("overwritten_messages", total(rounds.overwritten));
   s.emplace_back("wall_time_s", wall_s);
   s.emplace_back("evaluation_time_s", evaluation_s);
   s.insert(s.end(), outcome.measured.begin(), outcome.measured.end());
 }
 
 Timeline make_timeline(const Rounds& r, Delivery delivery) {
-  enum : std::uint8_t { compute, encode, wait, exchange, mix };
-  const std::vector<float>* columns[] = {&r.compute_time, &r.encode_time, &r.wait_time, &r.exchange_time, &r.mix_time};
+  enum : std::uint8_t { compute, encode, wait, exchange, mix, publish, record };  // kPhaseNames
   // Synchronous algorithms send before they compute; asynchronous ones when they have mixed.
-  static constexpr std::uint8_t kRound[] = {encode, compute, wait, exchange, mix};
-  static constexpr std::uint8_t kNewest[] = {compute, wait, exchange, mix, encode};
+  static constexpr std::uint8_t kRound[] = {encode, publish, compute, wait, exchange, mix, record};
+  static constexpr std::uint8_t kNewest[] = {compute, wait, exchange, mix, encode, publish, record};
   Timeline events;
   for (std::size_t t = 0; t < r.iterations; ++t)
     for (std::size_t i = 0; i < r.nodes; ++i) {
@@ -89,7 +88,7 @@ Timeline make_timeline(const Rounds& r, Delivery delivery) {
       double clock = r.start_time[at];
       if (std::isnan(clock)) continue;
       for (const std::uint8_t phase : delivery == Delivery::round ? kRound : kNewest) {
-        const auto duration = static_cast<double>((*columns[phase])[at]);
+        const auto duration = static_cast<double>((r.*kPhaseTimes[phase])[at]);
         if (!(duration > 0)) continue;
         events.node.push_back(static_cast<std::uint32_t>(i));
         events.iteration.push_back(static_cast<std::uint32_t>(t));

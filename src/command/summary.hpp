@@ -4,13 +4,12 @@
 #include "command/experiment.hpp"
 #include "engine/engine.hpp"
 
+#include <array>
+
 namespace quantimed {
 
-// Shares of the time that all nodes spent: compute, encode, wait, exchange, mix; they sum to 1.
-struct PhaseShares {
-  double compute, encode, wait, exchange, mix;
-};
-PhaseShares phase_shares(const Rounds& rounds);
+// Shares of the time that all nodes spent, in the order of kPhaseNames; they sum to 1.
+std::array<double, kPhases> phase_shares(const Rounds& rounds);
 
 // Fills trace.summary from the curve, the rounds and the engine's outcome.
 void summarise(Trace& trace, const Run& run, const Config& config, const Outcome& outcome, double wall_s,

@@ -19,6 +19,7 @@ int verify_command(const Request& request) {
           trace.verdict, trace.rounds.iterations, trace.network.nodes, trace.progress.loss.size(),
           findings.empty() ? "all invariants hold" : fmt::format("{} broken", findings.size()));
       for (const std::string& finding : findings) fmt::print("  {}\n", finding);
+      if (!request.config.quiet) fmt::print("{}", deadline_report(trace.rounds));
       if (!findings.empty()) status = kBadInput;
     } catch (const InputError& error) {
       fmt::print(stderr, "quantimed: {}\n", error.what());

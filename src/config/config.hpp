@@ -32,10 +32,12 @@ struct Config {
   double l2 = 1.0;                      // λ
   std::string l2_per = "batch";         // batch | dataset
   std::uint32_t batch = 50;             // b
-  std::string deadline;                 // T_d, s; "": b / E[V] of the speed model
-  std::string alpha, epsilon;           // see for_algorithm; "": the algorithm's published ones
-  std::uint32_t iterations = 300;       // T
-  double max_time = kForever;           // s, on the run's clock
+  std::string deadline;                 // T_d, see parse_deadline; "": auto
+  bool deadline_adapt = false;
+  double deadline_slack = 0;       // s; 0: 1 % of T_d
+  std::string alpha, epsilon;      // see for_algorithm; "": the algorithm's published ones
+  std::uint32_t iterations = 300;  // T
+  double max_time = kForever;      // s, on the run's clock
   std::string codec = "low-precision:1e-3";
   std::string speed;                                   // "": uniform:10,90 in virtual time, none on threads
   std::string link;                                    // "": paper:3 in virtual time, none on threads

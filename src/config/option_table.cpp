@@ -1,14 +1,12 @@
 #include "config/option_table.hpp"
 
-#include <charconv>
-#include <cmath>
-
 #include "algorithm/table.hpp"
 #include "codec/codec.hpp"
 #include "config/nearest.hpp"
 #include "config/steps.hpp"
 #include "dataset/dataset.hpp"
 #include "dataset/shards.hpp"
+#include "engine/deadline_rule.hpp"
 #include "engine/link_model.hpp"
 #include "engine/speed_model.hpp"
 #include "topology/network.hpp"
@@ -64,12 +62,7 @@ void check_partition(const std::string& text) { parse_partition(text); }
 void check_codec(const std::string& text) { make_codec(text); }
 void check_alpha(const std::string& text) { check_steps("--alpha", text); }
 void check_epsilon(const std::string& text) { check_steps("--epsilon", text); }
-void check_deadline(const std::string& text) {
-  double seconds = 0;
-  const auto [stop, failure] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (failure != std::errc{} || stop != text.data() + text.size() || !std::isfinite(seconds) || seconds <= 0)
-    throw InputError("--deadline {}: not a time; give seconds above 0, or auto", text);
-}
+void check_deadline(const std::string& text) { parse_deadline(text, 1); }
 
 using C = Config;
 constexpr double kMostNodes = 1'000'000;
@@ -142,9 +135,16 @@ std::vector<OptionRow> algorithm_rows() {
   return {
     {.name = "batch", .topic = Topic::algorithm, .value = "B", .help = "samples of a gradient", .field = &C::batch,
      .least = 1},
-    {.name = "deadline", .topic = Topic::algorithm, .value = "SECONDS",
-     .help = "T_d of quantimed-dsgd; auto: batch / mean speed", .field = &C::deadline, .usual = "auto",
-     .check = check_deadline},
+    {.name = "deadline", .topic = Topic::algorithm, .value = "SECONDS|auto:B|auto:quantile:Q",
+     .help = "T_d of quantimed-dsgd, or chosen before the clock starts from modelled or measured speeds: for a mean "
+             "batch of B, or so that a share Q of the nodes finish --batch samples; auto: auto:BATCH",
+     .field = &C::deadline, .usual = "auto", .check = check_deadline},
+    {.name = "deadline-adapt", .topic = Topic::algorithm,
+     .help = "choose T_d anew in each iteration, from the speeds of the node and its neighbours",
+     .field = &C::deadline_adapt},
+    {.name = "deadline-slack", .topic = Topic::algorithm, .value = "SECONDS",
+     .help = "on threads: how far past T_d a gradient may rarely end; auto: 1 % of T_d", .field = &C::deadline_slack,
+     .usual = "auto", .is_above_least = true},
     {.name = "alpha", .topic = Topic::algorithm, .value = "STEP",
      .help = "weight of the gradient: 0.2, 0.3*T^(-1/6) with T the iterations, or one for each algorithm, "
              "dsgd=0.2,q-dsgd=0.3*T^(-1/6); auto: the published one",

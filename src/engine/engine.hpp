@@ -4,7 +4,9 @@
 #include "algorithm/table.hpp"
 #include "codec/codec.hpp"
 #include "dataset/shards.hpp"
+#include "engine/deadline_rule.hpp"
 #include "engine/link_model.hpp"
+#include "engine/machine_costs.hpp"
 #include "engine/speed_model.hpp"
 #include "problem/problem.hpp"
 #include "topology/network.hpp"
@@ -29,7 +31,9 @@ struct Run {
   const Shards& shards;
   const Codec& codec;  // exact, or the quantizer, as the algorithm's row says
   Penalty penalty;
-  const SpeedModel* speed = nullptr;  // null: the machine's own speed (threads only)
+  DeadlineRule deadline = {};             // of algorithms that use one
+  const SpeedModel* speed = nullptr;      // null: the machine's own speed
+  const MachineCosts* machine = nullptr;  // virtual: predict a threads run on this machine
   LinkModel link;
   bool charge_wire_bits = false;  // --bits wire
   Sync sync = Sync::barrier;

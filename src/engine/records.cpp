@@ -17,14 +17,20 @@ Rounds to_rounds(std::span<const std::span<const RoundRecord>> records, std::siz
         out[t * rounds.nodes + i] = records[i][t].*field;
   };
   column(rounds.start_time, &RoundRecord::start);
-  column(rounds.batch, &RoundRecord::batch);
   column(rounds.compute_time, &RoundRecord::compute);
   column(rounds.encode_time, &RoundRecord::encode);
+  column(rounds.publish_time, &RoundRecord::publish);
   column(rounds.wait_time, &RoundRecord::wait);
   column(rounds.exchange_time, &RoundRecord::exchange);
   column(rounds.mix_time, &RoundRecord::mix);
+  column(rounds.record_time, &RoundRecord::record);
+  column(rounds.batch, &RoundRecord::batch);
+  column(rounds.deadline, &RoundRecord::deadline);
   column(rounds.overshoot, &RoundRecord::overshoot);
+  column(rounds.speed_asked, &RoundRecord::speed_asked);
   column(rounds.staleness, &RoundRecord::staleness);
+  column(rounds.message_age, &RoundRecord::age);
+  column(rounds.overwritten, &RoundRecord::overwritten);
   column(rounds.bytes_sent, &RoundRecord::bytes);
   return rounds;
 }

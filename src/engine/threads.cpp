@@ -16,12 +16,25 @@ namespace quantimed {
 namespace {
 
 constexpr double kRunning = 0.5;                       // of the progress shown: the rest is the evaluation that follows
+constexpr int kTrials = 4, kTrialGradients = 25;       // of a deadline that is measured
+constexpr double kMostLate = 0.05;                     // of the gradients of a VALID run
 constexpr auto kLook = std::chrono::milliseconds(50);  // how often the sleeping main thread looks at the run
 
 // Gradients that were taken, in all.
 double count_of(const Rounds& rounds) {
   return static_cast<double>(
       std::count_if(rounds.batch.begin(), rounds.batch.end(), [](float b) { return !std::isnan(b); }));
+}
+
+double share_of_late_gradients(const Rounds& rounds, Seconds slack) {
+  double late = 0, all = 0;
+  for (std::size_t at = 0; at < rounds.deadline.size(); ++at) {
+    const auto deadline = static_cast<double>(rounds.deadline[at]);
+    if (!(deadline > 0)) continue;
+    ++all;
+    late += static_cast<double>(rounds.overshoot[at]) > (slack > 0 ? slack : kUsualSlack * deadline);
+  }
+  return all > 0 ? late / all : 0;
 }
 
 class ThreadsEngine {
@@ -32,6 +45,9 @@ class ThreadsEngine {
 
  private:
   void live(NodeId i, std::barrier<>& warm, std::barrier<>& ready);
+  bool measures_deadline() const { return run_.algorithm.uses_deadline && run_.deadline.fixed_s == 0; }
+  void measure_speeds(NodeId i, std::barrier<>& warm);
+  void choose_deadline(std::barrier<>& warm);
   std::unique_ptr<ThreadNode> make_node(NodeId i);
   void check_memory() const;
   void watch(Outcome& outcome);
@@ -47,6 +63,7 @@ class ThreadsEngine {
   std::vector<int> cores_;
   std::vector<std::exception_ptr> failures_;  // [n]
   std::vector<Seconds> ended_;                // [n]
+  std::vector<std::vector<double>> speeds_;   // [n], samples per second, while a deadline is chosen
   std::atomic<std::uint32_t> living_ = 0;     // nodes that still run
   bool stop_observing_ = false;
   std::int64_t checkpoints_ = 0;
@@ -80,7 +97,8 @@ void ThreadsEngine::live(NodeId i, std::barrier<>& warm, std::barrier<>& ready) 
     failures_[i] = std::current_exception();
     shared_.abort.store(true, std::memory_order_release);
   }
-  warm.arrive_and_wait();   // all nodes exist
+  warm.arrive_and_wait();  // all nodes exist
+  if (measures_deadline()) measure_speeds(i, warm);
   ready.arrive_and_wait();  // the clock has been set
   if (!shared_.abort.load(std::memory_order_acquire)) {
     try {
@@ -94,6 +112,32 @@ void ThreadsEngine::live(NodeId i, std::barrier<>& warm, std::barrier<>& ready) 
   }
   ended_[i] = shared_.now();
   living_.fetch_sub(1, std::memory_order_release);
+}
+
+// Before the clock starts: all nodes compute until a trial deadline, which then moves to where the rule wants it. The
+// speeds depend a little on the deadline, since its last samples are computed in small chunks: hence several trials.
+void ThreadsEngine::measure_speeds(NodeId i, std::barrier<>& warm) {
+  if (shared_.abort.load(std::memory_order_acquire)) return;
+  const auto batch = static_cast<std::size_t>(std::min(run_.deadline.batch, double{ChunkCosts::kLargest}));
+  speeds_[i] = shared_.nodes[i]->speeds_of(std::max<std::size_t>(1, batch), kTrialGradients);
+  for (int trial = 0; trial < kTrials; ++trial) {
+    warm.arrive_and_wait();  // this trial's speeds are there
+    warm.arrive_and_wait();  // the main thread has chosen
+    speeds_[i] = shared_.nodes[i]->speeds_until(shared_.deadline_s, kTrialGradients);
+  }
+  warm.arrive_and_wait();
+  warm.arrive_and_wait();
+}
+
+void ThreadsEngine::choose_deadline(std::barrier<>& warm) {
+  if (shared_.abort.load(std::memory_order_acquire)) return;
+  for (int trial = 0; trial <= kTrials; ++trial) {
+    warm.arrive_and_wait();
+    std::vector<double> all;
+    for (const auto& node : speeds_) all.insert(all.end(), node.begin(), node.end());
+    shared_.deadline_s = quantimed::choose_deadline(run_.deadline, all);
+    warm.arrive_and_wait();
+  }
 }
 
 // The main thread sleeps while the nodes run: it shares their cores.
@@ -195,6 +239,7 @@ Outcome ThreadsEngine::operator()() {
   check_memory();
   shared_.nodes.resize(n);
   ended_.resize(n);
+  speeds_.resize(n);
   living_ = n;
   shared_.epoch = std::chrono::steady_clock::now();
   std::barrier<> warm(n + 1), ready(n + 1);
@@ -211,6 +256,7 @@ Outcome ThreadsEngine::operator()() {
     throw InputError("--nodes {}: the system refuses more than {} threads; use fewer", n, threads.size());
   }
   warm.arrive_and_wait();
+  if (measures_deadline()) choose_deadline(warm);
   shared_.epoch = std::chrono::steady_clock::now();
   ready.arrive_and_wait();
   try {
@@ -237,6 +283,7 @@ Outcome ThreadsEngine::operator()() {
     too_slow += node->too_slow();
     dropped += node->dropped();
   }
+  if (run_.algorithm.uses_deadline) outcome.measured.emplace_back("deadline_s", shared_.deadline_s);
   outcome.measured.emplace_back("gradients_slower_than_asked", static_cast<std::int64_t>(too_slow));
   outcome.measured.emplace_back("checkpoints", checkpoints_);
   outcome.measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped));
@@ -244,6 +291,13 @@ Outcome ThreadsEngine::operator()() {
   if (outcome.invalid.empty() && static_cast<double>(too_slow) > 0.01 * gradients)
     outcome.invalid = fmt::format("in {:.0f} % of the gradients this machine is slower than --speed asks",
                                   100 * static_cast<double>(too_slow) / gradients);
+  const double late = share_of_late_gradients(outcome.rounds, run_.deadline.slack_s);
+  if (late > kMostLate && outcome.invalid.empty())
+    outcome.invalid = fmt::format(
+        "{:.0f} % of the gradients ended later than the deadline and its slack allow; leave the cores to the run, or "
+        "give "
+        "a larger --deadline-slack",
+        100 * late);
   if (dropped > 0 && outcome.invalid.empty())
     outcome.invalid =
         fmt::format("{} messages found the link full and were dropped; give --link a lower latency", dropped);

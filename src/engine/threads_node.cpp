@@ -6,22 +6,36 @@
 
 namespace quantimed {
 
+namespace {
+
+std::span<float> as_floats(std::span<std::byte> bytes, std::size_t count) {
+  check(bytes.size() >= count * sizeof(float), "a model is larger than its message");
+  return {reinterpret_cast<float*>(bytes.data()), count};  // cache-line aligned, and std::byte may hold any type
+}
+
+}  // namespace
+
 // ---- what both deliveries share ------------------------------------------------------------------
 
 ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_stride)
     : Node(static_cast<float>(shared.run.network.self_weights[id])),
       shared_(shared),
       id_(id),
-      x_(shared.run.problem.dimension()),
-      snapshots_(shared.run.evaluations, x_.size(), snapshot_stride),
+      snapshots_(shared.run.evaluations, shared.run.problem.dimension(), snapshot_stride),
       local_(shared.run.problem, shared.run.shards.of(id), id, shared.run.seed),
-      sum_(x_.size()),
+      own_(lives_in_outbox() ? 0 : shared.run.problem.dimension()),
+      sum_(shared.run.problem.dimension()),
       work_(shared.run.problem.make_workspace()),
       penalised_(shared.run.problem.penalised()),
+      deadline_(shared.run.deadline),
       log_(shared.run.iterations) {
-  shared.run.problem.initialise(x_, shared.run.seed);
   batch_.reserve(std::max<std::size_t>(shared.run.options.batch, ChunkCosts::kLargest));
   terms_.reserve(shared.run.network.neighbours(id).size());
+}
+
+void ThreadNode::place_model(std::span<std::byte> first_message) {
+  x_ = lives_in_outbox() ? as_floats(first_message, sum_.size()) : std::span<float>(own_);
+  shared_.run.problem.initialise(x_, shared_.run.seed);
 }
 
 void ThreadNode::warm_up() {
@@ -33,40 +47,85 @@ void ThreadNode::warm_up() {
       local_.add(x_, chunk, sum_, batch_, work_);
       costs_.warm_up(chunk, shared_.now() - start);
     }
+  constexpr int kReads = 1000;
+  const Seconds first_read = shared_.now();
+  for (int read = 1; read < kReads; ++read) (void)shared_.now();
+  costs_.warmed_up((shared_.now() - first_read) / kReads);
   AlignedVector<std::byte> message(shared_.run.codec.capacity(x_.size()));
-  AlignedVector<float> scratch(x_);
+  AlignedVector<float> scratch(x_.begin(), x_.end());
   for (int repeat = 0; repeat < kRepeats; ++repeat) {
     const Encoded encoded = shared_.run.codec.encode(x_, {.purpose = Purpose::check}, message);
     const MixTerm self{std::span<const std::byte>(message).first(encoded.bytes), 0.5f};
-    mix(scratch, 0, scratch.size(), {.self = 0.5f, .neighbours = 1, .gradient = 0}, {&self, 1}, shared_.run.codec,
-        {.sum = sum_, .batch = 1, .l2 = 0}, penalised_);
+    mix(scratch, scratch, 0, scratch.size(), {.self = 0.5f, .neighbours = 1, .gradient = 0}, {&self, 1},
+        shared_.run.codec, {.sum = sum_, .batch = 1, .l2 = 0}, penalised_);
   }
 }
 
+std::vector<double> ThreadNode::speeds_of(std::size_t batch, int gradients) {
+  std::vector<double> speeds;
+  for (int k = 0; k < gradients; ++k) {
+    const Seconds start = shared_.now();
+    local_.begin(0);
+    local_.add(x_, batch, sum_, batch_, work_);
+    speeds.push_back(static_cast<double>(batch) / (shared_.now() - start));
+  }
+  return speeds;
+}
+
+std::vector<double> ThreadNode::speeds_until(Seconds deadline, int gradients) {
+  std::vector<double> speeds;
+  for (int k = 0; k < gradients; ++k) {
+    const Seconds start = shared_.now();
+    local_.begin(0);
+    const Seconds took = until_deadline(deadline, start) - start;
+    speeds.push_back(std::max(static_cast<double>(local_.drawn()), 0.5) / std::max(took, deadline));
+  }
+  return speeds;
+}
+
 void ThreadNode::begin_record(Round t) {
-  if (recording_) end_record();
+  const Seconds start = shared_.now();
+  if (recording_) {
+    charge(&RoundRecord::record, start);
+    log_.append(record_);
+    finished_.store(round_ + 1, std::memory_order_release);
+  }
   round_ = t;
-  record_ = {.start = shared_.now()};
+  record_ = {.start = start};
+  charged_until_ = start;
   recording_ = true;
 }
 
-void ThreadNode::end_record() {
-  log_.append(record_);
-  finished_.store(round_ + 1, std::memory_order_release);
-  recording_ = false;
+void ThreadNode::charge(float RoundRecord::*phase) { charge(phase, shared_.now()); }
+
+void ThreadNode::charge(float RoundRecord::*phase, Seconds now) {
+  record_.*phase += static_cast<float>(now - charged_until_);
+  charged_until_ = now;
+}
+
+Seconds ThreadNode::deadline() {
+  return shared_.run.deadline.adapts ? deadline_.next(shared_.deadline_s) : shared_.deadline_s;
 }
 
 bool ThreadNode::start(const GradientRequest& request) {
-  const Seconds start = shared_.now();
+  const Seconds start = charged_until_;
   local_.begin(round_);
-  if (request.deadline > 0)
-    until_deadline(request.deadline, start);
-  else
+  record_.speed_asked = shared_.run.speed ? static_cast<float>(shared_.run.speed->speed(id_, round_)) : 0;
+  Seconds worked_until = 0;
+  if (request.deadline > 0) {
+    worked_until = until_deadline(request.deadline, start);
+    record_.deadline = static_cast<float>(request.deadline);
+    record_.overshoot = static_cast<float>(worked_until - start - request.deadline);
+    spin_until(start + request.deadline);
+  } else {
     fixed_batch(request.batch, start);
-  const Seconds took = shared_.now() - start;
+  }
+  charge(&RoundRecord::compute);
+  if (request.deadline == 0) worked_until = charged_until_;
   record_.batch = static_cast<float>(local_.drawn());
-  record_.overshoot = request.deadline > 0 ? static_cast<float>(took - request.deadline) : 0;
-  record_.compute = static_cast<float>(took);
+  // What was not even one sample is taken for half of one.
+  speed_ = (local_.drawn() > 0 ? record_.batch : 0.5f) / static_cast<float>(std::max(worked_until - start, 1e-9));
+  deadline_.observe(static_cast<double>(speed_));
   return true;
 }
 
@@ -74,19 +133,22 @@ bool ThreadNode::start(const GradientRequest& request) {
 void ThreadNode::fixed_batch(std::size_t batch, Seconds start) {
   local_.add(x_, batch, sum_, batch_, work_);
   if (!shared_.run.speed) return;
-  const Seconds end = start + static_cast<double>(batch) / shared_.run.speed->speed(id_, round_);
+  const Seconds end = start + static_cast<double>(batch) / static_cast<double>(record_.speed_asked);
   if (shared_.now() > end) ++too_slow_;
   spin_until(end);
 }
 
-// Chunks until the deadline; a chunk starts only if it is expected to end in time. What is left then, less than a
-// sample takes, is spent as the unfinished sample would have spent it.
-void ThreadNode::until_deadline(Seconds deadline, Seconds start) {
-  const double speed = shared_.run.speed ? shared_.run.speed->speed(id_, round_) : 0;
+// Chunks until the deadline; a chunk starts only if it is expected to end in time. Returns when the last sample was
+// finished: for a straggler, when it would have been at the speed asked for. The caller waits for the deadline: what is
+// left, less than a sample takes, is spent as the unfinished sample would have spent it.
+Seconds ThreadNode::until_deadline(Seconds deadline, Seconds start) {
+  const auto speed = static_cast<double>(record_.speed_asked);
   const auto allowed = speed > 0 ? samples_within(speed, deadline) : ~std::size_t{0};
+  const Seconds slack = shared_.run.deadline.slack_s > 0 ? shared_.run.deadline.slack_s : kUsualSlack * deadline;
   const Seconds end = start + deadline;
-  for (Seconds now = start; local_.drawn() < allowed;) {
-    const std::size_t chunk = std::min(costs_.fitting(end - now), std::bit_floor(allowed - local_.drawn()));
+  Seconds now = start;
+  while (local_.drawn() < allowed) {
+    const std::size_t chunk = std::min(costs_.fitting(end - now, slack), std::bit_floor(allowed - local_.drawn()));
     if (chunk == 0) {
       if (speed > 0) ++too_slow_;
       if (local_.drawn() == 0) costs_.doubt();
@@ -97,7 +159,8 @@ void ThreadNode::until_deadline(Seconds deadline, Seconds start) {
     costs_.learn(chunk, after - now);
     now = after;
   }
-  spin_until(end);
+  if (local_.drawn() < allowed || speed == 0) return now;
+  return std::max(now, start + static_cast<double>(local_.drawn()) / speed);
 }
 
 void ThreadNode::spin_until(Seconds time) const {
@@ -106,30 +169,40 @@ void ThreadNode::spin_until(Seconds time) const {
 
 // A message is there but still under way on a delayed link.
 void ThreadNode::wait_until_visible(Seconds visible_at) {
-  const Seconds start = shared_.now();
-  if (start >= visible_at) return;
+  charge(&RoundRecord::wait);
+  if (charged_until_ >= visible_at) return;
   spin_until(visible_at);
-  record_.exchange += static_cast<float>(shared_.now() - start);
+  charge(&RoundRecord::exchange);
 }
 
-Encoded ThreadNode::encode(Round iteration, std::span<std::byte> message) {
-  const Seconds start = shared_.now();
-  const StreamKey key{.seed = shared_.run.seed, .node = id_, .iteration = iteration, .purpose = Purpose::quantizer};
-  const Encoded encoded = shared_.run.codec.encode(x_, key, message);
-  overflows_ += encoded.overflows;
-  record_.bytes = static_cast<float>(encoded.bytes);
-  record_.encode = static_cast<float>(shared_.now() - start);
-  return encoded;
+std::size_t ThreadNode::write_message(Round iteration, std::span<std::byte> message) {
+  std::size_t bytes = x_.size_bytes();
+  if (!lives_in_outbox()) {
+    const StreamKey key{.seed = shared_.run.seed, .node = id_, .iteration = iteration, .purpose = Purpose::quantizer};
+    const Encoded encoded = shared_.run.codec.encode(x_, key, message);
+    overflows_ += encoded.overflows;
+    bytes = encoded.bytes;
+    charge(&RoundRecord::encode);
+  }
+  record_.bytes = static_cast<float>(bytes);
+  return bytes;
+}
+
+MessageNote ThreadNode::note(std::size_t bytes, bool delayed) const {
+  return {.published_at = charged_until_,
+          .visible_at = charged_until_ + (delayed ? shared_.run.link.delay(bytes) : 0),
+          .speed = speed_};
 }
 
 void ThreadNode::update(const Coefficients& c, const Messages&, const Gradient& g) {
-  const Seconds start = shared_.now();
-  before_update(start);
+  before_update();
   const GradientSum gradient{.sum = sum_,
                              .batch = g.batch,
                              .l2 = l2_coefficient(shared_.run.penalty, g.batch, shared_.run.shards.rows.size())};
-  mix(x_, 0, x_.size(), c, terms_, shared_.run.codec, gradient, penalised_);
-  record_.mix = static_cast<float>(shared_.now() - start);
+  const std::span<float> next = lives_in_outbox() ? as_floats(next_message(), x_.size()) : x_;
+  mix(x_, next, 0, x_.size(), c, terms_, shared_.run.codec, gradient, penalised_);
+  x_ = next;
+  charge(&RoundRecord::mix);
 }
 
 // Copies the model, and ends the run where it is no longer finite.
@@ -139,6 +212,7 @@ void ThreadNode::capture(std::uint64_t position) {
 #pragma omp simd reduction(+ : sum)
   for (std::size_t k = 0; k < x_.size(); ++k) sum += x_[k] * 0.0f;  // NaN if any coordinate is not finite
   if (!(sum == 0)) shared_.stop.store(true, std::memory_order_release);
+  charge(&RoundRecord::record);
 }
 
 // ---- round delivery --------------------------------------------------------------------------------
@@ -148,6 +222,7 @@ RoundThreadNode::RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t s
       mailbox_(shared.run.codec.capacity(shared.run.problem.dimension())),
       furthest_(shared.run.network.eccentricity(id)) {
   mailbox_.first_touch();
+  place_model(mailbox_.begin_write(0));
 }
 
 // When time is up, all nodes must end with the same round. A node in round t knows that nobody is beyond
@@ -167,24 +242,28 @@ bool RoundThreadNode::begins(Round t) {
 }
 
 void RoundThreadNode::publish() {
-  const Encoded encoded = encode(round_, mailbox_.begin_write(round_));
-  const Seconds now = shared_.now();
-  mailbox_.publish(round_, encoded.bytes,
-                   {.published_at = now, .visible_at = now + shared_.run.link.delay(encoded.bytes)});
+  const std::size_t bytes = write_message(round_, mailbox_.begin_write(round_));
+  mailbox_.publish(round_, bytes, note(bytes));
+  charge(&RoundRecord::publish);
 }
 
 bool RoundThreadNode::start(const MessagesRequest& request) {
   check(request.round == round_, "round delivery: messages are asked for in their own round");
-  const Seconds start = shared_.now();
   terms_.clear();
-  for (const Neighbour& j : shared_.run.network.neighbours(id_)) {
+  const auto neighbours = shared_.run.network.neighbours(id_);
+  Seconds published = 0;
+  for (const Neighbour& j : neighbours) {
     const RoundMailbox& mailbox = mailbox_of(j.id);
     if (!wait_until([&] { return mailbox.has(round_); }, shared_.abort, shared_.policy)) throw RunAborted{};
     const Message message = mailbox.read(round_);
-    if (message.header.visible_at > message.header.published_at) wait_until_visible(message.header.visible_at);
+    if (shared_.run.link.delays()) wait_until_visible(message.header.visible_at);
+    saw(message.header);
+    published += message.header.published_at;
     terms_.push_back({message.payload, j.weight});
   }
-  record_.wait = static_cast<float>(shared_.now() - start) - record_.exchange;
+  charge(&RoundRecord::wait);
+  if (!neighbours.empty())
+    record_.age = static_cast<float>(charged_until_ - published / static_cast<double>(neighbours.size()));
   return true;
 }
 
@@ -202,6 +281,8 @@ NewestThreadNode::NewestThreadNode(ThreadedRun& shared, NodeId id)
       mailbox_(shared.run.codec.capacity(shared.run.problem.dimension()),
                static_cast<std::uint32_t>(shared.run.network.neighbours(id).size()), in_flight(shared.run)) {
   mailbox_.first_touch();
+  place_model(mailbox_.begin_write());
+  seen_.resize(shared.run.network.neighbours(id).size());
   for (const Neighbour& j : shared.run.network.neighbours(id)) {
     const auto theirs = shared.run.network.neighbours(j.id);
     const auto me = std::find_if(theirs.begin(), theirs.end(), [&](const Neighbour& k) { return k.id == id; });
@@ -224,8 +305,8 @@ bool NewestThreadNode::begins(Round t) {
   return !shared_.stop.load(std::memory_order_acquire) && !shared_.abort.load(std::memory_order_acquire);
 }
 
-void NewestThreadNode::before_update(Seconds now) {
-  const auto position = static_cast<std::uint64_t>(now / kGrid_s);
+void NewestThreadNode::before_update() {
+  const auto position = static_cast<std::uint64_t>(charged_until_ / kGrid_s);
   if (position >= snapshots_.next()) capture(position);
 }
 
@@ -233,29 +314,38 @@ void NewestThreadNode::publish() {
   const bool first = !has_published_;
   const Round iteration = first ? 0 : round_ + 1;  // the message carries what the next iteration starts from
   has_published_ = true;
-  const Encoded encoded = encode(iteration, mailbox_.begin_write());
-  const Seconds now = shared_.now();
-  mailbox_.publish(iteration, encoded.bytes,
-                   {.published_at = now, .visible_at = first ? now : now + shared_.run.link.delay(encoded.bytes)});
+  const std::size_t bytes = write_message(iteration, lives_in_outbox() ? std::span<std::byte>{} : next_message());
+  mailbox_.publish(iteration, bytes, note(bytes, !first));
+  charge(&RoundRecord::publish);
 }
 
 bool NewestThreadNode::start(const MessagesRequest& request) {
   check(request.round == MessagesRequest::kNewest, "newest delivery: there are no rounds to wait for");
-  const Seconds start = shared_.now();
+  const Seconds now = charged_until_;
   terms_.clear();
   const auto neighbours = shared_.run.network.neighbours(id_);
-  double age = 0;
+  double rounds = 0;
+  Seconds published = 0;
   for (std::size_t k = 0; k < neighbours.size(); ++k) {
     NewestMailbox& mailbox = mailbox_of(neighbours[k].id);
     // Only before the very first message is there nothing to read.
     if (!wait_until([&] { return mailbox.newest() > 0; }, shared_.abort, shared_.policy)) throw RunAborted{};
-    const auto message = mailbox.acquire(reader_[k], start);
+    const auto message = mailbox.acquire(reader_[k], now);
     check(message.has_value(), "a published message is not there");
-    age += static_cast<double>(round_) - static_cast<double>(message->header.round);
+    const MessageHeader& header = message->header;
+    rounds += static_cast<double>(round_) - static_cast<double>(header.round);
+    published += header.published_at;
+    if (header.version > seen_[k] + 1) record_.overwritten += static_cast<float>(header.version - seen_[k] - 1);
+    seen_[k] = header.version;
+    saw(header);
     terms_.push_back({message->payload, neighbours[k].weight});
   }
-  record_.staleness = neighbours.empty() ? 0 : static_cast<float>(age / static_cast<double>(neighbours.size()));
-  record_.wait = static_cast<float>(shared_.now() - start);
+  charge(&RoundRecord::wait);
+  if (!neighbours.empty()) {
+    const auto count = static_cast<double>(neighbours.size());
+    record_.staleness = static_cast<float>(rounds / count);
+    record_.age = static_cast<float>(charged_until_ - published / count);
+  }
   return true;
 }
 

@@ -5,7 +5,8 @@
 #include "channel/newest_mailbox.hpp"
 #include "channel/round_mailbox.hpp"
 #include "channel/wait.hpp"
-#include "engine/deadline.hpp"
+#include "engine/chunk_costs.hpp"
+#include "engine/deadline_rule.hpp"
 #include "engine/engine.hpp"
 #include "engine/record_log.hpp"
 #include "engine/snapshots.hpp"
@@ -29,6 +30,7 @@ struct ThreadedRun {
   std::vector<std::unique_ptr<ThreadNode>> nodes;  // each made by its own thread
   WaitPolicy policy = WaitPolicy::dedicated();
   std::chrono::steady_clock::time_point epoch;  // the clock's zero, set before the nodes start
+  Seconds deadline_s = 0;                       // T_d of the first iteration, set before the nodes start
 
   // Written by any thread, once: a node has failed, or the run is asked to end. Pair with the nodes' acquire loads.
   alignas(kSeparation) std::atomic<bool> abort = false;
@@ -37,7 +39,7 @@ struct ThreadedRun {
   // RoundThreadNode::begins): the one atomic here with several writers, who only ever lower it.
   alignas(kSeparation) std::atomic<Round> last_round;
 
-  explicit ThreadedRun(const Run& r) : run(r), last_round(r.iterations) {}
+  explicit ThreadedRun(const Run& r) : run(r), deadline_s(r.deadline.fixed_s), last_round(r.iterations) {}
   Seconds now() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - epoch).count(); }
 };
 
@@ -47,7 +49,12 @@ class ThreadNode : public Node {
 
   // Runs gradients, codec and update on scratch memory until their costs are known. Before the clock starts.
   void warm_up();
+  // Samples per second of `gradients` gradients, each over a batch or until a deadline. Before the clock starts, all
+  // nodes at once.
+  std::vector<double> speeds_of(std::size_t batch, int gradients);
+  std::vector<double> speeds_until(Seconds deadline, int gradients);
 
+  Seconds deadline() final;
   void update(const Coefficients& c, const Messages&, const Gradient& g) override;
 
   const RecordLog& log() const { return log_; }
@@ -62,33 +69,46 @@ class ThreadNode : public Node {
   bool start(const GradientRequest& request) final;
   Gradient finish(Gradient) final { return {.batch = local_.drawn()}; }
   Messages finish(Messages) final { return {}; }
-  virtual void before_update(Seconds) {}
+  virtual void before_update() {}
+  virtual std::span<std::byte> next_message() = 0;  // where the message after the update will be
+
+  // Exact models live in the outbox: the next is written where it is sent from, and nothing is copied.
+  void place_model(std::span<std::byte> first_message);
+  bool lives_in_outbox() const { return shared_.run.codec.is_identity(); }
 
   void begin_record(Round t);
-  void end_record();
-  Encoded encode(Round iteration, std::span<std::byte> message);
+  // Charges the time since the last call to one phase. Phases leave no gap, so they add up to the iteration.
+  void charge(float RoundRecord::*phase);
+  void charge(float RoundRecord::*phase, Seconds now);
+  std::size_t write_message(Round iteration, std::span<std::byte> message);  // returns its bytes
+  MessageNote note(std::size_t bytes, bool delayed = true) const;
   void capture(std::uint64_t position);
   void wait_until_visible(Seconds visible_at);
+  void saw(const MessageHeader& header) { deadline_.observe(static_cast<double>(header.speed)); }
 
   ThreadedRun& shared_;
   NodeId id_;
   Round round_ = 0;
   RoundRecord record_;
+  Seconds charged_until_ = 0;
   std::vector<MixTerm> terms_;
-  AlignedVector<float> x_;  // [p]
+  std::span<float> x_;  // [p]
   Snapshots snapshots_;
 
  private:
   void fixed_batch(std::size_t batch, Seconds start);
-  void until_deadline(Seconds deadline, Seconds start);
+  Seconds until_deadline(Seconds deadline, Seconds start);
   void spin_until(Seconds time) const;
 
   LocalGradient local_;
+  AlignedVector<float> own_;  // [p], the model where it does not live in the outbox
   AlignedVector<float> sum_;  // [p]
   Workspace work_;
   std::vector<SampleId> batch_;
   std::vector<CoordinateRange> penalised_;
   ChunkCosts costs_;
+  AdaptiveDeadline deadline_;
+  float speed_ = 0;  // of the last gradient, samples per second; 0: none yet
   RecordLog log_;
   bool recording_ = false;
   std::uint64_t overflows_ = 0;
@@ -105,6 +125,7 @@ class RoundThreadNode final : public ThreadNode {
  protected:
   using ThreadNode::start;
   bool start(const MessagesRequest& request) override;
+  std::span<std::byte> next_message() override { return mailbox_.begin_write(round_ + 1); }
 
  private:
   const RoundMailbox& mailbox_of(NodeId j) const {
@@ -126,13 +147,15 @@ class NewestThreadNode final : public ThreadNode {
  protected:
   using ThreadNode::start;
   bool start(const MessagesRequest& request) override;
-  void before_update(Seconds now) override;
+  std::span<std::byte> next_message() override { return mailbox_.begin_write(); }
+  void before_update() override;
 
  private:
   NewestMailbox& mailbox_of(NodeId j) { return static_cast<NewestThreadNode&>(*shared_.nodes[j]).mailbox_; }
   NewestMailbox mailbox_;
   bool has_published_ = false;
   std::vector<std::uint32_t> reader_;  // [neighbours]: which reader this node is of neighbour k's mailbox
+  std::vector<Version> seen_;          // [neighbours]: the newest version read
 };
 
 }  // namespace quantimed

@@ -8,6 +8,7 @@ VirtualClock::VirtualClock(const Run& run, std::size_t dimension)
     : run_(run),
       dimension_(static_cast<double>(dimension)),
       start_(run.network.nodes, 0.0),
+      sent_(run.network.nodes),
       computed_(run.network.nodes),
       end_(run.network.nodes) {}
 
@@ -19,7 +20,39 @@ Seconds VirtualClock::exchange_time(float bytes) const {
                                                   : run_.codec.paper_bits());
 }
 
+void VirtualClock::advance_on_machine(std::vector<std::vector<RoundRecord>>& records, Round t) {
+  const MachineCosts& machine = *run_.machine;
+  const std::uint32_t n = run_.network.nodes;
+  for (NodeId i = 0; i < n; ++i) {
+    sent_[i] = start_[i] + machine.encode_s + machine.publish_s;
+    computed_[i] = sent_[i] + static_cast<Seconds>(records[i][t].compute);
+  }
+  for (NodeId i = 0; i < n; ++i) {
+    const auto neighbours = run_.network.neighbours(i);
+    Seconds there = computed_[i], visible = computed_[i], sent = 0;  // the last message is there; it may be read
+    for (const Neighbour& j : neighbours) {
+      const Seconds arrival = sent_[j.id] + machine.latency_s;
+      there = std::max(there, arrival);
+      visible = std::max(visible, arrival + run_.link.delay(static_cast<std::size_t>(records[j.id][t].bytes)));
+      sent += sent_[j.id];
+    }
+    RoundRecord& record = records[i][t];
+    record.start = start_[i];
+    record.encode = static_cast<float>(machine.encode_s);
+    record.publish = static_cast<float>(machine.publish_s);
+    record.wait = static_cast<float>(there - computed_[i]);
+    record.exchange = static_cast<float>(std::max(visible - there, 0.0));
+    record.mix = static_cast<float>(machine.mix_time(neighbours.size()));
+    record.record = static_cast<float>(machine.record_s);
+    end_[i] = std::max(visible, there) + machine.mix_time(neighbours.size()) + machine.record_s;
+    if (!neighbours.empty())
+      record.age = static_cast<float>(std::max(visible, there) - sent / static_cast<double>(neighbours.size()));
+  }
+  start_ = end_;
+}
+
 void VirtualClock::advance(std::vector<std::vector<RoundRecord>>& records, Round t) {
+  if (run_.machine) return advance_on_machine(records, t);
   const std::uint32_t n = run_.network.nodes;
   for (NodeId i = 0; i < n; ++i) computed_[i] = start_[i] + static_cast<Seconds>(records[i][t].compute);
   std::vector<Seconds> exchange(n);  // charged after the last computation
@@ -48,6 +81,11 @@ void VirtualClock::advance(std::vector<std::vector<RoundRecord>>& records, Round
     record.start = start_[i];
     record.exchange = static_cast<float>(exchange[i]);
     record.wait = static_cast<float>(std::max(0.0, end_[i] - computed_[i] - exchange[i]));
+    // Sent before computing on a link, after it on the paper's clock.
+    const auto neighbours = run_.network.neighbours(i);
+    Seconds age = 0;
+    for (const Neighbour& j : neighbours) age += end_[i] - (run_.link.delays() ? start_[j.id] : computed_[j.id]);
+    if (!neighbours.empty()) record.age = static_cast<float>(age / static_cast<double>(neighbours.size()));
   }
   start_ = end_;
 }

@@ -18,6 +18,9 @@ class VirtualClock {
   //   paper:T_c      E_i = max_{j ∈ N_i ∪ i} F_j + T_c · bits/16     (exchange follows computation, as in the paper)
   //   alpha-beta     E_i = max(F_i, max_{j ∈ N_i} S_j + latency + bytes_j / bandwidth)   (sent before computing)
   //   barrier        all nodes have the largest E_i;   S_i of the next round is E_i
+  // On a machine that is predicted, as a threads run goes: P_i = S_i + encode + publish, then the gradient,
+  //   E_i = max(F_i, max_{j ∈ N_i} P_j + its latency + the link's delay), and S_i of the next round is E_i + mix +
+  //   record
   void advance(std::vector<std::vector<RoundRecord>>& records, Round t);
 
   Seconds earliest() const;  // start of the next round, of the first node
@@ -25,10 +28,11 @@ class VirtualClock {
 
  private:
   Seconds exchange_time(float bytes) const;
+  void advance_on_machine(std::vector<std::vector<RoundRecord>>& records, Round t);
 
   const Run& run_;
   double dimension_;
-  std::vector<Seconds> start_, computed_, end_;  // [n]
+  std::vector<Seconds> start_, sent_, computed_, end_;  // [n]
 };
 
 }  // namespace quantimed

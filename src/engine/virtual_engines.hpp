@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/engine.hpp"
+#include "engine/records.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -11,16 +12,11 @@ namespace quantimed {
 Outcome run_virtual_round(const Run& run, Watcher& watcher);
 Outcome run_virtual_newest(const Run& run, Watcher& watcher);
 
-// A gradient on the model's clock: how many samples, and how long they take. Until a deadline (> 0) it is what the
-// speed allows, and lasts as long as the deadline.
-struct PlannedGradient {
-  std::size_t batch;
-  Seconds duration;
-};
-inline PlannedGradient plan_gradient(double speed, std::size_t batch, Seconds deadline) {
-  if (deadline > 0) return {samples_within(speed, deadline), deadline};
-  return {batch, static_cast<double>(batch) / speed};
-}
+// A gradient of a node on the model's clock, at the speed asked for, the machine's or the slower of both. Until a
+// deadline (> 0) it is what the speed allows, and lasts as long as the deadline. Fills the record's compute, batch,
+// deadline, overshoot and speed_asked, and returns the speed, samples per second.
+double plan_gradient(const Run& run, NodeId node, Round round, std::size_t batch, Seconds deadline,
+                     RoundRecord& record);
 
 // K points evenly over the iterations, and where the run has a time limit K more evenly over time,
 // whichever comes first; the start and the end are points too.

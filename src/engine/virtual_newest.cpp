@@ -34,6 +34,7 @@ struct Sent {
   std::size_t buffer;
   std::size_t bytes;
   Round iteration;
+  Seconds published_at;
   Seconds visible_at;
 };
 
@@ -61,6 +62,7 @@ class NewestNode final : public Node {
   NewestNode(NewestEngine& engine, NodeId id, std::span<float> model);
 
   bool begins(Round t) override;
+  Seconds deadline() override;
   void publish() override;
   void update(const Coefficients& c, const Messages&, const Gradient& g) override;
 
@@ -81,9 +83,13 @@ class NewestNode final : public Node {
  private:
   NewestEngine& engine_;
   NodeId id_;
+  void spend(float RoundRecord::*phase, Seconds time);
+
   LocalGradient local_;
   AlignedVector<float> sum_;  // [p]
   std::size_t batch_ = 0;
+  Seconds ahead_ = 0;          // of the engine's clock: what this node has done since its last event
+  std::vector<Round> unseen_;  // [neighbours]: the first iteration whose message this node has not passed
 };
 
 class NewestEngine {
@@ -126,22 +132,30 @@ NewestNode::NewestNode(NewestEngine& engine, NodeId id, std::span<float> model)
       engine_(engine),
       id_(id),
       local_(engine.run_.problem, engine.run_.shards.of(id), id, engine.run_.seed),
-      sum_(model.size()) {}
+      sum_(model.size()),
+      unseen_(engine.run_.network.neighbours(id).size()) {}
 
 bool NewestNode::begins(Round t) {
+  if (engine_.run_.machine && t > 0) spend(&RoundRecord::record, engine_.run_.machine->record_s);
   round = t;
-  engine_.records_[id_].push_back({.start = engine_.now_});
+  engine_.records_[id_].push_back({.start = engine_.now_ + ahead_});
   return true;  // the engine ends the run after T · n updates in all
 }
 
+Seconds NewestNode::deadline() { return engine_.run_.deadline.fixed_s; }
+
+void NewestNode::spend(float RoundRecord::*phase, Seconds time) {
+  engine_.records_[id_].back().*phase += static_cast<float>(time);
+  ahead_ += time;
+}
+
 bool NewestNode::start(const GradientRequest& request) {
-  const auto [batch, duration] = plan_gradient(engine_.run_.speed->speed(id_, round), request.batch, request.deadline);
-  batch_ = batch;
   RoundRecord& record = engine_.records_[id_].back();
-  record.batch = static_cast<float>(batch_);
-  record.compute = static_cast<float>(duration);
+  plan_gradient(engine_.run_, id_, round, request.batch, request.deadline, record);
+  batch_ = static_cast<std::size_t>(record.batch);
   pending = batch_ > 0;
-  engine_.events_.push({engine_.now_ + duration, id_});
+  engine_.events_.push({engine_.now_ + ahead_ + static_cast<Seconds>(record.compute), id_});
+  ahead_ = 0;
   return false;
 }
 
@@ -183,18 +197,28 @@ void NewestNode::update(const Coefficients& c, const Messages&, const Gradient& 
   work.gradient = {.sum = sum_,
                    .batch = g.batch,
                    .l2 = l2_coefficient(engine_.run_.penalty, g.batch, engine_.run_.shards.rows.size())};
-  double age = 0;
+  RoundRecord& record = engine_.records_[id_].back();
+  double rounds = 0;
+  Seconds age = 0;
   const auto neighbours = engine_.run_.network.neighbours(id_);
-  for (const Neighbour& j : neighbours) {
-    const Sent& version = engine_.newest_visible(j.id);
+  for (std::size_t k = 0; k < neighbours.size(); ++k) {
+    const NodeId j = neighbours[k].id;
+    const Sent& version = engine_.newest_visible(j);
     engine_.terms_.push_back(
-        {std::span<const std::byte>(*engine_.outboxes_[j.id].buffers[version.buffer]).first(version.bytes), j.weight});
-    age += static_cast<double>(round) - static_cast<double>(version.iteration);
+        {std::span<const std::byte>(*engine_.outboxes_[j].buffers[version.buffer]).first(version.bytes),
+         neighbours[k].weight});
+    rounds += static_cast<double>(round) - static_cast<double>(version.iteration);
+    age += engine_.now_ - version.published_at;
+    if (version.iteration > unseen_[k]) record.overwritten += static_cast<float>(version.iteration - unseen_[k]);
+    unseen_[k] = version.iteration + 1;
   }
   work.terms = neighbours.size();
   engine_.deferred_.push_back(work);
-  RoundRecord& record = engine_.records_[id_].back();
-  record.staleness = neighbours.empty() ? 0 : static_cast<float>(age / static_cast<double>(neighbours.size()));
+  if (!neighbours.empty()) {
+    record.staleness = static_cast<float>(rounds / static_cast<double>(neighbours.size()));
+    record.age = static_cast<float>(age / static_cast<double>(neighbours.size()));
+  }
+  if (engine_.run_.machine) spend(&RoundRecord::mix, engine_.run_.machine->mix_time(neighbours.size()));
   ++engine_.updates_;
 }
 
@@ -206,8 +230,19 @@ void NewestNode::publish() {
     out.unused.push_back(out.buffers.size() - 1);
   }
   // The message carries the model that the next iteration starts from.
-  const Round iteration = engine_.records_[id_].empty() ? 0 : round + 1;
-  Sent version{.buffer = out.unused.back(), .bytes = codec.capacity(x.size()), .iteration = iteration, .visible_at = 0};
+  const bool first = engine_.records_[id_].empty();
+  const Round iteration = first ? 0 : round + 1;
+  Seconds latency = 0;
+  if (const MachineCosts* machine = engine_.run_.machine; machine && !first) {
+    spend(&RoundRecord::encode, machine->encode_s);
+    spend(&RoundRecord::publish, machine->publish_s);
+    latency = machine->latency_s;
+  }
+  Sent version{.buffer = out.unused.back(),
+               .bytes = codec.capacity(x.size()),
+               .iteration = iteration,
+               .published_at = engine_.now_ + ahead_,
+               .visible_at = 0};
   out.unused.pop_back();
   const StreamKey key{.seed = engine_.run_.seed, .node = id_, .iteration = iteration, .purpose = Purpose::quantizer};
   const std::span<std::byte> message = *out.buffers[version.buffer];
@@ -226,7 +261,7 @@ void NewestNode::publish() {
     version.bytes = encoded.bytes;
     engine_.overflows_ += encoded.overflows;
   }
-  version.visible_at = iteration == 0 ? 0 : engine_.now_ + engine_.run_.link.delay(version.bytes);
+  if (!first) version.visible_at = version.published_at + latency + engine_.run_.link.delay(version.bytes);
   out.versions.push_back(version);
   (void)engine_.newest_visible(id_);  // gives up what has been overtaken, also where no neighbour ever reads
 }
@@ -290,7 +325,7 @@ void NewestEngine::carry_out() {
       if (work.copy)
         overflows += run_.codec.encode_slice(x.subspan(first, last - first), work.key, first, work.message).overflows;
       else
-        mix(x, first, last, work.coefficients, std::span(terms_).subspan(work.first_term, work.terms), run_.codec,
+        mix(x, x, first, last, work.coefficients, std::span(terms_).subspan(work.first_term, work.terms), run_.codec,
             work.gradient, penalised_);
     }
   }

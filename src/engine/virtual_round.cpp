@@ -42,6 +42,7 @@ struct Worker {
 struct Outbox {
   AlignedVector<std::byte> slot[2];  // message of round t in slot t mod 2
   std::size_t bytes[2] = {0, 0};
+  float speed[2] = {0, 0};  // the sender's, samples per second; 0: not known
 };
 
 class RoundEngine;
@@ -51,6 +52,7 @@ class RoundNode final : public Node {
   RoundNode(RoundEngine& engine, NodeId id, std::span<float> model);
 
   bool begins(Round t) override;
+  Seconds deadline() override;
   void publish() override;
   void update(const Coefficients& c, const Messages&, const Gradient& g) override;
 
@@ -71,7 +73,9 @@ class RoundNode final : public Node {
   RoundEngine& engine_;
   NodeId id_;
   LocalGradient local_;
+  AdaptiveDeadline deadline_;
   std::size_t batch_ = 0;
+  float speed_ = 0;  // of the last gradient, samples per second; 0: none yet
 };
 
 class RoundEngine {
@@ -110,7 +114,8 @@ RoundNode::RoundNode(RoundEngine& engine, NodeId id, std::span<float> model)
       x(model),
       engine_(engine),
       id_(id),
-      local_(engine.run_.problem, engine.run_.shards.of(id), id, engine.run_.seed) {
+      local_(engine.run_.problem, engine.run_.shards.of(id), id, engine.run_.seed),
+      deadline_(engine.run_.deadline) {
   const auto arrivals = static_cast<std::uint32_t>(engine.run_.network.neighbours(id).size()) + 1;  // its own too
   missing[0] = missing[1] = arrivals;
 }
@@ -127,16 +132,21 @@ void RoundNode::publish() {
   const StreamKey key{.seed = engine_.run_.seed, .node = id_, .iteration = round, .purpose = Purpose::quantizer};
   const Encoded message = engine_.run_.codec.encode(x, key, out.slot[round % 2]);
   out.bytes[round % 2] = message.bytes;
+  out.speed[round % 2] = speed_;
   overflows += message.overflows;
   engine_.records_[id_].back().bytes = static_cast<float>(message.bytes);
 }
 
+Seconds RoundNode::deadline() {
+  const DeadlineRule& rule = engine_.run_.deadline;
+  return rule.adapts ? deadline_.next(rule.fixed_s) : rule.fixed_s;
+}
+
 bool RoundNode::start(const GradientRequest& request) {
-  const auto [batch, duration] = plan_gradient(engine_.run_.speed->speed(id_, round), request.batch, request.deadline);
-  batch_ = batch;
   RoundRecord& record = engine_.records_[id_].back();
-  record.batch = static_cast<float>(batch);
-  record.compute = static_cast<float>(duration);
+  speed_ = static_cast<float>(plan_gradient(engine_.run_, id_, round, request.batch, request.deadline, record));
+  batch_ = static_cast<std::size_t>(record.batch);
+  deadline_.observe(static_cast<double>(speed_));
   return true;  // the numbers are computed in update()
 }
 
@@ -158,8 +168,9 @@ void RoundNode::update(const Coefficients& c, const Messages&, const Gradient& g
   for (const Neighbour& j : engine_.run_.network.neighbours(id_)) {
     const Outbox& out = engine_.outboxes_[j.id];
     w.terms.push_back({std::span(out.slot[round % 2]).first(out.bytes[round % 2]), j.weight});
+    deadline_.observe(static_cast<double>(out.speed[round % 2]));
   }
-  mix(x, 0, x.size(), c, w.terms, engine_.run_.codec, gradient, engine_.penalised_);
+  mix(x, x, 0, x.size(), c, w.terms, engine_.run_.codec, gradient, engine_.penalised_);
 }
 
 // ---- the engine -----------------------------------------------------------------------------------

@@ -2,6 +2,30 @@
 
 namespace quantimed {
 
+double plan_gradient(const Run& run, NodeId node, Round round, std::size_t batch, Seconds deadline,
+                     RoundRecord& record) {
+  const double asked = run.speed ? run.speed->speed(node, round) : 0;
+  record.speed_asked = static_cast<float>(asked);
+  const auto time_of = [&](std::size_t samples, Seconds on_the_machine) {
+    return std::max(asked > 0 ? static_cast<double>(samples) / asked : 0.0, on_the_machine);
+  };
+  if (deadline == 0) {
+    const Seconds duration = time_of(batch, run.machine ? run.machine->gradient_time(batch) : 0);
+    record.batch = static_cast<float>(batch);
+    record.compute = static_cast<float>(duration);
+    return static_cast<double>(batch) / duration;
+  }
+  const Seconds sample = run.machine ? run.machine->deadline_sample_s : 0;
+  std::size_t samples = ~std::size_t{0};
+  if (asked > 0) samples = samples_within(asked, deadline);
+  if (sample > 0) samples = std::min(samples, samples_within(1 / sample, deadline));
+  const Seconds worked = time_of(samples, static_cast<double>(samples) * sample);
+  record.batch = static_cast<float>(samples);
+  record.compute = record.deadline = static_cast<float>(deadline);
+  record.overshoot = static_cast<float>(worked - deadline);
+  return 1 / time_of(1, sample);
+}
+
 Outcome run_virtual(const Run& run, Watcher& watcher) {
   return run.algorithm.delivery == Delivery::round ? run_virtual_round(run, watcher) : run_virtual_newest(run, watcher);
 }

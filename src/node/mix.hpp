@@ -28,9 +28,11 @@ struct GradientSum {
 float l2_coefficient(const Penalty& penalty, std::size_t batch, std::size_t all_samples);
 
 // For coordinates first … last − 1 of x [p]:
-//   x ← self · x + neighbours · Σ_j w_ij z_j + gradient · (sum/|S| + l2 · x on penalised coordinates)
-// The result of a coordinate does not depend on how the range is cut.  first: a multiple of Codec::kSlice.
-void mix(std::span<float> x, std::size_t first, std::size_t last, const Coefficients& c, std::span<const MixTerm> terms,
-         const Codec& codec, const GradientSum& g, std::span<const CoordinateRange> penalised);
+//   out ← self · x + neighbours · Σ_j w_ij z_j + gradient · (sum/|S| + l2 · x on penalised coordinates)
+// out [p] may be x itself. The result of a coordinate does not depend on how the range is cut.
+// first: a multiple of Codec::kSlice.
+void mix(std::span<const float> x, std::span<float> out, std::size_t first, std::size_t last, const Coefficients& c,
+         std::span<const MixTerm> terms, const Codec& codec, const GradientSum& g,
+         std::span<const CoordinateRange> penalised);
 
 }  // namespace quantimed

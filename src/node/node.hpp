@@ -1,4 +1,4 @@
-// All that an algorithm sees: one node, its model, and five things that it can do.
+// All that an algorithm sees: one node, its model, and what it can do.
 //
 // An algorithm is a coroutine over these, and its text is the paper's pseudo-code. Engines decide when each step
 // happens and what it costs on their clock; they never ask which algorithm they run.
@@ -76,6 +76,9 @@ class Node {
 
   // True while the run wants iteration t of this node.
   virtual bool begins(Round t) = 0;
+
+  // T_d of the current iteration: the run's, or as it has been adapted to the speeds seen.
+  virtual Seconds deadline() = 0;
 
   // Q(x) to all neighbours, as the message of the current iteration.
   virtual void publish() = 0;

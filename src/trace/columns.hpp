@@ -15,10 +15,9 @@ struct Column {
   const char* name;
   const char* unit;
   std::vector<T> Record::*values;
-  bool adds_up = false;  // part of an iteration's duration
 };
 template <class Record, class T>  // stated for clang, which does not yet deduce aggregates
-Column(const char*, const char*, std::vector<T> Record::*, bool = false)->Column<Record, T>;
+Column(const char*, const char*, std::vector<T> Record::*)->Column<Record, T>;
 
 // /progress, [K] each
 inline constexpr std::tuple kProgress{
@@ -34,14 +33,20 @@ inline constexpr std::tuple kProgress{
 
 // /rounds, [iterations, n] each
 inline constexpr std::tuple kRounds{
+    Column{"compute_time", "s", &Rounds::compute_time},
+    Column{"encode_time", "s", &Rounds::encode_time},
+    Column{"publish_time", "s", &Rounds::publish_time},
+    Column{"wait_time", "s", &Rounds::wait_time},
+    Column{"exchange_time", "s", &Rounds::exchange_time},
+    Column{"mix_time", "s", &Rounds::mix_time},
+    Column{"record_time", "s", &Rounds::record_time},
     Column{"batch", "samples", &Rounds::batch},
-    Column{"compute_time", "s", &Rounds::compute_time, true},
-    Column{"encode_time", "s", &Rounds::encode_time, true},
-    Column{"wait_time", "s", &Rounds::wait_time, true},
-    Column{"exchange_time", "s", &Rounds::exchange_time, true},
-    Column{"mix_time", "s", &Rounds::mix_time, true},
+    Column{"deadline", "s", &Rounds::deadline},
     Column{"overshoot", "s", &Rounds::overshoot},
+    Column{"speed_asked", "samples/s", &Rounds::speed_asked},
     Column{"staleness", "iterations", &Rounds::staleness},
+    Column{"message_age", "s", &Rounds::message_age},
+    Column{"overwritten", "messages", &Rounds::overwritten},
     Column{"bytes_sent", "bytes", &Rounds::bytes_sent},
     Column{"start_time", "s", &Rounds::start_time},
 };

@@ -215,6 +215,9 @@ void read_root(const Input& input, Trace& trace) {
   if (version > kTraceSchemaVersion)
     throw Fault(fmt::format("is of schema version {}, and this program knows {}; use a newer quantimed", version,
                             kTraceSchemaVersion));
+  if (version >= 1 && version < kTraceSchemaVersion)
+    throw Fault(
+        fmt::format("is of schema version {}, of an older quantimed; repeat the run with its /config/ini", version));
   if (version < 1) throw Fault(fmt::format("is of schema version {}", version));
   const auto word = read_named<std::string>(input.file, "status", "/");
   const auto* status = std::find_if(std::begin(columns::kStatuses), std::end(columns::kStatuses),

@@ -22,7 +22,7 @@
 namespace quantimed {
 
 inline constexpr const char* kTraceSchema = "quantimed-trace";
-inline constexpr int kTraceSchemaVersion = 1;
+inline constexpr int kTraceSchemaVersion = 2;
 
 using Attribute = std::variant<bool, std::int64_t, double, std::string>;
 using Attributes = std::vector<std::pair<std::string, Attribute>>;  // in the order of writing
@@ -43,18 +43,25 @@ struct Progress {
 };
 
 // What each node did in each of its iterations. [iterations, n] row-major each; NaN beyond a node's last iteration.
+// The seven times are an iteration's phases: they add up to the time from its start to the start of the next.
 struct Rounds {
   std::size_t iterations = 0, nodes = 0;
-  std::vector<float> batch;          // samples, |S_i,t|
-  std::vector<float> compute_time;   // s, gradient, without overshoot
-  std::vector<float> encode_time;    // s
+  std::vector<float> compute_time;   // s, the gradient: until T_d, or as long as the batch (or a straggler) takes
+  std::vector<float> encode_time;    // s, Q(x) into the outbox; 0 for exact models, which live there
+  std::vector<float> publish_time;   // s, making the message visible
   std::vector<float> wait_time;      // s, for other nodes
-  std::vector<float> exchange_time;  // s, charged by the link (virtual) or spent publishing (threads)
+  std::vector<float> exchange_time;  // s, for messages under way on the link
   std::vector<float> mix_time;       // s, the update
-  std::vector<float> overshoot;      // s, gradient's end minus deadline (negative: ended early); 0 for fixed batches
-  std::vector<float> staleness;      // iterations, mean over neighbours: own iteration − message's iteration
-  std::vector<float> bytes_sent;     // bytes of the message, to each neighbour
-  std::vector<double> start_time;    // s, when the iteration began
+  std::vector<float> record_time;    // s, the instrument's own: snapshots and records
+  std::vector<float> batch;          // samples, |S_i,t|
+  std::vector<float> deadline;       // s, T_d; 0 for fixed batches
+  std::vector<float> overshoot;    // s, end of the last sample − deadline (negative: undershoot); 0 for fixed batches
+  std::vector<float> speed_asked;  // samples per second of the speed model; 0: the machine's own. Had: batch/compute
+  std::vector<float> staleness;    // iterations, mean over neighbours: own iteration − message's iteration
+  std::vector<float> message_age;  // s, mean over neighbours, from publishing to mixing
+  std::vector<float> overwritten;  // messages of the neighbours that this node has never seen, since its last read
+  std::vector<float> bytes_sent;   // bytes of the message, to each neighbour
+  std::vector<double> start_time;  // s, when the iteration began
 };
 
 // With --timeline. [events] each.
@@ -63,7 +70,12 @@ struct Timeline {
   std::vector<std::uint8_t> phase;  // index into kPhaseNames
   std::vector<double> start, end;   // s
 };
-inline constexpr const char* kPhaseNames[] = {"compute", "encode", "wait", "exchange", "mix"};
+inline constexpr std::size_t kPhases = 7;
+inline constexpr const char* kPhaseNames[kPhases] = {"compute", "encode",  "wait",  "exchange",
+                                                     "mix",     "publish", "record"};
+inline constexpr std::vector<float> Rounds::*kPhaseTimes[kPhases] = {
+    &Rounds::compute_time, &Rounds::encode_time,  &Rounds::wait_time,  &Rounds::exchange_time,
+    &Rounds::mix_time,     &Rounds::publish_time, &Rounds::record_time};
 
 struct Trace {
   RunStatus status = RunStatus::running;
@@ -104,6 +116,10 @@ struct TraceCheck {
   std::string (*finding)(const Trace&);
 };
 std::span<const TraceCheck> trace_checks();
+
+// How far the gradients of a run with deadlines ended from them: a few lines, with a histogram of overshoot by decade.
+// Empty for a run without deadlines.
+std::string deadline_report(const Rounds& rounds);
 
 // Findings of `verify`, one line each, "NAME: what and where": empty means that every invariant holds.
 // When the shapes are wrong nothing else is looked at.

@@ -11,7 +11,7 @@ namespace quantimed::checks {
 
 namespace {
 
-// Gaps between a node's iterations may not be shorter than what was done in them, within float32 sums and clocks.
+// An iteration's phases add up to the time until the next one starts, within this.
 constexpr double kRelativeTolerance = 0.01;
 constexpr Seconds kAbsoluteTolerance = 1e-6;
 
@@ -31,7 +31,7 @@ bool in_range(std::string_view name, double value) {
   if (!std::isfinite(value)) return false;
   if (name == "overshoot") return true;  // negative: ended early
   if (name == "staleness") return true;  // negative: the neighbour is ahead
-  if (name == "batch" || name == "bytes_sent") return value >= 0 && is_whole(value);
+  if (name == "batch" || name == "bytes_sent" || name == "overwritten") return value >= 0 && is_whole(value);
   return value >= 0;
 }
 
@@ -114,21 +114,36 @@ std::string start_order(const Trace& trace) {
   return where.empty() ? where : where + " starts before the one before it";
 }
 
-// start_{t+1} ≥ start_t + compute + encode + wait + exchange + mix. Overshoot is left out: it may be negative.
-std::string rounds_fit(const Trace& trace) {
+// start_{t+1} = start_t + the phases' times.
+std::string rounds_add_up(const Trace& trace) {
   const Rounds& rounds = trace.rounds;
   Seconds busy = 0, elapsed = 0;
   const std::string where = first_round(rounds, [&](std::size_t t, std::size_t i) {
     if (t + 1 == rounds.iterations) return false;
     const std::size_t at = t * rounds.nodes + i;
     busy = 0;
-    columns::for_each(columns::kRounds, [&](const auto& column) {
-      if (column.adds_up) busy += static_cast<double>((rounds.*column.values)[at]);
-    });
+    for (const auto phase : kPhaseTimes) busy += static_cast<double>((rounds.*phase)[at]);
     elapsed = rounds.start_time[at + rounds.nodes] - rounds.start_time[at];
-    return elapsed < busy * (1 - kRelativeTolerance) - kAbsoluteTolerance;  // false for NaN: did not run
+    return std::abs(elapsed - busy) > elapsed * kRelativeTolerance + kAbsoluteTolerance;  // false for NaN: did not run
   });
-  return where.empty() ? where : fmt::format("{} did {} s of work in {} s", where, busy, elapsed);
+  return where.empty() ? where : fmt::format("{}: the phases take {} s of {} s", where, busy, elapsed);
+}
+
+// A gradient with a deadline goes on until then, and no longer than its last sample needed.
+std::string deadlines_kept(const Trace& trace) {
+  const Rounds& rounds = trace.rounds;
+  Seconds deadline = 0, took = 0, overshoot = 0;
+  const std::string where = first_round(rounds, [&](std::size_t t, std::size_t i) {
+    const std::size_t at = t * rounds.nodes + i;
+    deadline = static_cast<double>(rounds.deadline[at]);
+    took = static_cast<double>(rounds.compute_time[at]);
+    overshoot = static_cast<double>(rounds.overshoot[at]);
+    if (!(deadline > 0)) return overshoot < 0 || overshoot > 0;
+    const Seconds tolerance = deadline * 1e-6 + kAbsoluteTolerance;
+    return took < deadline - tolerance || overshoot < -deadline - tolerance || overshoot > took - deadline + tolerance;
+  });
+  if (where.empty()) return where;
+  return fmt::format("{}: computed {} s for a deadline of {} s, overshoot {} s", where, took, deadline, overshoot);
 }
 
 // Only the deadline makes batches random.

@@ -115,7 +115,7 @@ TEST_P(EveryAlgorithm, LearnsOnBothEngines) {
   run.link = {};
   run.oversubscribe = true;
   run.iterations = small.row.delivery == Delivery::newest ? 5000 : 300;
-  run.options.deadline_s = 5e-4;
+  run.deadline = {.fixed_s = 2e-3, .slack_s = 1};
   run_threads(run, on_threads);
   EXPECT_LT(loss(on_threads.cuts.back()), 0.9 * loss(on_threads.cuts.front()));
 }
@@ -133,7 +133,7 @@ TEST_P(EveryAlgorithm, EndsAtTheTimeLimitOnBothEngines) {
   run.speed = nullptr;
   run.link = {};
   run.oversubscribe = true;
-  run.options.deadline_s = 1e-3;
+  run.deadline.fixed_s = 1e-3;
   run.max_time = 0.1;
   KeepingWatcher on_threads = small.watcher();
   EXPECT_GE(run_threads(run, on_threads).end_time, 0.1);
@@ -150,7 +150,7 @@ TEST_P(EveryAlgorithm, StopsWhenAsked) {
   run.speed = nullptr;
   run.link = {};
   run.oversubscribe = true;
-  run.options.deadline_s = 1e-3;
+  run.deadline.fixed_s = 1e-3;
   KeepingWatcher on_threads = small.watcher();
   on_threads.stop = true;
   EXPECT_TRUE(run_threads(run, on_threads).interrupted);

@@ -150,7 +150,7 @@ TEST(VirtualEngine, DeadlineRoundsTakeTheDeadlineAndHoldWhatTheSpeedAllows) {
 TEST(VirtualEngine, AnEmptyBatchOnlyMixes) {
   const SmallRun small("quantimed-dsgd", 3, "complete", "exact");
   auto run = small.run();
-  run.options.deadline_s = 1e-3;  // less than any sample takes
+  run.deadline.fixed_s = 1e-3;  // less than any sample takes
   KeepingWatcher watcher = small.watcher();
   const Rounds rounds = run_virtual(run, watcher).rounds;
   for (const float batch : rounds.batch) EXPECT_EQ(batch, 0);

@@ -68,12 +68,13 @@ struct SmallRun {
 
   Run run() const {
     return {.algorithm = row,
-            .options = {.alpha = 0.2f, .epsilon = row.uses_epsilon ? 0.5f : 1.0f, .batch = 20, .deadline_s = 0.4},
+            .options = {.alpha = 0.2f, .epsilon = row.uses_epsilon ? 0.5f : 1.0f, .batch = 20},
             .problem = *problem,
             .network = network,
             .shards = shards,
             .codec = *codec,
             .penalty = {.lambda = 1, .per = Penalty::Per::batch},
+            .deadline = {.fixed_s = 0.4},
             .speed = speed.get(),
             .link = parse_link("paper:3"),
             .iterations = 30,

@@ -1,6 +1,5 @@
 #include "engine/snapshots.hpp"
 #include "base/error.hpp"
-#include "engine/deadline.hpp"
 #include "engine/placement.hpp"
 #include "engine/ready_queue.hpp"
 #include "engine/record_log.hpp"
@@ -58,18 +57,6 @@ TEST(RecordLog, CanBeReadWhileItGrows) {
       ASSERT_EQ(records.back().start, static_cast<double>(seen - 1));
     }
   }
-}
-
-TEST(ChunkCosts, StartOnlyWhatIsExpectedToEndInTime) {
-  ChunkCosts costs;
-  for (std::size_t chunk = 1; chunk <= ChunkCosts::kLargest; chunk *= 2)
-    costs.learn(chunk, 1e-6 * static_cast<double>(chunk));
-  EXPECT_EQ(costs.fitting(1e-3), 64u);
-  EXPECT_EQ(costs.fitting(20e-6), 16u);
-  EXPECT_EQ(costs.fitting(1.5e-6), 1u);
-  EXPECT_EQ(costs.fitting(0.5e-6), 0u);
-  costs.learn(1, 1);  // one outlier moves the average by a tenth at most
-  EXPECT_LT(costs.expected(1), 1.2e-6);
 }
 
 TEST(ReadyQueue, HandsOutEveryNodeOnceAndEndsWhenAllHaveRetired) {

@@ -3,6 +3,7 @@
  * Checked: with the algorithm's order  publish(t) → receive all z_j,t → update reads them in place → publish(t+1)
  * no message is overwritten while it is read (not torn, and of the round that was asked for); a reader finds in the
  * slot of round t nothing later than t; and everybody ends (no deadlock, although nobody acknowledges).
+ * With -DIN_PLACE the update writes round t+1 while it reads round t, as exact models are: they live in the mailbox.
  * Mutations, each of which has to be caught (run.sh):
  *   -DSLOTS=1         one buffer less
  *   -DLATE_UPDATE     the update reads round t after the node has published t+1
@@ -21,11 +22,10 @@ byte cell0[NODES * SLOTS], cell1[NODES * SLOTS];  /* the payload: two words that
 byte published[NODES * SLOTS];                    /* t + 1 of the round in the slot */
 byte finished;
 
-inline publish(t) {
-  cell0[SLOT(me, t)] = t + 1;
-  cell1[SLOT(me, t)] = t + 1;
-  published[SLOT(me, t)] = t + 1
-}
+inline write0(t) { cell0[SLOT(me, t)] = t + 1 }
+inline write1(t) { cell1[SLOT(me, t)] = t + 1 }
+inline announce(t) { published[SLOT(me, t)] = t + 1 }
+inline publish(t) { write0(t); write1(t); announce(t) }
 
 inline receive(t) {
   for (k : 1 .. NODES - 1) {
@@ -45,6 +45,17 @@ inline update(t) {
   }
 }
 
+inline update_in_place(t) {
+  for (k : 1 .. NODES - 1) {
+    assert(cell0[SLOT((me + k) % NODES, t)] == t + 1)
+  }
+  write0(t + 1);
+  for (k : 1 .. NODES - 1) {
+    assert(cell1[SLOT((me + k) % NODES, t)] == t + 1)
+  }
+  write1(t + 1)
+}
+
 proctype node(byte me) {
   byte t, k;
   for (t : 0 .. ROUNDS - 1) {
@@ -53,6 +64,11 @@ proctype node(byte me) {
     receive(t);
     if :: t + 1 < ROUNDS -> publish(t + 1) :: else fi;
     update(t)
+#elif defined(IN_PLACE)
+    if :: t == 0 -> write0(t); write1(t) :: else fi;
+    announce(t);
+    receive(t);
+    update_in_place(t)
 #else
     publish(t);
     receive(t);

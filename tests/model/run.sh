@@ -55,7 +55,11 @@ caught() {
 
 holds  'round'                                  round
 ends   'round'                                  round
+holds  'round, written in place'                round -DIN_PLACE
+ends   'round, written in place'                round -DIN_PLACE
 caught 'round, one slot'                        round -DSLOTS=1
+caught 'round, in place, one slot'              round -DIN_PLACE -DSLOTS=1
+caught 'round, in place, not all received'      round -DIN_PLACE -DNO_RECEIVE
 caught 'round, update after the next publish'   round -DLATE_UPDATE
 caught 'round, not all neighbours received'     round -DNO_RECEIVE
 holds  'newest'                                 newest

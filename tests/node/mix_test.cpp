@@ -55,7 +55,7 @@ TEST(Mix, IsTheFormulaForAllCodecsSizesAndPenalties) {
       const std::vector<CoordinateRange> penalised = {{0, p / 3}, {p / 2, p - p / 8}};
       const GradientSum g{.sum = m.sum, .batch = 7, .l2 = 0.5f};
       const std::vector<double> expected = m.naive(c, g, penalised);
-      mix(m.x, 0, p, c, m.terms, *m.codec, g, penalised);
+      mix(m.x, m.x, 0, p, c, m.terms, *m.codec, g, penalised);
       for (std::size_t k = 0; k < p; ++k)
         ASSERT_NEAR(m.x[k], expected[k], 2e-6 * (1 + std::abs(expected[k]))) << codec << p;
     }
@@ -65,10 +65,10 @@ TEST(Mix, GivesTheSameBitsHoweverTheRangeIsCut) {
   const Coefficients c{.self = 0.3f, .neighbours = 0.9f, .gradient = -0.2f};
   Mixture whole(5000, "low-precision:1e-3"), parts(5000, "low-precision:1e-3");
   const std::vector<CoordinateRange> penalised = {{10, 4000}};
-  mix(whole.x, 0, 5000, c, whole.terms, *whole.codec, {.sum = whole.sum, .batch = 7, .l2 = 0.5f}, penalised);
+  mix(whole.x, whole.x, 0, 5000, c, whole.terms, *whole.codec, {.sum = whole.sum, .batch = 7, .l2 = 0.5f}, penalised);
   const GradientSum g{.sum = parts.sum, .batch = 7, .l2 = 0.5f};
   for (std::size_t first = 0; first < 5000; first += 1024)
-    mix(parts.x, first, std::min<std::size_t>(first + 1024, 5000), c, parts.terms, *parts.codec, g, penalised);
+    mix(parts.x, parts.x, first, std::min<std::size_t>(first + 1024, 5000), c, parts.terms, *parts.codec, g, penalised);
   EXPECT_EQ(whole.x, parts.x);
 }
 
@@ -78,7 +78,7 @@ TEST(Mix, AnEmptyBatchLeavesTheGradientOut) {
   const Coefficients c{.self = 0.4f, .neighbours = 1, .gradient = -5};
   const GradientSum none{.sum = {}, .batch = 0, .l2 = l2_coefficient({.lambda = 3}, 0, 100)};
   const std::vector<double> expected = m.naive(c, none, penalised);
-  mix(m.x, 0, 600, c, m.terms, *m.codec, none, penalised);
+  mix(m.x, m.x, 0, 600, c, m.terms, *m.codec, none, penalised);
   for (std::size_t k = 0; k < 600; ++k) ASSERT_NEAR(m.x[k], expected[k], 1e-6);
 }
 

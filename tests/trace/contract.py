@@ -14,7 +14,7 @@ COLUMNS = {
 
 with h5py.File(sys.argv[1]) as f:
     root = f.attrs
-    assert root["schema"] == "quantimed-trace" and root["schema_version"] == 1
+    assert root["schema"] == "quantimed-trace" and root["schema_version"] == 2
     assert root["status"] == "complete" and root["verdict"] == "VALID"
     assert {"software_version", "commit", "created"} <= set(root)
     for group, names in COLUMNS.items():
@@ -26,7 +26,7 @@ with h5py.File(sys.argv[1]) as f:
     assert 0 < f["network"].attrs["beta"] < 1 and f["network"].attrs["redraws"] == 2
     assert f["rounds/batch"].shape == (7, 5) and f["progress/loss"][:].tolist() == [1, 1 / 2, 1 / 3, 1 / 4]
     assert f["model/mean"].shape == (39,)
-    assert list(f["timeline/phase"].attrs["names"]) == ["compute", "encode", "wait", "exchange", "mix"]
+    assert list(f["timeline/phase"].attrs["names"]) == ["compute", "encode", "wait", "exchange", "mix", "publish", "record"]
     assert f["summary"].attrs["time_to_target"] == float("inf")
 
     def has_unit(name, item):

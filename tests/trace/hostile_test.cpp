@@ -140,7 +140,8 @@ void PrintTo(const Change& change, std::ostream* out) { *out << change.name; }
 constexpr Change kChanges[] = {
     {"OtherSchema", [](hid_t f) { set_text(f, "schema", "weather"); }, "no trace"},
     {"NoSchema", [](hid_t f) { H5Adelete(f, "schema"); }, "no trace"},
-    {"LaterVersion", [](hid_t f) { set_integer(f, "schema_version", 2); }, "newer quantimed"},
+    {"LaterVersion", [](hid_t f) { set_integer(f, "schema_version", 3); }, "newer quantimed"},
+    {"EarlierVersion", [](hid_t f) { set_integer(f, "schema_version", 1); }, "older quantimed"},
     {"NoVersion", [](hid_t f) { H5Adelete(f, "schema_version"); }, "schema_version"},
     {"VersionZero", [](hid_t f) { set_integer(f, "schema_version", 0); }, "schema version 0"},
     {"UnknownStatus", [](hid_t f) { set_text(f, "status", "well"); }, "unknown status well"},

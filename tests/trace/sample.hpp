@@ -51,8 +51,14 @@ inline Rounds sample_rounds(std::size_t iterations, std::size_t nodes) {
       rounds.wait_time.push_back(ran ? 0.1f - 0.1f * jitter : nothing);
       rounds.exchange_time.push_back(ran ? 0.3f : nothing);
       rounds.mix_time.push_back(ran ? 0.01f : nothing);
-      rounds.overshoot.push_back(ran ? 0.002f * jitter - 0.001f : nothing);
+      rounds.publish_time.push_back(ran ? 0.01f : nothing);
+      rounds.record_time.push_back(ran ? 0.18f - 0.01f * jitter : nothing);
+      rounds.deadline.push_back(ran ? 0.4f : nothing);
+      rounds.overshoot.push_back(ran ? 0.1f * jitter - 0.001f : nothing);
+      rounds.speed_asked.push_back(ran ? 90 * jitter / 0.4f : nothing);
       rounds.staleness.push_back(ran ? 0 : nothing);
+      rounds.message_age.push_back(ran ? 0.5f : nothing);
+      rounds.overwritten.push_back(ran ? 0 : nothing);
       rounds.bytes_sent.push_back(ran ? 1234 : nothing);
       rounds.start_time.push_back(ran ? static_cast<double>(t) : static_cast<double>(nothing));
     }

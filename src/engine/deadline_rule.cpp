@@ -1,0 +1,84 @@
+#include "engine/deadline_rule.hpp"
+
+#include "base/error.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+#include <string_view>
+#include <vector>
+
+namespace quantimed {
+
+namespace {
+
+// The value below which a share q of the values lies, linear between neighbours. Sorts them.
+double quantile(std::span<double> values, double q) {
+  std::sort(values.begin(), values.end());
+  const double at = q * static_cast<double>(values.size() - 1);
+  const auto low = static_cast<std::size_t>(at);
+  const std::size_t high = std::min(low + 1, values.size() - 1);
+  return values[low] + (at - static_cast<double>(low)) * (values[high] - values[low]);
+}
+
+// Moves values further than three spreads from the median to there. `scratch`: as many.
+void rein_in(std::span<double> values, std::span<double> scratch) {
+  const double median = quantile(values, 0.5);
+  for (std::size_t k = 0; k < values.size(); ++k) scratch[k] = std::abs(values[k] - median);
+  const double reach = 3 * 1.4826 * quantile(scratch, 0.5);
+  if (reach > 0)
+    for (double& value : values) value = std::clamp(value, median - reach, median + reach);
+}
+
+}  // namespace
+
+DeadlineRule parse_deadline(const std::string& text, double batch) {
+  const auto number = [&](std::size_t from, double most) {
+    double value = 0;
+    const auto [stop, failure] = std::from_chars(text.data() + from, text.data() + text.size(), value);
+    if (failure != std::errc{} || stop != text.data() + text.size() || !std::isfinite(value) || value <= 0 ||
+        value >= most)
+      throw InputError(
+          "--deadline {}: give seconds above 0, auto, auto:B for a mean batch of B, or auto:quantile:Q with "
+          "Q between 0 and 1 for the share of nodes that finish a batch",
+          text);
+    return value;
+  };
+  constexpr std::string_view kQuantile = "auto:quantile:", kBatch = "auto:";
+  if (text.empty() || text == "auto") return {.batch = batch};
+  if (text.starts_with(kQuantile)) return {.batch = batch, .quantile = number(kQuantile.size(), 1)};
+  if (text.starts_with(kBatch)) return {.batch = number(kBatch.size(), kForever)};
+  return {.fixed_s = number(0, kForever)};
+}
+
+Seconds choose_deadline(const DeadlineRule& rule, std::span<double> speeds) {
+  check(!speeds.empty(), "a deadline is chosen from no speeds");
+  if (rule.quantile > 0) return rule.batch / quantile(speeds, 1 - rule.quantile);
+  return rule.batch * static_cast<double>(speeds.size()) / std::accumulate(speeds.begin(), speeds.end(), 0.0);
+}
+
+Seconds modelled_deadline(const DeadlineRule& rule, const SpeedModel& speed, std::uint32_t nodes) {
+  if (rule.fixed_s > 0) return rule.fixed_s;
+  if (rule.quantile == 0) return rule.batch / speed.mean();
+  constexpr std::size_t kDraws = 100'000;
+  std::vector<double> speeds;
+  for (Round t = 0; speeds.size() < kDraws; ++t)
+    for (NodeId i = 0; i < nodes && speeds.size() < kDraws; ++i) speeds.push_back(speed.speed(i, t));
+  return choose_deadline(rule, speeds);
+}
+
+void AdaptiveDeadline::observe(double speed) {
+  if (speed > 0) speeds_[observed_++ % kRemembered] = speed;
+}
+
+Seconds AdaptiveDeadline::next(Seconds before_any) const {
+  if (observed_ == 0) return before_any;
+  auto values = speeds_;
+  std::array<double, kRemembered> scratch;
+  const std::span known(values.data(), std::min(observed_, kRemembered));
+  if (rule_.quantile == 0) rein_in(known, std::span(scratch).first(known.size()));
+  return choose_deadline(rule_, known);
+}
+
+}  // namespace quantimed
