@@ -18,6 +18,8 @@ struct Config {
   std::uint32_t nodes = 0;                   // 0: 50 in virtual time, one a core on threads
   std::uint32_t threads = 0;                 // virtual and evaluation: worker threads; 0: all cores allowed
   bool oversubscribe = false;
+  std::string placement = "compact";  // compact | spread | l3 | list:0-3,8
+  bool smt = false;
   std::string graph = "erdos-renyi:0.4";
   std::string mixing = "laplacian";
   std::string dataset = "fashion-mnist";
