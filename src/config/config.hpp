@@ -52,7 +52,8 @@ struct Config {
   bool timeline = false;
   bool dry_run = false;
   bool quiet = false;
-  std::string output;  // "": runs/<algorithm>-<engine>-seed<seed>.h5; compare: a folder
+  bool jitter = false;  // info
+  std::string output;   // "": runs/<algorithm>-<engine>-seed<seed>.h5; compare: a folder
 
   bool operator==(const Config&) const = default;
 };
@@ -75,8 +76,8 @@ Request parse_command_line(int argc, const char* const* argv);
 // for where they are allowed: their text is understood by make_speed_model and parse_link.
 void validate(const Config& config, const std::string& command);
 
-// Every option as "name = value" lines that --config reads back to the same Config. Only dry_run is left out: what
-// --dry-run printed is there to be run.
+// Every option as "name = value" lines that --config reads back to the same Config. Only dry_run and jitter
+// are left out: what --dry-run printed is there to be run, and jitter is no matter of a run.
 std::string to_ini(const Config& config);
 // The same, as pairs, for the trace.
 std::vector<std::pair<std::string, std::string>> to_pairs(const Config& config);

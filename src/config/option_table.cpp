@@ -208,6 +208,9 @@ std::vector<OptionRow> output_rows() {
      .field = &C::timeline},
     {.name = "quiet", .topic = Topic::output, .commands = kRuns | kVerify | kInfo | kExport,
      .help = "print results and errors alone", .field = &C::quiet},
+    {.name = "jitter", .topic = Topic::output, .commands = kInfo,
+     .help = "measure for 4 s how much time each core loses to interrupts and others, on all at once", .field = &C::jitter,
+     .in_ini = false},
     {.name = "help", .topic = Topic::output, .commands = ~0u, .help = "this text", .in_ini = false},
   };
 }

@@ -57,7 +57,8 @@ const std::map<std::string, std::string> kOther = {{"algorithm", "dsgd"},
                                                    {"target-loss", "0.25"},
                                                    {"output", "a folder/x.h5"},
                                                    {"timeline", "true"},
-                                                   {"quiet", "true"}};
+                                                   {"quiet", "true"},
+                                                   {"jitter", "true"}};
 
 bool has_field(const OptionRow& row) { return !std::holds_alternative<std::monostate>(row.field); }
 
@@ -75,7 +76,7 @@ TEST(CommandLine, EveryOptionCanBeSetOnTheCommandLine) {
     const std::string& value = kOther.at(row.name);
     ASSERT_NE(get_option(row, Config{}), value);
     std::vector<std::string> words = company(row);
-    words.insert(words.begin(), (row.commands & kRun) ? "run" : "compare");
+    words.insert(words.begin(), (row.commands & kRun) ? "run" : (row.commands & kCompare) ? "compare" : "info");
     words.push_back(std::string("--") + row.name);
     if (!is_switch(row)) words.push_back(value);
     EXPECT_EQ(get_option(row, parse(words).config), value);
