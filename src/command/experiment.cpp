@@ -130,7 +130,8 @@ struct Experiment {
             .evaluations = config.evaluations,
             .seed = config.seed,
             .threads = config.threads,
-            .oversubscribe = config.oversubscribe};
+            .oversubscribe = config.oversubscribe,
+            .placement = parse_placement(config.placement, config.smt)};
   }
 
   Config config;

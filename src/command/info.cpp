@@ -1,14 +1,30 @@
 #include "algorithm/table.hpp"
 #include "blas/blas.hpp"
 #include "command/commands.hpp"
+#include "command/jitter_text.hpp"
+#include "command/progress_line.hpp"
 #include "dataset/dataset.hpp"
 #include "engine/machine.hpp"
+#include "engine/placement.hpp"
 
 #include <fmt/format.h>
 
 namespace quantimed {
 
-int info_command(const Request&) {
+namespace {
+
+void print_jitter(const Machine& machine, bool quiet) {
+  ProgressLine line(1, quiet);
+  std::function<void(double)> progress;  // none where nobody sees it: telling is jitter too
+  if (line.active()) progress = [&](double done) { line.show(0, "jitter", done); };
+  const std::vector<CoreJitter> cores = measure_jitter(usable_cores(), progress);
+  line.clear();
+  fmt::print("\n{}", jitter_text(cores, machine.clock_cost_ns));
+}
+
+}  // namespace
+
+int info_command(const Request& request) {
   blas::use_one_thread();
   const Machine machine = inspect_machine();
   fmt::print("machine\n{}", to_text(environment(machine, blas::description())));
@@ -22,6 +38,7 @@ int info_command(const Request&) {
   fmt::print("\ndata sets\n");
   for (const KnownDataset& known : known_datasets())
     fmt::print("  {:<18}{}; {}\n", known.name, known.description, known.how_to_get);
+  if (request.config.jitter) print_jitter(machine, request.config.quiet);
   return kDone;
 }
 

@@ -17,6 +17,7 @@ class ProgressLine {
   // Piece number `piece`, called `name`, is done to this share (0 … 1).
   void show(std::size_t piece, const std::string& name, double done);
   void clear();
+  bool active() const { return active_; }  // is anything ever shown?
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "command/experiment.hpp"
 #include "engine/deadline_rule.hpp"
+#include "engine/hardware.hpp"
 #include "engine/link_model.hpp"
 #include "engine/machine.hpp"
 #include "engine/placement.hpp"
@@ -35,17 +36,20 @@ std::uint32_t cores_with_time(std::uint32_t cores) {
 Config resolve(Config c) {
   const AlgorithmRow& row = find_algorithm(c.algorithm);
   const bool is_virtual = c.engine == "virtual";
-  const auto cores = static_cast<std::uint32_t>(usable_cores().size());
-  if (c.nodes == 0) c.nodes = is_virtual ? kPaperNodes : cores_with_time(cores);
-  if (c.threads == 0) c.threads = cores;
+  const Hardware hardware = load_hardware();
+  if (c.threads == 0) c.threads = static_cast<std::uint32_t>(place(hardware, {}).size());
+  if (is_virtual) {
+    if (c.nodes == 0) c.nodes = kPaperNodes;
+  } else {
+    const Placement placement = parse_placement(c.placement, c.smt);
+    const std::size_t units = place(hardware, placement).size();
+    if (c.nodes == 0) c.nodes = cores_with_time(static_cast<std::uint32_t>(units));
+    if (!c.oversubscribe) require_units(placement, units, c.nodes);
+  }
   c.speed = or_else(c.speed, is_virtual ? "uniform:10,90" : "none");
   c.link = or_else(c.link, is_virtual ? "paper:3" : "none");
   if (is_virtual && c.speed == "none")
     throw InputError("--speed none: virtual time has no speed of its own; give uniform:10,90 or constant:50");
-  if (!is_virtual && c.nodes > cores && !c.oversubscribe)
-    throw InputError(
-        "--nodes {}: only {} cores may be used; give at most {}, or --oversubscribe (timings are then INVALID)",
-        c.nodes, cores, cores);
   (void)make_speed_model(c.speed, c.seed);
   (void)parse_link(c.link);
   c.alpha = or_else(for_algorithm(c.alpha, c.algorithm), row.alpha);

@@ -18,6 +18,8 @@ struct Config {
   std::uint32_t nodes = 0;                   // 0: 50 in virtual time, one a core on threads
   std::uint32_t threads = 0;                 // virtual and evaluation: worker threads; 0: all cores allowed
   bool oversubscribe = false;
+  std::string placement = "compact";  // compact | spread | l3 | list:0-3,8
+  bool smt = false;
   std::string graph = "erdos-renyi:0.4";
   std::string mixing = "laplacian";
   std::string dataset = "fashion-mnist";
@@ -52,7 +54,8 @@ struct Config {
   bool timeline = false;
   bool dry_run = false;
   bool quiet = false;
-  std::string output;  // "": runs/<algorithm>-<engine>-seed<seed>.h5; compare: a folder
+  bool jitter = false;  // info
+  std::string output;   // "": runs/<algorithm>-<engine>-seed<seed>.h5; compare: a folder
 
   bool operator==(const Config&) const = default;
 };
@@ -75,8 +78,8 @@ Request parse_command_line(int argc, const char* const* argv);
 // for where they are allowed: their text is understood by make_speed_model and parse_link.
 void validate(const Config& config, const std::string& command);
 
-// Every option as "name = value" lines that --config reads back to the same Config. Only dry_run is left out: what
-// --dry-run printed is there to be run.
+// Every option as "name = value" lines that --config reads back to the same Config. Only dry_run and jitter
+// are left out: what --dry-run printed is there to be run, and jitter is no matter of a run.
 std::string to_ini(const Config& config);
 // The same, as pairs, for the trace.
 std::vector<std::pair<std::string, std::string>> to_pairs(const Config& config);

@@ -8,6 +8,7 @@
 #include "dataset/shards.hpp"
 #include "engine/deadline_rule.hpp"
 #include "engine/link_model.hpp"
+#include "engine/placement.hpp"
 #include "engine/speed_model.hpp"
 #include "topology/network.hpp"
 
@@ -40,6 +41,7 @@ Listing algorithm_listing() {
 Listing codec_listing() { return syntax_listing(codec_table()); }
 Listing speed_listing() { return syntax_listing(kSpeedKinds); }
 Listing link_listing() { return syntax_listing(kLinkKinds); }
+Listing placement_listing() { return syntax_listing(kPlacementKinds); }
 Listing dataset_listing() {
   Listing listing;
   for (const KnownDataset& known : known_datasets()) listing.emplace_back(known.name, known.description);
@@ -59,6 +61,7 @@ void check_one_algorithm(const std::string& text) {
 void check_graph(const std::string& text) { parse_graph(text); }
 void check_mixing(const std::string& text) { parse_mixing(text); }
 void check_partition(const std::string& text) { parse_partition(text); }
+void check_placement(const std::string& text) { parse_placement(text); }
 void check_codec(const std::string& text) { make_codec(text); }
 void check_alpha(const std::string& text) { check_steps("--alpha", text); }
 void check_epsilon(const std::string& text) { check_steps("--epsilon", text); }
@@ -82,6 +85,9 @@ std::vector<OptionRow> run_rows() {
      .field = &C::threads, .usual = "auto", .most = 65536},
     {.name = "oversubscribe", .help = "let threads have more nodes than cores; its timings are marked INVALID",
      .field = &C::oversubscribe},
+    {.name = "placement", .value = "KIND", .help = "which cores the nodes of --engine threads live on",
+     .field = &C::placement, .check = check_placement, .listing = placement_listing},
+    {.name = "smt", .help = "count simultaneous-multithreading siblings as cores (threads)", .field = &C::smt},
     {.name = "iterations", .value = "T", .help = "iterations of each node", .field = &C::iterations, .least = 1},
     {.name = "max-time", .value = "SECONDS", .help = "stop when the run's clock, virtual or real, shows this",
      .field = &C::max_time, .usual = "none", .usual_number = kForever, .is_above_least = true},
@@ -202,6 +208,9 @@ std::vector<OptionRow> output_rows() {
      .field = &C::timeline},
     {.name = "quiet", .topic = Topic::output, .commands = kRuns | kVerify | kInfo | kExport,
      .help = "print results and errors alone", .field = &C::quiet},
+    {.name = "jitter", .topic = Topic::output, .commands = kInfo,
+     .help = "measure for 4 s how much time each core loses to interrupts and others, on all at once", .field = &C::jitter,
+     .in_ini = false},
     {.name = "help", .topic = Topic::output, .commands = ~0u, .help = "this text", .in_ini = false},
   };
 }

@@ -7,6 +7,7 @@
 #include "engine/deadline_rule.hpp"
 #include "engine/link_model.hpp"
 #include "engine/machine_costs.hpp"
+#include "engine/placement.hpp"
 #include "engine/speed_model.hpp"
 #include "problem/problem.hpp"
 #include "topology/network.hpp"
@@ -43,6 +44,7 @@ struct Run {
   std::uint64_t seed = 1;
   std::uint32_t threads = 1;  // virtual: worker threads
   bool oversubscribe = false;
+  Placement placement = {};  // threads: which core each node lives on
 };
 
 // All models at one moment of the run's clock.

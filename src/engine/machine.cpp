@@ -1,11 +1,9 @@
 #include "engine/machine.hpp"
 
 #include "base/build_info.hpp"
-#include "base/error.hpp"
+#include "engine/hardware.hpp"
 
 #include <fmt/core.h>
-#include <hwloc.h>
-#include <hwloc/linux.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
@@ -13,9 +11,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
-#include <memory>
 #include <sstream>
-#include <type_traits>
 #include <utility>
 
 namespace quantimed {
@@ -81,38 +77,6 @@ std::optional<double> cpu_quota(const std::string& root) {
 
 // ---- topology ------------------------------------------------------------------------------------
 
-struct TopologyDeleter {
-  void operator()(hwloc_topology_t topology) const { hwloc_topology_destroy(topology); }
-};
-struct BitmapDeleter {
-  void operator()(hwloc_bitmap_t bitmap) const { hwloc_bitmap_free(bitmap); }
-};
-using Topology = std::unique_ptr<std::remove_pointer_t<hwloc_topology_t>, TopologyDeleter>;
-using Bitmap = std::unique_ptr<std::remove_pointer_t<hwloc_bitmap_t>, BitmapDeleter>;
-
-Topology load_topology() {
-  hwloc_topology_t topology = nullptr;
-  check(hwloc_topology_init(&topology) == 0, "hwloc has no memory");
-  Topology owned(topology);
-  check(hwloc_topology_load(topology) == 0, "hwloc cannot read the topology");
-  return owned;
-}
-
-// sched_getaffinity of the calling thread, for any number of processing units.
-Bitmap affinity(hwloc_topology_t topology) {
-  Bitmap mask(hwloc_bitmap_alloc());
-  check(mask != nullptr, "hwloc has no memory");
-  check(hwloc_linux_get_tid_cpubind(topology, 0, mask.get()) == 0, "the affinity mask cannot be read");
-  return mask;
-}
-
-std::string to_list(hwloc_const_bitmap_t mask) {
-  char* list = nullptr;
-  if (hwloc_bitmap_list_asprintf(&list, mask) < 0) return {};
-  const std::unique_ptr<char, decltype(&std::free)> owned(list, &std::free);
-  return list;
-}
-
 int touched(hwloc_topology_t topology, hwloc_obj_type_t type, hwloc_const_bitmap_t mask) {
   int count = 0;
   for (hwloc_obj_t each = nullptr; (each = hwloc_get_next_obj_by_type(topology, type, each)) != nullptr;)
@@ -138,8 +102,7 @@ std::string governors(const std::string& root, hwloc_const_bitmap_t mask) {
 }
 
 void inspect_processors(const std::string& root, Machine& machine) {
-  const Topology topology = load_topology();
-  const Bitmap mask = affinity(topology.get());
+  const auto [topology, mask] = load_hardware();
   machine.allowed = to_list(mask.get());
   machine.units = hwloc_bitmap_weight(mask.get());
   machine.cores = touched(topology.get(), HWLOC_OBJ_CORE, mask.get());

@@ -1,9 +1,11 @@
 // Real time: one node per core, pinned, with lock-free mailboxes and real deadlines.
 #include "base/error.hpp"
 #include "engine/engine.hpp"
-#include "engine/placement.hpp"
+#include "engine/hardware.hpp"
 #include "engine/threads_node.hpp"
 
+#include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <barrier>
@@ -40,7 +42,13 @@ double share_of_late_gradients(const Rounds& rounds, Seconds slack) {
 class ThreadsEngine {
  public:
   ThreadsEngine(const Run& run, Watcher& watcher)
-      : run_(run), watcher_(watcher), shared_(run), cores_(usable_cores()), failures_(run.network.nodes) {}
+      : run_(run),
+        watcher_(watcher),
+        shared_(run),
+        hardware_(load_hardware()),
+        cores_(place(hardware_, run.placement)),
+        numa_nodes_(run.network.nodes),
+        failures_(run.network.nodes) {}
   Outcome operator()();
 
  private:
@@ -55,12 +63,16 @@ class ThreadsEngine {
   void observe_rounds();
   void observe_times(Seconds end);
   void observe_end(Seconds end);
+  void report_placement(Outcome& outcome) const;
+  int core_of(NodeId i) const { return cores_[i % cores_.size()]; }
   Seconds when_all_began(const std::vector<std::vector<RoundRecord>>& records, Round t) const;
 
   const Run& run_;
   Watcher& watcher_;
   ThreadedRun shared_;
+  Hardware hardware_;
   std::vector<int> cores_;
+  std::vector<std::vector<int>> numa_nodes_;  // [n]: that hold the node's model; empty: unknown
   std::vector<std::exception_ptr> failures_;  // [n]
   std::vector<Seconds> ended_;                // [n]
   std::vector<std::vector<double>> speeds_;   // [n], samples per second, while a deadline is chosen
@@ -90,9 +102,10 @@ void ThreadsEngine::check_memory() const {
 // A node's thread, from its first page of memory to its last update.
 void ThreadsEngine::live(NodeId i, std::barrier<>& warm, std::barrier<>& ready) {
   try {
-    pin_this_thread(cores_[i % cores_.size()]);
+    pin_this_thread(core_of(i));
     shared_.nodes[i] = make_node(i);
     shared_.nodes[i]->warm_up();
+    numa_nodes_[i] = memory_nodes_of(hardware_, std::as_bytes(shared_.nodes[i]->model()));
   } catch (...) {
     failures_[i] = std::current_exception();
     shared_.abort.store(true, std::memory_order_release);
@@ -225,18 +238,38 @@ void ThreadsEngine::observe_end(Seconds end) {
   watcher_.observe({.iteration = iterations / static_cast<double>(models.size()), .time = end, .models = models});
 }
 
+// "0,0,1,1": for each node the NUMA node that holds its model (0+1: both hold a part of it).
+std::string in_node_order(const std::vector<std::vector<int>>& numa_nodes) {
+  std::vector<std::string> nodes;
+  for (const std::vector<int>& each : numa_nodes)
+    nodes.push_back(each.empty() ? "unknown" : fmt::format("{}", fmt::join(each, "+")));
+  const bool is_unknown = std::all_of(numa_nodes.begin(), numa_nodes.end(), [](auto& each) { return each.empty(); });
+  return is_unknown ? "unknown" : fmt::format("{}", fmt::join(nodes, ","));
+}
+
+void ThreadsEngine::report_placement(Outcome& outcome) const {
+  const auto used = std::min<std::ptrdiff_t>(run_.network.nodes, std::ssize(cores_));
+  outcome.placement.emplace_back("node_cores", to_list({cores_.begin(), cores_.begin() + used}));
+  outcome.placement.emplace_back("placement", run_.placement.text);
+  outcome.placement.emplace_back("placement_smt", run_.placement.smt);  // "smt" is whether the machine has it on
+  outcome.placement.emplace_back("node_numa", in_node_order(numa_nodes_));
+  for (NodeId i = 0; i < numa_nodes_.size() && outcome.invalid.empty(); ++i)
+    if (!are_local(hardware_, numa_nodes_[i], core_of(i)))
+      outcome.invalid =
+          fmt::format("node {} is on core {}, its model in the memory of NUMA node {}, which is not local", i,
+                      core_of(i), fmt::join(numa_nodes_[i], "+"));
+}
+
 Outcome ThreadsEngine::operator()() {
   const std::uint32_t n = run_.network.nodes;
   Outcome outcome;
   if (n > cores_.size()) {
-    if (!run_.oversubscribe)
-      throw InputError(
-          "--nodes {}: only {} cores may be used; use at most {}, or --oversubscribe (timings are then INVALID)", n,
-          cores_.size(), cores_.size());
+    if (!run_.oversubscribe) require_units(run_.placement, cores_.size(), n);
     outcome.invalid = fmt::format("{} nodes share {} cores", n, cores_.size());
     shared_.policy = WaitPolicy::oversubscribed();
   }
   check_memory();
+  ::malloc_trim(0);  // pages that earlier runs have freed would stay on their NUMA nodes, whoever gets them now
   shared_.nodes.resize(n);
   ended_.resize(n);
   speeds_.resize(n);
@@ -301,8 +334,7 @@ Outcome ThreadsEngine::operator()() {
   if (dropped > 0 && outcome.invalid.empty())
     outcome.invalid =
         fmt::format("{} messages found the link full and were dropped; give --link a lower latency", dropped);
-  outcome.placement.emplace_back(
-      "node_cores", to_list({cores_.begin(), cores_.begin() + std::min<std::ptrdiff_t>(n, std::ssize(cores_))}));
+  report_placement(outcome);
   return outcome;
 }
 

@@ -23,6 +23,8 @@ const std::map<std::string, std::string> kOther = {{"algorithm", "dsgd"},
                                                    {"nodes", "7"},
                                                    {"threads", "3"},
                                                    {"oversubscribe", "true"},
+                                                   {"placement", "list:8,0-3"},
+                                                   {"smt", "true"},
                                                    {"iterations", "11"},
                                                    {"max-time", "2.5"},
                                                    {"seed", "18446744073709551615"},
@@ -42,6 +44,8 @@ const std::map<std::string, std::string> kOther = {{"algorithm", "dsgd"},
                                                    {"l2-per", "dataset"},
                                                    {"batch", "20"},
                                                    {"deadline", "0.4"},
+                                                   {"deadline-adapt", "true"},
+                                                   {"deadline-slack", "0.001"},
                                                    {"alpha", "0.2"},
                                                    {"epsilon", "15/T^(1/2)"},
                                                    {"codec", "exact"},
@@ -55,7 +59,8 @@ const std::map<std::string, std::string> kOther = {{"algorithm", "dsgd"},
                                                    {"target-loss", "0.25"},
                                                    {"output", "a folder/x.h5"},
                                                    {"timeline", "true"},
-                                                   {"quiet", "true"}};
+                                                   {"quiet", "true"},
+                                                   {"jitter", "true"}};
 
 bool has_field(const OptionRow& row) { return !std::holds_alternative<std::monostate>(row.field); }
 
@@ -73,7 +78,7 @@ TEST(CommandLine, EveryOptionCanBeSetOnTheCommandLine) {
     const std::string& value = kOther.at(row.name);
     ASSERT_NE(get_option(row, Config{}), value);
     std::vector<std::string> words = company(row);
-    words.insert(words.begin(), (row.commands & kRun) ? "run" : "compare");
+    words.insert(words.begin(), (row.commands & kRun) ? "run" : (row.commands & kCompare) ? "compare" : "info");
     words.push_back(std::string("--") + row.name);
     if (!is_switch(row)) words.push_back(value);
     EXPECT_EQ(get_option(row, parse(words).config), value);
@@ -196,7 +201,8 @@ TEST(CommandLine, NumbersAreStrict) {
       {"target-loss", {"-1", "inf"}},
       {"initial", {"", "0.5,", "-1", "0.5,inf", "0.5;1"}},
       {"classes", {"", "-1", "0,0", "1,", "1.5", "2147483648", "none"}},
-      {"deadline", {"0", "-1", "inf", "nan", "1s", "all"}},
+      {"deadline", {"0", "-1", "inf", "nan", "1s", "all", "auto:0", "auto:quantile:1"}},
+      {"deadline-slack", {"0", "-1", "nan", "1s"}},
       {"samples-per-node", {"-1", "auto"}}};
   for (const auto& [option, values] : bad)
     for (const std::string& value : values)

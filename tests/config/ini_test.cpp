@@ -23,7 +23,7 @@ class RandomConfig {
   Config draw() {
     Config config;
     for (const OptionRow& row : option_table()) std::visit([&](auto member) { fill(row, config, member); }, row.field);
-    config.dry_run = false;  // not written
+    config.dry_run = config.jitter = false;  // not written
     return config;
   }
 

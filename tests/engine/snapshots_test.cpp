@@ -1,12 +1,9 @@
 #include "engine/snapshots.hpp"
-#include "base/error.hpp"
-#include "engine/placement.hpp"
 #include "engine/ready_queue.hpp"
 #include "engine/record_log.hpp"
 
 #include <gtest/gtest.h>
 
-#include <sched.h>
 #include <set>
 #include <thread>
 
@@ -79,12 +76,6 @@ TEST(ReadyQueue, HandsOutEveryNodeOnceAndEndsWhenAllHaveRetired) {
   seen[0].merge(seen[1]);
   EXPECT_EQ(seen[0].size(), nodes.size());
   EXPECT_EQ(std::set<NodeId>(seen[0].begin(), seen[0].end()).size(), nodes.size());
-}
-
-TEST(Placement, PinsToEveryUsableCore) {
-  for (const int core : usable_cores()) std::jthread([core] { EXPECT_NO_THROW(pin_this_thread(core)); });
-  EXPECT_THROW(pin_this_thread(CPU_SETSIZE - 1), InputError);
-  EXPECT_EQ(to_list({0, 1, 2, 5, 7, 8}), "0-2,5,7-8");
 }
 
 }  // namespace
