@@ -15,6 +15,8 @@ int dispatch(const quantimed::Request& request) {
   if (request.command == "run") return run_command(request);
   if (request.command == "compare") return compare_command(request);
   if (request.command == "verify") return verify_command(request);
+  if (request.command == "calibrate") return calibrate_command(request);
+  if (request.command == "predict") return predict_command(request);
   if (request.command == "info") return info_command(request);
   if (request.command == "export") return export_command(request);
   fmt::print("{}", request.help);  // help, version

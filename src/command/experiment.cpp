@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "blas/blas.hpp"
 #include "command/preflight.hpp"
+#include "command/setup.hpp"
 #include "command/signals.hpp"
 #include "command/summary.hpp"
 #include "engine/engine.hpp"
@@ -85,65 +86,6 @@ class Recorder final : public Watcher {
   Clock::time_point last_ = Clock::now();
 };
 
-DeadlineRule deadline_rule(const Config& c, const SpeedModel* speed) {
-  DeadlineRule rule = parse_deadline(c.deadline, c.batch);
-  if (speed) rule.fixed_s = modelled_deadline(rule, *speed, c.nodes);
-  rule.adapts = c.deadline_adapt;
-  rule.slack_s = c.deadline_slack;
-  return rule;
-}
-
-ModelRequest model_request(const Config& c) {
-  return {.model = c.model, .activation = c.activation, .loss = c.loss, .initial_half_widths = c.initial};
-}
-
-// The objects of one run, in the order in which they need each other.
-struct Experiment {
-  Experiment(const Config& resolved, const DataSplit& split)
-      : config(resolved),
-        row(find_algorithm(config.algorithm)),
-        problem(make_problem(model_request(config), split.train)),
-        network(make_network(parse_graph(config.graph), parse_mixing(config.mixing), config.nodes, config.seed)),
-        shards(make_shards(split.train, parse_partition(config.partition), config.nodes, config.samples_per_node,
-                           config.seed)),
-        codec(make_codec(row.quantizes ? config.codec : "exact")),
-        speed(make_speed_model(config.speed, config.seed)),
-        penalty{.lambda = config.l2, .per = config.l2_per == "batch" ? Penalty::Per::batch : Penalty::Per::dataset} {}
-
-  Run run() const {
-    return {.algorithm = row,
-            .options = {.alpha = static_cast<float>(step_size("--alpha", config.alpha, config.iterations)),
-                        .epsilon = static_cast<float>(step_size("--epsilon", config.epsilon, config.iterations)),
-                        .batch = config.batch},
-            .problem = *problem,
-            .network = network,
-            .shards = shards,
-            .codec = *codec,
-            .penalty = penalty,
-            .deadline = deadline_rule(config, speed.get()),
-            .speed = speed.get(),
-            .link = parse_link(config.link),
-            .charge_wire_bits = config.bits == "wire",
-            .sync = config.sync == "barrier" ? Sync::barrier : Sync::neighbourhood,
-            .iterations = config.iterations,
-            .max_time = config.max_time,
-            .evaluations = config.evaluations,
-            .seed = config.seed,
-            .threads = config.threads,
-            .oversubscribe = config.oversubscribe,
-            .placement = parse_placement(config.placement, config.smt)};
-  }
-
-  Config config;
-  const AlgorithmRow& row;
-  std::unique_ptr<Problem> problem;
-  Network network;
-  Shards shards;
-  std::unique_ptr<Codec> codec;
-  std::unique_ptr<SpeedModel> speed;
-  Penalty penalty;
-};
-
 // A number where the whole text is one, true or false as such: readers of the trace should not have to parse.
 Attribute typed(const std::string& text) {
   const char *first = text.data(), *last = first + text.size();
@@ -167,22 +109,22 @@ std::string invalid_because(const Outcome& outcome, const Rounds& rounds) {
   return "";
 }
 
-Trace start_trace(const Experiment& experiment) {
+Trace start_trace(const Setup& setup) {
   Trace trace;
   trace.software_version = build::kVersion;
   trace.commit = build::kCommit;
   trace.created = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-  for (const auto& [name, value] : to_pairs(experiment.config)) trace.config.emplace_back(name, typed(value));
-  const Run run = experiment.run();
+  for (const auto& [name, value] : to_pairs(setup.config)) trace.config.emplace_back(name, typed(value));
+  const Run run = setup.run();
   trace.config.emplace_back("alpha_value", static_cast<double>(run.options.alpha));
   trace.config.emplace_back("epsilon_value", static_cast<double>(run.options.epsilon));
-  trace.ini = to_ini(experiment.config);
+  trace.ini = to_ini(setup.config);
   const Machine machine = inspect_machine();
   trace.environment = environment(machine, blas::description());
-  trace.network = experiment.network;
-  if (experiment.config.engine == "threads" && machine.cpu_quota && *machine.cpu_quota < experiment.config.nodes)
+  trace.network = setup.network;
+  if (setup.config.engine == "threads" && machine.cpu_quota && *machine.cpu_quota < setup.config.nodes)
     trace.verdict = fmt::format("INVALID: the control group grants {:.2g} cores' time to {} nodes", *machine.cpu_quota,
-                                experiment.config.nodes);
+                                setup.config.nodes);
   return trace;
 }
 
@@ -202,13 +144,13 @@ double time_to_target(const Progress& curve, double target) {
 Trace run_experiment(const Config& config, const DataSplit& data, const ProgressReport& report) {
   const auto start = Clock::now();
   blas::use_one_thread();
-  const Experiment experiment(config, data);
-  check_gradient(*experiment.problem, experiment.shards, config.seed);
-  check_codec(*experiment.codec, *experiment.problem, config.seed);
+  const Setup setup(config, data);
+  check_gradient(*setup.problem, setup.shards, config.seed);
+  check_codec(*setup.codec, *setup.problem, config.seed);
 
-  Trace trace = start_trace(experiment);
-  const Run run = experiment.run();
-  Evaluator evaluator(*experiment.problem, experiment.shards, data.test ? &*data.test : nullptr, experiment.penalty,
+  Trace trace = start_trace(setup);
+  const Run run = setup.run();
+  Evaluator evaluator(*setup.problem, setup.shards, data.test ? &*data.test : nullptr, setup.penalty,
                       static_cast<int>(config.threads));
   Outcome outcome;
   bool diverged = false;
@@ -224,7 +166,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   if (const std::string why = invalid_because(outcome, trace.rounds); !why.empty()) trace.verdict = "INVALID: " + why;
   trace.environment.insert(trace.environment.end(), outcome.placement.begin(), outcome.placement.end());
   if (config.timeline) trace.timeline = make_timeline(trace.rounds, run.algorithm.delivery);
-  summarise(trace, run, experiment.config, outcome, seconds_since(start), evaluation_s);
+  summarise(trace, run, setup.config, outcome, seconds_since(start), evaluation_s);
   write_trace(config.output, trace);
   std::remove(partial_name(config.output).c_str());
   return trace;

@@ -46,12 +46,10 @@ Config resolve(Config c) {
     if (c.nodes == 0) c.nodes = cores_with_time(static_cast<std::uint32_t>(units));
     if (!c.oversubscribe) require_units(placement, units, c.nodes);
   }
-  c.speed = or_else(c.speed, is_virtual ? "uniform:10,90" : "none");
-  c.link = or_else(c.link, is_virtual ? "paper:3" : "none");
-  if (is_virtual && c.speed == "none")
-    throw InputError("--speed none: virtual time has no speed of its own; give uniform:10,90 or constant:50");
+  const bool has_own_speed = !is_virtual || !c.machine.empty();
+  c.speed = or_else(c.speed, has_own_speed ? "none" : "uniform:10,90");
+  c.link = or_else(c.link, has_own_speed ? "none" : "paper:3");
   (void)make_speed_model(c.speed, c.seed);
-  (void)parse_link(c.link);
   c.alpha = or_else(for_algorithm(c.alpha, c.algorithm), row.alpha);
   c.epsilon = or_else(for_algorithm(c.epsilon, c.algorithm), row.epsilon);
   (void)step_size("--alpha", c.alpha, c.iterations);

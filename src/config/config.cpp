@@ -135,13 +135,17 @@ void check_engine_options(const Config& config) {
     throw InputError(
         "--oversubscribe: virtual time has any number of nodes on any number of cores; leave it out, "
         "or give --engine threads");
-  if (is_virtual && config.speed == "none")
+  const bool has_own_speed = !is_virtual || !config.machine.empty();
+  if (!has_own_speed && config.speed == "none")
     throw InputError(
-        "--speed none: the machine's own speed is for --engine threads; in virtual time give "
+        "--speed none: the machine's own speed is for --engine threads or a --machine; in virtual time give "
         "uniform:10,90 or another kind");
-  if (!is_virtual && config.link.starts_with("paper"))
-    throw InputError("--link {}: charges virtual time alone; on threads give none or alpha-beta:LATENCY,BANDWIDTH",
-                     config.link);
+  if (has_own_speed && config.link.starts_with("paper"))
+    throw InputError(
+        "--link {}: charges the paper's clock alone; for a real machine give none or alpha-beta:LATENCY,BANDWIDTH",
+        config.link);
+  if (!is_virtual && !config.machine.empty())
+    throw InputError("--machine {}: on threads the machine is this one; give --engine virtual", config.machine);
 }
 
 }  // namespace

@@ -41,6 +41,7 @@ struct Config {
   std::uint32_t iterations = 300;  // T
   double max_time = kForever;      // s, on the run's clock
   std::string codec = "low-precision:1e-3";
+  std::string machine;                                 // a machine file; "": none
   std::string speed;                                   // "": uniform:10,90 in virtual time, none on threads
   std::string link;                                    // "": paper:3 in virtual time, none on threads
   std::string bits = "paper";                          // paper | wire: what the virtual clock charges

@@ -19,6 +19,8 @@ namespace {
 constexpr CommandRow kCommands[] = {
     {kRun, "run", "[OPTIONS]", "one run: one HDF5 trace"},
     {kCompare, "compare", "[OPTIONS]", "algorithms x seeds, paired: a folder of traces, and a table"},
+    {kCalibrate, "calibrate", "[OPTIONS]", "measures what a node's steps cost on this machine, into a file"},
+    {kPredict, "predict", "[OPTIONS]", "virtual time against real time on this machine, phase by phase"},
     {kVerify, "verify", "[OPTIONS] FILE...", "checks traces: schema, invariants, verdict"},
     {kInfo, "info", "[OPTIONS]", "cores, caches, clock, BLAS, limits; what is wrong with this machine"},
     {kExport, "export", "[OPTIONS]", "writes a data set as HDF5"},
@@ -75,11 +77,11 @@ std::vector<OptionRow> run_rows() {
   return {
     {.name = "algorithm", .commands = kRun, .value = "NAME", .help = "what to run", .field = &C::algorithm,
      .choices = algorithm_names(), .check = check_one_algorithm, .listing = algorithm_listing, .instead = "--algorithms"},
-    {.name = "algorithms", .commands = kCompare, .value = "NAME,NAME", .help = "what to compare",
+    {.name = "algorithms", .commands = kCompare | kPredict, .value = "NAME,NAME", .help = "what to compare",
      .field = &C::algorithms, .usual = "all", .choices = algorithm_names(), .instead = "--algorithm"},
-    {.name = "engine", .help = "virtual: a simulated clock, the same bits every time; threads: real time on this machine",
+    {.name = "engine", .commands = kRun | kCompare, .help = "virtual: a simulated clock, the same bits every time; threads: real time on this machine",
      .field = &C::engine, .choices = {"virtual", "threads"}},
-    {.name = "nodes", .value = "N", .help = "how many nodes; auto: 50 in virtual time, one a core on threads",
+    {.name = "nodes", .commands = kRuns | kCalibrate, .value = "N", .help = "how many nodes; auto: 50 in virtual time, one a core on threads",
      .field = &C::nodes, .usual = "auto", .least = 1, .most = kMostNodes},
     {.name = "threads", .value = "N", .help = "worker threads of virtual time and of evaluation; auto: all cores allowed",
      .field = &C::threads, .usual = "auto", .most = 65536},
@@ -91,12 +93,12 @@ std::vector<OptionRow> run_rows() {
     {.name = "iterations", .value = "T", .help = "iterations of each node", .field = &C::iterations, .least = 1},
     {.name = "max-time", .value = "SECONDS", .help = "stop when the run's clock, virtual or real, shows this",
      .field = &C::max_time, .usual = "none", .usual_number = kForever, .is_above_least = true},
-    {.name = "seed", .commands = kRun | kExport, .value = "N",
+    {.name = "seed", .commands = kRun | kExport | kCalibrate | kPredict, .value = "N",
      .help = "fixes generated data, graph, start, samples, speeds and rounding", .field = &C::seed, .instead = "--seeds"},
     {.name = "seeds", .commands = kCompare, .value = "N,N|N-N", .help = "one run of each algorithm for each seed",
      .field = &C::seeds, .instead = "--seed"},
     {.name = "repeats", .value = "N", .help = "runs of each algorithm and seed", .field = &C::repeats, .least = 1},
-    {.name = "config", .commands = kRuns | kExport, .value = "FILE",
+    {.name = "config", .commands = kRuns | kExport | kCalibrate, .value = "FILE",
      .help = "read options from FILE: name = value, # comments; later files win, the command line wins over all",
      .in_ini = false},
     {.name = "dry-run", .help = "print the resolved options as an .ini and stop", .field = &C::dry_run, .in_ini = false},
@@ -105,13 +107,13 @@ std::vector<OptionRow> run_rows() {
 
 std::vector<OptionRow> data_rows() {
   return {
-    {.name = "dataset", .topic = Topic::data, .commands = kRuns | kExport, .value = "NAME|PATH",
+    {.name = "dataset", .topic = Topic::data, .commands = kRuns | kExport | kCalibrate, .value = "NAME|PATH",
      .help = "looked for in $QUANTIMED_DATA, datasets/ and /usr/share/datasets", .field = &C::dataset,
      .listing = dataset_listing},
-    {.name = "classes", .topic = Topic::data, .commands = kRuns | kExport, .value = "N,N",
+    {.name = "classes", .topic = Topic::data, .commands = kRuns | kExport | kCalibrate, .value = "N,N",
      .help = "keep only these, renumbered from 0 in this order", .field = &C::classes, .usual = "all"},
-    {.name = "grey", .topic = Topic::data, .commands = kRuns | kExport, .help = "colour to grey", .field = &C::grey},
-    {.name = "samples-per-node", .topic = Topic::data, .value = "M", .help = "each node's own; all: equal shares of all",
+    {.name = "grey", .topic = Topic::data, .commands = kRuns | kExport | kCalibrate, .help = "colour to grey", .field = &C::grey},
+    {.name = "samples-per-node", .topic = Topic::data, .commands = kRuns | kCalibrate, .value = "M", .help = "each node's own; all: equal shares of all",
      .field = &C::samples_per_node, .usual = "all"},
     {.name = "partition", .topic = Topic::data, .value = "contiguous|iid|by-label|dirichlet:A",
      .help = "who holds which samples: file order, shuffled, sorted by label, or a class mix from Dirichlet(A)",
@@ -121,11 +123,11 @@ std::vector<OptionRow> data_rows() {
 
 std::vector<OptionRow> model_rows() {
   return {
-    {.name = "model", .topic = Topic::model, .value = "least-squares|logistic|mlp:H,H",
+    {.name = "model", .topic = Topic::model, .commands = kRuns | kCalibrate, .value = "least-squares|logistic|mlp:H,H",
      .help = "mlp: a network with these hidden layers, mlp:50 or mlp:30,20,20,25", .field = &C::model},
-    {.name = "activation", .topic = Topic::model, .help = "of hidden units", .field = &C::activation,
+    {.name = "activation", .topic = Topic::model, .commands = kRuns | kCalibrate, .help = "of hidden units", .field = &C::activation,
      .choices = {"sigmoid", "tanh", "relu"}},
-    {.name = "loss", .topic = Topic::model, .help = "of one sample; auto: the model's usual one", .field = &C::loss,
+    {.name = "loss", .topic = Topic::model, .commands = kRuns | kCalibrate, .help = "of one sample; auto: the model's usual one", .field = &C::loss,
      .usual = "auto", .choices = {"sigmoid-cross-entropy", "softmax", "squared"}},
     {.name = "initial", .topic = Topic::model, .value = "A,A",
      .help = "the start is uniform in +-A, one A for all or one a layer", .field = &C::initial},
@@ -139,7 +141,7 @@ std::vector<OptionRow> model_rows() {
 
 std::vector<OptionRow> algorithm_rows() {
   return {
-    {.name = "batch", .topic = Topic::algorithm, .value = "B", .help = "samples of a gradient", .field = &C::batch,
+    {.name = "batch", .topic = Topic::algorithm, .commands = kRuns | kCalibrate, .value = "B", .help = "samples of a gradient", .field = &C::batch,
      .least = 1},
     {.name = "deadline", .topic = Topic::algorithm, .value = "SECONDS|auto:B|auto:quantile:Q",
      .help = "T_d of quantimed-dsgd, or chosen before the clock starts from modelled or measured speeds: for a mean "
@@ -157,7 +159,7 @@ std::vector<OptionRow> algorithm_rows() {
      .field = &C::alpha, .usual = "auto", .check = check_alpha},
     {.name = "epsilon", .topic = Topic::algorithm, .value = "STEP", .help = "step of the mixing, written like --alpha",
      .field = &C::epsilon, .usual = "auto", .check = check_epsilon},
-    {.name = "codec", .topic = Topic::algorithm, .value = "CODE", .help = "how quantizing algorithms send their models",
+    {.name = "codec", .topic = Topic::algorithm, .commands = kRuns | kCalibrate, .value = "CODE", .help = "how quantizing algorithms send their models",
      .field = &C::codec, .check = check_codec, .listing = codec_listing},
   };
 }
@@ -175,6 +177,10 @@ std::vector<OptionRow> network_rows() {
 
 std::vector<OptionRow> time_rows() {
   return {
+    {.name = "machine", .topic = Topic::time_model, .value = "FILE",
+     .help = "virtual time predicts real time on the machine that this file of `quantimed calibrate` describes; "
+             "predict: none measures this machine first",
+     .field = &C::machine, .usual = "none"},
     {.name = "speed", .topic = Topic::time_model, .value = "KIND",
      .help = "samples per second of each node; auto: uniform:10,90 in virtual time, none on threads",
      .field = &C::speed, .usual = "auto", .listing = speed_listing},
@@ -201,12 +207,13 @@ std::vector<OptionRow> evaluation_rows() {
 
 std::vector<OptionRow> output_rows() {
   return {
-    {.name = "output", .topic = Topic::output, .commands = kRuns | kExport, .value = "PATH",
-     .help = "the trace (run), the folder (compare), the data set (export); auto: named after what is in it",
+    {.name = "output", .topic = Topic::output, .commands = kRuns | kExport | kCalibrate, .value = "PATH",
+     .help = "the trace (run), the folder (compare, predict), the data set (export), the machine file (calibrate); "
+             "auto: named after what is in it",
      .field = &C::output, .usual = "auto"},
     {.name = "timeline", .topic = Topic::output, .help = "record when each node computes, sends and waits",
      .field = &C::timeline},
-    {.name = "quiet", .topic = Topic::output, .commands = kRuns | kVerify | kInfo | kExport,
+    {.name = "quiet", .topic = Topic::output, .commands = kRuns | kVerify | kInfo | kExport | kCalibrate,
      .help = "print results and errors alone", .field = &C::quiet},
     {.name = "jitter", .topic = Topic::output, .commands = kInfo,
      .help = "measure for 4 s how much time each core loses to interrupts and others, on all at once", .field = &C::jitter,

@@ -14,8 +14,18 @@
 namespace quantimed {
 
 // ---- commands ----------------------------------------------------------------------------------
-enum CommandBit : unsigned { kRun = 1, kCompare = 2, kVerify = 4, kInfo = 8, kExport = 16, kHelp = 32, kVersion = 64 };
-inline constexpr unsigned kRuns = kRun | kCompare;
+enum CommandBit : unsigned {
+  kRun = 1,
+  kCompare = 2,
+  kVerify = 4,
+  kInfo = 8,
+  kExport = 16,
+  kHelp = 32,
+  kVersion = 64,
+  kCalibrate = 128,
+  kPredict = 256
+};
+inline constexpr unsigned kRuns = kRun | kCompare | kPredict;  // take what describes a run
 
 struct CommandRow {
   unsigned bit;

@@ -16,11 +16,12 @@ struct MachineCosts {
   Seconds encode_s = 0;                              // 0 for exact models, which are sent from where they lie
   Seconds publish_s = 0;                             // making a message visible
   Seconds latency_s = 0;                             // from there until a waiting neighbour has seen it
+  Seconds receive_s = 0;                             // taking messages that are there already
   std::vector<std::pair<std::size_t, Seconds>> mix;  // (neighbours, time), ascending, at least one: the update, and
                                                      // pulling their messages out of other cores' caches
   Seconds record_s = 0;                              // the instrument's own, an iteration
 
-  // Linear between measured points and beyond the last two; below the first in proportion.
+  // Linear between measured points and beyond them; gradients smaller than any measured one in proportion.
   Seconds gradient_time(std::size_t batch) const;
   Seconds mix_time(std::size_t neighbours) const;
 };

@@ -29,7 +29,8 @@ void VirtualClock::advance_on_machine(std::vector<std::vector<RoundRecord>>& rec
   }
   for (NodeId i = 0; i < n; ++i) {
     const auto neighbours = run_.network.neighbours(i);
-    Seconds there = computed_[i], visible = computed_[i], sent = 0;  // the last message is there; it may be read
+    Seconds there = computed_[i] + machine.receive_s, visible = there,
+            sent = 0;  // the last message is there; it may be read
     for (const Neighbour& j : neighbours) {
       const Seconds arrival = sent_[j.id] + machine.latency_s;
       there = std::max(there, arrival);
@@ -40,7 +41,7 @@ void VirtualClock::advance_on_machine(std::vector<std::vector<RoundRecord>>& rec
     record.start = start_[i];
     record.encode = static_cast<float>(machine.encode_s);
     record.publish = static_cast<float>(machine.publish_s);
-    record.wait = static_cast<float>(there - computed_[i]);
+    record.wait = static_cast<float>(std::max(there - computed_[i], machine.receive_s));
     record.exchange = static_cast<float>(std::max(visible - there, 0.0));
     record.mix = static_cast<float>(machine.mix_time(neighbours.size()));
     record.record = static_cast<float>(machine.record_s);

@@ -218,7 +218,10 @@ void NewestNode::update(const Coefficients& c, const Messages&, const Gradient& 
     record.staleness = static_cast<float>(rounds / static_cast<double>(neighbours.size()));
     record.age = static_cast<float>(age / static_cast<double>(neighbours.size()));
   }
-  if (engine_.run_.machine) spend(&RoundRecord::mix, engine_.run_.machine->mix_time(neighbours.size()));
+  if (const MachineCosts* machine = engine_.run_.machine) {
+    spend(&RoundRecord::wait, machine->receive_s);
+    spend(&RoundRecord::mix, machine->mix_time(neighbours.size()));
+  }
   ++engine_.updates_;
 }
 

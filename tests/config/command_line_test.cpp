@@ -45,6 +45,7 @@ const std::map<std::string, std::string> kOther = {{"algorithm", "dsgd"},
                                                    {"batch", "20"},
                                                    {"deadline", "0.4"},
                                                    {"deadline-adapt", "true"},
+                                                   {"machine", "m.ini"},
                                                    {"deadline-slack", "0.001"},
                                                    {"alpha", "0.2"},
                                                    {"epsilon", "15/T^(1/2)"},
@@ -171,7 +172,7 @@ TEST(CommandLine, OptionsThatACommandWouldIgnoreAreErrors) {
   EXPECT_EQ(error_of({"run", "--seeds", "1,2"}), "--seeds: not an option of run; use --seed");
   EXPECT_EQ(error_of({"compare", "--algorithm", "dsgd"}), "--algorithm: not an option of compare; use --algorithms");
   EXPECT_EQ(error_of({"verify", "a.h5", "--nodes", "3"}),
-            "--nodes: not an option of verify; it belongs to run, compare");
+            "--nodes: not an option of verify; it belongs to run, compare, calibrate, predict");
   EXPECT_THAT(error_of({"run", "--algorithm", "dsgd,q-dsgd"}), HasSubstr("quantimed compare --algorithms dsgd,q-dsgd"));
 }
 

@@ -1,0 +1,19 @@
+// Calibrating from a Config: shared by `calibrate` and `predict`.
+#pragma once
+
+#include "config/config.hpp"
+#include "dataset/dataset.hpp"
+#include "engine/machine_file.hpp"
+
+#include <functional>
+#include <optional>
+
+namespace quantimed {
+
+// What this machine's cores cost for the data, model, batch and codes (exact, and --codec) of this Config, all cores of
+// `config.nodes` at work. Nothing when `progress` (0 … 1) says to stop. Throws InputError where there are not two
+// cores.
+std::optional<MachineFile> calibrate_machine(Config config, const DataSplit& data,
+                                             const std::function<bool(double)>& progress);
+
+}  // namespace quantimed

@@ -1,0 +1,214 @@
+// The same algorithm text in virtual time, with this machine's measured costs, and on its cores: what was predicted
+// beside what was measured.
+#include "algorithm/table.hpp"
+#include "base/error.hpp"
+#include "command/calibration.hpp"
+#include "command/commands.hpp"
+#include "command/experiment.hpp"
+#include "command/progress_line.hpp"
+#include "command/signals.hpp"
+#include "command/statistics.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <filesystem>
+
+namespace quantimed {
+
+namespace {
+
+// Of one run, over all nodes and iterations.
+struct RoundTimes {
+  Seconds median, mean;
+  std::array<Seconds, kPhases> phases;  // means, in the order of kPhaseNames; they add up to the mean round
+  double staleness, batch;              // means
+};
+
+double mean_of(const std::vector<float>& column) {
+  double sum = 0, count = 0;
+  for (const float value : column)
+    if (!std::isnan(value)) sum += static_cast<double>(value), ++count;
+  return sum / count;
+}
+
+RoundTimes round_times(const Rounds& rounds) {
+  std::vector<double> durations;
+  for (std::size_t at = 0; at + rounds.nodes < rounds.start_time.size(); ++at)
+    durations.push_back(rounds.start_time[at + rounds.nodes] - rounds.start_time[at]);
+  RoundTimes times{.median = spread(std::move(durations)).median,
+                   .mean = 0,
+                   .phases = {},
+                   .staleness = mean_of(rounds.staleness),
+                   .batch = mean_of(rounds.batch)};
+  for (std::size_t k = 0; k < kPhases; ++k) times.mean += times.phases[k] = mean_of(rounds.*kPhaseTimes[k]);
+  return times;
+}
+
+struct Comparison {
+  std::string algorithm;
+  RoundTimes predicted;
+  std::vector<RoundTimes> measured;  // of the runs that are VALID
+  std::string invalid;               // why the others are not
+};
+
+void print_line(const std::string& what, double predicted, const std::vector<RoundTimes>& measured, double scale,
+                auto figure) {
+  std::vector<double> values;
+  for (const RoundTimes& run : measured) values.push_back(scale * figure(run));
+  const Spread s = spread(std::move(values));
+  fmt::print("  {:<16}{:>12.2f}{:>12.2f}   [{:.2f} - {:.2f}]", what, scale * predicted, s.median, s.min, s.max);
+  if (s.median > 0 && predicted > 0) fmt::print("{:>12.1f} %", 100 * (scale * predicted / s.median - 1));
+  fmt::print("\n");
+}
+
+void print_comparison(const Comparison& c) {
+  fmt::print("\n{}\n", c.algorithm);
+  if (c.measured.empty()) {
+    fmt::print("  predicted round: {:.2f} us; no measured run is VALID: {}\n", 1e6 * c.predicted.median, c.invalid);
+    return;
+  }
+  fmt::print("  {:<16}{:>12}{:>12}   {}  difference\n", "us a round", "predicted", "measured", "[least - most]");
+  constexpr double kMicro = 1e6;
+  print_line("round, median", c.predicted.median, c.measured, kMicro, [](const RoundTimes& r) { return r.median; });
+  print_line("round, mean", c.predicted.mean, c.measured, kMicro, [](const RoundTimes& r) { return r.mean; });
+  for (std::size_t k = 0; k < kPhases; ++k)
+    print_line(fmt::format("  {}", kPhaseNames[k]), c.predicted.phases[k], c.measured, kMicro,
+               [k](const RoundTimes& r) { return r.phases[k]; });
+  print_line("batch", c.predicted.batch, c.measured, 1, [](const RoundTimes& r) { return r.batch; });
+  print_line("staleness", c.predicted.staleness, c.measured, 1, [](const RoundTimes& r) { return r.staleness; });
+  if (!c.invalid.empty()) fmt::print("  some runs are left out: {}\n", c.invalid);
+}
+
+class Prediction {
+ public:
+  explicit Prediction(const Request& request);
+  int operator()();
+
+ private:
+  Config measured_config(const std::string& algorithm, std::uint32_t repeat) const;
+  Config predicted_config(const std::string& algorithm, std::uint32_t nodes) const;
+  bool calibrate(ProgressLine& line);
+  void compare(ProgressLine& line, const std::string& algorithm);
+
+  Config given_;
+  std::vector<std::string> algorithms_;
+  std::string folder_, machine_;
+  std::uint32_t nodes_ = 0;
+  std::size_t piece_ = 0;
+  DataSplit data_;
+  std::vector<Comparison> results_;
+  bool interrupted_ = false;
+};
+
+Prediction::Prediction(const Request& request)
+    : given_(request.config),
+      algorithms_(given_.algorithms),
+      folder_(given_.output.empty() ? "runs/predict" : given_.output),
+      machine_(given_.machine) {
+  if (algorithms_.empty())
+    for (const AlgorithmRow& row : algorithm_table()) algorithms_.emplace_back(row.name);
+  given_.engine = "threads";
+  given_.machine = "";
+  nodes_ = resolve(given_).nodes;
+}
+
+Config Prediction::measured_config(const std::string& algorithm, std::uint32_t repeat) const {
+  Config c = given_;
+  c.algorithm = algorithm;
+  c.nodes = nodes_;
+  c.output = fmt::format("{}/measured-{}-repeat{}.h5", folder_, algorithm, repeat + 1);
+  c = resolve(c);
+  c.repeats = 1;
+  return c;
+}
+
+Config Prediction::predicted_config(const std::string& algorithm, std::uint32_t nodes) const {
+  Config c = given_;
+  c.engine = "virtual";
+  c.oversubscribe = false;
+  c.machine = machine_;
+  c.algorithm = algorithm;
+  c.nodes = nodes;
+  c.output = fmt::format("{}/predicted-{}-n{}.h5", folder_, algorithm, nodes);
+  c = resolve(c);
+  c.repeats = 1;
+  return c;
+}
+
+bool Prediction::calibrate(ProgressLine& line) {
+  if (!machine_.empty()) return true;
+  Config c = given_;
+  c.nodes = nodes_;
+  const auto machine = calibrate_machine(c, data_, [&](double done) {
+    line.show(piece_, "calibrating", done);
+    return !signal_came();
+  });
+  if (!machine) return false;
+  machine_ = folder_ + "/machine.ini";
+  write_machine_file(machine_, *machine);
+  ++piece_;
+  return true;
+}
+
+void Prediction::compare(ProgressLine& line, const std::string& algorithm) {
+  const auto run = [&](const Config& config, const char* what) {
+    Trace trace = run_experiment(config, data_,
+                                 [&](double done) { line.show(piece_, fmt::format("{}, {}", algorithm, what), done); });
+    ++piece_;
+    interrupted_ = interrupted_ || trace.status == RunStatus::interrupted;
+    return trace;
+  };
+  Comparison result{.algorithm = algorithm,
+                    .predicted = round_times(run(predicted_config(algorithm, nodes_), "predicted").rounds),
+                    .measured = {},
+                    .invalid = {}};
+  for (std::uint32_t repeat = 0; repeat < given_.repeats && !interrupted_; ++repeat) {
+    const Trace trace = run(measured_config(algorithm, repeat), "measured");
+    if (trace.verdict == "VALID")
+      result.measured.push_back(round_times(trace.rounds));
+    else
+      result.invalid = trace.verdict;
+  }
+  results_.push_back(std::move(result));
+}
+
+int Prediction::operator()() {
+  for (const std::string& algorithm : algorithms_) (void)measured_config(algorithm, 0);  // all that is wrong, first
+  if (!machine_.empty()) (void)read_machine_file(machine_);
+  if (given_.dry_run) {
+    for (const std::string& algorithm : algorithms_) {
+      const Config config = measured_config(algorithm, 0);
+      fmt::print("# {}\n{}\n", config.output, to_ini(config));
+    }
+    return kDone;
+  }
+  std::error_code error;
+  std::filesystem::create_directories(folder_, error);
+  require_writable_folder(folder_, "--output", folder_);
+  data_ = load_data(given_);
+  catch_signals();
+  {
+    ProgressLine line((machine_.empty() ? 1 : 0) + algorithms_.size() * (given_.repeats + 1), given_.quiet);
+    if (!calibrate(line)) return kInterrupted;
+    for (const std::string& algorithm : algorithms_)
+      if (!interrupted_) compare(line, algorithm);
+  }
+  const MachineFile machine = read_machine_file(machine_);
+  if (!machine.invalid.empty())
+    fmt::print(stderr, "quantimed: the machine file should not be trusted: {}\n", machine.invalid);
+  const Config c = predicted_config(algorithms_.front(), nodes_);
+  fmt::print("{} nodes, one a core; {} on {}, batch {}, {} iterations, speed {}, link {}; {} measured run{} of each\n",
+             nodes_, c.model, c.dataset, c.batch, c.iterations, c.speed, c.link, given_.repeats,
+             given_.repeats == 1 ? "" : "s");
+  for (const Comparison& result : results_) print_comparison(result);
+  fmt::print("\nMachine file {}; traces: {}/\n", machine_, folder_);
+  return interrupted_ ? kInterrupted : kDone;
+}
+
+}  // namespace
+
+int predict_command(const Request& request) { return Prediction(request)(); }
+
+}  // namespace quantimed

@@ -1,0 +1,75 @@
+#include "command/setup.hpp"
+
+#include "base/error.hpp"
+
+namespace quantimed {
+
+namespace {
+
+ModelRequest model_request(const Config& c) {
+  return {.model = c.model, .activation = c.activation, .loss = c.loss, .initial_half_widths = c.initial};
+}
+
+std::optional<MachineFile> machine_for(const Config& c, const Problem& problem) {
+  if (c.machine.empty()) return {};
+  MachineFile machine = read_machine_file(c.machine);
+  if (machine.dimension != problem.dimension() || machine.model != c.model)
+    throw InputError(
+        "--machine {}: measured for {} on {}, {} coordinates; this run has {} on {}, {}; calibrate with the "
+        "same --model and --dataset",
+        c.machine, machine.model, machine.dataset, machine.dimension, c.model, c.dataset, problem.dimension());
+  return machine;
+}
+
+DeadlineRule deadline_rule(const Config& c, const SpeedModel* speed, const MachineCosts* machine) {
+  DeadlineRule rule = parse_deadline(c.deadline, c.batch);
+  if (speed)
+    rule.fixed_s = modelled_deadline(rule, *speed, c.nodes);
+  else if (machine && rule.fixed_s == 0)  // all nodes are alike, and always
+    rule.fixed_s = rule.batch * machine->deadline_sample_s;
+  rule.adapts = c.deadline_adapt;
+  rule.slack_s = c.deadline_slack;
+  return rule;
+}
+
+}  // namespace
+
+Setup::Setup(const Config& resolved, const DataSplit& data)
+    : config(resolved),
+      row(find_algorithm(config.algorithm)),
+      problem(make_problem(model_request(config), data.train)),
+      network(make_network(parse_graph(config.graph), parse_mixing(config.mixing), config.nodes, config.seed)),
+      shards(make_shards(data.train, parse_partition(config.partition), config.nodes, config.samples_per_node,
+                         config.seed)),
+      codec(make_codec(row.quantizes ? config.codec : "exact")),
+      speed(make_speed_model(config.speed, config.seed)),
+      penalty{.lambda = config.l2, .per = config.l2_per == "batch" ? Penalty::Per::batch : Penalty::Per::dataset},
+      machine(machine_for(config, *problem)) {}
+
+Run Setup::run() const {
+  const MachineCosts* costs = machine ? &machine->costs(codec->name()) : nullptr;
+  return {.algorithm = row,
+          .options = {.alpha = static_cast<float>(step_size("--alpha", config.alpha, config.iterations)),
+                      .epsilon = static_cast<float>(step_size("--epsilon", config.epsilon, config.iterations)),
+                      .batch = config.batch},
+          .problem = *problem,
+          .network = network,
+          .shards = shards,
+          .codec = *codec,
+          .penalty = penalty,
+          .deadline = deadline_rule(config, speed.get(), costs),
+          .speed = speed.get(),
+          .machine = costs,
+          .link = parse_link(config.link),
+          .charge_wire_bits = config.bits == "wire",
+          .sync = config.sync == "barrier" ? Sync::barrier : Sync::neighbourhood,
+          .iterations = config.iterations,
+          .max_time = config.max_time,
+          .evaluations = config.evaluations,
+          .seed = config.seed,
+          .threads = config.threads,
+          .oversubscribe = config.oversubscribe,
+          .placement = parse_placement(config.placement, config.smt)};
+}
+
+}  // namespace quantimed

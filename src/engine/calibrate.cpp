@@ -1,0 +1,229 @@
+#include "engine/calibrate.hpp"
+
+#include "base/error.hpp"
+#include "channel/round_mailbox.hpp"
+#include "channel/wait.hpp"
+#include "engine/hardware.hpp"
+#include "node/local_gradient.hpp"
+#include "node/mix.hpp"
+
+#include <algorithm>
+#include <barrier>
+#include <chrono>
+#include <cmath>
+#include <thread>
+
+namespace quantimed {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+Seconds seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+double quantile(std::vector<double> values, double q) {
+  check(!values.empty(), "a calibration without a measurement");
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(q * static_cast<double>(values.size() - 1));
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+double median(std::vector<double> values) { return quantile(std::move(values), 0.5); }
+
+// Of a phase over all nodes and rounds, the first tenth left out.
+double phase_quantile(const Rounds& rounds, std::vector<float> Rounds::*phase, double q) {
+  std::vector<double> values;
+  for (std::size_t at = rounds.iterations / 10 * rounds.nodes; at < (rounds.*phase).size(); ++at)
+    if (const auto value = static_cast<double>((rounds.*phase)[at]); !std::isnan(value)) values.push_back(value);
+  return quantile(std::move(values), q);
+}
+
+// Runs end quickly and nobody looks at their models.
+class Silent final : public Watcher {
+ public:
+  explicit Silent(const std::function<bool()>& goes_on) : goes_on_(goes_on) {}
+  bool observe(const Cut&) override { return true; }
+  bool wants_to_stop() override { return !goes_on_(); }
+  void progress(double) override {}
+  void checkpoint(const Rounds&) override {}
+  bool checkpoint_due() override { return false; }
+
+ private:
+  const std::function<bool()>& goes_on_;
+};
+
+// ---- gradients ---------------------------------------------------------------------------------------
+
+// 1, 2, 3, 4, 6, 8, … and the run's own batch.
+std::vector<std::size_t> batches_around(std::size_t own) {
+  std::vector<std::size_t> batches = {1, own};
+  for (std::size_t power = 2; power <= std::max<std::size_t>(1024, 2 * own); power *= 2)
+    for (const std::size_t batch : {power, power * 3 / 2}) batches.push_back(batch);
+  std::sort(batches.begin(), batches.end());
+  batches.erase(std::unique(batches.begin(), batches.end()), batches.end());
+  return batches;
+}
+
+// Every core computes at once: they share caches, memory and clock frequency.
+std::vector<std::pair<std::size_t, Seconds>> gradient_times(const Run& run, const std::vector<int>& cores,
+                                                            const std::function<bool(double)>& step) {
+  constexpr int kLeast = 15, kMost = 200;
+  constexpr Seconds kEnough = 0.02;  // a batch
+  const std::vector<std::size_t> batches = batches_around(run.options.batch);
+  const std::size_t n = run.network.nodes;
+  std::vector<std::vector<std::vector<double>>> times(n, std::vector<std::vector<double>>(batches.size()));
+  std::atomic<bool> goes_on = true;
+  std::barrier<> in_step(static_cast<std::ptrdiff_t>(n) + 1);
+  {
+    std::vector<std::jthread> threads;
+    for (NodeId i = 0; i < n; ++i)
+      threads.emplace_back([&, i] {
+        pin_this_thread(cores[i]);
+        AlignedVector<float> x(run.problem.dimension()), sum(run.problem.dimension());
+        run.problem.initialise(x, run.seed);
+        Workspace work = run.problem.make_workspace();
+        std::vector<SampleId> rows;
+        LocalGradient gradient(run.problem, run.shards.of(i), i, run.seed);
+        for (std::size_t k = 0; k < batches.size() && goes_on; ++k) {
+          in_step.arrive_and_wait();
+          const auto begin = Clock::now();
+          for (int r = 0; r < kMost && (r < kLeast || seconds_since(begin) < kEnough); ++r) {
+            gradient.begin(static_cast<Round>(r));
+            const auto start = Clock::now();
+            gradient.add(x, batches[k], sum, rows, work);
+            times[i][k].push_back(seconds_since(start));
+          }
+          in_step.arrive_and_wait();
+          in_step.arrive_and_wait();  // whether to go on has been decided
+        }
+      });
+    for (std::size_t k = 0; k < batches.size() && goes_on; ++k) {
+      in_step.arrive_and_wait();
+      in_step.arrive_and_wait();
+      goes_on = step(static_cast<double>(k + 1) / static_cast<double>(batches.size()));
+      in_step.arrive_and_wait();
+    }
+  }
+  std::vector<std::pair<std::size_t, Seconds>> points;
+  for (std::size_t k = 0; k < batches.size() && goes_on; ++k) {
+    std::vector<double> all;
+    for (const auto& node : times) all.insert(all.end(), node[k].begin(), node[k].end());
+    points.emplace_back(batches[k], median(std::move(all)));
+  }
+  return points;
+}
+
+// ---- messages ----------------------------------------------------------------------------------------
+
+// Two pinned threads in turn: `theirs` on the second core, then `ours` on the first, which is timed.
+std::vector<double> in_turn(const std::vector<int>& cores, int repeats, const std::function<void()>& theirs,
+                            const std::function<void()>& ours) {
+  const std::atomic<bool> never = false;
+  std::vector<double> times;
+  RoundMailbox there(64), back(64);  // of the first core, of the second
+  std::jthread partner([&] {
+    pin_this_thread(cores[1]);
+    for (Round t = 0; t < static_cast<Round>(repeats); ++t) {
+      wait_until([&] { return there.has(t); }, never, WaitPolicy::dedicated());
+      theirs();
+      (void)back.begin_write(t);
+      back.publish(t, 0, {});
+    }
+  });
+  std::jthread first([&] {
+    pin_this_thread(cores[0]);
+    for (Round t = 0; t < static_cast<Round>(repeats); ++t) {
+      const auto start = Clock::now();
+      (void)there.begin_write(t);
+      there.publish(t, 0, {});
+      wait_until([&] { return back.has(t); }, never, WaitPolicy::dedicated());
+      if (!ours) {  // the way there and back is what is timed
+        times.push_back(seconds_since(start));
+        continue;
+      }
+      const auto begin = Clock::now();
+      ours();
+      times.push_back(seconds_since(begin));
+    }
+  });
+  first.join();
+  partner.join();
+  return times;
+}
+
+Seconds one_way_latency(const std::vector<int>& cores) {
+  return median(in_turn(
+             cores, 5000, [] {}, nullptr)) /
+         2;
+}
+
+// What one more neighbour adds to an update: a message that another core has just written.
+Seconds mix_slope(const Run& run, const std::vector<int>& cores) {
+  constexpr std::size_t kMany = 5;
+  constexpr int kRepeats = 201;
+  const std::size_t p = run.problem.dimension();
+  AlignedVector<float> x(p), theirs(p), sum(p);
+  run.problem.initialise(x, run.seed);
+  run.problem.initialise(theirs, run.seed);
+  std::vector<AlignedVector<std::byte>> messages(kMany, AlignedVector<std::byte>(run.codec.capacity(p)));
+  std::vector<MixTerm> terms;
+  const auto write = [&] {
+    terms.clear();
+    for (auto& message : messages) {
+      const Encoded encoded = run.codec.encode(theirs, {.purpose = Purpose::check}, message);
+      terms.push_back({std::span<const std::byte>(message).first(encoded.bytes), 1.0f / kMany});
+    }
+  };
+  const auto mix_of = [&](std::size_t neighbours) {
+    return median(in_turn(cores, kRepeats, write, [&] {
+      mix(x, x, 0, p, {.self = 0.5f, .neighbours = 0.5f, .gradient = 0}, std::span(terms).first(neighbours), run.codec,
+          {.sum = sum, .batch = 1, .l2 = 0}, {});
+    }));
+  };
+  return std::max(0.0, mix_of(kMany) - mix_of(1)) / (kMany - 1);
+}
+
+}  // namespace
+
+Calibration calibrate(const Run& fixed, const Run& until_deadline, const CalibrationProgress& progress) {
+  check(fixed.network.nodes >= 2 && fixed.speed == nullptr && !fixed.link.delays(), "a run that cannot calibrate");
+  Calibration result;
+  MachineCosts& costs = result.costs;
+  const std::vector<int> cores = place(load_hardware(), fixed.placement);
+  double done = 0;
+  const std::function<bool()> goes_on = [&] { return !result.interrupted && !(result.interrupted = !progress(done)); };
+  costs.gradient = gradient_times(fixed, cores, [&](double share) {
+    done = 0.4 * share;
+    return goes_on();
+  });
+  const auto measure = [&](const Run& run) {
+    Silent silent(goes_on);
+    Outcome outcome = run_threads(run, silent);
+    if (result.invalid.empty()) result.invalid = outcome.invalid;
+    result.interrupted = result.interrupted || outcome.interrupted;
+    return std::move(outcome.rounds);
+  };
+  if (!goes_on()) return result;
+  const Rounds rounds = measure(fixed);
+  done = 0.6;
+  if (!goes_on()) return result;
+  // In a run an update goes before each gradient, and leaves other data in the caches than a loop of gradients does.
+  const double in_a_run = phase_quantile(rounds, &Rounds::compute_time, 0.5) / costs.gradient_time(fixed.options.batch);
+  for (auto& [batch, time] : costs.gradient) time *= in_a_run;
+  costs.encode_s = phase_quantile(rounds, &Rounds::encode_time, 0.5);
+  costs.publish_s = phase_quantile(rounds, &Rounds::publish_time, 0.5);
+  costs.record_s = phase_quantile(rounds, &Rounds::record_time, 0.5);
+  costs.receive_s = phase_quantile(rounds, &Rounds::wait_time, 0.05);  // the fastest: nothing to wait for
+  costs.latency_s = one_way_latency(cores);
+  const Seconds slope = mix_slope(fixed, cores), mix_time = phase_quantile(rounds, &Rounds::mix_time, 0.5);
+  const std::size_t degree = fixed.network.neighbours(0).size();
+  costs.mix = {{degree, mix_time}, {degree + 1, mix_time + slope}};
+  done = 0.8;
+  if (!goes_on()) return result;
+  const Rounds timed = measure(until_deadline);
+  if (!goes_on()) return result;
+  costs.deadline_sample_s =
+      phase_quantile(timed, &Rounds::deadline, 0.5) / std::max(1.0, phase_quantile(timed, &Rounds::batch, 0.5));
+  return result;
+}
+
+}  // namespace quantimed

@@ -1,0 +1,30 @@
+// A machine's costs as a file, so that runs can be predicted where, and when, the machine is not there.
+#pragma once
+
+#include "engine/machine_costs.hpp"
+
+#include <map>
+#include <string>
+
+namespace quantimed {
+
+// An .ini: a [machine] section about what was measured, and one section for each code. Times are in seconds.
+struct MachineFile {
+  std::string cpu, created, software, dataset, model;
+  std::string invalid;                        // why these figures should not be trusted; empty: nothing was wrong
+  std::uint32_t cores = 0;                    // at work while it was measured
+  std::size_t dimension = 0;                  // p of the model
+  double flops_per_sample = 0;                // of its gradient
+  std::map<std::string, MachineCosts> codes;  // by name: "exact", "low-precision:0.001"
+
+  // Throws InputError, which names --machine, where this code was not measured.
+  const MachineCosts& costs(const std::string& code) const;
+};
+
+// Whole or not at all. Throws InputError that names --output.
+void write_machine_file(const std::string& path, const MachineFile& machine);
+
+// Throws InputError that names --machine: absent, larger than 1 MiB, not such a file, a figure missing or not a time.
+MachineFile read_machine_file(const std::string& path);
+
+}  // namespace quantimed

@@ -1,0 +1,85 @@
+// `calibrate`, `run --machine` and `predict`, as a user would call them.
+#include "command/program.hpp"
+#include "engine/machine_file.hpp"
+#include "engine/placement.hpp"
+#include "trace/trace.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace quantimed {
+namespace {
+
+using testing::HasSubstr;
+
+const std::string kSmall = "--dataset digits --model mlp:6 --samples-per-node 50 --batch 10 --quiet ";
+
+class Predict : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (usable_cores().size() < 2) GTEST_SKIP() << "messages need two cores";
+  }
+  Folder folder;
+};
+
+TEST_F(Predict, AMachineIsCalibratedAndItsRunsPredicted) {
+  Ran ran = run_program(folder, "calibrate --nodes 2 --output m.ini " + kSmall);
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const MachineFile machine = read_machine_file(folder / "m.ini");
+  EXPECT_EQ(machine.cores, 2u);
+  ASSERT_EQ(machine.codes.size(), 2u);
+  EXPECT_EQ(machine.costs("exact").encode_s, 0);
+  for (const auto& [code, costs] : machine.codes) {
+    EXPECT_GT(costs.gradient_time(10), 0);
+    EXPECT_GT(costs.mix_time(1), 0);
+    EXPECT_GT(costs.latency_s, 0);
+    EXPECT_GT(costs.deadline_sample_s, 0);
+  }
+  // Without stragglers and links a predicted round of DSGD is the sum of its steps, however many nodes there are.
+  ran = run_program(
+      folder, "run --algorithm dsgd --machine m.ini --nodes 20 --graph ring --iterations 30 --output p.h5 " + kSmall);
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const Trace trace = read_trace(folder / "p.h5");
+  EXPECT_THAT(verify_trace(trace), testing::IsEmpty());
+  const MachineCosts& exact = machine.costs("exact");
+  EXPECT_NEAR(trace.progress.time.back(),
+              30 * (exact.publish_s + exact.gradient_time(10) + exact.receive_s + exact.mix_time(2) + exact.record_s),
+              1e-3 * trace.progress.time.back() + 30 * exact.latency_s);
+}
+
+TEST_F(Predict, SetsPredictionBesideMeasurement) {
+  const Ran ran =
+      run_program(folder,
+                  "predict --nodes 2 --graph complete --algorithms dsgd,async-dsgd --iterations 60 --repeats 2 "
+                  "--speed uniform:2000,9000 --link alpha-beta:1e-4,1e9 --output p " +
+                      kSmall);
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  for (const char* words : {"predicted", "measured", "dsgd", "async-dsgd", "2 measured runs", "p/machine.ini"})
+    EXPECT_THAT(ran.out, HasSubstr(words));
+  for (const char* file : {"p/measured-dsgd-repeat1.h5", "p/measured-dsgd-repeat2.h5", "p/predicted-dsgd-n2.h5"})
+    EXPECT_THAT(verify_trace(read_trace(folder / file)), testing::IsEmpty()) << file;
+}
+
+TEST_F(Predict, AMachineFileIsForItsOwnModel) {
+  ASSERT_EQ(run_program(folder, "calibrate --nodes 2 --output m.ini " + kSmall).status, 0);
+  const struct {
+    std::string arguments, says;
+  } cases[] = {
+      {"run --machine m.ini --dataset digits --model mlp:7", "--machine m.ini: measured for mlp:6"},
+      {"run --machine m.ini --algorithm q-dsgd --codec rounding " + kSmall, "code rounding"},
+      {"run --machine m.ini --engine threads " + kSmall, "--machine m.ini: on threads"},
+      {"run --machine m.ini --link paper:3 " + kSmall, "--link paper:3"},
+      {"run --machine none.ini " + kSmall, "--machine none.ini"},
+      {"predict --machine none.ini " + kSmall, "--machine none.ini"},
+      {"calibrate --nodes 1 " + kSmall, "--nodes 1"},
+  };
+  for (const auto& [arguments, says] : cases) {
+    const Ran ran = run_program(folder, arguments);
+    EXPECT_EQ(ran.status, 2) << arguments;
+    EXPECT_THAT(ran.err, HasSubstr(says));
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+  }
+}
+
+}  // namespace
+}  // namespace quantimed
