@@ -141,7 +141,8 @@ struct Experiment {
             .evaluations = config.evaluations,
             .seed = config.seed,
             .threads = config.threads,
-            .oversubscribe = config.oversubscribe};
+            .oversubscribe = config.oversubscribe,
+            .interference = parse_interference(config.interference, config.nodes)};
   }
 
   Config config;

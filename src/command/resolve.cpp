@@ -2,6 +2,7 @@
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
 #include "command/experiment.hpp"
+#include "engine/interference.hpp"
 #include "engine/link_model.hpp"
 #include "engine/machine.hpp"
 #include "engine/placement.hpp"
@@ -47,6 +48,7 @@ Config resolve(Config c) {
         c.nodes, cores, cores);
   (void)make_speed_model(c.speed, c.seed);
   (void)parse_link(c.link);
+  (void)parse_interference(c.interference, c.nodes);
   c.alpha = or_else(for_algorithm(c.alpha, c.algorithm), row.alpha);
   c.epsilon = or_else(for_algorithm(c.epsilon, c.algorithm), row.epsilon);
   (void)step_size("--alpha", c.alpha, c.iterations);

@@ -135,6 +135,10 @@ void check_engine_options(const Config& config) {
     throw InputError(
         "--oversubscribe: virtual time has any number of nodes on any number of cores; leave it out, "
         "or give --engine threads");
+  if (is_virtual && !config.interference.empty())
+    throw InputError(
+        "--interference {}: virtual time has no cores to compete for; leave it out, or give --engine threads",
+        config.interference);
   if (is_virtual && config.speed == "none")
     throw InputError(
         "--speed none: the machine's own speed is for --engine threads; in virtual time give "

@@ -4,6 +4,7 @@
 #include "algorithm/table.hpp"
 #include "codec/codec.hpp"
 #include "dataset/shards.hpp"
+#include "engine/interference.hpp"
 #include "engine/link_model.hpp"
 #include "engine/speed_model.hpp"
 #include "problem/problem.hpp"
@@ -39,6 +40,7 @@ struct Run {
   std::uint64_t seed = 1;
   std::uint32_t threads = 1;  // virtual: worker threads
   bool oversubscribe = false;
+  InterferenceRequest interference = {};  // threads only
 };
 
 // All models at one moment of the run's clock.

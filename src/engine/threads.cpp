@@ -8,6 +8,7 @@
 
 #include <barrier>
 #include <cmath>
+#include <optional>
 #include <system_error>
 #include <thread>
 
@@ -48,6 +49,7 @@ class ThreadsEngine {
   std::vector<std::exception_ptr> failures_;  // [n]
   std::vector<Seconds> ended_;                // [n]
   std::atomic<std::uint32_t> living_ = 0;     // nodes that still run
+  std::optional<Interference> interference_;  // made and unmade by the main thread
   bool stop_observing_ = false;
   std::int64_t checkpoints_ = 0;
 };
@@ -93,7 +95,7 @@ void ThreadsEngine::live(NodeId i, std::barrier<>& warm, std::barrier<>& ready) 
     }
   }
   ended_[i] = shared_.now();
-  living_.fetch_sub(1, std::memory_order_release);
+  if (living_.fetch_sub(1, std::memory_order_release) == 1 && interference_) interference_->stop();
 }
 
 // The main thread sleeps while the nodes run: it shares their cores.
@@ -211,6 +213,13 @@ Outcome ThreadsEngine::operator()() {
     throw InputError("--nodes {}: the system refuses more than {} threads; use fewer", n, threads.size());
   }
   warm.arrive_and_wait();
+  try {
+    if (run_.interference.count > 0) interference_.emplace(run_.interference, cores_, run_.seed);
+  } catch (...) {
+    give_up();
+    (void)ready.arrive();
+    throw;
+  }
   shared_.epoch = std::chrono::steady_clock::now();
   ready.arrive_and_wait();
   try {
@@ -236,6 +245,11 @@ Outcome ThreadsEngine::operator()() {
     outcome.overflows += node->overflows();
     too_slow += node->too_slow();
     dropped += node->dropped();
+  }
+  if (interference_) {
+    const auto [asked, had] = interference_->finish();
+    outcome.measured.emplace_back("interference_asked_s", asked);
+    outcome.measured.emplace_back("interference_had_s", had);
   }
   outcome.measured.emplace_back("gradients_slower_than_asked", static_cast<std::int64_t>(too_slow));
   outcome.measured.emplace_back("checkpoints", checkpoints_);
