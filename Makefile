@@ -61,6 +61,8 @@ tsan: deps ## the tests of the channel and of the threads engine under ThreadSan
 bench: deps all ## the benchmark programs
 	@build/bench/bench_limits
 	echo
+	build/bench/bench_channels
+	echo
 	build/bench/bench_kernels
 
 coverage: deps ## line coverage of src/ by the tests

@@ -6,7 +6,7 @@
 //                        workers + bytes of encoding and mixing at the cache bandwidth of all workers
 //   10,000 nodes         ring, cost a node and iteration           limit: the same of 50 nodes, ring
 //   mailbox              one way, between two cores                limit: a bare flag that carries the same bytes
-#include "bench/mailbox_latency.hpp"
+#include "bench/exchange.hpp"
 #include "bench/timing.hpp"
 #include "blas/blas.hpp"
 #include "engine/engine.hpp"
@@ -217,13 +217,15 @@ void many_nodes_row(Bench& bench) {
 
 void mailbox_rows() {
   for (const std::size_t bytes : {std::size_t{64}, std::size_t{80000}}) {
-    const MailboxRatios r = mailbox_ratios(bytes);
-    if (!r.measured) {
+    const Setup setup{.bytes = bytes, .readers = 1, .acknowledged = false, .oversubscribed = false};
+    if (usable_cores().size() < 2) {
       fmt::print("| mailbox: not measured, it needs two cores\n");
       return;
     }
-    print(fmt::format("mailbox, round delivery, {} B / bare flag", bytes), r.round, "us", 1e6, 1.5, false);
-    print(fmt::format("mailbox, newest delivery, {} B / bare flag", bytes), r.newest, "us", 1e6, 1.5, false);
+    print(fmt::format("mailbox, round delivery, {} B / bare flag", bytes),
+          against_bare_flag<RoundCarrier>(setup, 2, 101), "us", 1e6, 1.2, false);
+    print(fmt::format("mailbox, newest delivery, {} B / bare flag", bytes),
+          against_bare_flag<NewestCarrier>(setup, 2, 101), "us", 1e6, 1.2, false);
   }
 }
 

@@ -24,7 +24,8 @@ enum class Purpose : std::uint32_t {
   link,
   quantizer,
   generated_data,
-  check
+  check,
+  interference
 };
 
 // Names one stream. `node` and `iteration` are 0 where they have no meaning.

@@ -1,6 +1,7 @@
 #include "channel/newest_mailbox.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace quantimed {
 
@@ -13,6 +14,12 @@ NewestMailbox::NewestMailbox(std::size_t capacity, std::uint32_t readers, std::u
 }
 
 std::span<std::byte> NewestMailbox::begin_write() {
+  writer_.buffer = std::exchange(writer_.spare, kNone);
+  if (writer_.buffer == kNone) find_free_buffers();
+  return buffers_[writer_.buffer].subspan(kPayloadOffset);
+}
+
+void NewestMailbox::find_free_buffers() {
   const std::span used(writer_.used.data(), buffers_.count());
   std::ranges::fill(used, std::uint8_t{0});
   const auto mark = [&](std::uint32_t buffer) {
@@ -25,7 +32,8 @@ std::span<std::byte> NewestMailbox::begin_write() {
   const auto free = std::ranges::find(used, std::uint8_t{0});
   check(free != used.end(), "a mailbox ran out of buffers");
   writer_.buffer = static_cast<std::uint32_t>(free - used.begin());
-  return buffers_[writer_.buffer].subspan(kPayloadOffset);
+  if (const auto next = std::find(free + 1, used.end(), std::uint8_t{0}); next != used.end())
+    writer_.spare = static_cast<std::uint32_t>(next - used.begin());
 }
 
 bool NewestMailbox::publish(Round round, std::size_t bytes, const MessageNote& note) {
@@ -48,24 +56,31 @@ bool NewestMailbox::publish(Round round, std::size_t bytes, const MessageNote& n
     ++writer_.dropped;
     return false;
   }
-  const MessageHeader header{.round = round,
-                             .version = v,
-                             .bytes = static_cast<std::uint32_t>(bytes),
-                             .speed = note.speed,
-                             .published_at = note.published_at,
-                             .visible_at = visible_at};
-  std::memcpy(buffers_[writer_.buffer].data(), &header, sizeof header);
+  const auto length = static_cast<std::uint32_t>(bytes);
+  if (in_flight() > 0) {  // read once a later message is the newest
+    const MessageHeader header{.round = round,
+                               .version = v,
+                               .bytes = length,
+                               .speed = note.speed,
+                               .published_at = note.published_at,
+                               .visible_at = visible_at};
+    std::memcpy(buffers_[writer_.buffer].data(), &header, sizeof header);
+  }
+  Header& header = front_.headers[v % 2];
+  header.message.store({round, length}, std::memory_order_release);
+  header.published_at.store(note.published_at, std::memory_order_release);
+  header.speed.store(note.speed, std::memory_order_release);
   writer_.buffer = kNone;
   writer_.last_visible_at = visible_at;
   writer_.window = window;
-  window_.store(window, std::memory_order_seq_cst);
+  front_.window.store(window, std::memory_order_seq_cst);
   return true;
 }
 
 std::optional<Message> NewestMailbox::acquire(std::uint32_t reader, Seconds now) {
   Claim& claim = claims_[reader];
   for (;;) {
-    const Window seen = window_.load(std::memory_order_acquire);
+    const Window seen = front_.window.load(std::memory_order_acquire);
     Version v = seen.newest;
     while (v > seen.oldest() && entry(v).visible_at.load(std::memory_order_acquire) > now) --v;
     if (v == 0) {
@@ -74,14 +89,14 @@ std::optional<Message> NewestMailbox::acquire(std::uint32_t reader, Seconds now)
     }
     const std::uint32_t buffer = v == seen.newest ? seen.buffer : entry(v).buffer.load(std::memory_order_acquire);
     const std::span<const std::byte> bytes = buffers_[buffer];
-    __builtin_prefetch(bytes.data());  // under way while the claim is made
-    __builtin_prefetch(bytes.data() + kPayloadOffset);
+    __builtin_prefetch(bytes.data() + kPayloadOffset);  // under way while the claim is made
+    MessageHeader header = front_.headers[v % 2].load(v);
+    if (in_flight() > 0) header.visible_at = entry(v).visible_at.load(std::memory_order_acquire);
     claim.buffer.store(buffer, std::memory_order_seq_cst);
-    if (window_.load(std::memory_order_seq_cst).oldest() <= v) {
-      MessageHeader header;
-      std::memcpy(&header, bytes.data(), sizeof header);
-      return Message{header, bytes.subspan(kPayloadOffset, header.bytes)};
-    }
+    const Window then = front_.window.load(std::memory_order_seq_cst);
+    if (then.oldest() > v) continue;
+    if (then.newest != v) std::memcpy(&header, bytes.data(), sizeof header);
+    return Message{header, bytes.subspan(kPayloadOffset, header.bytes)};
   }
 }
 

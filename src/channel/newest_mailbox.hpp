@@ -15,6 +15,13 @@
 // The payload is complete, because the reader's first load of the window, an acquire, has read a store that follows
 // the writing of v. It is overwritten only after the reader's later store to its claim, a release, which the writer's
 // scan acquires. So payloads are ordinary memory, free of data races.
+// A scan that finds two free buffers sets one aside for the message after. Nobody can claim it meanwhile and find the
+// claim valid: only the writer can bring it back into the window. So in a steady exchange every second message is
+// written without a look at the readers' cache lines.
+// The newest two headers lie beside the window, in one cache line; that of v is overwritten by v+2's. The reader loads
+// it before its second look at the window. Had it met a word of v+2, an acquire of a store that follows the window's
+// v+1, that look would not find v the newest. If v is no longer the newest but still in the window, its header is
+// read from its buffer, which is pinned by then.
 // The reader may look up v in the ring after v's entry was reused for v + ring size. That needs v retired before, so
 // the reader, having acquired the entry, sees oldest > v and starts again. It starts again only when the writer has
 // published meanwhile: someone always gets on.
@@ -22,6 +29,7 @@
 // tests/model/newest.pml checks the protocol exhaustively, and that it fails with one buffer or one step fewer.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <optional>
 #include <vector>
@@ -55,7 +63,7 @@ class NewestMailbox {
 
   // ---- any thread ----
   // The newest version, visible or not; cheap enough to poll.
-  Version newest() const { return window_.load(std::memory_order_acquire).newest; }
+  Version newest() const { return front_.window.load(std::memory_order_acquire).newest; }
 
   // ---- the thread of reader 0 … R−1 ----
   // The newest message with visible_at ≤ now, pinned until this reader's next acquire() or release(); nothing when
@@ -66,7 +74,8 @@ class NewestMailbox {
 
  private:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
-  static constexpr std::size_t kPayloadOffset = kCacheLine;  // a buffer is its header's cache line, then the payload
+  // A buffer is its header's cache line, which is used when messages can be in flight, then the payload.
+  static constexpr std::size_t kPayloadOffset = kCacheLine;
 
   // The newest version's buffer is part of it, so that readers need the ring only for messages in flight.
   struct alignas(8) Window {
@@ -77,6 +86,37 @@ class NewestMailbox {
   };
   static_assert(std::atomic<Window>::is_always_lock_free);
 
+  // Of an even or an odd version. Written by the writer: the release stores in publish() pair with these acquires.
+  struct alignas(8) RoundAndBytes {
+    Round round = 0;
+    std::uint32_t bytes = 0;
+  };
+  static_assert(std::atomic<RoundAndBytes>::is_always_lock_free);
+  struct Header {
+    std::atomic<RoundAndBytes> message{RoundAndBytes{}};
+    std::atomic<Seconds> published_at{0};
+    std::atomic<float> speed{0};
+    // Of a message that is visible as soon as it is published.
+    MessageHeader load(Version v) const {
+      const RoundAndBytes m = message.load(std::memory_order_acquire);
+      const Seconds published = published_at.load(std::memory_order_acquire);
+      return {.round = m.round,
+              .version = v,
+              .bytes = m.bytes,
+              .speed = speed.load(std::memory_order_acquire),
+              .published_at = published,
+              .visible_at = published};
+    }
+  };
+
+  // All that a reader polls or needs first.
+  struct alignas(kSeparation) Front {
+    // Written by the writer: the seq_cst store in publish() pairs with the loads in acquire() and newest().
+    std::atomic<Window> window{Window{}};
+    std::array<Header, 2> headers;  // version v in v mod 2
+  };
+  static_assert(sizeof(std::atomic<Window>) + sizeof(std::array<Header, 2>) <= kCacheLine);
+
   // Written by the writer: each store, a release, pairs with the acquire loads in acquire(). Version v is in entry
   // v mod (in_flight + 2): one more than the window, so that the new entry is never one that is in use.
   struct alignas(kSeparation) Entry {
@@ -86,7 +126,7 @@ class NewestMailbox {
   static_assert(std::atomic<Seconds>::is_always_lock_free);
 
   // The buffer that this reader has pinned, or is about to. Written by that reader: the seq_cst store in acquire()
-  // and the release in release() pair with the writer's scan in begin_write().
+  // and the release in release() pair with the writer's scan in find_free_buffers().
   struct alignas(kSeparation) Claim {
     std::atomic<std::uint32_t> buffer{kNone};
   };
@@ -94,21 +134,22 @@ class NewestMailbox {
 
   // The writer's own.
   struct alignas(kSeparation) Writer {
-    Window window;                 // = window_
+    Window window;                 // = front_.window
     std::uint32_t buffer = kNone;  // being written
+    std::uint32_t spare = kNone;   // free, for the message after
     Seconds last_visible_at = 0;
     std::uint64_t dropped = 0;
-    AlignedVector<std::uint8_t> used;  // [buffers, rounded up to cache lines], scratch of begin_write()
+    AlignedVector<std::uint8_t> used;  // [buffers, rounded up to cache lines], scratch of find_free_buffers()
   };
 
+  void find_free_buffers();
   std::size_t in_flight() const { return ring_.size() - 2; }
   Entry& entry(Version v) { return ring_[v % ring_.size()]; }
 
   PayloadBuffers buffers_;  // the handles: read by all, never changed
   std::vector<Claim> claims_;
   std::vector<Entry> ring_;
-  // Written by the writer: the seq_cst store in publish() pairs with the loads in acquire() and newest().
-  alignas(kSeparation) std::atomic<Window> window_{Window{}};
+  Front front_;
   Writer writer_;
   static_assert(alignof(Writer) == kSeparation, "the writer's own data is apart from what readers poll");
 };

@@ -4,6 +4,7 @@
 #include "command/experiment.hpp"
 #include "engine/deadline_rule.hpp"
 #include "engine/hardware.hpp"
+#include "engine/interference.hpp"
 #include "engine/link_model.hpp"
 #include "engine/machine.hpp"
 #include "engine/placement.hpp"
@@ -50,6 +51,8 @@ Config resolve(Config c) {
   c.speed = or_else(c.speed, has_own_speed ? "none" : "uniform:10,90");
   c.link = or_else(c.link, has_own_speed ? "none" : "paper:3");
   (void)make_speed_model(c.speed, c.seed);
+  (void)parse_link(c.link);
+  (void)parse_interference(c.interference, c.nodes);
   c.alpha = or_else(for_algorithm(c.alpha, c.algorithm), row.alpha);
   c.epsilon = or_else(for_algorithm(c.epsilon, c.algorithm), row.epsilon);
   (void)step_size("--alpha", c.alpha, c.iterations);

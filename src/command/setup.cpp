@@ -69,7 +69,8 @@ Run Setup::run() const {
           .seed = config.seed,
           .threads = config.threads,
           .oversubscribe = config.oversubscribe,
-          .placement = parse_placement(config.placement, config.smt)};
+          .placement = parse_placement(config.placement, config.smt),
+          .interference = parse_interference(config.interference, config.nodes)};
 }
 
 }  // namespace quantimed

@@ -135,6 +135,10 @@ void check_engine_options(const Config& config) {
     throw InputError(
         "--oversubscribe: virtual time has any number of nodes on any number of cores; leave it out, "
         "or give --engine threads");
+  if (is_virtual && !config.interference.empty())
+    throw InputError(
+        "--interference {}: virtual time has no cores to compete for; leave it out, or give --engine threads",
+        config.interference);
   const bool has_own_speed = !is_virtual || !config.machine.empty();
   if (!has_own_speed && config.speed == "none")
     throw InputError(

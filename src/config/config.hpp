@@ -20,6 +20,7 @@ struct Config {
   bool oversubscribe = false;
   std::string placement = "compact";  // compact | spread | l3 | list:0-3,8
   bool smt = false;
+  std::string interference;  // "COUNT,SHARE,PERIOD": who competes for the nodes' cores; "": nobody
   std::string graph = "erdos-renyi:0.4";
   std::string mixing = "laplacian";
   std::string dataset = "fashion-mnist";
@@ -75,8 +76,8 @@ struct Request {
 // Throws InputError: one line that names the option, the value, the mend. Unknown options name the nearest known one.
 Request parse_command_line(int argc, const char* const* argv);
 
-// Contradictions between options, for `run` and `compare`. Throws InputError. --speed and --link are only checked
-// for where they are allowed: their text is understood by make_speed_model and parse_link.
+// Contradictions between options, for `run` and `compare`. Throws InputError. --speed, --link and --interference
+// are only checked for where they are allowed: the engines understand their text.
 void validate(const Config& config, const std::string& command);
 
 // Every option as "name = value" lines that --config reads back to the same Config. Only dry_run and jitter

@@ -184,6 +184,10 @@ std::vector<OptionRow> time_rows() {
     {.name = "speed", .topic = Topic::time_model, .value = "KIND",
      .help = "samples per second of each node; auto: uniform:10,90 in virtual time, none on threads",
      .field = &C::speed, .usual = "auto", .listing = speed_listing},
+    {.name = "interference", .topic = Topic::time_model, .value = "COUNT,SHARE,PERIOD",
+     .help = "on threads, compete for the cores of nodes 0 to COUNT-1: each meets a thread that is busy for SHARE of "
+             "every PERIOD seconds",
+     .field = &C::interference, .usual = "none"},
     {.name = "link", .topic = Topic::time_model, .value = "KIND",
      .help = "what a message costs; auto: paper:3 in virtual time, none on threads", .field = &C::link,
      .usual = "auto", .listing = link_listing},

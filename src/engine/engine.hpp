@@ -5,6 +5,7 @@
 #include "codec/codec.hpp"
 #include "dataset/shards.hpp"
 #include "engine/deadline_rule.hpp"
+#include "engine/interference.hpp"
 #include "engine/link_model.hpp"
 #include "engine/machine_costs.hpp"
 #include "engine/placement.hpp"
@@ -44,7 +45,8 @@ struct Run {
   std::uint64_t seed = 1;
   std::uint32_t threads = 1;  // virtual: worker threads
   bool oversubscribe = false;
-  Placement placement = {};  // threads: which core each node lives on
+  Placement placement = {};               // threads: which core each node lives on
+  InterferenceRequest interference = {};  // threads only
 };
 
 // All models at one moment of the run's clock.

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/random.hpp"
+#include "engine/recorded_speed.hpp"
 
 namespace quantimed {
 
@@ -159,13 +160,21 @@ Model make_slow_nodes(const std::string& text, const Numbers& n, std::uint64_t) 
   return std::make_unique<SlowNodesSpeed>(n[0], n[1], n[2]);
 }
 
+// PATH is not made of numbers, and may hold colons and commas.
+constexpr std::string_view kFile = "file:";
+
+Model make_file(const std::string& text, const Numbers&, std::uint64_t) {
+  require(text.size() > kFile.size(), text, "give file:PATH, a text file of speeds or a trace (.h5)");
+  return read_recorded_speed("--speed " + text, text.substr(kFile.size()));
+}
+
 Model make_none(const std::string& text, const Numbers& n, std::uint64_t) {
   require(n.empty(), text, "give none, without numbers");
   return nullptr;
 }
 
 constexpr Model (*kMakers[])(const std::string&, const Numbers&, std::uint64_t) = {
-    make_uniform, make_constant, make_exponential, make_pareto, make_bimodal, make_slow_nodes, make_none};
+    make_uniform, make_constant, make_exponential, make_pareto, make_bimodal, make_slow_nodes, make_file, make_none};
 static_assert(std::size(kMakers) == std::size(kSpeedKinds));
 
 }  // namespace
@@ -188,7 +197,8 @@ ModelSpec parse_model_spec(const std::string& option, const std::string& text) {
 }
 
 std::unique_ptr<SpeedModel> make_speed_model(const std::string& text, std::uint64_t seed) {
-  const ModelSpec spec = parse_model_spec("--speed", text);
+  const ModelSpec spec =
+      text.starts_with(kFile) ? ModelSpec{.kind = "file", .numbers = {}} : parse_model_spec("--speed", text);
   std::string known;
   for (std::size_t k = 0; k < std::size(kSpeedKinds); ++k) {
     const std::string_view syntax = kSpeedKinds[k].syntax;

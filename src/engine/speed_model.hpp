@@ -41,6 +41,7 @@ inline constexpr SpeedKind kSpeedKinds[] = {
     {"pareto:FASTEST,SHAPE", "seconds a sample: Pareto, at least 1/FASTEST, tail index SHAPE"},
     {"bimodal:FAST,SLOW,P,KEEP", "SLOW with probability P, else FAST; the mode is kept with probability KEEP"},
     {"slow-nodes:COUNT,FACTOR,V", "nodes 0 to COUNT-1 run at V/FACTOR, the others at V"},
+    {"file:PATH", "recorded: a line an iteration, a column a node; or the speeds of a trace (.h5)"},
     {"none", "the machine's own speed (threads only)"},
 };
 

@@ -10,6 +10,7 @@
 
 #include <barrier>
 #include <cmath>
+#include <optional>
 #include <system_error>
 #include <thread>
 
@@ -77,6 +78,7 @@ class ThreadsEngine {
   std::vector<Seconds> ended_;                // [n]
   std::vector<std::vector<double>> speeds_;   // [n], samples per second, while a deadline is chosen
   std::atomic<std::uint32_t> living_ = 0;     // nodes that still run
+  std::optional<Interference> interference_;  // made and unmade by the main thread
   bool stop_observing_ = false;
   std::int64_t checkpoints_ = 0;
 };
@@ -124,7 +126,7 @@ void ThreadsEngine::live(NodeId i, std::barrier<>& warm, std::barrier<>& ready) 
     }
   }
   ended_[i] = shared_.now();
-  living_.fetch_sub(1, std::memory_order_release);
+  if (living_.fetch_sub(1, std::memory_order_release) == 1 && interference_) interference_->stop();
 }
 
 // Before the clock starts: all nodes compute until a trial deadline, which then moves to where the rule wants it. The
@@ -290,6 +292,13 @@ Outcome ThreadsEngine::operator()() {
   }
   warm.arrive_and_wait();
   if (measures_deadline()) choose_deadline(warm);
+  try {
+    if (run_.interference.count > 0) interference_.emplace(run_.interference, cores_, run_.seed);
+  } catch (...) {
+    give_up();
+    (void)ready.arrive();
+    throw;
+  }
   shared_.epoch = std::chrono::steady_clock::now();
   ready.arrive_and_wait();
   try {
@@ -317,6 +326,11 @@ Outcome ThreadsEngine::operator()() {
     dropped += node->dropped();
   }
   if (run_.algorithm.uses_deadline) outcome.measured.emplace_back("deadline_s", shared_.deadline_s);
+  if (interference_) {
+    const auto [asked, had] = interference_->finish();
+    outcome.measured.emplace_back("interference_asked_s", asked);
+    outcome.measured.emplace_back("interference_had_s", had);
+  }
   outcome.measured.emplace_back("gradients_slower_than_asked", static_cast<std::int64_t>(too_slow));
   outcome.measured.emplace_back("checkpoints", checkpoints_);
   outcome.measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped));

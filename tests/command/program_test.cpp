@@ -52,6 +52,19 @@ TEST(Program, RunsOnThreads) {
   }
 }
 
+TEST(Program, InterferenceIsRecorded) {
+  const Folder folder;
+  const Ran run = run_program(folder,
+                              "run --engine threads --nodes 1 --graph complete --dataset digits --model mlp:8 "
+                              "--samples-per-node 100 --iterations 200 --evaluations 2 --interference 1,1,0.01 "
+                              "--algorithm dsgd --output t.h5");
+  ASSERT_EQ(run.status, 0) << run.err;
+  const Trace trace = read_trace(folder / "t.h5");
+  EXPECT_GT(number(trace.summary, "interference_asked_s", -1), 0);
+  EXPECT_GT(number(trace.summary, "interference_had_s", -1), 0);
+  EXPECT_EQ(text(trace.config, "interference", ""), "1,1,0.01");
+}
+
 TEST(Program, TheTracesIniRepeatsTheRunBitForBit) {
   const Folder folder;
   ASSERT_EQ(run_program(folder, "run" + kSmall + "--output a.h5").status, 0);

@@ -53,6 +53,7 @@ const std::map<std::string, std::string> kOther = {{"algorithm", "dsgd"},
                                                    {"graph", "ring"},
                                                    {"mixing", "metropolis"},
                                                    {"speed", "constant:3"},
+                                                   {"interference", "2,0.5,0.01"},
                                                    {"link", "none"},
                                                    {"bits", "wire"},
                                                    {"sync", "neighbourhood"},
@@ -67,7 +68,8 @@ bool has_field(const OptionRow& row) { return !std::holds_alternative<std::monos
 
 // What an option needs beside it so as not to contradict the rest.
 std::vector<std::string> company(const OptionRow& row) {
-  if (std::string(row.name) == "oversubscribe") return {"--engine", "threads"};
+  if (std::string(row.name) == "oversubscribe" || std::string(row.name) == "interference")
+    return {"--engine", "threads"};
   return {};
 }
 
@@ -179,6 +181,8 @@ TEST(CommandLine, OptionsThatACommandWouldIgnoreAreErrors) {
 TEST(CommandLine, Contradictions) {
   EXPECT_THAT(error_of({"run", "--oversubscribe"}), StartsWith("--oversubscribe: "));
   EXPECT_EQ(error_of({"run", "--oversubscribe", "--engine", "threads"}), "");
+  EXPECT_THAT(error_of({"run", "--interference", "1,1,0.1"}), StartsWith("--interference 1,1,0.1: "));
+  EXPECT_EQ(error_of({"run", "--interference", "1,1,0.1", "--engine", "threads"}), "");
   EXPECT_THAT(error_of({"run", "--speed", "none"}), StartsWith("--speed none: "));
   EXPECT_EQ(error_of({"run", "--speed", "none", "--engine", "threads"}), "");
   EXPECT_THAT(error_of({"compare", "--engine", "threads", "--link", "paper:3"}), StartsWith("--link paper:3: "));

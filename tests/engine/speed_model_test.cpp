@@ -139,8 +139,9 @@ TEST(SpeedModel, IsAFunctionOfSeedNodeAndRoundAlone) {
 TEST(SpeedModel, NoneIsTheMachinesOwn) { EXPECT_EQ(make_speed_model("none", 1), nullptr); }
 
 TEST(SpeedModel, EveryKindOfTheTableIsMade) {
-  const char* examples[] = {"uniform:10,90",     "constant:3", "exponential:2,1", "pareto:9,2", "bimodal:9,1,0.5,0.5",
-                            "slow-nodes:1,2,50", "none"};
+  const std::string file = "file:" QUANTIMED_TESTS_DIR "/engine/speeds.txt";
+  const char* examples[] = {"uniform:10,90",       "constant:3",        "exponential:2,1", "pareto:9,2",
+                            "bimodal:9,1,0.5,0.5", "slow-nodes:1,2,50", file.c_str(),      "none"};
   ASSERT_EQ(std::size(examples), std::size(kSpeedKinds));
   for (std::size_t k = 0; k < std::size(examples); ++k) {
     const std::string_view syntax = kSpeedKinds[k].syntax;
@@ -179,6 +180,13 @@ TEST(SpeedModel, BadInputNamesTheOptionTheValueAndTheMend) {
                            "bimodal:2,1,0.5,0.9999",
                            "slow-nodes:1.5,2,3",
                            "slow-nodes:1,0.5,3",
+                           "file",
+                           "file:",
+                           "file:/no/such/file",
+                           "file:/",
+                           "file:/dev/null",
+                           "file:/dev/zero",
+                           "file:/no/such/trace.h5",
                            "none:1",
                            "none:"}) {
     try {

@@ -69,6 +69,9 @@ ends   'newest, one in flight, two versions'    newest -DIN_FLIGHT=1 -DVERSIONS=
 caught 'newest, one buffer fewer'               newest -DFEWER_BUFFERS
 caught 'newest, claim not validated'            newest -DNO_VALIDATION
 caught 'newest, claim visible late'             newest -DLATE_CLAIM
+caught 'newest, one header beside the window'   newest -DHEADERS=1
+caught 'newest, header read late'               newest -DLATE_HEADER
+caught 'newest, spare buffer not checked'       newest -DVERSIONS=4 -DUNCHECKED_SPARE
 caught 'newest, in flight, one buffer fewer'    newest -DIN_FLIGHT=1 -DVERSIONS=4 -DFEWER_BUFFERS
 caught 'newest, in flight, ring too small'      newest -DIN_FLIGHT=1 -DSMALL_RING
 [ "$failures" = 0 ]

@@ -1,0 +1,21 @@
+// --speed file:PATH: speeds that were recorded, by whatever or by a run of ours.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/speed_model.hpp"
+#include "trace/trace.hpp"
+
+namespace quantimed {
+
+// Samples per second, a line an iteration and a column a node, with blanks or commas between; # begins a comment. Or
+// a trace of ours, told by a name that ends in .h5. Past the last line it begins again; node i has column i modulo
+// the columns. `option` ("--speed file:PATH") is for errors. Throws InputError that names the line.
+std::unique_ptr<SpeedModel> read_recorded_speed(const std::string& option, const std::string& path);
+
+// The speeds of a run: batch / compute time of each gradient. Where a node computed nothing it keeps its speed of
+// before, or begins with its median.
+std::unique_ptr<SpeedModel> speed_of_run(const std::string& option, const Rounds& rounds);
+
+}  // namespace quantimed
