@@ -9,6 +9,7 @@ inline constexpr int kDone = 0, kInternalError = 1, kBadInput = 2, kDiverged = 3
 
 int run_command(const Request& request);
 int compare_command(const Request& request);
+int scale_command(const Request& request);
 int verify_command(const Request& request);
 int info_command(const Request& request);
 int export_command(const Request& request);

@@ -14,8 +14,17 @@
 namespace quantimed {
 
 // ---- commands ----------------------------------------------------------------------------------
-enum CommandBit : unsigned { kRun = 1, kCompare = 2, kVerify = 4, kInfo = 8, kExport = 16, kHelp = 32, kVersion = 64 };
-inline constexpr unsigned kRuns = kRun | kCompare;
+enum CommandBit : unsigned {
+  kRun = 1,
+  kCompare = 2,
+  kVerify = 4,
+  kInfo = 8,
+  kExport = 16,
+  kHelp = 32,
+  kVersion = 64,
+  kScale = 128
+};
+inline constexpr unsigned kRuns = kRun | kCompare | kScale;
 
 struct CommandRow {
   unsigned bit;
