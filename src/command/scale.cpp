@@ -44,11 +44,13 @@ std::vector<std::uint32_t> choose_cores(const Config& given) {
 
 // Everything that a user can have got wrong for one of the points is found before the first run.
 void check_networks(const std::vector<ScalingPoint>& points) {
-  for (const auto& [study, c] : points) try {
+  for (const auto& [study, c] : points) {
+    try {
       (void)make_network(parse_graph(c.graph), parse_mixing(c.mixing), c.nodes, c.seed);
     } catch (const InputError& error) {
       throw InputError("{} (needed for --cores {})", error.what(), c.nodes);
     }
+  }
 }
 void check_shards(const std::vector<ScalingPoint>& points, const Dataset& data) {
   for (const auto& [study, c] : points)
@@ -131,7 +133,7 @@ std::string report(const std::vector<ScalingPoint>& points, const Config& given,
     text += fmt::format("\n{}\n\n{}{}",
                         study == Study::strong ? "Strong: n cores share the samples and the batch of one core"
                                                : "Weak: each core has the samples and the batch of one core",
-                        scaling_table(rows), scaling_conclusion(rows, study));
+                        scaling_table(rows), scaling_conclusion(rows, study, given.repeats));
   }
   if (measured.shortest < kShort)
     text +=

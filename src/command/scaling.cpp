@@ -156,6 +156,7 @@ std::vector<ScalingRow> scaling_rows(std::span<const ScalingPoint> points, std::
                     .samples_per_s = spread_of(runs, &ScalingResult::samples_per_s),
                     .speed_up = spread(speed_ups),
                     .efficiency = spread(efficiencies),
+                    .pairs = speed_ups.size(),
                     .wait_share = spread_of(runs, &ScalingResult::wait_share).median,
                     .verdict = {},
                     .why = {}});
@@ -177,7 +178,7 @@ std::string scaling_table(std::span<const ScalingRow> rows) {
   return text;
 }
 
-std::string scaling_conclusion(std::span<const ScalingRow> rows, Study study) {
+std::string scaling_conclusion(std::span<const ScalingRow> rows, Study study, std::uint32_t repeats) {
   const std::string title = study == Study::strong ? "Strong scaling" : "Weak scaling";
   std::uint32_t fewest = rows.front().cores, most = fewest;
   std::vector<ScalingRow> furthest;  // of each algorithm, on the most cores that count
@@ -197,8 +198,9 @@ std::string scaling_conclusion(std::span<const ScalingRow> rows, Study study) {
                    [](const ScalingRow& a, const ScalingRow& b) { return a.efficiency.median > b.efficiency.median; });
   std::string text;
   for (const ScalingRow& row : furthest)
-    text += fmt::format("{}{} {:.2f}× on {}, {} efficient", text.empty() ? "" : "; ", row.algorithm,
-                        row.speed_up.median, cores_text(row.cores), percent(row.efficiency));
+    text += fmt::format("{}{} {:.2f}× on {}, {} efficient{}", text.empty() ? "" : "; ", row.algorithm,
+                        row.speed_up.median, cores_text(row.cores), percent(row.efficiency),
+                        row.pairs < repeats ? fmt::format(" ({} of {} pairs)", row.pairs, repeats) : "");
   return fmt::format("{} of samples/s from {}: {}.\n", title, cores_text(fewest), text);
 }
 

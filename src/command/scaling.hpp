@@ -57,6 +57,7 @@ struct ScalingRow {
   Spread iterations_per_s, samples_per_s;
   Spread speed_up;      // samples per second over those on the fewest cores, paired by repeat
   Spread efficiency;    // speed-up / (cores / fewest cores)
+  std::size_t pairs;    // of repeats that both count
   double wait_share;    // of the nodes' time, median
   std::string verdict;  // a few words
   std::string why;      // not VALID; else empty
@@ -68,6 +69,6 @@ std::vector<ScalingRow> scaling_rows(std::span<const ScalingPoint> points, std::
 // With a line below it for each row that is not VALID throughout.
 std::string scaling_table(std::span<const ScalingRow> rows);
 // How far each algorithm has come, best first: one sentence.
-std::string scaling_conclusion(std::span<const ScalingRow> rows, Study study);
+std::string scaling_conclusion(std::span<const ScalingRow> rows, Study study, std::uint32_t repeats);
 
 }  // namespace quantimed

@@ -136,8 +136,9 @@ TEST(ScalingRows, SpeedUpsArePairedByRepeat) {
   EXPECT_EQ(rows[1].verdict, "VALID");
   EXPECT_EQ(rows[1].why, "");
   EXPECT_TRUE(scaling_rows(two_points(), results, Study::weak, 3).empty());
-  EXPECT_THAT(scaling_conclusion(rows, Study::strong), AllOf(HasSubstr("Strong scaling"), HasSubstr("from 2 cores"),
-                                                             HasSubstr("dsgd 1.50× on 4 cores, 75.0 %")));
+  EXPECT_THAT(scaling_conclusion(rows, Study::strong, 3),
+              AllOf(HasSubstr("Strong scaling"), HasSubstr("from 2 cores"), HasSubstr("dsgd 1.50× on 4 cores, 75.0 %"),
+                    Not(HasSubstr("pairs"))));
 }
 
 TEST(ScalingRows, WhatDoesNotCountIsNoFigure) {
@@ -149,7 +150,7 @@ TEST(ScalingRows, WhatDoesNotCountIsNoFigure) {
   const std::string table = scaling_table(rows);
   EXPECT_THAT(table, ContainsRegex("dsgd +\\| 4 +\\| — +\\| — +\\| — +\\| — +\\| — +\\| INVALID +\\|"));
   EXPECT_THAT(table, HasSubstr("dsgd on 4 cores: INVALID: 4 nodes share 2 cores\n"));
-  EXPECT_THAT(scaling_conclusion(rows, Study::strong), HasSubstr("no conclusion"));
+  EXPECT_THAT(scaling_conclusion(rows, Study::strong, 2), HasSubstr("no conclusion"));
 }
 
 TEST(ScalingRows, AStudyThatWasStoppedSaysSo) {
@@ -162,6 +163,7 @@ TEST(ScalingRows, AStudyThatWasStoppedSaysSo) {
   EXPECT_EQ(rows[1].verdict, "1 of 3 VALID");
   EXPECT_EQ(rows[1].why, "stopped by a signal");
   EXPECT_DOUBLE_EQ(rows[1].speed_up.max, 1.8);
+  EXPECT_THAT(scaling_conclusion(rows, Study::strong, 3), HasSubstr("(1 of 3 pairs)"));
   EXPECT_EQ(scaling_rows(two_points(), {}, Study::strong, 3)[0].verdict, "not run");
 }
 
@@ -169,7 +171,7 @@ TEST(ScalingRows, OneNumberOfCoresScalesNothing) {
   const auto points = two_points();
   const ScalingResult results[] = {result(0, 0, 100)};
   const auto rows = scaling_rows(std::span(points).first(1), results, Study::strong, 1);
-  EXPECT_THAT(scaling_conclusion(rows, Study::weak), HasSubstr("Weak scaling: none on 2 cores alone"));
+  EXPECT_THAT(scaling_conclusion(rows, Study::weak, 1), HasSubstr("Weak scaling: none on 2 cores alone"));
 }
 
 TEST(TableText, AlignsColumnsByCodePoints) {
