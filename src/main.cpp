@@ -14,6 +14,7 @@ int dispatch(const quantimed::Request& request) {
   using namespace quantimed;
   if (request.command == "run") return run_command(request);
   if (request.command == "compare") return compare_command(request);
+  if (request.command == "scale") return scale_command(request);
   if (request.command == "verify") return verify_command(request);
   if (request.command == "calibrate") return calibrate_command(request);
   if (request.command == "predict") return predict_command(request);

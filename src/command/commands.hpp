@@ -11,6 +11,7 @@ int run_command(const Request& request);
 int compare_command(const Request& request);
 int calibrate_command(const Request& request);
 int predict_command(const Request& request);
+int scale_command(const Request& request);
 int verify_command(const Request& request);
 int info_command(const Request& request);
 int export_command(const Request& request);

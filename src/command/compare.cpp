@@ -5,14 +5,13 @@
 #include "command/experiment.hpp"
 #include "command/progress_line.hpp"
 #include "command/signals.hpp"
-#include "command/statistics.hpp"
+#include "command/table_text.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <map>
 
 namespace quantimed {
@@ -101,40 +100,16 @@ Row make_row(const std::vector<RunResult>& results, const std::string& algorithm
           .left_out = runs.size() - times.size()};
 }
 
-// "12.3 [11.9–12.8]"
-std::string cell(const Spread& s, const char* unit = "", const char* infinite = "missed") {
-  if (std::isnan(s.median)) return "—";
-  const auto figure = [&](double v) { return std::isinf(v) ? std::string(infinite) : fmt::format("{:.4g}", v); };
-  return fmt::format("{}{} [{}–{}]", figure(s.median), std::isinf(s.median) ? "" : unit, figure(s.min), figure(s.max));
-}
-
-std::size_t width_of(const std::string& utf8) {  // one column a code point
-  return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
 std::string format_table(const std::vector<Row>& rows, const std::vector<std::string>& header) {
   std::vector<std::vector<std::string>> cells = {header};
   for (const Row& row : rows)
-    cells.push_back({row.algorithm, cell(row.time, " s"), cell(row.speed_up, "×", "∞"), cell(row.final_loss),
+    cells.push_back({row.algorithm, spread_text(row.time, " s"), spread_text(row.speed_up, "×", "∞"),
+                     spread_text(row.final_loss),
                      std::isnan(row.accuracy.median) ? "—" : fmt::format("{:.1f} %", 100 * row.accuracy.median),
                      std::isnan(row.wire_bits) ? "—" : fmt::format("{:.4g} / {:.2f}", row.paper_bits, row.wire_bits),
                      std::isnan(row.wait_share) ? "—" : fmt::format("{:.1f} %", 100 * row.wait_share),
                      fmt::format("{} of {}", row.runs - row.missed - row.left_out, row.runs)});
-  std::vector<std::size_t> widths(header.size(), 0);
-  for (const auto& line : cells)
-    for (std::size_t k = 0; k < line.size(); ++k) widths[k] = std::max(widths[k], width_of(line[k]));
-  std::string text;
-  for (std::size_t l = 0; l < cells.size(); ++l) {
-    text += "|";
-    for (std::size_t k = 0; k < widths.size(); ++k)
-      text += " " + cells[l][k] + std::string(widths[k] - width_of(cells[l][k]), ' ') + " |";
-    text += "\n";
-    if (l > 0) continue;
-    text += "|";
-    for (const std::size_t width : widths) text += std::string(width + 2, '-') + "|";
-    text += "\n";
-  }
-  return text;
+  return table_text(cells);
 }
 
 // What the table says, in a sentence, and what keeps it from saying so.
@@ -193,13 +168,6 @@ std::vector<Config> plan(const Config& given, const std::vector<std::string>& al
         runs.push_back(config);
       }
   return runs;
-}
-
-void write_text(const std::string& path, const std::string& text) {
-  std::ofstream file(path);
-  file << text;
-  file.close();
-  if (!file) throw InputError("--output {}: cannot be written; free some space or write elsewhere", path);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "command/progress_line.hpp"
 #include "command/signals.hpp"
 #include "command/statistics.hpp"
+#include "command/table_text.hpp"
 
 #include <fmt/format.h>
 
@@ -81,6 +82,28 @@ void print_comparison(const Comparison& c) {
   if (!c.invalid.empty()) fmt::print("  some runs are left out: {}\n", c.invalid);
 }
 
+// A number of cores that need not be there.
+struct Extrapolation {
+  std::string algorithm;
+  std::uint32_t cores;
+  double rounds_per_s, samples_per_s, wait_share;
+};
+
+std::string extrapolation_table(const std::vector<Extrapolation>& points) {
+  std::vector<std::vector<std::string>> lines = {
+      {"algorithm", "cores", "iterations/s", "samples/s", "samples/s a core, of the fewest", "waiting"}};
+  for (const Extrapolation& point : points) {
+    const auto fewest = std::find_if(points.begin(), points.end(),
+                                     [&](const Extrapolation& other) { return other.algorithm == point.algorithm; });
+    const double efficiency =
+        point.samples_per_s / point.cores / (fewest->samples_per_s / static_cast<double>(fewest->cores));
+    lines.push_back({point.algorithm, fmt::format("{}", point.cores), fmt::format("{:.4g}", point.rounds_per_s),
+                     fmt::format("{:.4g}", point.samples_per_s), fmt::format("{:.1f} %", 100 * efficiency),
+                     fmt::format("{:.1f} %", 100 * point.wait_share)});
+  }
+  return table_text(lines);
+}
+
 class Prediction {
  public:
   explicit Prediction(const Request& request);
@@ -90,7 +113,9 @@ class Prediction {
   Config measured_config(const std::string& algorithm, std::uint32_t repeat) const;
   Config predicted_config(const std::string& algorithm, std::uint32_t nodes) const;
   bool calibrate(ProgressLine& line);
+  Trace run(ProgressLine& line, const Config& config, const std::string& what);
   void compare(ProgressLine& line, const std::string& algorithm);
+  void extrapolate(ProgressLine& line, const std::string& algorithm);
 
   Config given_;
   std::vector<std::string> algorithms_;
@@ -99,6 +124,7 @@ class Prediction {
   std::size_t piece_ = 0;
   DataSplit data_;
   std::vector<Comparison> results_;
+  std::vector<Extrapolation> extrapolations_;
   bool interrupted_ = false;
 };
 
@@ -152,20 +178,36 @@ bool Prediction::calibrate(ProgressLine& line) {
   return true;
 }
 
+Trace Prediction::run(ProgressLine& line, const Config& config, const std::string& what) {
+  Trace trace = run_experiment(
+      config, data_, [&](double done) { line.show(piece_, fmt::format("{}, {}", config.algorithm, what), done); });
+  ++piece_;
+  interrupted_ = interrupted_ || trace.status == RunStatus::interrupted;
+  return trace;
+}
+
+void Prediction::extrapolate(ProgressLine& line, const std::string& algorithm) {
+  for (const std::uint64_t cores : given_.cores) {
+    if (interrupted_) return;
+    Config config = predicted_config(algorithm, static_cast<std::uint32_t>(cores));
+    config.evaluations = 1;  // no curve is wanted
+    const Trace trace = run(line, config, fmt::format("{} cores", cores));
+    const double time = number(trace.summary, "end_time_s", std::nan(""));
+    extrapolations_.push_back({.algorithm = algorithm,
+                               .cores = config.nodes,
+                               .rounds_per_s = number(trace.summary, "iterations", std::nan("")) / time,
+                               .samples_per_s = number(trace.summary, "total_samples", std::nan("")) / time,
+                               .wait_share = number(trace.summary, "wait_share", std::nan(""))});
+  }
+}
+
 void Prediction::compare(ProgressLine& line, const std::string& algorithm) {
-  const auto run = [&](const Config& config, const char* what) {
-    Trace trace = run_experiment(config, data_,
-                                 [&](double done) { line.show(piece_, fmt::format("{}, {}", algorithm, what), done); });
-    ++piece_;
-    interrupted_ = interrupted_ || trace.status == RunStatus::interrupted;
-    return trace;
-  };
   Comparison result{.algorithm = algorithm,
-                    .predicted = round_times(run(predicted_config(algorithm, nodes_), "predicted").rounds),
+                    .predicted = round_times(run(line, predicted_config(algorithm, nodes_), "predicted").rounds),
                     .measured = {},
                     .invalid = {}};
   for (std::uint32_t repeat = 0; repeat < given_.repeats && !interrupted_; ++repeat) {
-    const Trace trace = run(measured_config(algorithm, repeat), "measured");
+    const Trace trace = run(line, measured_config(algorithm, repeat), "measured");
     if (trace.verdict == "VALID")
       result.measured.push_back(round_times(trace.rounds));
     else
@@ -190,10 +232,12 @@ int Prediction::operator()() {
   data_ = load_data(given_);
   catch_signals();
   {
-    ProgressLine line((machine_.empty() ? 1 : 0) + algorithms_.size() * (given_.repeats + 1), given_.quiet);
+    const std::size_t runs = algorithms_.size() * (1 + given_.repeats + given_.cores.size());
+    ProgressLine line((machine_.empty() ? 1 : 0) + runs, given_.quiet);
     if (!calibrate(line)) return kInterrupted;
     for (const std::string& algorithm : algorithms_)
       if (!interrupted_) compare(line, algorithm);
+    for (const std::string& algorithm : algorithms_) extrapolate(line, algorithm);
   }
   const MachineFile machine = read_machine_file(machine_);
   if (!machine.invalid.empty())
@@ -203,6 +247,11 @@ int Prediction::operator()() {
              nodes_, c.model, c.dataset, c.batch, c.iterations, c.speed, c.link, given_.repeats,
              given_.repeats == 1 ? "" : "s");
   for (const Comparison& result : results_) print_comparison(result);
+  if (!extrapolations_.empty())
+    fmt::print(
+        "\nPredicted for other numbers of cores, each like those measured; that more cores share caches, memory and\n"
+        "clock frequency is not in it.\n{}",
+        extrapolation_table(extrapolations_));
   fmt::print("\nMachine file {}; traces: {}/\n", machine_, folder_);
   return interrupted_ ? kInterrupted : kDone;
 }

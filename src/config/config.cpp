@@ -103,7 +103,7 @@ void refuse_slips(const std::vector<po::option>& options, const CommandRow& comm
 Request parse_options(const CommandRow& command, const Arguments& arguments) {
   const std::vector<po::option> options = split(arguments);
   refuse_slips(options, command, std::ranges::find(arguments, "--") != arguments.end());
-  Request request{.command = command.name, .config = {}, .arguments = {}, .help = {}};
+  Request request{.command = command.name, .config = default_config(command.name), .arguments = {}, .help = {}};
   for (const po::option& option : options) {
     if (is_path(option)) request.arguments.push_back(option.value.front());
     if (option.string_key == "config") read_ini(option.value.front(), request.config);
@@ -154,8 +154,20 @@ void check_engine_options(const Config& config) {
 
 }  // namespace
 
+Config default_config(const std::string& command) {
+  Config config;
+  if (command != "scale") return config;
+  config.engine = "threads";
+  config.repeats = 3;
+  config.samples_per_node = config.batch = 384;  // 2⁷ · 3
+  config.evaluations = 1;
+  return config;
+}
+
 void validate(const Config& config, const std::string& command) {
-  if (command != "run" && command != "compare") return;
+  if (command != "run" && command != "compare" && command != "scale") return;
+  if (command == "scale" && config.engine != "threads")
+    throw InputError("--engine {}: scale measures real time; give threads, or use quantimed predict", config.engine);
   check_engine_options(config);
   std::vector<std::string> algorithms = config.algorithms;
   if (command == "run") algorithms = {config.algorithm};

@@ -51,20 +51,27 @@ struct Config {
   double target_loss = 0;                              // 0: none (run), chosen from the runs (compare)
   std::uint64_t seed = 1;                              // run
   std::vector<std::uint64_t> seeds = {1, 2, 3, 4, 5};  // compare
-  std::vector<std::string> algorithms;                 // compare; empty: all
+  std::vector<std::string> algorithms;                 // compare, scale; empty: all
+  std::vector<std::uint64_t> cores;                    // scale; empty: 1, 2, 4, … up to all that may be used
+  std::string study = "both";                          // scale: strong | weak | both
+  std::uint32_t warm_up = 1;                           // scale: runs of each point that are thrown away
   std::uint32_t repeats = 1;
   bool timeline = false;
   bool dry_run = false;
   bool quiet = false;
   bool jitter = false;  // info
-  std::string output;   // "": runs/<algorithm>-<engine>-seed<seed>.h5; compare: a folder
+  std::string output;   // "": runs/<algorithm>-<engine>-seed<seed>.h5; compare, scale: a folder
 
   bool operator==(const Config&) const = default;
 };
 
+// What holds where nothing is given. scale differs from Config{}: real time, repeats, a batch that many numbers of
+// cores divide and that takes long enough to be timed, and no curve, whose copies of models take time.
+Config default_config(const std::string& command);
+
 // A command line or an .ini that was understood: what to do, and with what.
 struct Request {
-  std::string command;  // run | compare | verify | info | export | help | version
+  std::string command;  // run | compare | scale | verify | info | export | help | version
   Config config;
   std::vector<std::string> arguments;  // of verify: paths, at least one
   std::string help;                    // command help: the text to print (the short one where argc < 2)
@@ -76,8 +83,8 @@ struct Request {
 // Throws InputError: one line that names the option, the value, the mend. Unknown options name the nearest known one.
 Request parse_command_line(int argc, const char* const* argv);
 
-// Contradictions between options, for `run` and `compare`. Throws InputError. --speed, --link and --interference
-// are only checked for where they are allowed: the engines understand their text.
+// Contradictions between options, for the commands that run something. Throws InputError. --speed, --link and
+// --interference are only checked for where they are allowed: the engines understand their text.
 void validate(const Config& config, const std::string& command);
 
 // Every option as "name = value" lines that --config reads back to the same Config. Only dry_run and jitter

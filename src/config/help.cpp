@@ -60,24 +60,24 @@ std::string restriction(const OptionRow& row, unsigned commands) {
   return fmt::format(" ({} only)", names);
 }
 
-std::string option_lines(const OptionRow& row, unsigned commands) {
+std::string option_lines(const OptionRow& row, unsigned commands, const Config& defaults) {
   const std::string syntax = value_syntax(row);
   std::string text = row.help + restriction(row, commands);
   if (!is_switch(row) && !std::holds_alternative<std::monostate>(row.field))
-    text += fmt::format(" [{}]", get_option(row, Config{}));
+    text += fmt::format(" [{}]", get_option(row, defaults));
   std::string out = entry(fmt::format("  --{}{}{}", row.name, syntax.empty() ? "" : " ", syntax), text, kIndent);
   if (row.listing)
     for (const auto& [value, meaning] : row.listing()) out += entry(fmt::format("      {}", value), meaning, kListing);
   return out;
 }
 
-std::string topic_lines(unsigned commands) {
+std::string topic_lines(unsigned commands, const Config& defaults) {
   std::string out;
   for (std::size_t topic = 0; topic < std::size(kTopics); ++topic) {
     std::string lines;
     for (const OptionRow& row : option_table())
       if (static_cast<std::size_t>(row.topic) == topic && (row.commands & commands))
-        lines += option_lines(row, commands);
+        lines += option_lines(row, commands, defaults);
     if (lines.empty()) continue;
     std::string title = kTopics[topic];
     title[0] = static_cast<char>(title[0] - 'a' + 'A');
@@ -95,12 +95,14 @@ std::string short_help() {
 }
 
 std::string full_help() {
-  return std::string(kIntroduction) + "\nUsage: quantimed COMMAND [OPTIONS]\n\n" + command_lines() + topic_lines(~0u);
+  return std::string(kIntroduction) + "\nUsage: quantimed COMMAND [OPTIONS]\n\n" + command_lines() +
+         topic_lines(~0u, Config{});
 }
 
 std::string command_help(const std::string& command) {
   const CommandRow& row = *find_command(command);
-  return fmt::format("Usage: quantimed {} {}\n{}\n{}", row.name, row.arguments, row.help, topic_lines(row.bit));
+  return fmt::format("Usage: quantimed {} {}\n{}\n{}", row.name, row.arguments, row.help,
+                     topic_lines(row.bit, default_config(command)));
 }
 
 }  // namespace quantimed

@@ -21,6 +21,7 @@ constexpr CommandRow kCommands[] = {
     {kCompare, "compare", "[OPTIONS]", "algorithms x seeds, paired: a folder of traces, and a table"},
     {kCalibrate, "calibrate", "[OPTIONS]", "measures what a node's steps cost on this machine, into a file"},
     {kPredict, "predict", "[OPTIONS]", "virtual time against real time on this machine, phase by phase"},
+    {kScale, "scale", "[OPTIONS]", "strong and weak scaling over cores, in real time: a folder of traces, and tables"},
     {kVerify, "verify", "[OPTIONS] FILE...", "checks traces: schema, invariants, verdict"},
     {kInfo, "info", "[OPTIONS]", "cores, caches, clock, BLAS, limits; what is wrong with this machine"},
     {kExport, "export", "[OPTIONS]", "writes a data set as HDF5"},
@@ -77,12 +78,24 @@ std::vector<OptionRow> run_rows() {
   return {
     {.name = "algorithm", .commands = kRun, .value = "NAME", .help = "what to run", .field = &C::algorithm,
      .choices = algorithm_names(), .check = check_one_algorithm, .listing = algorithm_listing, .instead = "--algorithms"},
-    {.name = "algorithms", .commands = kCompare | kPredict, .value = "NAME,NAME", .help = "what to compare",
+    {.name = "algorithms", .commands = kCompare | kScale | kPredict, .value = "NAME,NAME",
+     .help = "what to compare, to scale or to predict",
      .field = &C::algorithms, .usual = "all", .choices = algorithm_names(), .instead = "--algorithm"},
-    {.name = "engine", .commands = kRun | kCompare, .help = "virtual: a simulated clock, the same bits every time; threads: real time on this machine",
+    {.name = "engine", .commands = kRun | kCompare | kScale, .help = "virtual: a simulated clock, the same bits every time; threads: real time on this machine",
      .field = &C::engine, .choices = {"virtual", "threads"}},
-    {.name = "nodes", .commands = kRuns | kCalibrate, .value = "N", .help = "how many nodes; auto: 50 in virtual time, one a core on threads",
-     .field = &C::nodes, .usual = "auto", .least = 1, .most = kMostNodes},
+    {.name = "nodes", .commands = kRun | kCompare | kCalibrate | kPredict, .value = "N",
+     .help = "how many nodes; auto: 50 in virtual time, one a core on threads",
+     .field = &C::nodes, .usual = "auto", .least = 1, .most = kMostNodes, .instead = "--cores"},
+    {.name = "cores", .commands = kScale | kPredict, .value = "N,N|N-N",
+     .help = "how many cores to use in turn, with a node on each; auto: 1, 2, 4, ... and all that may be used (scale); "
+             "none: only what is measured (predict)",
+     .field = &C::cores, .usual = "auto", .least = 1, .most = kMostNodes, .instead = "--nodes"},
+    {.name = "study", .commands = kScale,
+     .help = "strong: --samples-per-node, --batch and a fixed --deadline are those of one core, and N nodes have an Nth "
+             "each; weak: each node has all of it",
+     .field = &C::study, .choices = {"strong", "weak", "both"}},
+    {.name = "warm-up", .commands = kScale, .value = "N",
+     .help = "runs of each algorithm and number of cores that come first and are thrown away", .field = &C::warm_up},
     {.name = "threads", .value = "N", .help = "worker threads of virtual time and of evaluation; auto: all cores allowed",
      .field = &C::threads, .usual = "auto", .most = 65536},
     {.name = "oversubscribe", .help = "let threads have more nodes than cores; its timings are marked INVALID",
@@ -93,7 +106,7 @@ std::vector<OptionRow> run_rows() {
     {.name = "iterations", .value = "T", .help = "iterations of each node", .field = &C::iterations, .least = 1},
     {.name = "max-time", .value = "SECONDS", .help = "stop when the run's clock, virtual or real, shows this",
      .field = &C::max_time, .usual = "none", .usual_number = kForever, .is_above_least = true},
-    {.name = "seed", .commands = kRun | kExport | kCalibrate | kPredict, .value = "N",
+    {.name = "seed", .commands = kRun | kScale | kExport | kCalibrate | kPredict, .value = "N",
      .help = "fixes generated data, graph, start, samples, speeds and rounding", .field = &C::seed, .instead = "--seeds"},
     {.name = "seeds", .commands = kCompare, .value = "N,N|N-N", .help = "one run of each algorithm for each seed",
      .field = &C::seeds, .instead = "--seed"},
@@ -177,7 +190,7 @@ std::vector<OptionRow> network_rows() {
 
 std::vector<OptionRow> time_rows() {
   return {
-    {.name = "machine", .topic = Topic::time_model, .value = "FILE",
+    {.name = "machine", .topic = Topic::time_model, .commands = kRun | kCompare | kPredict, .value = "FILE",
      .help = "virtual time predicts real time on the machine that this file of `quantimed calibrate` describes; "
              "predict: none measures this machine first",
      .field = &C::machine, .usual = "none"},
@@ -212,8 +225,8 @@ std::vector<OptionRow> evaluation_rows() {
 std::vector<OptionRow> output_rows() {
   return {
     {.name = "output", .topic = Topic::output, .commands = kRuns | kExport | kCalibrate, .value = "PATH",
-     .help = "the trace (run), the folder (compare, predict), the data set (export), the machine file (calibrate); "
-             "auto: named after what is in it",
+     .help = "the trace (run), the folder (compare, scale, predict), the data set (export), the machine file "
+             "(calibrate); auto: named after what is in it",
      .field = &C::output, .usual = "auto"},
     {.name = "timeline", .topic = Topic::output, .help = "record when each node computes, sends and waits",
      .field = &C::timeline},

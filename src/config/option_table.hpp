@@ -23,9 +23,10 @@ enum CommandBit : unsigned {
   kHelp = 32,
   kVersion = 64,
   kCalibrate = 128,
-  kPredict = 256
+  kPredict = 256,
+  kScale = 512
 };
-inline constexpr unsigned kRuns = kRun | kCompare | kPredict;  // take what describes a run
+inline constexpr unsigned kRuns = kRun | kCompare | kPredict | kScale;  // take what describes a run
 
 struct CommandRow {
   unsigned bit;

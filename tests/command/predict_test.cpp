@@ -51,10 +51,11 @@ TEST_F(Predict, SetsPredictionBesideMeasurement) {
   const Ran ran =
       run_program(folder,
                   "predict --nodes 2 --graph complete --algorithms dsgd,async-dsgd --iterations 60 --repeats 2 "
-                  "--speed uniform:2000,9000 --link alpha-beta:1e-4,1e9 --output p " +
+                  "--cores 2,8 --speed uniform:2000,9000 --link alpha-beta:1e-4,1e9 --output p " +
                       kSmall);
   ASSERT_EQ(ran.status, 0) << ran.err;
-  for (const char* words : {"predicted", "measured", "dsgd", "async-dsgd", "2 measured runs", "p/machine.ini"})
+  for (const char* words :
+       {"predicted", "measured", "dsgd", "async-dsgd", "2 measured runs", "| async-dsgd | 8 ", "p/machine.ini"})
     EXPECT_THAT(ran.out, HasSubstr(words));
   for (const char* file : {"p/measured-dsgd-repeat1.h5", "p/measured-dsgd-repeat2.h5", "p/predicted-dsgd-n2.h5"})
     EXPECT_THAT(verify_trace(read_trace(folder / file)), testing::IsEmpty()) << file;

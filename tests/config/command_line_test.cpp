@@ -27,6 +27,9 @@ const std::map<std::string, std::string> kOther = {{"algorithm", "dsgd"},
                                                    {"smt", "true"},
                                                    {"iterations", "11"},
                                                    {"max-time", "2.5"},
+                                                   {"cores", "1,3"},
+                                                   {"study", "weak"},
+                                                   {"warm-up", "0"},
                                                    {"seed", "18446744073709551615"},
                                                    {"seeds", "4,9"},
                                                    {"repeats", "2"},
@@ -81,7 +84,8 @@ TEST(CommandLine, EveryOptionCanBeSetOnTheCommandLine) {
     const std::string& value = kOther.at(row.name);
     ASSERT_NE(get_option(row, Config{}), value);
     std::vector<std::string> words = company(row);
-    words.insert(words.begin(), (row.commands & kRun) ? "run" : (row.commands & kCompare) ? "compare" : "info");
+    const auto taker = std::ranges::find_if(command_table(), [&](const CommandRow& c) { return c.bit & row.commands; });
+    words.insert(words.begin(), taker->name);
     words.push_back(std::string("--") + row.name);
     if (!is_switch(row)) words.push_back(value);
     EXPECT_EQ(get_option(row, parse(words).config), value);
@@ -126,6 +130,16 @@ TEST(CommandLine, DefaultsAreAccepted) {
     set_option(row, config, get_option(row, config));
     EXPECT_EQ(config, Config{}) << row.name;
   }
+}
+
+TEST(CommandLine, ScaleHasDefaultsOfItsOwn) {
+  EXPECT_EQ(parse({"scale"}).config, default_config("scale"));
+  EXPECT_EQ(parse({"scale"}).config.engine, "threads");
+  EXPECT_EQ(parse({"scale", "--batch", "50"}).config.batch, 50u);
+  const TemporaryFile ini(to_ini(Config{}));
+  EXPECT_EQ(parse({"scale", "--config", ini.path(), "--engine", "threads"}).config.batch, Config{}.batch);
+  EXPECT_THAT(error_of({"scale", "--config", ini.path()}), StartsWith("--engine virtual: "));
+  EXPECT_THAT(parse({"help", "scale"}).help, HasSubstr("[threads]"));
 }
 
 TEST(CommandLine, CommandsAndTheirArguments) {

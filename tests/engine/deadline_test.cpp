@@ -108,7 +108,7 @@ double mean_batch(const Rounds& rounds, Round from) {
   return sum / static_cast<double>(count);
 }
 
-TEST(VirtualEngine, AdaptsTheDeadlineToTheSpeedsOfTheNeighbourhood) {
+TEST(VirtualEngine, AdaptsTheDeadlineToTheNeighbourhoodAlikeWithTwoWorkers) {
   const SmallRun small("quantimed-dsgd", 20, "complete");
   auto run = small.run();
   run.deadline = {.fixed_s = 40, .batch = 20, .adapts = true};  // a hundred times too long at first

@@ -1,0 +1,175 @@
+// Throughput over numbers of cores, in real time: one node a core, strong and weak studies, each point repeated.
+#include "base/error.hpp"
+#include "command/commands.hpp"
+#include "command/experiment.hpp"
+#include "command/progress_line.hpp"
+#include "command/scaling.hpp"
+#include "command/signals.hpp"
+#include "command/table_text.hpp"
+#include "dataset/shards.hpp"
+#include "engine/hardware.hpp"
+#include "engine/placement.hpp"
+#include "topology/network.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+
+namespace quantimed {
+
+namespace {
+
+constexpr Seconds kShort = 0.2;  // of a run: what is shorter is easily disturbed
+
+// --cores, ascending; as many as there are where none are given.
+std::vector<std::uint32_t> choose_cores(const Config& given) {
+  const std::size_t units = place(load_hardware(), parse_placement(given.placement, given.smt)).size();
+  if (given.cores.empty()) {
+    Config any = given;
+    any.nodes = 0;  // as many as there are, and as have time
+    return cores_up_to(resolve(any).nodes);
+  }
+  std::vector<std::uint32_t> cores(given.cores.begin(), given.cores.end());
+  std::sort(cores.begin(), cores.end());
+  if (cores.back() > units && !given.oversubscribe)
+    throw InputError(
+        "--cores {}: only {} may be used; give at most {}, or --oversubscribe (their timings are then INVALID)",
+        fmt::join(given.cores, ","), units, units);
+  return cores;
+}
+
+// Everything that a user can have got wrong for one of the points is found before the first run.
+void check_networks(const std::vector<ScalingPoint>& points) {
+  for (const auto& [study, c] : points) {
+    try {
+      (void)make_network(parse_graph(c.graph), parse_mixing(c.mixing), c.nodes, c.seed);
+    } catch (const InputError& error) {
+      throw InputError("{} (needed for --cores {})", error.what(), c.nodes);
+    }
+  }
+}
+void check_shards(const std::vector<ScalingPoint>& points, const Dataset& data) {
+  for (const auto& [study, c] : points)
+    (void)make_shards(data, parse_partition(c.partition), c.nodes, c.samples_per_node, c.seed);
+}
+
+std::string describe(const Config& c) {
+  const std::string samples = c.samples_per_node ? fmt::format("{}", c.samples_per_node) : "equal shares of all";
+  return fmt::format("nodes {}, each: {} samples, batch {}, deadline {}", c.nodes, samples, c.batch,
+                     c.deadline.empty() ? "auto" : c.deadline);
+}
+
+void print_plan(const std::vector<ScalingPoint>& points, const Config& given) {
+  fmt::print("# runs of each: {}, after {} that are thrown away\n", given.repeats, given.warm_up);
+  for (const ScalingPoint& point : points)
+    fmt::print("# {}: {}\n{}\n", point.config.output, describe(point.config), to_ini(point.config));
+}
+
+// What is common to all points.
+std::string setting(const Config& c, const Config& given) {
+  return fmt::format(
+      "real time, one node a core, {}, {}, {}, {} iterations, speed {}, link {}, seed {}\n"
+      "of one core: {} samples, batch {}, deadline {}\n"
+      "runs of each: {}, after {} to warm up; median [min–max]; speed-up and efficiency in samples/s, paired by "
+      "repeat\n",
+      c.dataset, c.model, c.graph, c.iterations, c.speed, c.link, c.seed,
+      given.samples_per_node ? fmt::format("{}", given.samples_per_node) : "all", given.batch,
+      given.deadline.empty() ? "auto" : given.deadline, given.repeats, given.warm_up);
+}
+
+ScalingResult measure(const Trace& trace, const ScalingRun& run) {
+  const double end = number(trace.summary, "end_time_s", std::nan(""));
+  std::string verdict = trace.verdict;
+  if (verdict == "VALID" && trace.status == RunStatus::diverged) verdict = "diverged; give smaller steps, --alpha";
+  if (verdict == "VALID" && trace.status == RunStatus::interrupted) verdict = "stopped by a signal";
+  return {.point = run.point,
+          .repeat = *run.repeat,
+          .iterations_per_s = number(trace.summary, "iterations", std::nan("")) / end,
+          .samples_per_s = number(trace.summary, "total_samples", std::nan("")) / end,
+          .wait_share = number(trace.summary, "wait_share", std::nan("")),
+          .verdict = verdict};
+}
+
+struct Measured {
+  std::vector<ScalingResult> results;
+  Seconds shortest = kForever;
+  bool diverged = false, interrupted = false;
+};
+
+// All runs, or those until a signal came.
+Measured run_all(const std::vector<ScalingPoint>& points, const Config& given, const std::string& folder,
+                 const DataSplit& data) {
+  Measured measured;
+  const std::vector<ScalingRun> runs = scaling_runs(points.size(), given.warm_up, given.repeats);
+  ProgressLine line(runs.size(), given.quiet);
+  for (std::size_t k = 0; k < runs.size() && !measured.interrupted; ++k) {
+    const ScalingPoint& point = points[runs[k].point];
+    Config config = point.config;
+    config.output = folder + "/" + (runs[k].repeat ? trace_name(point, *runs[k].repeat) : "warm-up.h5");
+    const std::string name = fmt::format("{} {} on {}", to_string(point.study), config.algorithm, config.nodes);
+    const Trace trace = run_experiment(config, data, [&](double done) { line.show(k, name, done); });
+    measured.interrupted =
+        trace.status == RunStatus::interrupted || (signal_came() && k + 1 < runs.size());  // while it was evaluated
+    if (!runs[k].repeat) {
+      std::remove(config.output.c_str());
+      continue;
+    }
+    measured.diverged |= trace.status == RunStatus::diverged;
+    measured.shortest = std::min(measured.shortest, number(trace.summary, "end_time_s", kForever));
+    measured.results.push_back(measure(trace, runs[k]));
+  }
+  return measured;
+}
+
+std::string report(const std::vector<ScalingPoint>& points, const Config& given, const Measured& measured) {
+  std::string text = setting(points.front().config, given);
+  for (const Study study : {Study::strong, Study::weak}) {
+    const std::vector<ScalingRow> rows = scaling_rows(points, measured.results, study, given.repeats);
+    if (rows.empty()) continue;
+    text += fmt::format("\n{}\n\n{}{}",
+                        study == Study::strong ? "Strong: n cores share the samples and the batch of one core"
+                                               : "Weak: each core has the samples and the batch of one core",
+                        scaling_table(rows), scaling_conclusion(rows, study, given.repeats));
+  }
+  if (measured.shortest < kShort)
+    text +=
+        fmt::format("\nThe shortest run took {:.2g} s; more --iterations give steadier figures.\n", measured.shortest);
+  return text;
+}
+
+}  // namespace
+
+int scale_command(const Request& request) {
+  const Config& given = request.config;
+  const std::string folder = given.output.empty() ? "runs/scale" : given.output;
+  std::vector<ScalingPoint> points = plan_scaling(given, choose_cores(given));
+  for (ScalingPoint& point : points) {
+    point.config.output = folder + "/" + trace_name(point, 0);
+    point.config = resolve(point.config);
+  }
+  check_networks(points);
+  if (given.dry_run) {
+    print_plan(points, given);
+    return kDone;
+  }
+  const DataSplit data = load_data(points.front().config);
+  check_shards(points, data.train);
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  require_writable_folder(folder, "--output", folder);
+  catch_signals();
+
+  const Measured measured = run_all(points, given, folder, data);
+  const std::string text = report(points, given, measured);
+  write_text(folder + "/table.md", text);
+  if (measured.interrupted)
+    fmt::print("Stopped by a signal after {} of {} runs.\n\n", measured.results.size(), points.size() * given.repeats);
+  fmt::print("{}\nTraces and this table: {}/\n", text, folder);
+  return measured.interrupted ? kInterrupted : measured.diverged ? kDiverged : kDone;
+}
+
+}  // namespace quantimed

@@ -1,0 +1,20 @@
+// Tables as people read them and Markdown takes them.
+#pragma once
+
+#include "command/statistics.hpp"
+
+#include <string>
+#include <vector>
+
+namespace quantimed {
+
+// "12.3 s [11.9–12.8]"; "—" where there is no median, the word where a figure is infinite.
+std::string spread_text(const Spread& spread, const char* unit = "", const char* infinite = "missed");
+
+// Columns padded to their widest cell. `lines`: the header first, all of one length.
+std::string table_text(const std::vector<std::vector<std::string>>& lines);
+
+// Throws InputError that names --output.
+void write_text(const std::string& path, const std::string& text);
+
+}  // namespace quantimed
