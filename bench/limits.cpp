@@ -6,8 +6,9 @@
 //                        workers + bytes of encoding and mixing at the cache bandwidth of all workers
 //   10,000 nodes         ring, cost a node and iteration           limit: the same of 50 nodes, ring
 //   mailbox              one way, between two cores                limit: a bare flag that carries the same bytes
+//   real time            two nodes on two cores (real_time.cpp)    limit: what the cores do without clock or messages
 #include "bench/exchange.hpp"
-#include "bench/timing.hpp"
+#include "bench/limits.hpp"
 #include "blas/blas.hpp"
 #include "engine/engine.hpp"
 #include "engine/placement.hpp"
@@ -19,9 +20,6 @@
 #include <cstring>
 
 namespace quantimed::bench {
-namespace {
-
-constexpr std::uint32_t kBatch = 50;
 
 Dataset synthetic_images(std::uint32_t samples) {
   Dataset data;
@@ -36,15 +34,16 @@ Dataset synthetic_images(std::uint32_t samples) {
   return data;
 }
 
-// Evaluates nothing.
-class Blind final : public Watcher {
- public:
-  bool observe(const Cut&) override { return true; }
-  bool wants_to_stop() override { return false; }
-  void progress(double) override {}
-  void checkpoint(const Rounds&) override {}
-  bool checkpoint_due() override { return false; }
-};
+void print(const std::string& kernel, const Ratio& r, const char* unit, double scale, double wanted, bool as_share) {
+  const double figure = as_share ? 1 / r.ratio : r.ratio;
+  const double low = as_share ? 1 / r.most : r.least, high = as_share ? 1 / r.least : r.most;
+  fmt::print("| {:<44} | {:>9.4g} {:<2} | {:>9.4g} {:<2} | {:>6.2f} [{:.2f}–{:.2f}] | {} {:<4} | {} |\n", kernel,
+             r.time * scale, unit, r.limit * scale, unit, figure, low, high, as_share ? "≥" : "≤", wanted,
+             (as_share ? figure >= wanted : figure <= wanted) ? "yes" : "NO");
+  std::fflush(stdout);
+}
+
+namespace {
 
 // FLOP/s of 1024³ products, all workers at once.
 double sgemm_rate(int workers) {
@@ -101,6 +100,7 @@ struct Bench {
                   .shards = shared,
                   .codec = codec,
                   .penalty = {.lambda = 1, .per = Penalty::Per::batch},
+                  .deadline = {.fixed_s = kBatch / 50.0},
                   .speed = speed.get(),
                   .link = parse_link("paper:3"),
                   .iterations = iterations,
@@ -115,15 +115,6 @@ struct Bench {
     return (all - little) / (iterations - 2);
   }
 };
-
-void print(const std::string& kernel, const Ratio& r, const char* unit, double scale, double wanted, bool as_share) {
-  const double figure = as_share ? 1 / r.ratio : r.ratio;
-  const double low = as_share ? 1 / r.most : r.least, high = as_share ? 1 / r.least : r.most;
-  fmt::print("| {:<44} | {:>9.4g} {:<2} | {:>9.4g} {:<2} | {:>6.2f} [{:.2f}–{:.2f}] | {} {:<4} | {} |\n", kernel,
-             r.time * scale, unit, r.limit * scale, unit, figure, low, high, as_share ? "≥" : "≤", wanted,
-             (as_share ? figure >= wanted : figure <= wanted) ? "yes" : "NO");
-  std::fflush(stdout);
-}
 
 void gradient_row(Bench& bench) {
   Workspace work = bench.problem->make_workspace();
@@ -245,6 +236,7 @@ int main() {
   gradient_row(bench);
   codec_rows(bench);
   mailbox_rows();
+  real_time_rows(bench.data, *bench.problem);
   iteration_rows(bench);
   many_nodes_row(bench);
 }

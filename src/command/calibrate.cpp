@@ -27,7 +27,8 @@ constexpr std::uint32_t kIterations = 2000, kDeadlineIterations = 300;
 Config bare(Config c, const std::string& algorithm, std::uint32_t iterations) {
   c.engine = "threads";
   c.algorithm = algorithm;
-  c.machine = c.speed = c.link = c.deadline = c.alpha = c.epsilon = "";
+  c.machine = c.speed = c.link = c.deadline = c.alpha = c.epsilon = c.interference = "";
+  c.oversubscribe = false;
   c.deadline_adapt = false;
   c.graph = "ring";  // the fewest neighbours that keep every core at work
   c.iterations = iterations;

@@ -11,6 +11,7 @@
 #include <barrier>
 #include <chrono>
 #include <cmath>
+#include <system_error>
 #include <thread>
 
 namespace quantimed {
@@ -18,6 +19,8 @@ namespace quantimed {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kFewSamples = 4;
 
 Seconds seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -71,38 +74,55 @@ std::vector<std::pair<std::size_t, Seconds>> gradient_times(const Run& run, cons
   const std::vector<std::size_t> batches = batches_around(run.options.batch);
   const std::size_t n = run.network.nodes;
   std::vector<std::vector<std::vector<double>>> times(n, std::vector<std::vector<double>>(batches.size()));
+  std::vector<std::exception_ptr> failures(n);
   std::atomic<bool> goes_on = true;
   std::barrier<> in_step(static_cast<std::ptrdiff_t>(n) + 1);
-  {
-    std::vector<std::jthread> threads;
-    for (NodeId i = 0; i < n; ++i)
-      threads.emplace_back([&, i] {
-        pin_this_thread(cores[i]);
-        AlignedVector<float> x(run.problem.dimension()), sum(run.problem.dimension());
-        run.problem.initialise(x, run.seed);
-        Workspace work = run.problem.make_workspace();
-        std::vector<SampleId> rows;
-        LocalGradient gradient(run.problem, run.shards.of(i), i, run.seed);
-        for (std::size_t k = 0; k < batches.size() && goes_on; ++k) {
-          in_step.arrive_and_wait();
-          const auto begin = Clock::now();
-          for (int r = 0; r < kMost && (r < kLeast || seconds_since(begin) < kEnough); ++r) {
-            gradient.begin(static_cast<Round>(r));
-            const auto start = Clock::now();
-            gradient.add(x, batches[k], sum, rows, work);
-            times[i][k].push_back(seconds_since(start));
-          }
-          in_step.arrive_and_wait();
-          in_step.arrive_and_wait();  // whether to go on has been decided
-        }
-      });
-    for (std::size_t k = 0; k < batches.size() && goes_on; ++k) {
+  const auto measure_on = [&](NodeId i) {
+    pin_this_thread(cores[i]);
+    AlignedVector<float> x(run.problem.dimension()), sum(run.problem.dimension());
+    run.problem.initialise(x, run.seed);
+    Workspace work = run.problem.make_workspace();
+    std::vector<SampleId> rows;
+    LocalGradient gradient(run.problem, run.shards.of(i), i, run.seed);
+    for (std::size_t k = 0; k < batches.size(); ++k) {
       in_step.arrive_and_wait();
-      in_step.arrive_and_wait();
-      goes_on = step(static_cast<double>(k + 1) / static_cast<double>(batches.size()));
+      if (!goes_on) return;
+      const auto begin = Clock::now();
+      for (int r = 0; r < kMost && (r < kLeast || seconds_since(begin) < kEnough); ++r) {
+        gradient.begin(static_cast<Round>(r));
+        const auto start = Clock::now();
+        gradient.add(x, batches[k], sum, rows, work);
+        times[i][k].push_back(seconds_since(start));
+      }
       in_step.arrive_and_wait();
     }
+  };
+  std::vector<std::jthread> threads;
+  const auto live = [&](NodeId i) {
+    try {
+      measure_on(i);
+    } catch (...) {
+      failures[i] = std::current_exception();
+      goes_on = false;
+    }
+    in_step.arrive_and_drop();
+  };
+  try {
+    for (NodeId i = 0; i < n; ++i) threads.emplace_back(live, i);
+  } catch (const std::system_error&) {
+    goes_on = false;
+    for (std::size_t missing = threads.size(); missing < n + 1; ++missing) in_step.arrive_and_drop();  // this one too
+    throw InputError("--nodes {}: the system refuses more than {} threads; use fewer", n, threads.size());
   }
+  for (std::size_t k = 0; k < batches.size() && goes_on; ++k) {
+    in_step.arrive_and_wait();
+    in_step.arrive_and_wait();
+    if (!step(static_cast<double>(k + 1) / static_cast<double>(batches.size()))) goes_on = false;
+  }
+  in_step.arrive_and_drop();
+  threads.clear();
+  for (const std::exception_ptr& failure : failures)
+    if (failure) std::rethrow_exception(failure);
   std::vector<std::pair<std::size_t, Seconds>> points;
   for (std::size_t k = 0; k < batches.size() && goes_on; ++k) {
     std::vector<double> all;
@@ -117,36 +137,47 @@ std::vector<std::pair<std::size_t, Seconds>> gradient_times(const Run& run, cons
 // Two pinned threads in turn: `theirs` on the second core, then `ours` on the first, which is timed.
 std::vector<double> in_turn(const std::vector<int>& cores, int repeats, const std::function<void()>& theirs,
                             const std::function<void()>& ours) {
-  const std::atomic<bool> never = false;
+  std::atomic<bool> stop = false;
   std::vector<double> times;
   RoundMailbox there(64), back(64);  // of the first core, of the second
-  std::jthread partner([&] {
-    pin_this_thread(cores[1]);
-    for (Round t = 0; t < static_cast<Round>(repeats); ++t) {
-      wait_until([&] { return there.has(t); }, never, WaitPolicy::dedicated());
-      theirs();
-      (void)back.begin_write(t);
-      back.publish(t, 0, {});
+  const auto answer = [&](Round t) {
+    if (!wait_until([&] { return there.has(t); }, stop, WaitPolicy::dedicated())) return false;
+    theirs();
+    (void)back.begin_write(t);
+    back.publish(t, 0, {});
+    return true;
+  };
+  const auto ask = [&](Round t) {
+    const auto start = Clock::now();
+    (void)there.begin_write(t);
+    there.publish(t, 0, {});
+    if (!wait_until([&] { return back.has(t); }, stop, WaitPolicy::dedicated())) return false;
+    const auto begin = ours ? Clock::now() : start;  // without `ours` the way there and back is what is timed
+    if (ours) ours();
+    times.push_back(seconds_since(begin));
+    return true;
+  };
+  std::exception_ptr failures[2];
+  const auto live = [&](std::size_t which, const auto& turn) {
+    try {
+      pin_this_thread(cores[which]);
+      for (Round t = 0; t < static_cast<Round>(repeats) && turn(t);) ++t;
+    } catch (...) {
+      failures[which] = std::current_exception();
+      stop = true;
     }
-  });
-  std::jthread first([&] {
-    pin_this_thread(cores[0]);
-    for (Round t = 0; t < static_cast<Round>(repeats); ++t) {
-      const auto start = Clock::now();
-      (void)there.begin_write(t);
-      there.publish(t, 0, {});
-      wait_until([&] { return back.has(t); }, never, WaitPolicy::dedicated());
-      if (!ours) {  // the way there and back is what is timed
-        times.push_back(seconds_since(start));
-        continue;
-      }
-      const auto begin = Clock::now();
-      ours();
-      times.push_back(seconds_since(begin));
+  };
+  {
+    std::jthread partner([&] { live(1, answer); });
+    try {
+      std::jthread([&] { live(0, ask); }).join();
+    } catch (const std::system_error&) {
+      stop = true;
+      throw;
     }
-  });
-  first.join();
-  partner.join();
+  }
+  for (const std::exception_ptr& failure : failures)
+    if (failure) std::rethrow_exception(failure);
   return times;
 }
 
@@ -186,9 +217,10 @@ Seconds mix_slope(const Run& run, const std::vector<int>& cores) {
 
 Calibration calibrate(const Run& fixed, const Run& until_deadline, const CalibrationProgress& progress) {
   check(fixed.network.nodes >= 2 && fixed.speed == nullptr && !fixed.link.delays(), "a run that cannot calibrate");
+  const std::vector<int> cores = place(load_hardware(), fixed.placement);
+  require_units(fixed.placement, cores.size(), fixed.network.nodes);
   Calibration result;
   MachineCosts& costs = result.costs;
-  const std::vector<int> cores = place(load_hardware(), fixed.placement);
   double done = 0;
   const std::function<bool()> goes_on = [&] { return !result.interrupted && !(result.interrupted = !progress(done)); };
   costs.gradient = gradient_times(fixed, cores, [&](double share) {
@@ -206,17 +238,27 @@ Calibration calibrate(const Run& fixed, const Run& until_deadline, const Calibra
   const Rounds rounds = measure(fixed);
   done = 0.6;
   if (!goes_on()) return result;
-  // In a run an update goes before each gradient, and leaves other data in the caches than a loop of gradients does.
-  const double in_a_run = phase_quantile(rounds, &Rounds::compute_time, 0.5) / costs.gradient_time(fixed.options.batch);
-  for (auto& [batch, time] : costs.gradient) time *= in_a_run;
+  // In a run an update goes before each gradient, and leaves other data in the caches than a loop of gradients does:
+  // what that costs is measured at two batches, and taken to be linear in the batch.
+  const auto beyond_loop = [&](const Rounds& of, std::size_t batch) {
+    return phase_quantile(of, &Rounds::compute_time, 0.5) - costs.gradient_time(batch);
+  };
+  const std::size_t batch = fixed.options.batch, other_batch = batch > kFewSamples ? kFewSamples : 8 * batch;
+  Run other = fixed;
+  other.options.batch = static_cast<std::uint32_t>(other_batch);
+  const Seconds here = beyond_loop(rounds, batch), there = beyond_loop(measure(other), other_batch);
+  if (!goes_on()) return result;
+  const double slope = (here - there) / (static_cast<double>(batch) - static_cast<double>(other_batch));
+  for (auto& [samples, time] : costs.gradient)
+    time = std::max(time / 2, time + here + slope * (static_cast<double>(samples) - static_cast<double>(batch)));
   costs.encode_s = phase_quantile(rounds, &Rounds::encode_time, 0.5);
   costs.publish_s = phase_quantile(rounds, &Rounds::publish_time, 0.5);
   costs.record_s = phase_quantile(rounds, &Rounds::record_time, 0.5);
   costs.receive_s = phase_quantile(rounds, &Rounds::wait_time, 0.05);  // the fastest: nothing to wait for
   costs.latency_s = one_way_latency(cores);
-  const Seconds slope = mix_slope(fixed, cores), mix_time = phase_quantile(rounds, &Rounds::mix_time, 0.5);
+  const Seconds further = mix_slope(fixed, cores), mix_time = phase_quantile(rounds, &Rounds::mix_time, 0.5);
   const std::size_t degree = fixed.network.neighbours(0).size();
-  costs.mix = {{degree, mix_time}, {degree + 1, mix_time + slope}};
+  costs.mix = {{degree, mix_time}, {degree + 1, mix_time + further}};
   done = 0.8;
   if (!goes_on()) return result;
   const Rounds timed = measure(until_deadline);

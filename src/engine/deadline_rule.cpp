@@ -69,15 +69,15 @@ Seconds modelled_deadline(const DeadlineRule& rule, const SpeedModel& speed, std
 }
 
 void AdaptiveDeadline::observe(double speed) {
-  if (speed > 0) speeds_[observed_++ % kRemembered] = speed;
+  if (speed > 0 && !speeds_.empty()) speeds_[observed_++ % speeds_.size()] = speed;
 }
 
-Seconds AdaptiveDeadline::next(Seconds before_any) const {
-  if (observed_ == 0) return before_any;
-  auto values = speeds_;
-  std::array<double, kRemembered> scratch;
-  const std::span known(values.data(), std::min(observed_, kRemembered));
-  if (rule_.quantile == 0) rein_in(known, std::span(scratch).first(known.size()));
+Seconds AdaptiveDeadline::next(Seconds before_any) {
+  const std::size_t count = std::min(observed_, speeds_.size());
+  if (count == 0) return before_any;
+  const std::span known(scratch_.data(), count), distances(scratch_.data() + speeds_.size(), count);
+  std::copy_n(speeds_.begin(), count, known.begin());
+  if (rule_.quantile == 0) rein_in(known, distances);
   return choose_deadline(rule_, known);
 }
 

@@ -4,10 +4,11 @@
 #include "base/types.hpp"
 #include "engine/speed_model.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace quantimed {
 
@@ -38,15 +39,18 @@ Seconds modelled_deadline(const DeadlineRule& rule, const SpeedModel& speed, std
 // that a single hiccup does not move T_d; where more than half of the speeds are equal, all count as they are.
 class AdaptiveDeadline {
  public:
-  explicit AdaptiveDeadline(const DeadlineRule& rule) : rule_(rule) {}
+  // Remembers several observations of the node itself and of each neighbour. Does not allocate afterwards.
+  AdaptiveDeadline(const DeadlineRule& rule, std::size_t neighbours)
+      : rule_(rule), speeds_(rule.adapts ? std::max(kLeast, kEach * (neighbours + 1)) : 0), scratch_(2 * speeds_.size()) {}
   void observe(double speed);  // samples per second; others than > 0 are not known yet, and left out
-  Seconds next(Seconds before_any) const;
+  Seconds next(Seconds before_any);
 
  private:
-  static constexpr std::size_t kRemembered = 64;
+  static constexpr std::size_t kLeast = 64, kEach = 4;
 
   DeadlineRule rule_;
-  std::array<double, kRemembered> speeds_;  // the newest, in a ring
+  std::vector<double> speeds_;   // the newest, in a ring
+  std::vector<double> scratch_;  // twice as many
   std::size_t observed_ = 0;
 };
 

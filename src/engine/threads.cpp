@@ -19,7 +19,7 @@ namespace quantimed {
 namespace {
 
 constexpr double kRunning = 0.5;                       // of the progress shown: the rest is the evaluation that follows
-constexpr int kTrials = 4, kTrialGradients = 25;       // of a deadline that is measured
+constexpr int kTrials = 4;                             // of a deadline that is measured
 constexpr double kMostLate = 0.05;                     // of the gradients of a VALID run
 constexpr auto kLook = std::chrono::milliseconds(50);  // how often the sleeping main thread looks at the run
 
@@ -35,7 +35,7 @@ double share_of_late_gradients(const Rounds& rounds, Seconds slack) {
     const auto deadline = static_cast<double>(rounds.deadline[at]);
     if (!(deadline > 0)) continue;
     ++all;
-    late += static_cast<double>(rounds.overshoot[at]) > (slack > 0 ? slack : kUsualSlack * deadline);
+    late += static_cast<double>(rounds.compute_time[at]) > deadline + (slack > 0 ? slack : kUsualSlack * deadline);
   }
   return all > 0 ? late / all : 0;
 }
@@ -56,7 +56,7 @@ class ThreadsEngine {
   void live(NodeId i, std::barrier<>& warm, std::barrier<>& ready);
   bool measures_deadline() const { return run_.algorithm.uses_deadline && run_.deadline.fixed_s == 0; }
   void measure_speeds(NodeId i, std::barrier<>& warm);
-  void choose_deadline(std::barrier<>& warm);
+  void choose_deadline(std::barrier<>& warm, Outcome& outcome);
   std::unique_ptr<ThreadNode> make_node(NodeId i);
   void check_memory() const;
   void watch(Outcome& outcome);
@@ -77,6 +77,7 @@ class ThreadsEngine {
   std::vector<std::exception_ptr> failures_;  // [n]
   std::vector<Seconds> ended_;                // [n]
   std::vector<std::vector<double>> speeds_;   // [n], samples per second, while a deadline is chosen
+  bool choosing_ = true;                      // by the main thread, between two barriers
   std::atomic<std::uint32_t> living_ = 0;     // nodes that still run
   std::optional<Interference> interference_;  // made and unmade by the main thread
   bool stop_observing_ = false;
@@ -91,13 +92,19 @@ std::unique_ptr<ThreadNode> ThreadsEngine::make_node(NodeId i) {
   return std::make_unique<RoundThreadNode>(shared_, i, stride);
 }
 
-// Copies of models are what a run needs most of: 2 K + 1 a node.
+// What a run needs most of: copies of models, 2 K + 1 a node, and buffers of messages.
 void ThreadsEngine::check_memory() const {
-  const double needed =
-      run_.network.nodes * (2.0 * run_.evaluations + 5) * static_cast<double>(run_.problem.dimension()) * sizeof(float);
+  double models = 0;
+  for (NodeId i = 0; i < run_.network.nodes; ++i) {
+    const auto readers = static_cast<double>(run_.network.neighbours(i).size());
+    const bool is_round = run_.algorithm.delivery == Delivery::round;
+    models += 2.0 * run_.evaluations + 5 + (is_round ? 2 : readers + NewestThreadNode::in_flight(run_) + 2);
+  }
+  const double needed = models * static_cast<double>(run_.problem.dimension()) * sizeof(float);
   const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
   if (needed > memory / 2)
-    throw InputError("--evaluations {}: {} nodes would need {:.1f} GiB for copies of their models; give fewer",
+    throw InputError("--evaluations {}: {} nodes would need {:.1f} GiB for copies of their models and for messages; give "
+                     "fewer, or fewer --nodes",
                      run_.evaluations, run_.network.nodes, needed / 0x1p30);
 }
 
@@ -133,26 +140,38 @@ void ThreadsEngine::live(NodeId i, std::barrier<>& warm, std::barrier<>& ready) 
 // speeds depend a little on the deadline, since its last samples are computed in small chunks: hence several trials.
 void ThreadsEngine::measure_speeds(NodeId i, std::barrier<>& warm) {
   if (shared_.abort.load(std::memory_order_acquire)) return;
-  const auto batch = static_cast<std::size_t>(std::min(run_.deadline.batch, double{ChunkCosts::kLargest}));
-  speeds_[i] = shared_.nodes[i]->speeds_of(std::max<std::size_t>(1, batch), kTrialGradients);
-  for (int trial = 0; trial < kTrials; ++trial) {
+  for (bool is_first = true;; is_first = false) {
+    try {
+      const auto batch = static_cast<std::size_t>(std::clamp(run_.deadline.batch, 1.0, double{ChunkCosts::kLargest}));
+      speeds_[i] = is_first ? shared_.nodes[i]->speeds_of(batch) : shared_.nodes[i]->speeds_until(shared_.deadline_s);
+    } catch (...) {
+      failures_[i] = std::current_exception();
+      shared_.abort.store(true, std::memory_order_release);
+    }
     warm.arrive_and_wait();  // this trial's speeds are there
-    warm.arrive_and_wait();  // the main thread has chosen
-    speeds_[i] = shared_.nodes[i]->speeds_until(shared_.deadline_s, kTrialGradients);
+    warm.arrive_and_wait();  // the main thread has chosen, and says whether to go on
+    if (!choosing_) return;
   }
-  warm.arrive_and_wait();
-  warm.arrive_and_wait();
 }
 
-void ThreadsEngine::choose_deadline(std::barrier<>& warm) {
+void ThreadsEngine::choose_deadline(std::barrier<>& warm, Outcome& outcome) {
   if (shared_.abort.load(std::memory_order_acquire)) return;
-  for (int trial = 0; trial <= kTrials; ++trial) {
+  std::exception_ptr failure;
+  for (int trial = 0; choosing_; ++trial) {
     warm.arrive_and_wait();
-    std::vector<double> all;
-    for (const auto& node : speeds_) all.insert(all.end(), node.begin(), node.end());
-    shared_.deadline_s = quantimed::choose_deadline(run_.deadline, all);
+    try {
+      std::vector<double> all;
+      for (const auto& node : speeds_) all.insert(all.end(), node.begin(), node.end());
+      shared_.deadline_s = quantimed::choose_deadline(run_.deadline, all);
+      if (watcher_.wants_to_stop()) outcome.interrupted = true;
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    if (outcome.interrupted) shared_.stop.store(true, std::memory_order_release);
+    choosing_ = trial < kTrials && !failure && !outcome.interrupted && !shared_.abort.load(std::memory_order_acquire);
     warm.arrive_and_wait();
   }
+  if (failure) std::rethrow_exception(failure);
 }
 
 // The main thread sleeps while the nodes run: it shares their cores.
@@ -291,9 +310,9 @@ Outcome ThreadsEngine::operator()() {
     throw InputError("--nodes {}: the system refuses more than {} threads; use fewer", n, threads.size());
   }
   warm.arrive_and_wait();
-  if (measures_deadline()) choose_deadline(warm);
-  try {
+  try {  // the deadline is chosen for cores as the run will find them
     if (run_.interference.count > 0) interference_.emplace(run_.interference, cores_, run_.seed);
+    if (measures_deadline()) choose_deadline(warm, outcome);
   } catch (...) {
     give_up();
     (void)ready.arrive();
@@ -335,7 +354,7 @@ Outcome ThreadsEngine::operator()() {
   outcome.measured.emplace_back("checkpoints", checkpoints_);
   outcome.measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped));
   const double gradients = count_of(outcome.rounds);
-  if (outcome.invalid.empty() && static_cast<double>(too_slow) > 0.01 * gradients)
+  if (outcome.invalid.empty() && static_cast<double>(too_slow) > kMostLate * gradients)
     outcome.invalid = fmt::format("in {:.0f} % of the gradients this machine is slower than --speed asks",
                                   100 * static_cast<double>(too_slow) / gradients);
   const double late = share_of_late_gradients(outcome.rounds, run_.deadline.slack_s);

@@ -27,7 +27,7 @@ ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_st
       sum_(shared.run.problem.dimension()),
       work_(shared.run.problem.make_workspace()),
       penalised_(shared.run.problem.penalised()),
-      deadline_(shared.run.deadline),
+      deadline_(shared.run.deadline, shared.run.network.neighbours(id).size()),
       log_(shared.run.iterations) {
   batch_.reserve(std::max<std::size_t>(shared.run.options.batch, ChunkCosts::kLargest));
   terms_.reserve(shared.run.network.neighbours(id).size());
@@ -61,26 +61,46 @@ void ThreadNode::warm_up() {
   }
 }
 
-std::vector<double> ThreadNode::speeds_of(std::size_t batch, int gradients) {
-  std::vector<double> speeds;
-  for (int k = 0; k < gradients; ++k) {
-    const Seconds start = shared_.now();
-    local_.begin(0);
-    local_.add(x_, batch, sum_, batch_, work_);
-    speeds.push_back(static_cast<double>(batch) / (shared_.now() - start));
-  }
-  return speeds;
+namespace {
+
+// At least three times; then until there are enough, or it has taken long enough.
+template <class Measure>
+std::vector<double> repeatedly(const ThreadedRun& shared, Measure&& measure) {
+  constexpr std::size_t kLeast = 3, kEnough = 25;
+  constexpr Seconds kLongest = 0.5;
+  std::vector<double> values;
+  const Seconds start = shared.now();
+  while (values.size() < kLeast || (values.size() < kEnough && shared.now() - start < kLongest))
+    values.push_back(measure());
+  return values;
 }
 
-std::vector<double> ThreadNode::speeds_until(Seconds deadline, int gradients) {
-  std::vector<double> speeds;
-  for (int k = 0; k < gradients; ++k) {
+}  // namespace
+
+std::vector<double> ThreadNode::speeds_of(std::size_t batch) {
+  return repeatedly(shared_, [&] {
     const Seconds start = shared_.now();
-    local_.begin(0);
-    const Seconds took = until_deadline(deadline, start) - start;
-    speeds.push_back(std::max(static_cast<double>(local_.drawn()), 0.5) / std::max(took, deadline));
-  }
-  return speeds;
+    local_.begin(trial_++);
+    local_.add(x_, batch, sum_, batch_, work_);
+    return static_cast<double>(batch) / (shared_.now() - start);
+  });
+}
+
+std::vector<double> ThreadNode::speeds_until(Seconds deadline) {
+  return repeatedly(shared_, [&] {
+    const Seconds start = shared_.now();
+    local_.begin(trial_++);
+    const Seconds worked_until = until_deadline(deadline, start);
+    return speed_of(worked_until - start, deadline);
+  });
+}
+
+// Samples per second of a gradient that has just ended. With a deadline at the machine's own speed the rest of it, too
+// short for another chunk, counts: it is lost in each iteration. What was not even one sample is taken for half of one.
+double ThreadNode::speed_of(Seconds worked, Seconds deadline) const {
+  const auto samples = static_cast<double>(local_.drawn());
+  if (samples == 0) return 0.5 / std::max(worked, deadline);
+  return samples / (asked_ > 0 ? worked : std::max(worked, deadline));
 }
 
 void ThreadNode::begin_record(Round t) {
@@ -110,7 +130,8 @@ Seconds ThreadNode::deadline() {
 bool ThreadNode::start(const GradientRequest& request) {
   const Seconds start = charged_until_;
   local_.begin(round_);
-  record_.speed_asked = shared_.run.speed ? static_cast<float>(shared_.run.speed->speed(id_, round_)) : 0;
+  asked_ = shared_.run.speed ? shared_.run.speed->speed(id_, round_) : 0;
+  record_.speed_asked = static_cast<float>(asked_);
   Seconds worked_until = 0;
   if (request.deadline > 0) {
     worked_until = until_deadline(request.deadline, start);
@@ -123,8 +144,7 @@ bool ThreadNode::start(const GradientRequest& request) {
   charge(&RoundRecord::compute);
   if (request.deadline == 0) worked_until = charged_until_;
   record_.batch = static_cast<float>(local_.drawn());
-  // What was not even one sample is taken for half of one.
-  speed_ = (local_.drawn() > 0 ? record_.batch : 0.5f) / static_cast<float>(std::max(worked_until - start, 1e-9));
+  speed_ = static_cast<float>(speed_of(worked_until - start, request.deadline));
   deadline_.observe(static_cast<double>(speed_));
   return true;
 }
@@ -133,24 +153,24 @@ bool ThreadNode::start(const GradientRequest& request) {
 void ThreadNode::fixed_batch(std::size_t batch, Seconds start) {
   local_.add(x_, batch, sum_, batch_, work_);
   if (!shared_.run.speed) return;
-  const Seconds end = start + static_cast<double>(batch) / static_cast<double>(record_.speed_asked);
-  if (shared_.now() > end) ++too_slow_;
-  spin_until(end);
+  const Seconds lasts = static_cast<double>(batch) / asked_;
+  const bool is_late = shared_.now() > start + lasts;
+  spin_until(start + lasts);
+  too_slow_ += is_late || shared_.now() > start + (1 + kUsualSlack) * lasts;
 }
 
 // Chunks until the deadline; a chunk starts only if it is expected to end in time. Returns when the last sample was
 // finished: for a straggler, when it would have been at the speed asked for. The caller waits for the deadline: what is
 // left, less than a sample takes, is spent as the unfinished sample would have spent it.
 Seconds ThreadNode::until_deadline(Seconds deadline, Seconds start) {
-  const auto speed = static_cast<double>(record_.speed_asked);
-  const auto allowed = speed > 0 ? samples_within(speed, deadline) : ~std::size_t{0};
+  const auto allowed = asked_ > 0 ? samples_within(asked_, deadline) : ~std::size_t{0};
   const Seconds slack = shared_.run.deadline.slack_s > 0 ? shared_.run.deadline.slack_s : kUsualSlack * deadline;
   const Seconds end = start + deadline;
   Seconds now = start;
   while (local_.drawn() < allowed) {
     const std::size_t chunk = std::min(costs_.fitting(end - now, slack), std::bit_floor(allowed - local_.drawn()));
     if (chunk == 0) {
-      if (speed > 0) ++too_slow_;
+      if (asked_ > 0) ++too_slow_;
       if (local_.drawn() == 0) costs_.doubt();
       break;
     }
@@ -159,8 +179,8 @@ Seconds ThreadNode::until_deadline(Seconds deadline, Seconds start) {
     costs_.learn(chunk, after - now);
     now = after;
   }
-  if (local_.drawn() < allowed || speed == 0) return now;
-  return std::max(now, start + static_cast<double>(local_.drawn()) / speed);
+  if (local_.drawn() < allowed || asked_ == 0) return now;
+  return std::max(now, start + static_cast<double>(local_.drawn()) / asked_);
 }
 
 void ThreadNode::spin_until(Seconds time) const {
@@ -230,6 +250,7 @@ RoundThreadNode::RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t s
 // nobody has passed it. Who gets that far has received, over the messages' release / acquire pairs, what this node
 // wrote before publishing its round t.
 bool RoundThreadNode::begins(Round t) {
+  if (shared_.abort.load(std::memory_order_acquire)) throw RunAborted{};
   begin_record(t);
   const bool time_is_up = record_.start >= shared_.run.max_time || shared_.stop.load(std::memory_order_acquire) ||
                           t + furthest_ + 1 >= RecordLog::capacity();
@@ -268,13 +289,6 @@ bool RoundThreadNode::start(const MessagesRequest& request) {
 }
 
 // ---- newest delivery -------------------------------------------------------------------------------
-
-namespace {
-
-// Messages that can be under way at once. A sender that outruns its link beyond this drops, and the run says so.
-std::uint32_t in_flight(const Run& run) { return run.link.delays() ? 64 : 0; }
-
-}  // namespace
 
 NewestThreadNode::NewestThreadNode(ThreadedRun& shared, NodeId id)
     : ThreadNode(shared, id, 1),

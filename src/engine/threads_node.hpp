@@ -49,10 +49,9 @@ class ThreadNode : public Node {
 
   // Runs gradients, codec and update on scratch memory until their costs are known. Before the clock starts.
   void warm_up();
-  // Samples per second of `gradients` gradients, each over a batch or until a deadline. Before the clock starts, all
-  // nodes at once.
-  std::vector<double> speeds_of(std::size_t batch, int gradients);
-  std::vector<double> speeds_until(Seconds deadline, int gradients);
+  // Samples per second of some gradients, over a batch or until a deadline. Before the clock starts, all nodes at once.
+  std::vector<double> speeds_of(std::size_t batch);
+  std::vector<double> speeds_until(Seconds deadline);
 
   Seconds deadline() final;
   void update(const Coefficients& c, const Messages&, const Gradient& g) override;
@@ -98,6 +97,7 @@ class ThreadNode : public Node {
  private:
   void fixed_batch(std::size_t batch, Seconds start);
   Seconds until_deadline(Seconds deadline, Seconds start);
+  double speed_of(Seconds worked, Seconds deadline) const;
   void spin_until(Seconds time) const;
 
   LocalGradient local_;
@@ -108,7 +108,9 @@ class ThreadNode : public Node {
   std::vector<CoordinateRange> penalised_;
   ChunkCosts costs_;
   AdaptiveDeadline deadline_;
-  float speed_ = 0;  // of the last gradient, samples per second; 0: none yet
+  double asked_ = 0;  // of this iteration, by the speed model, samples per second; 0: the machine's own
+  float speed_ = 0;   // of the last gradient, samples per second; 0: none yet
+  Round trial_ = 0;   // gradients taken before the clock starts, each over other samples
   RecordLog log_;
   bool recording_ = false;
   std::uint64_t overflows_ = 0;
@@ -138,6 +140,8 @@ class RoundThreadNode final : public ThreadNode {
 class NewestThreadNode final : public ThreadNode {
  public:
   static constexpr double kGrid_s = 1e-4;  // snapshots are taken on this time grid, or a coarser one
+  // Messages that can be under way at once. A sender that outruns its link beyond this drops, and the run says so.
+  static std::uint32_t in_flight(const Run& run) { return run.link.delays() ? 64 : 0; }
 
   NewestThreadNode(ThreadedRun& shared, NodeId id);
   bool begins(Round t) override;

@@ -34,7 +34,8 @@ void VirtualClock::advance_on_machine(std::vector<std::vector<RoundRecord>>& rec
     for (const Neighbour& j : neighbours) {
       const Seconds arrival = sent_[j.id] + machine.latency_s;
       there = std::max(there, arrival);
-      visible = std::max(visible, arrival + run_.link.delay(static_cast<std::size_t>(records[j.id][t].bytes)));
+      const Seconds encoded = sent_[j.id] - machine.publish_s;  // from here on it is on the link
+      visible = std::max(visible, encoded + run_.link.delay(static_cast<std::size_t>(records[j.id][t].bytes)));
       sent += sent_[j.id];
     }
     RoundRecord& record = records[i][t];

@@ -19,8 +19,8 @@ class VirtualClock {
   //   alpha-beta     E_i = max(F_i, max_{j ∈ N_i} S_j + latency + bytes_j / bandwidth)   (sent before computing)
   //   barrier        all nodes have the largest E_i;   S_i of the next round is E_i
   // On a machine that is predicted, as a threads run goes: P_i = S_i + encode + publish, then the gradient,
-  //   E_i = max(F_i, max_{j ∈ N_i} P_j + its latency + the link's delay), and S_i of the next round is E_i + mix +
-  //   record
+  //   E_i = max(F_i, max_{j ∈ N_i} max(P_j + latency, P_j − publish + the link's delay)),
+  // and S_i of the next round is E_i + mix + record.
   void advance(std::vector<std::vector<RoundRecord>>& records, Round t);
 
   Seconds earliest() const;  // start of the next round, of the first node

@@ -235,9 +235,10 @@ void NewestNode::publish() {
   // The message carries the model that the next iteration starts from.
   const bool first = engine_.records_[id_].empty();
   const Round iteration = first ? 0 : round + 1;
-  Seconds latency = 0;
+  Seconds latency = 0, on_link = engine_.now_ + ahead_;
   if (const MachineCosts* machine = engine_.run_.machine; machine && !first) {
     spend(&RoundRecord::encode, machine->encode_s);
+    on_link = engine_.now_ + ahead_;
     spend(&RoundRecord::publish, machine->publish_s);
     latency = machine->latency_s;
   }
@@ -264,7 +265,7 @@ void NewestNode::publish() {
     version.bytes = encoded.bytes;
     engine_.overflows_ += encoded.overflows;
   }
-  if (!first) version.visible_at = version.published_at + latency + engine_.run_.link.delay(version.bytes);
+  if (!first) version.visible_at = std::max(version.published_at + latency, on_link + engine_.run_.link.delay(version.bytes));
   out.versions.push_back(version);
   (void)engine_.newest_visible(id_);  // gives up what has been overtaken, also where no neighbour ever reads
 }

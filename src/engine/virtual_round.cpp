@@ -115,7 +115,7 @@ RoundNode::RoundNode(RoundEngine& engine, NodeId id, std::span<float> model)
       engine_(engine),
       id_(id),
       local_(engine.run_.problem, engine.run_.shards.of(id), id, engine.run_.seed),
-      deadline_(engine.run_.deadline) {
+      deadline_(engine.run_.deadline, engine.run_.network.neighbours(id).size()) {
   const auto arrivals = static_cast<std::uint32_t>(engine.run_.network.neighbours(id).size()) + 1;  // its own too
   missing[0] = missing[1] = arrivals;
 }

@@ -23,7 +23,7 @@ double plan_gradient(const Run& run, NodeId node, Round round, std::size_t batch
   record.batch = static_cast<float>(samples);
   record.compute = record.deadline = static_cast<float>(deadline);
   record.overshoot = static_cast<float>(worked - deadline);
-  return 1 / time_of(1, sample);
+  return samples > 0 ? 1 / time_of(1, sample) : 0.5 / deadline;  // as on threads: not one sample is half of one
 }
 
 Outcome run_virtual(const Run& run, Watcher& watcher) {

@@ -2,6 +2,7 @@
 #include "engine/chunk_costs.hpp"
 #include "engine/deadline_rule.hpp"
 #include "engine/engine.hpp"
+#include "engine/placement.hpp"
 #include "engine/small_run.hpp"
 
 #include <gmock/gmock.h>
@@ -77,7 +78,7 @@ TEST(Deadline, OfModelledSpeedsGivesTheMeanBatchOrTheShareThatFinishes) {
 }
 
 TEST(AdaptiveDeadline, FollowsTheSpeedsAndForgetsOldOnes) {
-  AdaptiveDeadline deadline({.batch = 50, .adapts = true});
+  AdaptiveDeadline deadline({.batch = 50, .adapts = true}, 3);
   EXPECT_EQ(deadline.next(3), 3);
   deadline.observe(0);  // not known
   EXPECT_EQ(deadline.next(3), 3);
@@ -88,7 +89,7 @@ TEST(AdaptiveDeadline, FollowsTheSpeedsAndForgetsOldOnes) {
 }
 
 TEST(AdaptiveDeadline, IsNotMovedFarByAHiccup) {
-  AdaptiveDeadline deadline({.batch = 50, .adapts = true});
+  AdaptiveDeadline deadline({.batch = 50, .adapts = true}, 3);
   for (int k = 0; k < 63; ++k) deadline.observe(100 + k % 5);
   const Seconds before = deadline.next(1);
   deadline.observe(1e6);
@@ -96,7 +97,7 @@ TEST(AdaptiveDeadline, IsNotMovedFarByAHiccup) {
 }
 
 TEST(AdaptiveDeadline, TakesTheQuantileOfWhatItSaw) {
-  AdaptiveDeadline deadline({.batch = 50, .quantile = 0.75, .adapts = true});
+  AdaptiveDeadline deadline({.batch = 50, .quantile = 0.75, .adapts = true}, 3);
   for (const double speed : {10, 20, 30, 40, 50}) deadline.observe(speed);
   EXPECT_DOUBLE_EQ(deadline.next(1), 50.0 / 20);
 }
@@ -133,7 +134,43 @@ TEST(ThreadsEngine, MeasuresTheDeadlineThatGivesTheBatchAskedFor) {
   const double chosen = number(outcome.measured, "deadline_s", 0);
   EXPECT_GT(chosen, 0);
   for (const float deadline : outcome.rounds.deadline) EXPECT_EQ(deadline, static_cast<float>(chosen));
-  EXPECT_GT(mean_batch(outcome.rounds, 0), 0);
+  if (usable_cores().size() < 2) GTEST_SKIP() << "two nodes on one core compute half of the time";
+  // Far from exact, since others may use these cores: what a wrong unit or formula would give is farther off.
+  EXPECT_GT(mean_batch(outcome.rounds, 0), 20);
+  EXPECT_LT(mean_batch(outcome.rounds, 0), 2000);
+}
+
+// Node 0 is so slow that the deadline never leaves it a sample: it counts as slow, not as fast, for its neighbours.
+TEST(ThreadsEngine, ANodeWithoutASampleDoesNotShortenTheDeadline) {
+  const SmallRun small("quantimed-dsgd", 2);
+  const auto slow = make_speed_model("slow-nodes:1,1000,20000", 1);
+  auto run = small.run();
+  run.speed = slow.get();
+  run.link = {};
+  run.oversubscribe = true;
+  run.deadline = {.fixed_s = 1e-3, .batch = 20, .adapts = true};
+  KeepingWatcher on_threads = small.watcher(), in_virtual = small.watcher();
+  const Rounds rounds = run_threads(run, on_threads).rounds;
+  EXPECT_EQ(rounds.batch[0], 0);
+  for (const float deadline : rounds.deadline) EXPECT_GE(deadline, 0.9e-3f);
+  const Rounds predicted = run_virtual(run, in_virtual).rounds;
+  EXPECT_EQ(predicted.batch[0], 0);
+  for (const float deadline : predicted.deadline) EXPECT_GE(deadline, 0.9e-3f);
+}
+
+// The speed asked for is not rounded to float before the batch is counted.
+TEST(ThreadsEngine, AWholeBatchIsNotLostToRounding) {
+  const SmallRun small("quantimed-dsgd", 2);
+  const auto speed = make_speed_model("constant:9000.1", 1);
+  auto run = small.run();
+  run.speed = speed.get();
+  run.link = {};
+  run.oversubscribe = true;
+  run.iterations = 5;
+  run.deadline = {.fixed_s = 9 / 9000.1, .slack_s = 1};
+  KeepingWatcher watcher = small.watcher();
+  const Rounds rounds = run_threads(run, watcher).rounds;
+  EXPECT_EQ(*std::max_element(rounds.batch.begin(), rounds.batch.end()), 9);
 }
 
 // Whatever the scheduler does: a node leaves after the deadline, and overshoot is what the last sample overran.
@@ -166,6 +203,7 @@ const MachineCosts kMachine = {.gradient = {{10, 1e-3}, {20, 1.5e-3}, {40, 3e-3}
                                .encode_s = 2e-4,
                                .publish_s = 1e-5,
                                .latency_s = 2e-5,
+                               .receive_s = 4e-5,
                                .mix = {{1, 1e-4}, {2, 1.5e-4}},
                                .record_s = 3e-5};
 
@@ -187,7 +225,7 @@ TEST(VirtualEngine, OnAMachineARoundIsTheSumOfItsCosts) {
   KeepingWatcher watcher = small.watcher();
   const Outcome outcome = run_virtual(run, watcher);
   const double round =
-      2e-4 + 1e-5 + 1.5e-3 + 1.5e-4 + 3e-5;  // batch 20; the neighbours' messages are there long before
+      2e-4 + 1e-5 + 1.5e-3 + 4e-5 + 1.5e-4 + 3e-5;  // batch 20; the neighbours' messages are there long before
   EXPECT_NEAR(outcome.end_time, 30 * round, 1e-9);
 }
 
@@ -199,8 +237,8 @@ TEST(VirtualEngine, OnAMachineALinkIsWaitedForOnlyBeyondTheGradient) {
   run.link = parse_link("alpha-beta:5e-3,1e12");
   KeepingWatcher watcher = small.watcher();
   const Outcome outcome = run_virtual(run, watcher);
-  EXPECT_NEAR(outcome.end_time, 30 * (2e-4 + 1e-5 + 2e-5 + 5e-3 + 1.5e-4 + 3e-5), 1e-6);
-  EXPECT_NEAR(outcome.rounds.exchange_time[0], 5e-3 + 2e-5 - 1.5e-3, 1e-7);
+  EXPECT_NEAR(outcome.end_time, 30 * (2e-4 + 5e-3 + 1.5e-4 + 3e-5), 1e-6);
+  EXPECT_NEAR(outcome.rounds.exchange_time[0], 5e-3 - 1e-5 - 1.5e-3 - 4e-5, 1e-7);  // runs beside publish and gradient
 }
 
 TEST(VirtualEngine, OnAMachineAsynchronousNodesPayForEachStep) {
@@ -211,7 +249,7 @@ TEST(VirtualEngine, OnAMachineAsynchronousNodesPayForEachStep) {
   run.machine = &kMachine;
   KeepingWatcher watcher = small.watcher();
   const Rounds rounds = run_virtual(run, watcher).rounds;
-  const double update = 1.5e-3 + 1.5e-4 + 2e-4 + 1e-5 + 3e-5;
+  const double update = 1.5e-3 + 4e-5 + 1.5e-4 + 2e-4 + 1e-5 + 3e-5;
   for (std::size_t t = 0; t + 1 < rounds.iterations; ++t)
     EXPECT_NEAR(rounds.start_time[t * rounds.nodes], static_cast<double>(t) * update, 1e-8);
 }
