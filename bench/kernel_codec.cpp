@@ -109,5 +109,6 @@ QUANTIMED_CODEC_BENCHMARKS(low_precision_1e5, "low-precision:1e-5");
 QUANTIMED_CODEC_BENCHMARKS(rounding, "rounding");
 QUANTIMED_CODEC_BENCHMARKS(sparsifier, "sparsifier:4");
 QUANTIMED_CODEC_BENCHMARKS(qsgd_1024, "qsgd:1024");
+QUANTIMED_CODEC_BENCHMARKS(modulo_8, "modulo:1e-3,8");
 
 }  // namespace

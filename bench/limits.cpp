@@ -7,8 +7,8 @@
 //   10,000 nodes         ring, cost a node and iteration           limit: the same of 50 nodes, ring
 //   mailbox              one way, between two cores                limit: a bare flag that carries the same bytes
 //   real time            two nodes on two cores (real_time.cpp)    limit: what the cores do without clock or messages
-#include "bench/exchange.hpp"
 #include "bench/limits.hpp"
+#include "bench/exchange.hpp"
 #include "blas/blas.hpp"
 #include "engine/engine.hpp"
 #include "engine/placement.hpp"

@@ -55,9 +55,9 @@ double beyond_gradient_and_mixing(const Rounds& rounds) {
   for (std::size_t t = 1; t + 1 < rounds.iterations; ++t) {
     double least = kForever;
     for (std::size_t at = t * rounds.nodes; at < (t + 1) * rounds.nodes; ++at)
-      least = std::min(least, rounds.start_time[at + rounds.nodes] - rounds.start_time[at] -
-                                  static_cast<double>(rounds.compute_time[at]) -
-                                  static_cast<double>(rounds.mix_time[at]));
+      least =
+          std::min(least, rounds.start_time[at + rounds.nodes] - rounds.start_time[at] -
+                              static_cast<double>(rounds.compute_time[at]) - static_cast<double>(rounds.mix_time[at]));
     values.push_back(least);
   }
   return median(std::move(values));

@@ -42,9 +42,10 @@ class Codec {
   // acc[k] += weight · Q(x)[first + k]: one vectorised pass, no intermediate vector.
   // first: a multiple of kSlice; slices that are multiples of kSlice are the fastest, any size is right.
   // `own`: the receiver's model at the same coordinates (for codes that are relative to it).
-  // Messages are trusted: they are our own encode's.
-  virtual void accumulate(std::span<const std::byte> message, float weight, std::size_t first,
-                          std::span<const float> own, std::span<float> acc) const = 0;
+  // Messages are trusted: they are our own encode's. Returns how many blocks of kSlice coordinates are known to have
+  // been decoded wrongly: 0, but for codes that are relative to `own` where that is too far off.
+  virtual std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first,
+                                   std::span<const float> own, std::span<float> acc) const = 0;
 
   // True where encode(x) of a slice depends on that slice alone and lands at a fixed place; then encode_slice
   // may be called side by side for slices that start at multiples of kSlice (and but for the last one end there).

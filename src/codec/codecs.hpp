@@ -8,10 +8,11 @@ namespace quantimed {
 
 std::unique_ptr<Codec> make_exact();
 std::unique_ptr<Codec> make_float16();
-std::unique_ptr<Codec> make_low_precision(double step);    // Δ
-std::unique_ptr<Codec> make_rounding(double step);         // Δ
-std::unique_ptr<Codec> make_sparsifier(double magnitude);  // M
-std::unique_ptr<Codec> make_qsgd(std::uint32_t levels);    // s
+std::unique_ptr<Codec> make_low_precision(double step);               // Δ
+std::unique_ptr<Codec> make_rounding(double step);                    // Δ
+std::unique_ptr<Codec> make_sparsifier(double magnitude);             // M
+std::unique_ptr<Codec> make_modulo(double step, std::uint32_t bits);  // Δ, b
+std::unique_ptr<Codec> make_qsgd(std::uint32_t levels);               // s
 
 // What every encode asks of its buffer.
 inline void check_message(std::span<const std::byte> message, std::size_t bytes) {

@@ -30,13 +30,14 @@ class Exact final : public Codec {
     return {.bytes = x.size_bytes()};
   }
 
-  void accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
-                  std::span<float> acc) const override {
+  std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
+                           std::span<float> acc) const override {
     check_slice(first);
     const float* __restrict z = reinterpret_cast<const float*>(message.data()) + first;
     float* __restrict sum = acc.data();
 #pragma omp simd
     for (std::size_t k = 0; k < acc.size(); ++k) sum[k] += weight * z[k];
+    return 0;
   }
 };
 

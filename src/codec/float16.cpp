@@ -98,13 +98,14 @@ class Float16 final : public Codec {
     return result;
   }
 
-  void accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
-                  std::span<float> acc) const override {
+  std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
+                           std::span<float> acc) const override {
     check_slice(first);
     const Half* __restrict z = reinterpret_cast<const Half*>(message.data()) + first;
     float* __restrict sum = acc.data();
 #pragma omp simd
     for (std::size_t k = 0; k < acc.size(); ++k) sum[k] += weight * widen(z[k]);
+    return 0;
   }
 };
 

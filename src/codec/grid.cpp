@@ -69,8 +69,8 @@ class Grid final : public Codec {
     return result;
   }
 
-  void accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
-                  std::span<float> acc) const override {
+  std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
+                           std::span<float> acc) const override {
     check_slice(first);
     const auto* table = reinterpret_cast<const std::uint32_t*>(message.data()) + first / kBlock;
     const float scale = weight * step_;
@@ -80,6 +80,7 @@ class Grid final : public Codec {
       packing::accumulate(body, entry & ((1u << kWidthBits) - 1), scale,
                           acc.subspan(k, std::min(kBlock, acc.size() - k)));
     }
+    return 0;
   }
 
  private:

@@ -105,8 +105,8 @@ class Qsgd final : public Codec {
     return {.bytes = capacity(x.size()), .overflows = norm.not_finite};
   }
 
-  void accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
-                  std::span<float> acc) const override {
+  std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
+                           std::span<float> acc) const override {
     check_slice(first);
     float step;
     std::memcpy(&step, message.data(), sizeof(step));
@@ -114,6 +114,7 @@ class Qsgd final : public Codec {
     const std::byte* body = message.data() + kLineBytes + first / kBlock * block_bytes_;
     for (std::size_t k = 0; k < acc.size(); k += kBlock, body += block_bytes_)
       packing::accumulate(body, width_, scale, acc.subspan(k, std::min(kBlock, acc.size() - k)));
+    return 0;
   }
 
  private:

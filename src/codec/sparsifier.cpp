@@ -69,13 +69,14 @@ class Sparsifier final : public Codec {
     return result;
   }
 
-  void accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
-                  std::span<float> acc) const override {
+  std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
+                           std::span<float> acc) const override {
     check_slice(first);
     const std::byte* body = message.data() + first / kBlock * kBlockBytes;
     const float scale = weight * magnitude_;
     for (std::size_t k = 0; k < acc.size(); k += kBlock, body += kBlockBytes)
       packing::accumulate(body, kWidth, scale, acc.subspan(k, std::min(kBlock, acc.size() - k)));
+    return 0;
   }
 
  private:

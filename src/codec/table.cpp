@@ -36,6 +36,18 @@ std::uint32_t parse_levels(const std::string& value) {
   return number;
 }
 
+std::unique_ptr<Codec> parse_modulo(const std::string& value) {
+  const std::size_t comma = std::min(value.find(','), value.size());
+  const std::string text = value.substr(std::min(comma + 1, value.size()));
+  std::uint32_t bits = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, bits);
+  if (error != std::errc{} || rest != end || bits < 2 || bits > packing::kMaxWidth)
+    throw InputError("--codec modulo:{}: give a grid's step and bits from 2 to {}, for example modulo:1e-3,8", value,
+                     packing::kMaxWidth);
+  return make_modulo(parse_positive("modulo", value.substr(0, comma), "STEP", "1e-3,8"), bits);
+}
+
 constexpr CodecRow kTable[] = {
     {"exact", "the model itself, float32", [](const std::string&) { return make_exact(); }},
     {"float16", "IEEE half precision, unbiased", [](const std::string&) { return make_float16(); }},
@@ -44,6 +56,8 @@ constexpr CodecRow kTable[] = {
     {"rounding", "unbiased rounding to the integers", [](const std::string&) { return make_rounding(1); }},
     {"rounding:STEP", "the same on the integers times STEP",
      [](const std::string& v) { return make_rounding(parse_positive("rounding", v, "STEP", "0.5")); }},
+    {"modulo:STEP,BITS", "low-precision's indices modulo 2^BITS, taken nearest to the receiver's own model",
+     parse_modulo},
     {"sparsifier:M", "sign(x) M with probability |x| / M, else 0; M at least the largest |x|",
      [](const std::string& v) { return make_sparsifier(parse_positive("sparsifier", v, "M", "4")); }},
     {"qsgd:LEVELS", "unbiased rounding to LEVELS levels of the model's norm",

@@ -104,6 +104,11 @@ std::string invalid_because(const Outcome& outcome, const Rounds& rounds) {
   if (!outcome.invalid.empty()) return outcome.invalid;
   if (outcome.overflows > 0)
     return fmt::format("{} coordinates did not fit the code and were clamped", outcome.overflows);
+  if (outcome.violations > 0)
+    return fmt::format(
+        "{} blocks of messages were decoded wrongly: two neighbours differ by more than --codec can tell; "
+        "give it more bits",
+        outcome.violations);
   if (!rounds.batch.empty() && std::none_of(rounds.batch.begin(), rounds.batch.end(), [](float b) { return b > 0; }))
     return "every batch was empty; give a longer --deadline or a larger --batch";
   return "";

@@ -69,7 +69,9 @@ void check_codec(const Codec& codec, const Problem& problem, std::uint64_t seed)
           "--codec {}: {} of the first {} coordinates of the start do not fit this code; give it a larger range",
           codec.name(), encoded.overflows, x.size());
     std::fill(decoded.begin(), decoded.end(), 0.0f);
-    codec.accumulate(std::span<const std::byte>(message).first(encoded.bytes), 1, 0, x, decoded);
+    if (codec.accumulate(std::span<const std::byte>(message).first(encoded.bytes), 1, 0, x, decoded) > 0)
+      throw InputError("--codec {}: a message cannot be decoded even at its sender's own model; give it more bits",
+                       codec.name());
     for (std::size_t k = 0; k < x.size(); ++k) {
       const double error = static_cast<double>(decoded[k]) - static_cast<double>(x[k]);
       sum[k] += error;

@@ -69,6 +69,7 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
   s.emplace_back("wire_bits_per_coordinate",
                  messages > 0 ? 8 * total(rounds.bytes_sent) / messages / coordinates : 0.0);
   s.emplace_back("overflows", static_cast<std::int64_t>(outcome.overflows));
+  s.emplace_back("decoding_violations", static_cast<std::int64_t>(outcome.violations));
   for (std::size_t k = 0; k < kPhases; ++k) s.emplace_back(fmt::format("{}_share", kPhaseNames[k]), shares[k]);
   s.emplace_back("overwritten_messages", total(rounds.overwritten));
   s.emplace_back("wall_time_s", wall_s);

@@ -41,7 +41,9 @@ class AdaptiveDeadline {
  public:
   // Remembers several observations of the node itself and of each neighbour. Does not allocate afterwards.
   AdaptiveDeadline(const DeadlineRule& rule, std::size_t neighbours)
-      : rule_(rule), speeds_(rule.adapts ? std::max(kLeast, kEach * (neighbours + 1)) : 0), scratch_(2 * speeds_.size()) {}
+      : rule_(rule),
+        speeds_(rule.adapts ? std::max(kLeast, kEach * (neighbours + 1)) : 0),
+        scratch_(2 * speeds_.size()) {}
   void observe(double speed);  // samples per second; others than > 0 are not known yet, and left out
   Seconds next(Seconds before_any);
 

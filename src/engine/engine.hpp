@@ -71,10 +71,11 @@ struct Outcome {
   bool interrupted = false;
   Seconds end_time = 0;  // of the run's clock
   Rounds rounds;
-  std::uint64_t overflows = 0;  // coordinates that did not fit their code
-  std::string invalid;          // why the timings do not count; empty: they do
-  Attributes measured;          // engine's own figures for /summary
-  Attributes placement;         // for /environment
+  std::uint64_t overflows = 0;   // coordinates that did not fit their code
+  std::uint64_t violations = 0;  // blocks of messages that are known to have been decoded wrongly (modulo)
+  std::string invalid;           // why the timings do not count; empty: they do
+  Attributes measured;           // engine's own figures for /summary
+  Attributes placement;          // for /environment
 };
 
 Outcome run_virtual(const Run& run, Watcher& watcher);

@@ -103,9 +103,10 @@ void ThreadsEngine::check_memory() const {
   const double needed = models * static_cast<double>(run_.problem.dimension()) * sizeof(float);
   const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
   if (needed > memory / 2)
-    throw InputError("--evaluations {}: {} nodes would need {:.1f} GiB for copies of their models and for messages; give "
-                     "fewer, or fewer --nodes",
-                     run_.evaluations, run_.network.nodes, needed / 0x1p30);
+    throw InputError(
+        "--evaluations {}: {} nodes would need {:.1f} GiB for copies of their models and for messages; give "
+        "fewer, or fewer --nodes",
+        run_.evaluations, run_.network.nodes, needed / 0x1p30);
 }
 
 // A node's thread, from its first page of memory to its last update.
@@ -341,6 +342,7 @@ Outcome ThreadsEngine::operator()() {
   std::uint64_t too_slow = 0, dropped = 0;
   for (const auto& node : shared_.nodes) {
     outcome.overflows += node->overflows();
+    outcome.violations += node->violations();
     too_slow += node->too_slow();
     dropped += node->dropped();
   }

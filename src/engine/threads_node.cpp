@@ -220,7 +220,7 @@ void ThreadNode::update(const Coefficients& c, const Messages&, const Gradient& 
                              .batch = g.batch,
                              .l2 = l2_coefficient(shared_.run.penalty, g.batch, shared_.run.shards.rows.size())};
   const std::span<float> next = lives_in_outbox() ? as_floats(next_message(), x_.size()) : x_;
-  mix(x_, next, 0, x_.size(), c, terms_, shared_.run.codec, gradient, penalised_);
+  violations_ += mix(x_, next, 0, x_.size(), c, terms_, shared_.run.codec, gradient, penalised_);
   x_ = next;
   charge(&RoundRecord::mix);
 }

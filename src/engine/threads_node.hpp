@@ -61,6 +61,7 @@ class ThreadNode : public Node {
   std::span<const float> model() const { return x_; }
   Round finished() const { return finished_.load(std::memory_order_acquire); }
   std::uint64_t overflows() const { return overflows_; }
+  std::uint64_t violations() const { return violations_; }
   std::uint64_t too_slow() const { return too_slow_; }
   virtual std::uint64_t dropped() const { return 0; }  // messages that a full link did not take
 
@@ -114,7 +115,8 @@ class ThreadNode : public Node {
   RecordLog log_;
   bool recording_ = false;
   std::uint64_t overflows_ = 0;
-  std::uint64_t too_slow_ = 0;  // gradients that the machine computed slower than --speed asked for
+  std::uint64_t violations_ = 0;  // blocks of messages that were decoded wrongly
+  std::uint64_t too_slow_ = 0;    // gradients that the machine computed slower than --speed asked for
   alignas(kSeparation) std::atomic<Round> finished_ = 0;  // written by this node: iterations ended
 };
 

@@ -121,7 +121,7 @@ class NewestEngine {
   std::vector<MixTerm> terms_;
   std::vector<const float*> models_;
   Seconds now_ = 0;
-  std::uint64_t updates_ = 0, overflows_ = 0;
+  std::uint64_t updates_ = 0, overflows_ = 0, violations_ = 0;
 };
 
 // ---- a node ---------------------------------------------------------------------------------------
@@ -265,7 +265,8 @@ void NewestNode::publish() {
     version.bytes = encoded.bytes;
     engine_.overflows_ += encoded.overflows;
   }
-  if (!first) version.visible_at = std::max(version.published_at + latency, on_link + engine_.run_.link.delay(version.bytes));
+  if (!first)
+    version.visible_at = std::max(version.published_at + latency, on_link + engine_.run_.link.delay(version.bytes));
   out.versions.push_back(version);
   (void)engine_.newest_visible(id_);  // gives up what has been overtaken, also where no neighbour ever reads
 }
@@ -316,8 +317,8 @@ void NewestEngine::compute_pending() {
 void NewestEngine::carry_out() {
   if (deferred_.empty()) return;
   const std::size_t slices = (p_ + Codec::kSlice - 1) / Codec::kSlice;
-  std::uint64_t overflows = 0;
-#pragma omp parallel num_threads(static_cast <int>(work_.size())) reduction(+ : overflows)
+  std::uint64_t overflows = 0, violations = 0;
+#pragma omp parallel num_threads(static_cast <int>(work_.size())) reduction(+ : overflows, violations)
   {
     const auto worker = static_cast<std::size_t>(omp_get_thread_num());
     const auto workers = static_cast<std::size_t>(omp_get_num_threads());
@@ -329,11 +330,12 @@ void NewestEngine::carry_out() {
       if (work.copy)
         overflows += run_.codec.encode_slice(x.subspan(first, last - first), work.key, first, work.message).overflows;
       else
-        mix(x, x, first, last, work.coefficients, std::span(terms_).subspan(work.first_term, work.terms), run_.codec,
-            work.gradient, penalised_);
+        violations += mix(x, x, first, last, work.coefficients, std::span(terms_).subspan(work.first_term, work.terms),
+                          run_.codec, work.gradient, penalised_);
     }
   }
   overflows_ += overflows;
+  violations_ += violations;
   deferred_.clear();
   terms_.clear();
 }
@@ -384,6 +386,7 @@ Outcome NewestEngine::operator()() {
   outcome.end_time = now_;
   outcome.rounds = recorded();
   outcome.overflows = overflows_;
+  outcome.violations = violations_;
   return outcome;
 }
 

@@ -60,7 +60,7 @@ class RoundNode final : public Node {
   Worker* worker = nullptr;  // the one that runs this node now
   Round round = 0;
   std::atomic<std::uint32_t> missing[2];  // arrivals still to come for rounds of this parity
-  std::uint64_t overflows = 0;
+  std::uint64_t overflows = 0, violations = 0;
   std::span<float> x;  // [p]
 
  protected:
@@ -170,7 +170,7 @@ void RoundNode::update(const Coefficients& c, const Messages&, const Gradient& g
     w.terms.push_back({std::span(out.slot[round % 2]).first(out.bytes[round % 2]), j.weight});
     deadline_.observe(static_cast<double>(out.speed[round % 2]));
   }
-  mix(x, x, 0, x.size(), c, w.terms, engine_.run_.codec, gradient, engine_.penalised_);
+  violations += mix(x, x, 0, x.size(), c, w.terms, engine_.run_.codec, gradient, engine_.penalised_);
 }
 
 // ---- the engine -----------------------------------------------------------------------------------
@@ -299,7 +299,10 @@ Outcome RoundEngine::operator()() {
   if (!schedule.observed(now)) observe(now);
   outcome.end_time = clock_.latest();
   outcome.rounds = recorded(now);
-  for (const auto& node : nodes_) outcome.overflows += node->overflows;
+  for (const auto& node : nodes_) {
+    outcome.overflows += node->overflows;
+    outcome.violations += node->violations;
+  }
   return outcome;
 }
 

@@ -30,18 +30,20 @@ float l2_coefficient(const Penalty& penalty, std::size_t batch, std::size_t all_
   return static_cast<float>(penalty.lambda / static_cast<double>(count));
 }
 
-void mix(std::span<const float> x, std::span<float> out, std::size_t first, std::size_t last, const Coefficients& c,
-         std::span<const MixTerm> terms, const Codec& codec, const GradientSum& g,
-         std::span<const CoordinateRange> penalised) {
+std::uint64_t mix(std::span<const float> x, std::span<float> out, std::size_t first, std::size_t last,
+                  const Coefficients& c, std::span<const MixTerm> terms, const Codec& codec, const GradientSum& g,
+                  std::span<const CoordinateRange> penalised) {
   alignas(kCacheLine) float sums[kBlock];
   const float penalised_self = c.self + c.gradient * g.l2;
   const float step = g.batch == 0 ? 0 : c.gradient / static_cast<float>(g.batch);
+  std::uint64_t wrong = 0;
   for (std::size_t block = first; block < last; block += kBlock) {
     const std::size_t count = std::min(kBlock, last - block);
     const std::span<float> acc(sums, count);
     const std::span<const float> own = x.subspan(block, count);
     start_block(x, block, c.self, penalised_self, penalised, acc);
-    for (const MixTerm& term : terms) codec.accumulate(term.message, c.neighbours * term.weight, block, own, acc);
+    for (const MixTerm& term : terms)
+      wrong += codec.accumulate(term.message, c.neighbours * term.weight, block, own, acc);
     float* const next = out.data() + block;
     if (g.batch == 0) {
       std::copy_n(sums, count, next);
@@ -50,6 +52,7 @@ void mix(std::span<const float> x, std::span<float> out, std::size_t first, std:
       for (std::size_t k = 0; k < count; ++k) next[k] = sums[k] + step * sum[k];
     }
   }
+  return wrong;
 }
 
 }  // namespace quantimed

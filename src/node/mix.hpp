@@ -30,9 +30,9 @@ float l2_coefficient(const Penalty& penalty, std::size_t batch, std::size_t all_
 // For coordinates first … last − 1 of x [p]:
 //   out ← self · x + neighbours · Σ_j w_ij z_j + gradient · (sum/|S| + l2 · x on penalised coordinates)
 // out [p] may be x itself. The result of a coordinate does not depend on how the range is cut.
-// first: a multiple of Codec::kSlice.
-void mix(std::span<const float> x, std::span<float> out, std::size_t first, std::size_t last, const Coefficients& c,
-         std::span<const MixTerm> terms, const Codec& codec, const GradientSum& g,
-         std::span<const CoordinateRange> penalised);
+// first: a multiple of Codec::kSlice. Returns how many blocks of messages are known to be decoded wrongly.
+std::uint64_t mix(std::span<const float> x, std::span<float> out, std::size_t first, std::size_t last,
+                  const Coefficients& c, std::span<const MixTerm> terms, const Codec& codec, const GradientSum& g,
+                  std::span<const CoordinateRange> penalised);
 
 }  // namespace quantimed

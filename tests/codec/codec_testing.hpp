@@ -10,8 +10,9 @@
 namespace quantimed {
 
 inline const std::vector<std::string> kEveryCodec = {
-    "exact",  "float16", "low-precision:1e-3", "low-precision:0.0078125", "rounding", "rounding:0.25", "sparsifier:4",
-    "qsgd:1", "qsgd:16", "qsgd:100000"};
+    "exact",    "float16",       "low-precision:1e-3", "low-precision:0.0078125",
+    "rounding", "rounding:0.25", "modulo:1e-3,11",     "sparsifier:4",
+    "qsgd:1",   "qsgd:16",       "qsgd:100000"};
 
 // Uniform on ±half_width.
 inline AlignedVector<float> random_vector(std::size_t p, double half_width, std::uint64_t seed = 1) {

@@ -235,6 +235,23 @@ TEST(ThreadsEngine, ANodeThatThrowsEndsTheRun) {
   EXPECT_THROW(run_threads(broken, watcher), InternalError);
 }
 
+// modulo decodes to low-precision's numbers, so the whole trajectory is the same while no block is decoded wrongly.
+TEST_P(EveryAlgorithm, ModuloGoesLowPrecisionsWayWithFewerBits) {
+  if (!find_algorithm(GetParam()).quantizes) GTEST_SKIP() << "sends exact models";
+  const auto end_of = [&](const char* codec, Outcome& outcome) {
+    const SmallRun small(GetParam(), 6, "complete", codec);
+    KeepingWatcher watcher = small.watcher();
+    outcome = run_virtual(small.run(), watcher);
+    return watcher.cuts.back().models;
+  };
+  Outcome low_precision, enough, too_few;
+  const auto models = end_of("low-precision:1e-3", low_precision);
+  EXPECT_EQ(end_of("modulo:1e-3,14", enough), models);
+  EXPECT_EQ(enough.violations, 0u);
+  EXPECT_NE(end_of("modulo:1e-3,3", too_few), models);
+  EXPECT_GT(too_few.violations, 0u);
+}
+
 TEST(ThreadsEngine, StragglersTakeTheTimeThatTheirSpeedAsksFor) {
   const SmallRun small("dsgd", 2);
   auto run = small.run();
