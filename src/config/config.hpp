@@ -56,6 +56,9 @@ struct Config {
   std::string study = "both";                          // scale: strong | weak | both
   std::uint32_t warm_up = 1;                           // scale: runs of each point that are thrown away
   std::uint32_t repeats = 1;
+  std::uint32_t trials = 24;                     // tune, for each algorithm
+  std::vector<double> alpha_range = {0.02, 5};   // tune: [least, most]
+  std::vector<double> epsilon_range = {0.1, 1};  // tune: [least, most]
   bool timeline = false;
   bool dry_run = false;
   bool quiet = false;

@@ -24,9 +24,10 @@ enum CommandBit : unsigned {
   kVersion = 64,
   kCalibrate = 128,
   kPredict = 256,
-  kScale = 512
+  kScale = 512,
+  kTune = 1024
 };
-inline constexpr unsigned kRuns = kRun | kCompare | kPredict | kScale;  // take what describes a run
+inline constexpr unsigned kRuns = kRun | kCompare | kPredict | kScale | kTune;  // take what describes a run
 
 struct CommandRow {
   unsigned bit;

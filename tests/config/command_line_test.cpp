@@ -49,6 +49,9 @@ const std::map<std::string, std::string> kOther = {{"algorithm", "dsgd"},
                                                    {"deadline", "0.4"},
                                                    {"deadline-adapt", "true"},
                                                    {"machine", "m.ini"},
+                                                   {"trials", "7"},
+                                                   {"alpha-range", "0.1,2"},
+                                                   {"epsilon-range", "0.2,1"},
                                                    {"deadline-slack", "0.001"},
                                                    {"alpha", "0.2"},
                                                    {"epsilon", "15/T^(1/2)"},
@@ -188,7 +191,7 @@ TEST(CommandLine, OptionsThatACommandWouldIgnoreAreErrors) {
   EXPECT_EQ(error_of({"run", "--seeds", "1,2"}), "--seeds: not an option of run; use --seed");
   EXPECT_EQ(error_of({"compare", "--algorithm", "dsgd"}), "--algorithm: not an option of compare; use --algorithms");
   EXPECT_EQ(error_of({"verify", "a.h5", "--nodes", "3"}),
-            "--nodes: not an option of verify; it belongs to run, compare, calibrate, predict");
+            "--nodes: not an option of verify; it belongs to run, compare, calibrate, predict, tune");
   EXPECT_THAT(error_of({"run", "--algorithm", "dsgd,q-dsgd"}), HasSubstr("quantimed compare --algorithms dsgd,q-dsgd"));
 }
 
