@@ -38,7 +38,7 @@ def verdict(table: Table, unread: int = 0) -> Verdict:
     elif math.isnan(table.target):
         sentence = "No verdict: a run starts at or below the target already, so there is no time to compare."
     elif not ranked:
-        sentence = f"No algorithm reached loss {figure(table.target)} in half of its runs."
+        sentence = f"No algorithm reached loss {figure(table.target)} in more than half of its runs."
     else:
         sentence = _sentence(table, ranked)
     reasons = [_complete(table, unread), _clock(table), _steps(table), *_doubts(table, ranked)]
@@ -57,16 +57,18 @@ def _sentence(table: Table, ranked: list[Row]) -> str:
     if not others:
         return f"{best.label} reached {target} after {figure(best.time.median)} s; there is nothing to compare it with."
     second = ranked[1] if len(ranked) > 1 else None
-    baseline = table.baseline if table.baseline not in (None, best, second) else None
+    baseline = table.baseline if table.baseline in ranked[2:] else None
+    late = table.baseline and table.baseline not in ranked and second
+    end = f". {table.baseline.label} did not reach it in more than half of its runs." if late else "."
     if second and not is_clear(table, ranked):
         text = f"{best.label} and {second.label} are too close to call to {target}: the first was {_times(best, second, table)}"
-        return text + (f"; it was {_times(best, baseline, table)}." if baseline else ".")
+        return text + (f"; it was {_times(best, baseline, table)}" if baseline else "") + end
     text = f"{best.label} was the fastest to {target}: "
     if not second:
-        return text + "no other reached it in half of its runs."
+        return text + "no other reached it in more than half of its runs."
     if baseline:
         text += f"{_times(best, baseline, table)} and "
-    return text + f"{_times(best, second, table, 'the next, ')}."
+    return text + _times(best, second, table, "the next, ") + end
 
 
 def is_clear(table: Table, ranked: list[Row]) -> bool:
@@ -82,8 +84,6 @@ def _times(row: Row, other: Row, table: Table, role: str = "") -> str:
         return f"ahead of {other.label} by its median, without a pair of runs"
     said = (f"95 % interval {ratios(factor)} over {_count(pairs, 'paired run')}"
             if not math.isnan(factor.low) else f"{_count(pairs, 'paired run')}, too few for an interval")
-    if math.isinf(factor.median):
-        return f"there, where {other.label} never came ({_count(pairs, 'paired run')})"
     return f"{ratio(factor.median)} times as fast as {role}{other.label} ({said})"
 
 
