@@ -30,8 +30,9 @@ _ALGORITHMS = {
 }
 _OTHERS = (ORANGE, SKY, BLACK, GREY)
 
-PHASE_COLOURS = {"compute": BLUE, "encode": ORANGE, "publish": YELLOW, "wait": VERMILION, "exchange": SKY,
-                 "mix": GREEN, "record": GREY}
+# None is an algorithm's colour, and time that is lost is pale.
+PHASE_COLOURS = {"compute": "#4D4D4D", "encode": ORANGE, "publish": BLACK, "wait": "#DADADA", "exchange": SKY,
+                 "mix": YELLOW, "record": "#9C7A4D"}
 
 RC = {
     "figure.figsize": (COLUMN_INCHES, 2.4),

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import curves_iterations, curves_time
+from . import (accuracy, batch, bits, curves_iterations, curves_time, network, overshoot, phases, phases_nodes, predicted,
+               profile, rates, scaling, speed_ups, staleness, time_to_targets, timeline)
 
 # In the order of the page.
 ALL: tuple[tuple[str, ModuleType], ...] = (
     ("curves-time", curves_time),
+    ("time-to-targets", time_to_targets),
+    ("speed-ups", speed_ups),
+    ("profile", profile),
+    ("accuracy", accuracy),
     ("curves-iterations", curves_iterations),
+    ("bits", bits),
+    ("phases", phases),
+    ("phases-nodes", phases_nodes),
+    ("timeline", timeline),
+    ("batch", batch),
+    ("overshoot", overshoot),
+    ("staleness", staleness),
+    ("scaling", scaling),
+    ("predicted", predicted),
+    ("rates", rates),
+    ("network", network),
 )

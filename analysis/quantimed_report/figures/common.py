@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,10 +10,11 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from .. import style
 from ..statistics import spread
-from ..traces import Run, Study
+from ..traces import ROUND_ORDER, Run, Study, phase_order
 
 MAX_PANELS = 6
 GRID_POINTS = 200
@@ -68,13 +70,17 @@ def _names(keys: list[dict[str, str]]) -> list[str]:
     return names
 
 
-def panels(groups: Sequence[Setting], draw: Callable[[Axes, Setting], None], height: float = 2.2) -> Figure:
-    """A panel for each setting, one below the other; what does not fit is said."""
-    shown = groups[:MAX_PANELS]
-    figure, axes = plt.subplots(len(shown), 1, squeeze=False,
-                                figsize=(style.COLUMN_INCHES, height * len(shown) + 0.3))
-    for ax, setting in zip(axes[:, 0], shown):
-        ax.set_title(setting.name, loc="left")
+Draw = Callable[[Axes, Setting], None]
+
+
+def panels(groups: Sequence[Setting], *draws: Draw, height: float = 2.2) -> Figure:
+    """Each of `draws` for each setting, one below the other; settings that do not fit are counted."""
+    shown = groups[:max(1, MAX_PANELS // len(draws))]
+    rows = len(shown) * len(draws)
+    figure, axes = plt.subplots(rows, 1, squeeze=False, figsize=(style.COLUMN_INCHES, height * rows + 0.3))
+    for k, (setting, draw) in enumerate((setting, draw) for setting in shown for draw in draws):
+        ax = axes[k, 0]
+        ax.set_title(setting.name if k % len(draws) == 0 else "", loc="left")
         draw(ax, setting)
     if len(groups) > len(shown):
         say_left_out(axes[-1, 0], f"{len(groups) - len(shown)} more settings are not shown")
@@ -134,11 +140,58 @@ def plain_log_ticks(axis: object) -> None:
 
 
 def legend_above(ax: Axes, columns: int = 2) -> None:
-    """Above the axes and their title; the layout makes room for it."""
-    handles, labels = ax.get_legend_handles_labels()
-    if handles:
-        ax.legend(handles, labels, loc="lower left", bbox_to_anchor=(0, 1), ncol=columns, columnspacing=1.2,
-                  borderaxespad=2.2 if ax.get_title(loc="left") else 0.4)
+    """The legend of `ax` above all axes of its figure, which grows by as much. The last step of a drawing."""
+    show_legend(ax.figure, *ax.get_legend_handles_labels(), columns=columns)
+
+
+def show_legend(figure: Figure, handles: Sequence[object], labels: Sequence[str], columns: int) -> None:
+    if not handles:
+        return
+    needed = 0.1 + 0.135 * math.ceil(len(handles) / columns)  # inches
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + needed)
+    figure.get_layout_engine().set(rect=(0, 0, 1, height / (height + needed)))
+    figure.legend(handles, labels, loc="upper center", ncol=columns, columnspacing=1.2, borderpad=0.2)
+
+
+def pooled(runs: Sequence[Run], column: str, most: int = 400_000) -> np.ndarray:
+    """A column of /rounds over all runs, nodes and iterations, without NaN; evenly thinned where there is too much."""
+    each, parts = max(1, most // max(1, len(runs))), []
+    for run in runs:
+        values = run.rounds(column).ravel()
+        values = values[np.isfinite(values)]
+        parts.append(values[::max(1, -(-values.size // each))].astype(float))
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def ecdf(ax: Axes, values: np.ndarray, algorithm: str) -> None:
+    """The share of `values` that are at most x, in %, drawn through at most GRID_POINTS quantiles."""
+    shares = np.linspace(0, 1, GRID_POINTS + 1)
+    ax.plot(np.quantile(values, shares, method="inverted_cdf"), 100 * shares, color=style.colour(algorithm),
+            linestyle=style.line_style(algorithm), label=style.label(algorithm), drawstyle="steps-post")
+    ax.set_ylim(-2, 102)
+
+
+def mean_phases(runs: Sequence[Run]) -> dict[str, float]:
+    """s an iteration, means over runs, nodes and iterations, in the order in which a node goes through them."""
+    order = phase_order(runs[0].algorithm)
+    return {phase: float(np.mean([np.nanmean(run.rounds(f"{phase}_time")) for run in runs])) for phase in order}
+
+
+def stacked_bar(ax: Axes, at: float, phases: dict[str, float], factor: float, **look: object) -> float:
+    """A horizontal bar of an iteration's phases; gives where it ends."""
+    left = 0.0
+    for phase, seconds in phases.items():
+        ax.barh(at, factor * seconds, left=left, color=style.PHASE_COLOURS[phase], edgecolor="white", linewidth=0.3, **look)
+        left += factor * seconds
+    return left
+
+
+def phase_legend(ax: Axes, seen: Sequence[dict[str, float]]) -> None:
+    """Above the axes, of phases that can be seen in some bar."""
+    took = [phase for phase in ROUND_ORDER
+            if any(phases[phase] > 0.001 * sum(phases.values()) for phases in seen)]
+    show_legend(ax.figure, [Patch(facecolor=style.PHASE_COLOURS[phase]) for phase in took], took, columns=4)
 
 
 def time_unit(seconds: float) -> tuple[float, str]:
