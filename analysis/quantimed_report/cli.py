@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # not before it is known that all packages are here
+    from .traces import Study
 
 DONE, INTERNAL_ERROR, BAD_INPUT = 0, 1, 2
-PACKAGES = {name: f"python3-{name}" for name in ("h5py", "numpy", "pandas", "matplotlib", "scipy", "jinja2", "markupsafe")}
+PACKAGES = {name: f"python3-{name}" for name in ("h5py", "numpy", "matplotlib", "jinja2", "markupsafe")}
 QUIET_SECONDS = 2.0
 
 
@@ -40,7 +46,8 @@ def parser() -> argparse.ArgumentParser:
                       help="what `quantimed compare`, `scale` or `predict` wrote; folders below it are read too")
     made.add_argument("--output", metavar="DIR", type=Path, help="where to write [STUDY_DIR/report]")
     made.add_argument("--perfetto", metavar="FILE.json", type=Path,
-                      help="also write a timeline for Perfetto or chrome://tracing, of a run with --timeline")
+                      help="also write a run's timeline for Perfetto or chrome://tracing")
+    made.add_argument("--run", metavar="NAME", help="which run: its trace's file name [the first that counts]")
     made.add_argument("--target", metavar="LOSS", type=target_loss,
                       help="the loss that times are compared to [the lowest that every run reached]")
     made.add_argument("--no-pdf", action="store_true", help="figures as PNG alone: faster")
@@ -96,6 +103,7 @@ def _report(options: argparse.Namespace) -> int:
     from .report import build_report
     from .traces import ReportError, Study, load_study
 
+    warnings.filterwarnings("ignore", message="Glyph")  # a data set's name in a script that the font has not
     line = ProgressLine()
     studies = []
     for folder in options.study:
@@ -112,7 +120,7 @@ def _report(options: argparse.Namespace) -> int:
     report = build_report(study, options.output or options.study[0] / "report", not options.no_pdf, line.show)
     if options.perfetto is not None:
         line.show("timeline")
-        _write_timeline(study, options.perfetto)
+        _write_timeline(study, options.perfetto, options.run)
     line.clear()
     left_out = report.runs - report.counted + len(study.skipped)
     print(printable(f"{report.page}: {report.counted} runs counted, {left_out} left out, {report.drawn} figures. {report.sentence}"))
@@ -122,18 +130,15 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _common_folder(folders: Sequence[Path]) -> Path:
-    from os.path import commonpath
-    return Path(commonpath([folder.resolve() for folder in folders]))
+    return Path(os.path.commonpath([folder.resolve() for folder in folders]))
 
 
-def _write_timeline(study: object, path: Path) -> None:
+def _write_timeline(study: Study, path: Path, name: str | None) -> None:
     from .perfetto import write_perfetto
     from .traces import ReportError
 
-    with_events = [run for run in study.runs if run.has_timeline()]
-    if not with_events:
-        raise ReportError(f"--perfetto {path}: no run has a timeline; make one with `quantimed run --timeline`")
-    try:
-        write_perfetto(with_events[0], path)
-    except OSError as error:
-        raise ReportError(f"--perfetto {path}: cannot be written: {error.strerror}; name a file in a folder that is there") from error
+    chosen = [run for run in study.runs if (run.counts if name is None else name in (run.name, run.path.name))]
+    if not chosen:
+        asked = "no run counts" if name is None else f"--run {name}: no such run in this study"
+        raise ReportError(f"--perfetto {path}: {asked}; name one with --run, for instance {study.runs[0].path.name}")
+    write_perfetto(chosen[0], path)
