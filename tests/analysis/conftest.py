@@ -17,7 +17,7 @@ import pytest
 ANALYSIS = Path(__file__).resolve().parents[2] / "analysis"
 sys.path.insert(0, str(ANALYSIS))
 
-from quantimed_report.traces import PROGRESS, Run  # noqa: E402  found beside the tests
+from quantimed_report.traces import PROGRESS, Run, Study, load_study  # noqa: E402  found beside the tests
 
 SEEDS = (1, 2, 3)
 ALGORITHMS = ("quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd")
@@ -101,3 +101,46 @@ def a_run(algorithm: str = "dsgd", seed: int = 1, losses: Sequence[float] = (2.0
                   software_version="", commit="abc", ini="", config=config, environment={}, summary={}, network={},
                   progress=curve)
     return Run(**{**fields, **changes})
+
+
+@pytest.fixture(scope="session")
+def loaded(comparison: Path) -> Study:
+    return load_study(comparison)
+
+
+@pytest.fixture(scope="session")
+def horizons(quantimed: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Two algorithms with three horizons T, for their rates."""
+    folder = tmp_path_factory.mktemp("horizons")
+    for horizon in ("10", "20", "40"):
+        quantimed("compare", "--iterations", horizon, "--seeds", "1-3", "--algorithms", "quantimed-dsgd,dsgd", "--output",
+                  str(folder / horizon))
+    return load_study(folder)
+
+
+@pytest.fixture(scope="session")
+def alone(quantimed: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """One algorithm on one node: no messages, no network, nobody to compare with."""
+    folder = tmp_path_factory.mktemp("alone")
+    quantimed("compare", "--nodes", "1", "--graph", "complete", "--seeds", "1", "--algorithms", "dsgd", "--output",
+              str(folder))
+    return load_study(folder)
+
+
+@pytest.fixture(scope="session")
+def machine(quantimed: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `scale` and `predict` leave, by name; made in virtual time, so that a busy machine cannot spoil it."""
+    folder = tmp_path_factory.mktemp("machine")
+
+    def run(name: str, nodes: int, seed: int) -> None:
+        quantimed("run", "--algorithm", "dsgd", "--graph", "complete", "--nodes", str(nodes), "--seed", str(seed), "--output",
+                  str(folder / name))
+
+    for cores in (1, 2):
+        for repeat in (1, 2):
+            run(f"strong-dsgd-n{cores}-repeat{repeat}.h5", cores, repeat)
+    for repeat in (1, 2):
+        shutil.copy(folder / f"strong-dsgd-n2-repeat{repeat}.h5", folder / f"measured-dsgd-repeat{repeat}.h5")
+    for nodes in (2, 4):
+        run(f"predicted-dsgd-n{nodes}.h5", nodes, 3)
+    return folder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -63,7 +64,7 @@ def _names(keys: list[dict[str, str]]) -> list[str]:
     differing = {name for name in every if len({key.get(name, "") for key in keys}) > 1}
     names = []
     for key in keys:
-        words = [f"{key['dataset']}, {key['nodes']} nodes, " + ("virtual" if key["engine"] == "virtual" else "real time")]
+        words = [f"{PurePath(key['dataset']).name}, {key['nodes']} nodes, " + ("virtual" if key["engine"] == "virtual" else "real time")]
         words += [f"{name} {key[name]}" for name in sorted(differing - set(_NAMED_FIRST)) if name in key]
         text = ", ".join(words)
         names.append(text if len(text) <= 70 else text[:69] + "…")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def _panel(ax: Axes, pairs: dict[str, tuple[Run, list[Run]]], seen: list[dict[st
         seen += [predicted, mean]
         _two_bars(ax, at, predicted, mean, [factor * sum(run.values()) for run in measured], factor)
     any_run = next(iter(pairs.values()))[0]
-    ax.set_title(f"{any_run.dataset}, {any_run.nodes} node{'s' * (any_run.nodes != 1)}", loc="left")
+    ax.set_title(f"{PurePath(any_run.dataset).name}, {any_run.nodes} node{'s' * (any_run.nodes != 1)}", loc="left")
     ax.set_xlim(0, 1.18 * factor * longest or 1)
     ax.set_yticks(range(len(bars)), [style.label(algorithm) for algorithm, _, _ in bars])
     ax.invert_yaxis()

@@ -85,7 +85,7 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
     for algorithm, rate in found.items():
         colour = style.colour(algorithm)
         for horizon, values in zip(rate.horizons, rate.values):
-            ax.plot(np.full(values.size, horizon), values, ".", color=colour, alpha=0.4, markersize=3, markeredgewidth=0)
+            ax.plot(np.full(values.size, horizon), values, "o", color=colour, alpha=0.4, markersize=2, markeredgewidth=0)
         ax.plot(rate.horizons, rate.medians, linestyle="none", marker=style.marker(algorithm), color=colour)
         ax.plot(*_fit(rate), color=colour, linestyle=style.line_style(algorithm), label=_words(algorithm, rate))
     _promise(ax, list(found.values()))

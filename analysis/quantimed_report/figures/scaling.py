@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -99,7 +99,7 @@ def _panels(row: np.ndarray, kind: str, runs: Sequence[Run]) -> None:
         ax.set_xlabel("cores")
         ax.set_ylim(bottom=0)
     speed.set_ylabel("speed-up (×)")
-    speed.set_title(f"{kind}, {runs[0].dataset}", loc="left")
+    speed.set_title(f"{kind}, {PurePath(runs[0].dataset).name}", loc="left")
     efficiency.set_ylabel("efficiency (%)")
 
 

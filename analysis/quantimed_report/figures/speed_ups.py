@@ -53,7 +53,7 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
 def _speed_ups(ax: Axes, at: int, algorithm: str, ratios: np.ndarray) -> None:
     colour, found = style.colour(algorithm), bootstrap_median(ratios)
     drawn = ratios[np.isfinite(ratios) & (ratios > 0)]
-    ax.plot(drawn, np.full(drawn.size, at + 0.22), ".", color=colour, alpha=0.5, markersize=3, markeredgewidth=0)
+    ax.plot(drawn, np.full(drawn.size, at + 0.24), "o", color=colour, alpha=0.5, markersize=2, markeredgewidth=0)
     if math.isfinite(found.median) and found.median > 0:
         ax.plot(found.median, at, marker=style.marker(algorithm), color=colour, label=style.label(algorithm))
         ax.annotate(f"{found.median:.2f}×", (found.median, at), (0, 4), textcoords="offset points", ha="center",
