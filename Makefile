@@ -1,5 +1,5 @@
 # The outer build: one word a job, CMake below. `make help` lists the words.
-.PHONY: all build/quantimed deps run test asan tsan bench coverage format format-check tidy clean help
+.PHONY: all build/quantimed deps run report test asan tsan bench coverage format format-check tidy clean help
 .NOTPARALLEL:           # prerequisites in their order: first the packages, then the build
 .ONESHELL:              # a recipe is one script …
 .SHELLFLAGS := -euc     # … that ends at its first failure
@@ -38,11 +38,19 @@ build/quantimed: ## the program alone
 # made a straggler anew in each iteration, in the paper's proportion of 1 to 9.
 DATA = $(if $(wildcard /usr/share/datasets/fashion-mnist),fashion-mnist,digits)
 REAL = --samples-per-node 2500 --speed uniform:20000,180000 --seeds 1-5
+# The distribution's Python has the distribution's packages.
+REPORT = $(firstword $(wildcard /usr/bin/python3) python3) analysis/quantimed-report
 
 run: deps build/quantimed ## the main job: the four algorithms head to head, in virtual time and on this machine's cores
 	@build/quantimed compare --engine virtual --dataset $(DATA) --seeds 1-3
 	echo
 	build/quantimed compare --engine threads --dataset $(DATA) $(REAL)
+	echo
+	$(REPORT) runs/compare-virtual runs/compare-threads --output runs/report ||
+	  echo 'The traces are there; only the report on them is missing.'
+
+report: deps ## a page, figures and tables of the traces in a folder: make report STUDY=runs/compare-virtual
+	@$(REPORT) "$(or $(STUDY),runs)" $(REPORT_OPTIONS)
 
 test: deps all ## everything that must hold
 	@ctest --test-dir build $(CTEST)
@@ -90,8 +98,10 @@ help: ## this list
 
 # ---- packages ------------------------------------------------------------------------------------------------------
 PACKAGES := g++ cmake ninja-build make pkg-config git libopenblas-pthread-dev libhdf5-dev libboost-program-options-dev \
-  libgtest-dev libgmock-dev libbenchmark-dev librandom123-dev libhwloc-dev zlib1g-dev libfmt-dev spin
-WELCOME := dataset-fashion-mnist  # not in every distribution; the generated data set `digits` always works
+  libgtest-dev libgmock-dev libbenchmark-dev librandom123-dev libhwloc-dev zlib1g-dev libfmt-dev spin \
+  python3-h5py python3-numpy python3-matplotlib python3-jinja2 python3-pytest
+# Not in every distribution. The generated data set `digits` always works; without a browser the page's test is skipped.
+WELCOME := dataset-fashion-mnist $(if $(filter test,$(MAKECMDGOALS)),chromium chromium-driver python3-selenium)
 
 # Installs what is missing. Asks dpkg once, so it costs nothing when all is there.
 deps: ## installs what is missing (Debian, Ubuntu; root or sudo)
@@ -104,7 +114,7 @@ deps: ## installs what is missing (Debian, Ubuntu; root or sudo)
 	here=" $$(dpkg-query -W -f '$${db:Status-Status}:$${Package}\n' $(PACKAGES) $(WELCOME) 2> /dev/null |
 	  sed -n 's/^installed://p' | tr '\n' ' ')"
 	missing=; for p in $(PACKAGES); do case "$$here" in *" $$p "*) ;; *) missing="$$missing $$p";; esac; done
-	case "$$here" in *" $(strip $(WELCOME)) "*) wish=;; *) wish=$(strip $(WELCOME));; esac
+	wish=; for p in $(WELCOME); do case "$$here" in *" $$p "*) ;; *) wish="$$wish $$p";; esac; done
 	if [ -z "$$missing$$wish" ]; then exit 0; fi
 	root=; if [ "$$(id -u)" != 0 ]; then root=$$(command -v sudo || echo none); fi
 	if [ "$$root" = none ]; then
@@ -117,7 +127,6 @@ deps: ## installs what is missing (Debian, Ubuntu; root or sudo)
 	lists=$$(find /var/lib/apt/lists -name '*_Packages*' 2> /dev/null | head -n 1)
 	if [ -n "$$missing" ] || [ -z "$$lists" ]; then $$apt update || echo "apt-get update failed; going on with its old lists"; fi
 	if [ -n "$$missing" ]; then $$apt install --no-install-recommends $$missing || { echo "Could not install:$$missing"; exit 2; }; fi
-	if [ -n "$$wish" ]; then
-	  $$apt install --no-install-recommends $$wish > /dev/null 2>&1 ||
-	    echo "No package $$wish here: going on without; --dataset digits needs no files"
-	fi
+	for p in $$wish; do
+	  $$apt install --no-install-recommends $$p > /dev/null 2>&1 || echo "No package $$p here: going on without"
+	done

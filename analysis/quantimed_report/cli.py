@@ -1,0 +1,144 @@
+"""quantimed-report: the command line."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # not before it is known that all packages are here
+    from .traces import Study
+
+DONE, INTERNAL_ERROR, BAD_INPUT = 0, 1, 2
+PACKAGES = {name: f"python3-{name}" for name in ("h5py", "numpy", "matplotlib", "jinja2", "markupsafe")}
+QUIET_SECONDS = 2.0
+
+
+def target_loss(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"'{text}' is no loss; give a number above 0, for instance 0.5")
+    return value
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # one line, without the usage
+        self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    made = Parser(
+        prog="quantimed-report",
+        description="Turns folders of quantimed's traces into figures, tables and a page to browse: index.html needs no "
+                    "network and starts with who was fastest. Runs that are INVALID, diverged or unfinished are listed, "
+                    "never averaged in.",
+        epilog="Exit status: 0 done, 1 a figure failed, 2 bad usage or input.")
+    made.add_argument("study", nargs="+", metavar="STUDY_DIR", type=Path,
+                      help="what `quantimed compare`, `scale` or `predict` wrote; folders below it are read too")
+    made.add_argument("--output", metavar="DIR", type=Path, help="where to write [STUDY_DIR/report]")
+    made.add_argument("--perfetto", metavar="FILE.json", type=Path,
+                      help="also write a run's timeline for Perfetto or chrome://tracing")
+    made.add_argument("--run", metavar="NAME", help="which run: its trace's file name [the first that counts]")
+    made.add_argument("--target", metavar="LOSS", type=target_loss,
+                      help="the loss that times are compared to [the lowest that every run reached]")
+    made.add_argument("--no-pdf", action="store_true", help="figures as PNG alone: faster")
+    return made
+
+
+class ProgressLine:
+    """One line on a terminal, once it has taken long enough to wonder."""
+
+    def __init__(self) -> None:
+        self.start, self.shown = time.monotonic(), False
+
+    def show(self, text: str) -> None:
+        if sys.stderr.isatty() and time.monotonic() - self.start > QUIET_SECONDS:
+            sys.stderr.write(f"\r\x1b[K{text} …")
+            sys.stderr.flush()
+            self.shown = True
+
+    def clear(self) -> None:
+        if self.shown:
+            sys.stderr.write("\r\x1b[K")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(argv)
+    try:
+        from .traces import ReportError  # the first to need packages that may not be here
+        try:
+            return _report(options)
+        except ReportError as error:
+            return _say(str(error))
+    except ModuleNotFoundError as error:
+        name = (error.name or "").split(".")[0]
+        if name not in PACKAGES:
+            raise
+        return _say(f"needs Python's {name} for {sys.executable}; on Debian: apt-get install {PACKAGES[name]}")
+    except KeyboardInterrupt:
+        return _say("stopped")
+
+
+def _say(text: str) -> int:
+    print(f"quantimed-report: {' '.join(printable(text).split())}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def printable(text: str) -> str:
+    """A trace's text without what would steer a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from . import tables
+    from .report import build_report
+    from .traces import ReportError, Study, load_study
+
+    warnings.filterwarnings("ignore", message="Glyph")  # a data set's name in a script that the font has not
+    line = ProgressLine()
+    studies = []
+    for folder in options.study:
+        line.show(f"reading {folder}")
+        studies.append(load_study(folder))
+    study = studies[0]
+    if len(studies) > 1:
+        if options.output is None:
+            raise ReportError("several folders need --output, the folder for the report on all of them")
+        study = Study(_common_folder(options.study), [run for one in studies for run in one.runs],
+                      [skipped for one in studies for skipped in one.skipped])
+    if options.target is not None:
+        study = tables.with_target(study, options.target)
+    report = build_report(study, options.output or options.study[0] / "report", not options.no_pdf, line.show)
+    if options.perfetto is not None:
+        line.show("timeline")
+        _write_timeline(study, options.perfetto, options.run)
+    line.clear()
+    left_out = report.runs - report.counted + len(study.skipped)
+    print(printable(f"{report.page}: {report.counted} runs counted, {left_out} left out, {report.drawn} figures. {report.sentence}"))
+    for failure in report.failed:
+        print(f"quantimed-report: figure {printable(failure)}", file=sys.stderr)
+    return INTERNAL_ERROR if report.failed else DONE
+
+
+def _common_folder(folders: Sequence[Path]) -> Path:
+    return Path(os.path.commonpath([folder.resolve() for folder in folders]))
+
+
+def _write_timeline(study: Study, path: Path, name: str | None) -> None:
+    from .perfetto import write_perfetto
+    from .traces import ReportError
+
+    chosen = [run for run in study.runs if (run.counts if name is None else name in (run.name, run.path.name))]
+    if not chosen:
+        asked = "no run counts" if name is None else f"--run {name}: no such run in this study"
+        raise ReportError(f"--perfetto {path}: {asked}; name one with --run, for instance {study.runs[0].path.name}")
+    write_perfetto(chosen[0], path)

@@ -1,0 +1,206 @@
+"""What figures share: comparable groups of runs, panels, bands and units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from .. import style
+from ..statistics import spread
+from ..traces import ROUND_ORDER, Run, Study, phase_order
+
+MAX_PANELS = 6
+GRID_POINTS = 200
+
+# Options that may differ between runs that are compared: who ran, how it was tuned, what was kept, how it was watched.
+_OF_THE_RUN = {"algorithm", "algorithms", "seed", "seeds", "repeats", "alpha", "epsilon", "alpha_value",
+               "epsilon_value", "deadline", "deadline-adapt", "deadline-slack", "codec", "output", "timeline", "quiet",
+               "threads", "evaluations", "target-loss", "cores", "study", "warm-up", "batch", "machine"}
+_NAMED_FIRST = ("engine", "dataset", "nodes")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Runs that differ in no more than algorithm, tuning and seed."""
+
+    name: str  # what tells it from the study's other settings
+    runs: list[Run]
+
+    @property
+    def algorithms(self) -> list[str]:
+        return style.in_order([run.algorithm for run in self.runs])
+
+    def of(self, algorithm: str) -> list[Run]:
+        return [run for run in self.runs if run.algorithm == algorithm]
+
+    @property
+    def time_label(self) -> str:
+        return "virtual time" if self.runs[0].engine == "virtual" else "time"
+
+
+def settings(study: Study, leave_out: Sequence[str] = ()) -> list[Setting]:
+    """The comparisons of a study, the largest first; runs of `scale` and `predict` are not among them."""
+    groups: dict[tuple[tuple[str, str], ...], list[Run]] = {}
+    for run in study.counted:
+        if run.kind == "run":
+            options = {name: value for name, value in run.config.items()
+                       if name not in _OF_THE_RUN and name not in leave_out}
+            groups.setdefault(tuple(sorted((name, str(value)) for name, value in options.items())), []).append(run)
+    names = _names([dict(key) for key in groups])
+    found = [Setting(name, runs) for name, runs in zip(names, groups.values())]
+    return sorted(found, key=lambda setting: (-len(setting.algorithms), -len(setting.runs)))
+
+
+def _names(keys: list[dict[str, str]]) -> list[str]:
+    every = {name for key in keys for name in key}
+    differing = {name for name in every if len({key.get(name, "") for key in keys}) > 1}
+    names = []
+    for key in keys:
+        words = [f"{PurePath(key['dataset']).name}, {key['nodes']} nodes, " + ("virtual" if key["engine"] == "virtual" else "real time")]
+        words += [f"{name} {key[name]}" for name in sorted(differing - set(_NAMED_FIRST)) if name in key]
+        text = ", ".join(words)
+        names.append(text if len(text) <= 70 else text[:69] + "…")
+    return names
+
+
+Draw = Callable[[Axes, Setting], None]
+
+
+def panels(groups: Sequence[Setting], *draws: Draw, height: float = 2.2) -> Figure:
+    """Each of `draws` for each setting, one below the other; settings that do not fit are counted."""
+    shown = groups[:max(1, MAX_PANELS // len(draws))]
+    rows = len(shown) * len(draws)
+    figure, axes = plt.subplots(rows, 1, squeeze=False, figsize=(style.COLUMN_INCHES, height * rows + 0.3))
+    for k, (setting, draw) in enumerate((setting, draw) for setting in shown for draw in draws):
+        ax = axes[k, 0]
+        ax.set_title(setting.name if k % len(draws) == 0 else "", loc="left")
+        draw(ax, setting)
+    if len(groups) > len(shown):
+        say_left_out(axes[-1, 0], f"{len(groups) - len(shown)} more settings are not shown")
+    return figure
+
+
+def say_left_out(ax: Axes, text: str) -> None:
+    ax.annotate(text, (1, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=6, color=style.GREY)
+
+
+def band(ax: Axes, runs: Sequence[Run], x: str, y: str, log: bool = False) -> bool:
+    """Median and band over runs of one algorithm, on a common grid that ends where the shortest run does.
+
+    `log`: without the start, for a logarithmic axis.
+    """
+    curves = [(run.progress[x], run.progress[y]) for run in runs
+              if len(run.progress[x]) > 1 and np.all(np.isfinite(run.progress[y]))
+              and (not log or run.progress[x][1] > 0)]
+    if not curves:
+        return False
+    algorithm = runs[0].algorithm
+    grid = common_grid([xs[1:] if log else xs for xs, _ in curves], log)
+    median, low, high = spread(np.array([np.interp(grid, xs, ys) for xs, ys in curves]))
+    ax.plot(grid, median, color=style.colour(algorithm), linestyle=style.line_style(algorithm),
+            label=style.label(algorithm))
+    if len(curves) > 1:
+        ax.fill_between(grid, low, high, color=style.colour(algorithm), alpha=0.18, linewidth=0)
+    return True
+
+
+def common_grid(columns: Sequence[np.ndarray], log: bool = False) -> np.ndarray:
+    """The points of the runs themselves where all have the same, or else evenly spaced ones."""
+    first = columns[0]
+    if len(first) <= 4 * GRID_POINTS and all(np.array_equal(first, other) for other in columns[1:]):
+        return first
+    return (np.geomspace if log else np.linspace)(max(xs[0] for xs in columns), min(xs[-1] for xs in columns),
+                                                  GRID_POINTS)
+
+
+def log_when_positive(ax: Axes) -> None:
+    """A logarithmic y axis where all that is drawn is positive."""
+    drawn = [line.get_ydata() for line in ax.get_lines()]
+    if drawn and all(np.all(np.asarray(values, dtype=float) > 0) for values in drawn):
+        ax.set_yscale("log")
+        plain_log_ticks(ax.yaxis)
+
+
+def plain_log_ticks(axis: object) -> None:
+    """1, 2, 5, 10 … instead of powers, as far as they are legible."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = sorted(axis.get_view_interval())
+    if low > 0 and high / low < 1e3:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
+
+
+def legend_above(ax: Axes, columns: int = 2) -> None:
+    """The legend of `ax` above all axes of its figure, which grows by as much. The last step of a drawing."""
+    show_legend(ax.figure, *ax.get_legend_handles_labels(), columns=columns)
+
+
+def show_legend(figure: Figure, handles: Sequence[object], labels: Sequence[str], columns: int) -> None:
+    if not handles:
+        return
+    needed = 0.1 + 0.135 * math.ceil(len(handles) / columns)  # inches
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + needed)
+    figure.get_layout_engine().set(rect=(0, 0, 1, height / (height + needed)))
+    figure.legend(handles, labels, loc="upper center", ncol=columns, columnspacing=1.2, borderpad=0.2)
+
+
+def pooled(runs: Sequence[Run], column: str, most: int = 400_000) -> np.ndarray:
+    """A column of /rounds over all runs, nodes and iterations, without NaN; evenly thinned where there is too much."""
+    each, parts = max(1, most // max(1, len(runs))), []
+    for run in runs:
+        values = run.rounds(column).ravel()
+        values = values[np.isfinite(values)]
+        parts.append(values[::max(1, -(-values.size // each))].astype(float))
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def ecdf(ax: Axes, values: np.ndarray, algorithm: str) -> None:
+    """The share of `values` that are at most x, in %, drawn through at most GRID_POINTS quantiles."""
+    shares = np.linspace(0, 1, GRID_POINTS + 1)
+    ax.plot(np.quantile(values, shares, method="inverted_cdf"), 100 * shares, color=style.colour(algorithm),
+            linestyle=style.line_style(algorithm), label=style.label(algorithm), drawstyle="steps-post")
+    ax.set_ylim(-2, 102)
+
+
+def mean_phases(runs: Sequence[Run]) -> dict[str, float]:
+    """s an iteration, means over runs, nodes and iterations, in the order in which a node goes through them."""
+    order = phase_order(runs[0].algorithm)
+    return {phase: float(np.mean([np.nanmean(run.rounds(f"{phase}_time")) for run in runs])) for phase in order}
+
+
+def stacked_bar(ax: Axes, at: float, phases: dict[str, float], factor: float, **look: object) -> float:
+    """A horizontal bar of an iteration's phases; gives where it ends."""
+    left = 0.0
+    for phase, seconds in phases.items():
+        ax.barh(at, factor * seconds, left=left, color=style.PHASE_COLOURS[phase], edgecolor="white", linewidth=0.3, **look)
+        left += factor * seconds
+    return left
+
+
+def phase_legend(ax: Axes, seen: Sequence[dict[str, float]]) -> None:
+    """Above the axes, of phases that can be seen in some bar."""
+    took = [phase for phase in ROUND_ORDER
+            if any(phases[phase] > 0.001 * sum(phases.values()) for phases in seen)]
+    show_legend(ax.figure, [Patch(facecolor=style.PHASE_COLOURS[phase]) for phase in took], took, columns=4)
+
+
+def time_unit(seconds: float) -> tuple[float, str]:
+    """The factor from seconds and the name of the unit in which `seconds` reads best."""
+    for factor, name in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
+        if seconds * factor >= 1:
+            return factor, name
+    return (1e9, "ns") if seconds > 0 else (1.0, "s")
+
+
+NO_RUNS = "no run of a comparison counts: all are unfinished, diverged or INVALID, or none was made"

@@ -1,0 +1,112 @@
+"""Speed-up and efficiency over cores, from the folders that `quantimed scale` leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .. import style
+from ..statistics import median
+from ..style import styled
+from ..traces import Run, Study
+from . import common
+
+TITLE = "Scaling over cores"
+CAPTION = ("Samples per second on n cores over those on the fewest, paired by repeat: median and range. Strong: the cores "
+           "share the work of one; weak: each has as much. The dashed line is ideal; efficiency is the share of it that "
+           "was reached.")
+KINDS = ("strong", "weak")
+
+
+@dataclass(frozen=True)
+class Point:
+    cores: int
+    speed_ups: np.ndarray  # a pair each
+    ideal: float
+
+    @property
+    def efficiencies(self) -> np.ndarray:
+        return self.speed_ups / self.ideal
+
+
+@styled
+def draw(study: Study) -> Figure | str:
+    groups = {where: runs for where, runs in _groups(study).items()
+              if any(len(points(runs, algorithm)) > 1 for algorithm in _algorithms(runs))}
+    if not groups:
+        return "no runs of `quantimed scale` that count on two numbers of cores"
+    shown = list(groups.items())[:common.MAX_PANELS]
+    figure, axes = plt.subplots(len(shown), 2, squeeze=False, figsize=(style.COLUMN_INCHES, 1.75 * len(shown) + 0.4))
+    for row, ((_, kind), runs) in zip(axes, shown):
+        _panels(row, kind, runs)
+    common.legend_above(axes[0, 0])
+    if len(groups) > len(shown):
+        common.say_left_out(axes[-1, 1], f"{len(groups) - len(shown)} more studies")
+    return figure
+
+
+def _groups(study: Study) -> dict[tuple[Path, str], list[Run]]:
+    """Also runs that do not count: they tell which number of cores was the fewest."""
+    found: dict[tuple[Path, str], list[Run]] = {}
+    for run in sorted(study.runs, key=lambda run: (run.path.parent, run.kind)):
+        if run.kind in KINDS:
+            found.setdefault((run.path.parent, run.kind), []).append(run)
+    return found
+
+
+def _algorithms(runs: Sequence[Run]) -> list[str]:
+    return style.in_order([run.algorithm for run in runs])
+
+
+def points(runs: Sequence[Run], algorithm: str) -> list[Point]:
+    """From the fewest cores to the most, of those that have a pair of runs that count."""
+    mine = [run for run in runs if run.algorithm == algorithm]
+    fewest = min((run.nodes for run in mine), default=0)
+    base = {run.repeat: samples_per_s(run) for run in mine if run.nodes == fewest and run.counts}
+    found = []
+    for cores in sorted({run.nodes for run in mine}):
+        ratios = np.array([samples_per_s(run) / base[run.repeat] for run in mine
+                           if run.nodes == cores and run.counts and run.repeat in base])
+        if ratios.size:
+            found.append(Point(cores, ratios, cores / fewest))
+    return found
+
+
+def samples_per_s(run: Run) -> float:
+    return run.number("total_samples") / run.number("end_time_s")
+
+
+def _panels(row: np.ndarray, kind: str, runs: Sequence[Run]) -> None:
+    speed, efficiency = row
+    cores = sorted({run.nodes for run in runs})
+    speed.plot(cores, np.array(cores) / cores[0], color=style.GREY, linestyle=(0, (4, 2)), linewidth=0.8, label="ideal")
+    efficiency.axhline(100, color=style.GREY, linestyle=(0, (4, 2)), linewidth=0.8)
+    for algorithm in _algorithms(runs):
+        found = points(runs, algorithm)
+        if found:
+            _curve(speed, algorithm, found, [point.speed_ups for point in found])
+            _curve(efficiency, algorithm, found, [100 * point.efficiencies for point in found])
+    for ax in (speed, efficiency):
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(cores, [str(n) for n in cores])
+        ax.minorticks_off()
+        ax.set_xlabel("cores")
+        ax.set_ylim(bottom=0)
+    speed.set_ylabel("speed-up (×)")
+    speed.set_title(f"{kind}, {PurePath(runs[0].dataset).name}", loc="left")
+    efficiency.set_ylabel("efficiency (%)")
+
+
+def _curve(ax: Axes, algorithm: str, found: Sequence[Point], values: Sequence[np.ndarray]) -> None:
+    medians = np.array([median(each) for each in values])
+    below = medians - [each.min() for each in values]
+    above = [each.max() for each in values] - medians
+    ax.errorbar([point.cores for point in found], medians, (below, above), color=style.colour(algorithm),
+                linestyle=style.line_style(algorithm), marker=style.marker(algorithm), capsize=2, elinewidth=0.8,
+                label=style.label(algorithm))

@@ -1,0 +1,68 @@
+"""Speed-up to the common target over the baseline, paired by seed."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .. import style
+from ..statistics import BASELINE, bootstrap_median, common_target, paired_speed_ups
+from ..style import styled
+from ..traces import Study
+from . import common
+
+TITLE = "Speed-up"
+CAPTION = ("How many times sooner than the baseline an algorithm reached the common target: a dot for each pair of "
+           "runs with the same seed, the median as a mark, and its 95 % bootstrap interval over seeds as a bar (three "
+           "pairs or more). The target is the one given, or the lowest loss that every run reached.")
+
+
+@styled
+def draw(study: Study) -> Figure | str:
+    groups = [setting for setting in common.settings(study)
+              if len(setting.algorithms) > 1 and math.isfinite(common_target(setting.runs))]
+    if not groups:
+        return "no two algorithms with runs that count and a target that they can be compared at"
+    most = max(len(setting.algorithms) for setting in groups)
+    return common.panels(groups, _panel, height=0.6 + 0.27 * most)
+
+
+def baseline_of(setting: common.Setting) -> str:
+    return BASELINE if BASELINE in setting.algorithms else setting.algorithms[0]
+
+
+def _panel(ax: Axes, setting: common.Setting) -> None:
+    target, baseline = common_target(setting.runs), baseline_of(setting)
+    others = [algorithm for algorithm in setting.algorithms if algorithm != baseline]
+    ax.set_xscale("log")
+    ax.axvline(1, color=style.colour(baseline), linestyle=style.line_style(baseline), linewidth=1)
+    for at, algorithm in enumerate(others):
+        _speed_ups(ax, at, algorithm, paired_speed_ups(setting.of(algorithm), setting.of(baseline), target))
+    low, high = ax.get_xlim()
+    ax.set_xlim(min(low, 0.8), max(high, 1.25))
+    common.plain_log_ticks(ax.xaxis)
+    ax.set_yticks(range(len(others)), [style.label(algorithm) for algorithm in others])
+    ax.set_ylim(len(others) - 0.5, -0.5)
+    ax.grid(False, axis="y")
+    ax.set_xlabel(f"speed-up over {style.label(baseline)} to loss {target:.4g} (×)")
+
+
+def _speed_ups(ax: Axes, at: int, algorithm: str, ratios: np.ndarray) -> None:
+    colour, found = style.colour(algorithm), bootstrap_median(ratios)
+    drawn = ratios[np.isfinite(ratios) & (ratios > 0)]
+    ax.plot(drawn, np.full(drawn.size, at + 0.24), "o", color=colour, alpha=0.5, markersize=2, markeredgewidth=0)
+    if math.isfinite(found.median) and found.median > 0:
+        ax.plot(found.median, at, marker=style.marker(algorithm), color=colour, label=style.label(algorithm))
+        ax.annotate(f"{found.median:.2f}×", (found.median, at), (0, 4), textcoords="offset points", ha="center",
+                    fontsize=6)
+    if math.isfinite(found.high) and found.low > 0:
+        ax.hlines(at, found.low, found.high, color=colour, linewidth=2, alpha=0.7)
+    never, only = int((ratios == 0).sum()), int(np.isinf(ratios).sum())
+    words = [f"missed the target in {never} of {ratios.size}"] * (never > 0)
+    words += [f"alone reached it in {only} of {ratios.size}"] * (only > 0)
+    words += ["no pair of runs"] * (ratios.size == 0)
+    if words:
+        ax.annotate("; ".join(words), (1, at), xycoords=("axes fraction", "data"), ha="right", va="top", fontsize=6)

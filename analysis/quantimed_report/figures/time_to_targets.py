@@ -1,0 +1,68 @@
+"""Time to several targets, with the runs that missed them."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .. import style
+from ..statistics import median, several_targets, time_to_target
+from ..style import styled
+from ..traces import Study
+from . import common
+
+TITLE = "Time to targets"
+CAPTION = ("When the training loss first fell to each of several targets, from easy to hard: median and range over "
+           "seeds. A cross in the strip above says how many runs of an algorithm missed the target; a median that is "
+           "missed has no mark below.")
+
+_STRIP = 0.80  # of the axes' height; misses are above
+
+
+@styled
+def draw(study: Study) -> Figure | str:
+    groups = [setting for setting in common.settings(study) if several_targets(setting.runs)]
+    if not groups:
+        return common.NO_RUNS
+    figure = common.panels(groups, _panel, height=2.6)
+    common.legend_above(figure.axes[0])
+    return figure
+
+
+def _panel(ax: Axes, setting: common.Setting) -> None:
+    targets, algorithms = several_targets(setting.runs), setting.algorithms
+    ax.set_yscale("log")
+    for k, algorithm in enumerate(algorithms):
+        times = np.array([[time_to_target(run.progress, target) for run in setting.of(algorithm)]
+                          for target in targets])  # [targets, runs]
+        _times(ax, algorithm, np.arange(len(targets)) + 0.8 * ((k + 0.5) / len(algorithms) - 0.5), times)
+    _leave_room_for_the_strip(ax)
+    common.plain_log_ticks(ax.yaxis)
+    ax.set_xticks(range(len(targets)), [f"{target:.3g}" for target in targets])
+    ax.grid(False, axis="x")
+    ax.set_xlabel("target: training loss (1)")
+    ax.set_ylabel(f"{setting.time_label} to target (s)")
+
+
+def _times(ax: Axes, algorithm: str, at: np.ndarray, times: np.ndarray) -> None:
+    colour = style.colour(algorithm)
+    medians = np.array([median(row) for row in times])
+    ax.plot(at, np.where(np.isfinite(medians) & (medians > 0), medians, np.nan), linestyle="none",
+            marker=style.marker(algorithm), color=colour, label=style.label(algorithm))
+    for x, row in zip(at, times):
+        reached = row[np.isfinite(row) & (row > 0)]
+        if reached.size:
+            ax.vlines(x, reached.min(), reached.max(), color=colour, linewidth=1)
+        missed = int(np.isinf(row).sum())
+        if missed:
+            ax.plot(x, _STRIP + 0.05, marker="x", color=colour, transform=ax.get_xaxis_transform())
+            ax.text(x, _STRIP + 0.09, f"{missed}/{row.size}", color=colour, fontsize=5.5, rotation=90, ha="center",
+                    va="bottom", transform=ax.get_xaxis_transform())
+
+
+def _leave_room_for_the_strip(ax: Axes) -> None:
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high * (high / low) ** (1 / _STRIP - 1))
+    ax.fill_between((0, 1), _STRIP, 1, color="#F2F2F2", zorder=0, linewidth=0, transform=ax.transAxes)
+    ax.text(0.005, 0.99, "missed", transform=ax.transAxes, fontsize=6, color=style.GREY, va="top")

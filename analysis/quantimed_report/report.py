@@ -1,0 +1,253 @@
+"""The page: everything in one HTML file, and the figures and tables beside it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import os
+import shlex
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from . import figures, style, tables
+from .statistics import time_to_target
+from .tables import Table
+from .traces import ReportError, Run, Study
+from .verdict import Verdict, verdict
+
+HERE = Path(__file__).parent
+CURVE_POINTS = 60  # of each run, in the page's own plot
+CURVES = ("time", "iteration", "loss", "accuracy", "test_accuracy", "test_loss")
+PNG_WIDTH = struct.Struct(">II")  # width and height, from byte 16 on
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    name: str
+    title: str
+    caption: str
+    png: str  # base64
+    alt: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written, in brief."""
+
+    page: Path
+    sentence: str
+    counted: int
+    runs: int
+    drawn: int
+    failed: list[str]  # figures that broke off, and how; none is expected
+
+
+def build_report(study: Study, output: Path, pdf: bool = True, progress: Progress = lambda text: None) -> Report:
+    """Writes index.html, figures/, summary.csv, summary.md and runs.csv into `output`."""
+    study = tables.without_copies(study)
+    progress("tables")
+    found = tables.tables(study)
+    verdicts = [verdict(table, len(study.skipped)) for table in found]
+    try:
+        (output / "figures").mkdir(parents=True, exist_ok=True)
+        drawn, not_drawn, failed = _figures(study, found, output, pdf, progress)
+        _write(output / "summary.csv", tables.to_csv(tables.summary_rows(found)))
+        _write(output / "runs.csv", tables.to_csv(tables.run_rows(found)))
+        _write(output / "summary.md", _markdown(found, verdicts))
+        progress("page")
+        _write(output / "index.html", _page(study, found, verdicts, drawn, not_drawn, pdf))
+    except OSError as error:
+        raise ReportError(f"--output {output}: cannot be written: {error.strerror}; "
+                          "give another folder, or free some space") from error
+    return Report(output / "index.html", verdicts[0].sentence, sum(run.counts for run in study.runs), len(study.runs),
+                  len(drawn), failed)
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    half = path.with_name(path.name + ".tmp")
+    half.write_text(text, encoding="utf-8", errors="replace")
+    os.replace(half, path)
+
+
+def _markdown(found: Sequence[Table], verdicts: Sequence[Verdict]) -> str:
+    parts = []
+    for table, said in zip(found, verdicts):
+        reasons = "\n".join(f"- {tables.markdown_text(text)}" for _, text in said.reasons)
+        parts.append(f"**{tables.markdown_text(said.sentence)}** {said.trust_text}\n\n{reasons}\n\n{tables.to_markdown(table)}")
+    return "\n".join(parts)
+
+
+# ---- figures -------------------------------------------------------------------------------------------------------
+def _figures(study: Study, found: Sequence[Table], output: Path, pdf: bool,
+             progress: Progress) -> tuple[list[Drawn], list[dict[str, str]], list[str]]:
+    drawn, not_drawn, failed = [], [], []
+    for number, (name, module) in enumerate(figures.ALL, 1):
+        progress(f"figure {number} of {len(figures.ALL)}, {name}")
+        try:
+            figure = module.draw(study)
+        except ReportError as error:
+            figure = str(error)
+        except Exception as error:  # one figure that breaks off must not take the others with it
+            failed.append(f"{name}: {type(error).__name__}: {error}")
+            figure = f"drawing it failed: {type(error).__name__}: {error}"
+        if isinstance(figure, str):
+            not_drawn.append({"title": module.TITLE, "why": figure})
+            for kind in ("png", "pdf"):  # of an earlier report
+                (output / "figures" / f"{name}.{kind}").unlink(missing_ok=True)
+            continue
+        png = style.png_bytes(figure)
+        (output / "figures" / f"{name}.png").write_bytes(png)
+        if pdf:
+            style.save_pdf(figure, output / "figures" / f"{name}.pdf")
+        style.close(figure)
+        width, height = PNG_WIDTH.unpack_from(png, 16)
+        drawn.append(Drawn(name, module.TITLE, module.CAPTION, base64.b64encode(png).decode(),
+                           f"{module.TITLE}. {seen(name, found[0])}", width, height))
+    return drawn, not_drawn, failed
+
+
+def seen(name: str, table: Table) -> str:
+    """What a figure shows, for those who do not see it: the main setting's figures."""
+    rows = [row for row in table.rows if row.counted]
+    if not rows:
+        return "No run counts."
+
+    def each(text: Callable[[tables.Row], str]) -> str:
+        return "; ".join(f"{row.label} {text(row)}" for row in rows)
+
+    said = {
+        "curves": "Final training loss: " + each(lambda row: tables.figure(row.final_loss.median)),
+        "target": f"Time to loss {tables.figure(table.target)}: " + each(lambda row: tables.seconds(row.time.median)),
+        "speed": "Speed-up over DSGD: " + each(lambda row: tables.ratio(row.speed_up.median)),
+        "phase": "Share of time spent waiting: " + each(lambda row: f"{100 * row.wait_share:.1f} %"),
+        "bits": "Bits a coordinate on the wire: " + each(lambda row: f"{row.wire_bits:.3g}"),
+    }
+    fitting = [text for word, text in said.items() if word in name]
+    text = fitting[0] if fitting else "Compared: " + ", ".join(row.label for row in rows)
+    return f"{text} ({len(table.counted)} runs, {table.label})."
+
+
+# ---- the page ------------------------------------------------------------------------------------------------------
+def _page(study: Study, found: Sequence[Table], verdicts: Sequence[Verdict], drawn: Sequence[Drawn],
+          not_drawn: Sequence[dict[str, str]], pdf: bool) -> str:
+    environments = _environments([run for table in found for run in table.runs])
+    runs = [_run(number, run, table, study.folder, environments) for number, (table, run) in
+            enumerate((table, run) for table in found for run in table.runs)]
+    counted = sum(not run["why_not"] for run in runs)
+    page = {
+        "title": study.folder.resolve().name,
+        "counts": f"{len(runs)} run{'s' if len(runs) != 1 else ''}, {counted} counted",
+        "settings": [_section(table, said) for table, said in zip(found, verdicts)],
+        "figures": drawn, "not_drawn": not_drawn, "has_pdf": pdf,
+        "left_out": [{"file": run["file"], "why": run["why_not"]} for run in runs if run["why_not"]]
+                    + [{"file": _beside(one.path, study.folder), "why": one.why} for one in study.skipped],
+        "filters": _filters(runs), "runs": runs, "environments": environments,
+    }
+    script = (HERE / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    engine = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
+                                lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    return engine.get_template("template.html").render(
+        page=page, data=page_data(runs, found), css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
+        script=Markup(script), script_hash=f"sha256-{digest}")
+
+
+def _section(table: Table, said: Verdict) -> dict[str, object]:
+    fastest = table.by_time()[:1]
+    target = "no target" if math.isnan(table.target) else f"Target: training loss {tables.figure(table.target)}"
+    return {"label": table.label, "detail": _detail(table.runs[0]), "verdict": said, "columns": tables.COLUMNS,
+            "caption": f"{target}. Only runs that are complete and VALID are in the figures.",
+            "rows": [{"label": row.label, "colour": style.colour(row.algorithm), "best": row in fastest,
+                      "cells": [dict(zip(("main", "small"), column.cell(row, table))) for column in tables.COLUMNS]}
+                     for row in table.rows]}
+
+
+def _detail(run: Run) -> str:
+    said = {"model": "{}", "samples-per-node": "{} samples a node", "batch": "batch {}", "iterations": "{} iterations",
+            "graph": "graph {}", "speed": "speed {}", "link": "link {}"}
+    return ", ".join(words.format(run.config[name]) for name, words in said.items() if name in run.config)
+
+
+def _beside(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+
+
+def _run(number: int, run: Run, table: Table, folder: Path, environments: Sequence[dict[str, object]]) -> dict[str, object]:
+    accuracy = tables.last(run.progress["test_accuracy"])
+    ini_name = f"{run.name}.ini"
+    return {
+        "id": number, "run": run, "setting": table, "file": _beside(run.path, folder), "algorithm": run.algorithm,
+        "label": style.label(run.algorithm), "colour": style.colour(run.algorithm), "dataset": run.dataset,
+        "engine": "virtual" if run.engine == "virtual" else "real", "nodes": run.nodes, "seed": run.seed,
+        "status": run.status, "verdict": run.verdict, "why_not": run.why_not,
+        "time": tables.figure(time_to_target(run.progress, table.target)) if run.counts and table.target > 0 else "—",
+        "end": tables.figure(tables.last(run.progress["time"])), "loss": tables.figure(tables.last(run.progress["loss"])),
+        "accuracy": f"{100 * accuracy:.1f}" if math.isfinite(accuracy) else "—",
+        "ini": run.ini, "created": run.created, "version": run.software_version, "commit": run.commit,
+        "command": f"quantimed run --config {shlex.quote(ini_name)} --output {shlex.quote(run.name + '-again.h5')}",
+        "environment": 1 + next(k for k, one in enumerate(environments) if one["key"] == _environment(run)),
+    }
+
+
+def _filters(runs: Sequence[dict[str, object]]) -> list[dict[str, object]]:
+    def group(name: str, title: str, values: list[str]) -> dict[str, object]:
+        return {"name": name, "title": title, "options": values}
+
+    labels = {run["algorithm"]: (run["label"], run["colour"]) for run in runs}
+    algorithms = [{"value": name, "label": labels[name][0], "colour": labels[name][1]} for name in style.in_order(list(labels))]
+    plain = {name: [{"value": str(value), "label": str(value), "colour": ""} for value in sorted({run[name] for run in runs})]
+             for name in ("dataset", "seed")}
+    return [group("algorithm", "Algorithm", algorithms), group("dataset", "Data set", plain["dataset"]),
+            group("seed", "Seed", plain["seed"])]
+
+
+def page_data(runs: Sequence[dict[str, object]], found: Sequence[Table]) -> dict[str, object]:
+    """What page.js reads: a thinned curve for each run."""
+    return {"runs": [{**{name: run[name] for name in ("id", "algorithm", "label", "colour", "dataset", "seed", "file")},
+                      "counts": not run["why_not"], "setting": next(k for k, t in enumerate(found) if t is run["setting"]),
+                      "curve": {name: thinned(run["run"].progress[name]) for name in CURVES}} for run in runs]}
+
+
+def thinned(values: np.ndarray) -> list[float | None]:
+    """Evenly chosen points, first and last among them; None where there is no figure."""
+    chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), CURVE_POINTS)).astype(int)) if len(values) else []
+    return [float(f"{values[k]:.5g}") if math.isfinite(values[k]) else None for k in chosen]
+
+
+# ---- environments --------------------------------------------------------------------------------------------------
+FIRST = ("cpu", "cores", "processing_units", "memory_bytes", "compiler", "flags", "blas", "kernel", "clock_source")
+OF_A_MOMENT = ("load", "clock_cost_ns")  # measured anew in each run
+
+
+def _environment(run: Run) -> str:
+    facts = {name: value for name, value in run.environment.items() if name not in OF_A_MOMENT}
+    return json.dumps([run.commit, run.software_version, facts], sort_keys=True, default=str)
+
+
+def _environments(runs: Sequence[Run]) -> list[dict[str, object]]:
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(_environment(run), []).append(run)
+    return [{"key": key, "runs": len(group), "facts": _facts(group)} for key, group in groups.items()]
+
+
+def _facts(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    first = runs[0].environment
+    names = [name for name in FIRST if name in first] + sorted(set(first) - set(FIRST) - set(OF_A_MOMENT))
+    facts = [("commit", runs[0].commit), ("quantimed", runs[0].software_version)]
+    facts += [(name.replace("_", " "), str(first[name])) for name in names if str(first[name]) != ""]
+    loads = [float(run.environment["load"]) for run in runs if isinstance(run.environment.get("load"), (int, float))]
+    return facts + ([("load when a run began", f"{min(loads):.2f}–{max(loads):.2f}")] if loads else [])

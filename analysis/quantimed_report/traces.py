@@ -1,0 +1,276 @@
+"""Traces in a folder: what can be read, what counts, and what was left out and why.
+
+Opening a study reads attributes and curves only. What each node did in each iteration is read when a figure asks
+for it, and is not kept: a study of hundreds of runs does not fit into memory.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+SCHEMA = "quantimed-trace"
+SCHEMA_VERSION = 2
+STATUSES = ("running", "complete", "interrupted", "diverged")
+PROGRESS = ("iteration", "time", "loss", "accuracy", "test_loss", "test_accuracy", "consensus_error",
+            "gradient_norm_squared")
+
+# The phases of an iteration in the order in which a node goes through them; together they are the whole iteration.
+ROUND_ORDER = ("encode", "publish", "compute", "wait", "exchange", "mix", "record")
+NEWEST_ORDER = ("compute", "wait", "exchange", "mix", "encode", "publish", "record")
+NEWEST_ALGORITHMS = ("async-dsgd",)
+
+_SEAL = re.compile(rb"quantimed-trace-crc32:([0-9a-f]{8})\n\n")
+_SEAL_BYTES = 32
+# What h5py raises for files that are damaged, of others, or not HDF5 at all.
+_UNREADABLE = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError, OverflowError,
+               MemoryError)
+
+
+class ReportError(Exception):
+    """What a user can mend, in one line."""
+
+
+def phase_order(algorithm: str) -> tuple[str, ...]:
+    return NEWEST_ORDER if algorithm in NEWEST_ALGORITHMS else ROUND_ORDER
+
+
+@dataclass(frozen=True)
+class Skipped:
+    path: Path
+    why: str
+
+
+@dataclass(frozen=True)
+class Run:
+    path: Path
+    algorithm: str
+    engine: str
+    dataset: str
+    seed: int
+    nodes: int
+    status: str
+    verdict: str
+    created: str
+    software_version: str
+    commit: str
+    ini: str  # repeats the run
+    config: dict[str, object] = field(repr=False)
+    environment: dict[str, object] = field(repr=False)
+    summary: dict[str, object] = field(repr=False)
+    network: dict[str, object] = field(repr=False)  # beta, spectral_gap
+    progress: dict[str, np.ndarray] = field(repr=False)  # PROGRESS, [K] each
+
+    @property
+    def why_not(self) -> str:
+        """Why the run's figures are not used; empty when they are."""
+        if self.status == "running":
+            return "unfinished: still running, or killed"
+        if self.status == "interrupted":
+            return "unfinished: stopped by a signal"
+        if self.status == "diverged":
+            return "diverged"
+        if self.verdict != "VALID":
+            return self.verdict
+        if not np.all(np.isfinite(self.progress["loss"])):
+            return "its loss is not finite, although it says that it is complete"
+        return ""
+
+    @property
+    def counts(self) -> bool:
+        return self.why_not == ""
+
+    @property
+    def name(self) -> str:
+        return re.sub(r"\.h5(\.partial)?$", "", self.path.name)
+
+    @property
+    def kind(self) -> str:
+        """Which command left it, by its name: run, strong, weak, predicted or measured."""
+        scaling = re.fullmatch(r"(strong|weak)-.+-n\d+-repeat\d+", self.name)
+        if scaling:
+            return scaling[1]
+        if re.fullmatch(r"predicted-.+-n\d+", self.name):
+            return "predicted"
+        return "measured" if re.fullmatch(r"measured-.+-repeat\d+", self.name) else "run"
+
+    @property
+    def repeat(self) -> int:
+        found = re.search(r"-repeat(\d+)$", self.name)
+        return int(found[1]) if found else 1
+
+    def number(self, name: str) -> float:
+        """A figure of /summary; NaN where there is none."""
+        value = self.summary.get(name)
+        return float(value) if isinstance(value, (int, float)) else float("nan")
+
+    def rounds(self, name: str) -> np.ndarray:
+        """[iterations, n], NaN beyond a node's last iteration."""
+        with _reading(self.path) as file:
+            values = file[f"rounds/{name}"][()]
+        if values.ndim != 2 or values.shape[1] != self.nodes:
+            raise ReportError(f"{self.path}: /rounds/{name} has shape {values.shape}, not [iterations, {self.nodes}]")
+        return values
+
+    def has_timeline(self) -> bool:
+        with _reading(self.path) as file:
+            return "timeline/start" in file and file["timeline/start"].shape[0] > 0
+
+    def timeline(self) -> dict[str, np.ndarray]:
+        """node, iteration, phase, start and end, [events] each; empty without --timeline."""
+        with _reading(self.path) as file:
+            return {name: column[()] for name, column in file.get("timeline", {}).items()}
+
+    def edges(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Edges [E, 2], their weights [E], and each node's own weight [n]."""
+        with _reading(self.path) as file:
+            edges, weights, own = (file[f"network/{name}"][()] for name in ("edges", "weights", "self_weights"))
+        edges = edges.reshape(-1, 2).astype(np.int64)
+        if own.shape != (self.nodes,) or weights.shape != edges.shape[:1] or np.any((edges < 0) | (edges >= self.nodes)):
+            raise ReportError(f"{self.path}: /network does not fit {self.nodes} nodes")
+        return edges, weights, own
+
+
+@dataclass(frozen=True)
+class Study:
+    folder: Path
+    runs: list[Run]
+    skipped: list[Skipped]
+
+    @property
+    def counted(self) -> list[Run]:
+        return [run for run in self.runs if run.counts]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[h5py.File]:
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except _UNREADABLE as error:
+        raise ReportError(f"{path}: cannot be read: {_one_line(error)}") from error
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _plain(value: object) -> object:
+    """An attribute as Python has it."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _attributes(place: h5py.HLObject) -> dict[str, object]:
+    return {name: _plain(value) for name, value in place.attrs.items()}
+
+
+def _damaged(path: Path) -> bool:
+    """Whether the file carries a seal (a checksum after HDF5's own end) that does not fit.
+
+    HDF5 can hang or crash on damage that it does not notice, so this comes first.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        if size < _SEAL_BYTES:
+            return False
+        file.seek(size - _SEAL_BYTES)
+        found = _SEAL.fullmatch(file.read())
+        if not found:
+            return False
+        file.seek(0)
+        checksum, left = 0, size - _SEAL_BYTES
+        while left > 0 and (block := file.read(min(left, 1 << 20))):
+            checksum = zlib.crc32(block, checksum)
+            left -= len(block)
+    return checksum != int(found[1], 16)
+
+
+def _progress(file: h5py.File) -> dict[str, np.ndarray]:
+    curves = {name: np.asarray(file[f"progress/{name}"][()], dtype=float) for name in PROGRESS}
+    lengths = {values.shape for values in curves.values()}
+    if len(lengths) != 1 or curves["time"].ndim != 1:
+        raise ReportError("the columns of /progress differ in length")
+    if np.any(np.diff(curves["time"]) < 0):
+        raise ReportError("the time of /progress runs backwards")
+    return curves
+
+
+def _read(path: Path) -> Run:
+    with _reading(path) as file:
+        root = _attributes(file)
+        if root.get("schema") != SCHEMA:
+            raise ReportError("HDF5, but no trace of quantimed")
+        if root.get("schema_version") != SCHEMA_VERSION:
+            raise ReportError(f"schema version {root.get('schema_version')}; this report reads {SCHEMA_VERSION}")
+        status, config = str(root["status"]), _attributes(file["config"])
+        if status not in STATUSES:
+            raise ReportError(f"its status '{status}' is none of {', '.join(STATUSES)}")
+        run = Run(path=path, status=status, verdict=str(root["verdict"]), created=str(root.get("created", "")),
+                  software_version=str(root.get("software_version", "")), commit=str(root.get("commit", "")),
+                  algorithm=str(config["algorithm"]), engine=str(config["engine"]), dataset=str(config["dataset"]),
+                  seed=int(config["seed"]), nodes=int(config["nodes"]), config=config,
+                  ini=str(_plain(file["config/ini"][()])), environment=_attributes(file["environment"]),
+                  summary=_attributes(file["summary"]), network=_attributes(file["network"]),
+                  progress=_progress(file))
+    if run.counts and (run.nodes < 1 or len(run.progress["loss"]) == 0):
+        raise ReportError("complete, but without nodes or without a curve")
+    return run
+
+
+def _why_unreadable(path: Path, error: Exception) -> str:
+    if path.name.endswith(".partial"):
+        return "unfinished: a run that is going on, or was killed"
+    if isinstance(error, ReportError) and not isinstance(error.__cause__, _UNREADABLE):
+        return str(error).removeprefix(f"{path}: ")
+    return ("a trace that is damaged or truncated: " + _one_line(error.__cause__ or error)
+            if _looks_like_hdf5(path) else "not an HDF5 file")
+
+
+def _looks_like_hdf5(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(8) == b"\x89HDF\r\n\x1a\n"
+    except OSError:
+        return False
+
+
+def _read_or_skip(path: Path) -> Run | Skipped:
+    try:
+        if not path.is_file():
+            return Skipped(path, "not a plain file")
+        if _damaged(path):
+            return Skipped(path, "damaged: its checksum does not fit")
+        return _read(path)
+    except PermissionError:
+        return Skipped(path, "may not be read")
+    except (ReportError, *_UNREADABLE) as error:
+        return Skipped(path, _why_unreadable(path, error))
+
+
+def load_study(folder: Path) -> Study:
+    """Every trace below `folder`, in the order of their names. Raises ReportError where there is none."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ReportError(f"{folder}: no such folder; give the one that `quantimed compare` wrote its traces to")
+    paths = sorted(path for pattern in ("*.h5", "*.h5.partial") for path in folder.rglob(pattern))
+    found = [_read_or_skip(path) for path in paths]
+    study = Study(folder, [one for one in found if isinstance(one, Run)],
+                  [one for one in found if isinstance(one, Skipped)])
+    if study.runs:
+        return study
+    if not study.skipped:
+        raise ReportError(f"{folder}: no traces (*.h5) in it or below it")
+    first = study.skipped[0]
+    raise ReportError(f"{folder}: none of its {len(found)} files is a trace that can be read; "
+                      f"{first.path.name}: {first.why}")

@@ -1,0 +1,24 @@
+#!/bin/sh
+# The analysis tests: run.sh PYTHON all|page. `page` needs a browser, `all` is everything else.
+# Exit status: 0 all pass, 1 not, 77 what they need is not installed.
+set -u
+python=$1 part=$2
+cd "$(dirname "$0")" || exit 1
+
+skip() {
+  echo "SKIPPED: $1; $2 (apt-get install $3)" >&2
+  exit 77
+}
+
+for package in pytest h5py numpy matplotlib jinja2; do
+  "$python" -c "import $package" 2>/dev/null || skip "$python has no $package" 'THE ANALYSIS WAS NOT TESTED' "python3-$package"
+done
+export PYTHONDONTWRITEBYTECODE=1
+if [ "$part" = page ]; then
+  what='THE PAGE WAS NOT TESTED IN A BROWSER'
+  "$python" -c 'import selenium' 2>/dev/null || skip "$python has no selenium" "$what" python3-selenium
+  command -v chromium chromium-browser >/dev/null 2>&1 || skip 'no chromium' "$what" chromium
+  command -v chromedriver >/dev/null 2>&1 || skip 'no chromedriver' "$what" chromium-driver
+  exec "$python" -m pytest -q -rs -p no:cacheprovider test_page.py
+fi
+exec "$python" -m pytest -q -rs -p no:cacheprovider --ignore=test_page.py .

@@ -1,0 +1,388 @@
+"""What is drawn is what the traces hold; every axis says what it is, in which unit; who has nothing to say says so."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from conftest import forge
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from quantimed_report import figures, style
+from quantimed_report.figures import (accuracy, batch, bits, common, curves_iterations, curves_time, network, overshoot, phases,
+                                      phases_nodes, predicted, profile, rates, scaling, speed_ups, staleness,
+                                      time_to_targets, timeline)
+from quantimed_report.statistics import (bootstrap_median, common_target, median, paired_speed_ups, several_targets, slope,
+                                         time_to_target)
+from quantimed_report.traces import Run, Study, load_study, phase_order
+
+COUNTS_ITSELF = ("iterations of a node", "node", "cores")  # axes whose name is their unit
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def everything(loaded: Study, horizons: Study, machine: Path) -> dict[str, Study]:
+    """For each figure a study that has what it shows."""
+    special = {"scaling": load_study(machine), "predicted": load_study(machine), "rates": horizons}
+    return {name: special.get(name, loaded) for name, _ in figures.ALL}
+
+
+def drawn(module: object, study: Study) -> Figure:
+    figure = module.draw(study)
+    assert isinstance(figure, Figure), figure
+    return figure
+
+
+def line_of(ax: Axes, algorithm: str) -> Line2D:
+    return next(line for line in ax.get_lines() if line.get_label() == style.label(algorithm))
+
+
+def runs_of(study: Study, algorithm: str) -> list[Run]:
+    return [run for run in study.counted if run.algorithm == algorithm]
+
+
+# --- all of them
+
+@pytest.mark.parametrize("name", [name for name, _ in figures.ALL])
+def test_axes_have_labels_with_units(everything: dict[str, Study], name: str) -> None:
+    figure = drawn(dict(figures.ALL)[name], everything[name])
+    for ax in figure.axes:
+        if not ax.axison:
+            continue
+        names = {tick.get_text() for tick in ax.get_yticklabels()}
+        shared = ax.get_shared_x_axes().get_siblings(ax)  # the lowest of them has the label
+        assert any(labelled(other.get_xlabel()) for other in shared), (name, ax.get_xlabel())
+        assert labelled(ax.get_ylabel()) or any(style.label(known) in names for known in ("dsgd", "quantimed-dsgd"))
+
+
+def labelled(text: str) -> bool:
+    return text in COUNTS_ITSELF or re.search(r"\(.+\)$", text) is not None
+
+
+@pytest.mark.parametrize("name", [name for name, _ in figures.ALL])
+def test_fits_a_column_and_saves(everything: dict[str, Study], name: str, tmp_path: Path) -> None:
+    module = dict(figures.ALL)[name]
+    assert module.TITLE and module.CAPTION.endswith(".")
+    figure = drawn(module, everything[name])
+    assert figure.get_size_inches()[0] == style.COLUMN_INCHES
+    png = style.png_bytes(figure)
+    assert png.startswith(b"\x89PNG") and len(png) < 500_000
+    style.save_pdf(figure, tmp_path / "figure.pdf")
+    assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
+    assert_nothing_sticks_out(figure)
+
+
+def test_the_same_study_gives_the_same_picture(loaded: Study) -> None:
+    assert style.png_bytes(drawn(speed_ups, loaded)) == style.png_bytes(drawn(speed_ups, loaded))
+
+
+def assert_nothing_sticks_out(figure: Figure) -> None:
+    width, height = figure.get_size_inches() * figure.dpi
+    renderer = figure.canvas.get_renderer()
+    texts = [text for ax in figure.axes if ax.axison for text in (ax.xaxis.label, ax.yaxis.label)]
+    texts += [text for legend in figure.legends for text in legend.get_texts()]
+    for text in texts:
+        box = text.get_window_extent(renderer)
+        assert -1 <= box.x0 and box.x1 <= width + 1 and -1 <= box.y0 and box.y1 <= height + 1, text.get_text()
+
+
+@pytest.mark.parametrize("name", [name for name, _ in figures.ALL])
+def test_a_study_without_runs_that_count_says_so(everything: dict[str, Study], name: str, tmp_path: Path) -> None:
+    runs = everything[name].runs[:3]
+    for number, run in enumerate(runs):
+        where = tmp_path / str(number)
+        where.mkdir()
+        forge(run.path, where / run.path.name, root={"verdict": "INVALID: crowded"} if number else {"status": "diverged"})
+    said = dict(figures.ALL)[name].draw(load_study(tmp_path))
+    assert isinstance(said, str) and said and "\n" not in said
+
+
+@pytest.mark.parametrize("module", [speed_ups, profile, overshoot, staleness, bits, scaling, predicted, rates, network,
+                                    timeline])
+def test_a_study_without_the_matter_says_so(alone: Study, module: object) -> None:
+    assert isinstance(module.draw(alone), str)
+
+
+@pytest.mark.parametrize("name", [name for name, _ in figures.ALL])
+def test_one_run_alone_is_drawn_or_refused(alone: Study, name: str) -> None:
+    result = dict(figures.ALL)[name].draw(alone)
+    if isinstance(result, Figure):
+        style.png_bytes(result)
+
+
+def test_runs_that_do_not_count_are_not_drawn(loaded: Study, tmp_path: Path) -> None:
+    for run in loaded.runs:
+        shutil.copy(run.path, tmp_path)
+    before = line_of(drawn(curves_iterations, load_study(tmp_path)).axes[0], "dsgd").get_ydata()
+    forge(tmp_path / "dsgd-seed2.h5", tmp_path / "dsgd-seed2.h5", root={"verdict": "INVALID: crowded"})
+    forge(tmp_path / "dsgd-seed3.h5", tmp_path / "dsgd-seed3.h5", root={"status": "diverged"})
+    after = line_of(drawn(curves_iterations, load_study(tmp_path)).axes[0], "dsgd").get_ydata()
+    np.testing.assert_array_equal(after, runs_of(loaded, "dsgd")[0].progress["loss"])
+    assert not np.array_equal(before, after)
+
+
+def test_an_algorithm_has_one_colour(loaded: Study) -> None:
+    for module in (curves_time, curves_iterations, bits, profile, batch):
+        for algorithm in ("quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd"):
+            assert line_of(drawn(module, loaded).axes[0], algorithm).get_color() == style.colour(algorithm)
+    assert style.colour("new-one") == style.colour("new-one") and style.label("new-one") == "new-one"
+    assert len({style.colour(name) for name in ("quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd")}) == 4
+    assert not {style.colour(name) for name in ("quantimed-dsgd", "dsgd")} & set(style.PHASE_COLOURS.values())
+
+
+def test_settings_are_told_apart(loaded: Study, horizons: Study) -> None:
+    assert [setting.name for setting in common.settings(horizons)] == [
+        f"{Path(horizons.runs[0].dataset).name}, 5 nodes, virtual, iterations {T}" for T in ("10", "20", "40")]
+    assert len(common.settings(horizons, leave_out=("iterations",))) == 1
+    assert len(common.settings(loaded)) == 1
+
+
+# --- each of them
+
+def test_curves(loaded: Study) -> None:
+    ax = drawn(curves_iterations, loaded).axes[0]
+    runs = runs_of(loaded, "dsgd")
+    line = line_of(ax, "dsgd")
+    np.testing.assert_array_equal(line.get_xdata(), runs[0].progress["iteration"])
+    np.testing.assert_allclose(line.get_ydata(), np.median([run.progress["loss"] for run in runs], axis=0))
+    band = next(one for one in ax.collections if np.allclose(one.get_facecolor()[0][:3], rgb(style.colour("dsgd"))))
+    lowest = np.min([run.progress["loss"] for run in runs], axis=0)
+    edges = band.get_paths()[0].vertices
+    for x, y in zip(runs[0].progress["iteration"], lowest):
+        assert np.any(np.all(np.isclose(edges, (x, y)), axis=1)), "the band's lower edge is the lowest of three seeds"
+
+
+def rgb(colour: str) -> tuple[float, ...]:
+    return tuple(int(colour[k:k + 2], 16) / 255 for k in (1, 3, 5))
+
+
+def test_curves_over_time_meet_on_one_grid(loaded: Study) -> None:
+    line = line_of(drawn(curves_time, loaded).axes[0], "async-dsgd")
+    runs = runs_of(loaded, "async-dsgd")
+    x, y = line.get_data()
+    assert x[-1] == pytest.approx(min(run.progress["time"][-1] for run in runs))
+    at = len(x) // 2
+    values = [np.interp(x[at], run.progress["time"], run.progress["loss"]) for run in runs]
+    assert y[at] == pytest.approx(np.median(values))
+
+
+def test_accuracy(loaded: Study) -> None:
+    over_time, over_iterations = drawn(accuracy, loaded).axes
+    runs = runs_of(loaded, "dsgd")
+    line = line_of(over_iterations, "dsgd")
+    column = next(name for name in ("test_accuracy", "accuracy") if np.isfinite(runs[0].progress[name]).all())
+    np.testing.assert_allclose(line.get_ydata(), np.median([run.progress[column] for run in runs], axis=0))
+    assert column.replace("_", " ") in over_time.get_ylabel()
+
+
+def test_time_to_targets_shows_misses(loaded: Study) -> None:
+    ax = drawn(time_to_targets, loaded).axes[0]
+    targets = several_targets(loaded.counted)
+    missed_words = {text.get_text() for text in ax.texts}
+    missed = 0
+    for algorithm in ("quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd"):
+        times = [[time_to_target(run.progress, target) for run in runs_of(loaded, algorithm)] for target in targets]
+        expected = np.array([median(row) for row in times])
+        np.testing.assert_allclose(line_of(ax, algorithm).get_ydata(), np.where(np.isfinite(expected), expected, np.nan))
+        for row in times:
+            missed += np.isinf(row).any()
+            assert not np.isinf(row).any() or f"{np.isinf(row).sum()}/{len(row)}" in missed_words
+    assert missed > 0, "the data has no miss to show"
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == [f"{target:.3g}" for target in targets]
+
+
+def test_speed_ups(loaded: Study) -> None:
+    ax = drawn(speed_ups, loaded).axes[0]
+    expected = paired_speed_ups(runs_of(loaded, "quantimed-dsgd"), runs_of(loaded, "dsgd"), common_target(loaded.counted))
+    mark = line_of(ax, "quantimed-dsgd")
+    assert mark.get_xdata()[0] == pytest.approx(median(expected))
+    assert any(np.array_equal(line.get_xdata(), expected) for line in ax.get_lines())
+    interval = bootstrap_median(expected)
+    bars = [one.get_segments()[0][:, 0].tolist() for one in ax.collections if isinstance(one, LineCollection)]
+    assert [interval.low, interval.high] in bars
+
+
+def test_speed_ups_say_who_missed(loaded: Study, tmp_path: Path) -> None:
+    target = 0.5 * (common_target(loaded.counted) + min(run.progress["loss"].min() for run in loaded.counted))
+    for run in loaded.runs:
+        forge(run.path, tmp_path / run.path.name)
+        with h5py.File(tmp_path / run.path.name, "r+") as file:
+            file["summary"].attrs["target_loss"] = target
+    words = " ".join(text.get_text() for text in drawn(speed_ups, load_study(tmp_path)).axes[0].texts)
+    assert "missed the target in" in words or "alone reached it in" in words or "no pair of runs" in words
+
+
+def test_profile(loaded: Study) -> None:
+    times = profile.problems(loaded)
+    assert {len(row) for row in times.values()} == {3 * 5}
+    ax = drawn(profile, loaded).axes[0]
+    best = np.min(list(times.values()), axis=0)
+    for algorithm, row in times.items():
+        x, y = line_of(ax, algorithm).get_data()
+        solved = np.isfinite(row)
+        assert y[-1] == pytest.approx(100 * solved.mean())
+        within_two = np.mean(np.array(row)[solved] <= 2 * best[solved] * (1 + 1e-12)) * solved.mean()
+        assert y[np.searchsorted(x, 2, side="right") - 1] == pytest.approx(100 * within_two)
+
+
+def bars_of(ax: Axes) -> list[float]:
+    return [patch.get_width() for patch in ax.patches]
+
+
+def test_phases(loaded: Study) -> None:
+    ax = drawn(phases, loaded).axes[0]
+    runs = runs_of(loaded, "quantimed-dsgd")
+    expected = [np.mean([run.rounds(f"{phase}_time") for run in runs]) for phase in phase_order("quantimed-dsgd")]
+    factor = {"s": 1, "ms": 1e3, "µs": 1e6}[re.search(r"\((.+)\)", ax.get_xlabel())[1]]
+    np.testing.assert_allclose(bars_of(ax)[:7], factor * np.array(expected), rtol=1e-5)
+
+
+def test_phases_by_node(loaded: Study) -> None:
+    figure = drawn(phases_nodes, loaded)
+    run = runs_of(loaded, "quantimed-dsgd")[0]
+    order = phase_order(run.algorithm)
+    heights = np.array([patch.get_height() for patch in figure.axes[0].patches]).reshape(7, run.nodes)
+    factor = {"s": 1, "ms": 1e3, "µs": 1e6}[re.search(r"\((.+)\)", figure.axes[0].get_ylabel())[1]]
+    np.testing.assert_allclose(heights[order.index("compute")], factor * run.rounds("compute_time").mean(axis=0), rtol=1e-5)
+    assert len(phases_nodes.shown_nodes(1000)) == 100 and phases_nodes.shown_nodes(1000)[-1] == 999
+
+
+@pytest.mark.parametrize(("module", "column", "panel"), [(batch, "batch", 0), (staleness, "staleness", 0)])
+@pytest.mark.parametrize("algorithm", ["quantimed-dsgd", "async-dsgd"])
+def test_distributions(loaded: Study, module: object, column: str, panel: int, algorithm: str) -> None:
+    x, y = line_of(drawn(module, loaded).axes[panel], algorithm).get_data()
+    values = np.concatenate([run.rounds(column).ravel() for run in runs_of(loaded, algorithm)])
+    values = values[np.isfinite(values)]
+    assert x[0] == values.min() and x[-1] == values.max()
+    assert x[100] == pytest.approx(np.quantile(values, 0.5, method="inverted_cdf")) and y[100] == 50
+
+
+def test_pooled_values_are_thinned_evenly(loaded: Study) -> None:
+    runs = runs_of(loaded, "dsgd")
+    assert common.pooled(runs, "batch").size == sum(run.rounds("batch").size for run in runs)
+    assert len(runs) <= common.pooled(runs, "batch", most=30).size <= 30
+
+
+def test_overshoot(loaded: Study) -> None:
+    ax = drawn(overshoot, loaded).axes[0]
+    values = np.concatenate([run.rounds("overshoot").ravel() for run in runs_of(loaded, "quantimed-dsgd")])
+    factor = {"s": 1, "ms": 1e3, "µs": 1e6}[re.search(r"\((.+)\)", ax.get_xlabel())[1]]
+    x, _ = line_of(ax, "quantimed-dsgd").get_data()
+    assert x[-1] == pytest.approx(factor * values.max()) and x[0] == pytest.approx(factor * values.min())
+    assert any(text.get_text().startswith(f"late: {100 * np.mean(values > 0):.3g} %") for text in ax.texts)
+
+
+@pytest.mark.parametrize("algorithm", ["quantimed-dsgd", "async-dsgd"])
+def test_bits_end_at_the_total(loaded: Study, algorithm: str) -> None:
+    runs = runs_of(loaded, algorithm)
+    for run in runs:
+        sent = bits.bits_sent(run)
+        assert np.all(np.diff(sent) >= 0)
+        assert sent[-1] == pytest.approx(8 * run.number("total_bytes"), rel=1e-6)
+    x, y = line_of(drawn(bits, loaded).axes[0], algorithm).get_data()
+    assert x[-1] == pytest.approx(min(bits.bits_sent(run)[-1] for run in runs) / 1e6)
+
+
+def test_scaling(machine: Path) -> None:
+    study = load_study(machine)
+    rate = {(run.nodes, run.repeat): run.number("total_samples") / run.number("end_time_s")
+            for run in study.runs if run.kind == "strong"}
+    expected = [rate[2, repeat] / rate[1, repeat] for repeat in (1, 2)]
+    speed, efficiency = drawn(scaling, study).axes
+    curve = next(line for line in speed.get_lines() if line.get_color() == style.colour("dsgd") and len(line.get_xdata()) == 2)
+    np.testing.assert_array_equal(curve.get_xdata(), [1, 2])
+    np.testing.assert_allclose(curve.get_ydata(), [1, median(expected)])
+    ideal = next(line for line in speed.get_lines() if line.get_label() == "ideal")
+    np.testing.assert_array_equal(ideal.get_ydata(), [1, 2])
+    curve = next(line for line in efficiency.get_lines() if line.get_color() == style.colour("dsgd"))
+    np.testing.assert_allclose(curve.get_ydata(), [100, 50 * median(expected)])
+
+
+def test_scaling_pairs_only_runs_that_count(machine: Path, tmp_path: Path) -> None:
+    for path in machine.glob("strong-*"):
+        invalid = path.name == "strong-dsgd-n1-repeat1.h5"
+        forge(path, tmp_path / path.name, root={"verdict": "INVALID: crowded"} if invalid else {})
+    points = scaling.points(load_study(tmp_path).runs, "dsgd")
+    assert [(point.cores, point.speed_ups.size) for point in points] == [(1, 1), (2, 1)]
+    forge(machine / "strong-dsgd-n1-repeat2.h5", tmp_path / "strong-dsgd-n1-repeat2.h5", root={"status": "diverged"})
+    assert isinstance(scaling.draw(load_study(tmp_path)), str)
+
+
+def test_predicted(machine: Path) -> None:
+    study = load_study(machine)
+    found = predicted.predictions(study, machine)["dsgd"]
+    assert found[0].name == "predicted-dsgd-n2" and [run.name for run in found[1]] == [
+        "measured-dsgd-repeat1", "measured-dsgd-repeat2"]
+    ax = drawn(predicted, study).axes[0]
+    factor = {"s": 1, "ms": 1e3, "µs": 1e6}[re.search(r"\((.+)\)", ax.get_xlabel())[1]]
+    expected = [found[0].rounds(f"{phase}_time").mean() for phase in phase_order("dsgd")]
+    expected += [np.mean([run.rounds(f"{phase}_time") for run in found[1]]) for phase in phase_order("dsgd")]
+    np.testing.assert_allclose(bars_of(ax), factor * np.array(expected), rtol=1e-5)
+
+
+def test_rates(horizons: Study) -> None:
+    setting = common.settings(horizons, leave_out=("iterations",))[0]
+    rate = rates.rates(setting)["dsgd"]
+    assert rate.horizons.tolist() == [10, 20, 40] and [each.size for each in rate.values] == [3, 3, 3]
+    ax = drawn(rates, horizons).axes[0]
+    words = next(line.get_label() for line in ax.get_lines() if line.get_label().startswith(style.label("dsgd") + ":"))
+    assert f"slope {slope(rate.horizons, rate.medians):.2f}" in words and "[" in words
+    promise = next(line for line in ax.get_lines() if line.get_label().startswith("promised"))
+    assert slope(promise.get_xdata(), promise.get_ydata()) == pytest.approx(-1 / 3)
+
+
+def test_a_known_rate_is_found() -> None:
+    horizons = np.array([10, 100, 1000])
+    rate = rates.Rate(horizons, [T**-0.5 * np.array([0.9, 1.0, 1.1]) for T in horizons], True)
+    low, high = rates.slope_interval(rate)
+    assert slope(horizons, rate.medians) == pytest.approx(-0.5) and low <= -0.5 <= high
+
+
+def test_network(loaded: Study) -> None:
+    graph, spectrum = drawn(network, loaded).axes
+    run = loaded.counted[0]
+    matrix = network.mixing_matrix(run)
+    np.testing.assert_allclose(matrix.sum(axis=1), 1)
+    points = next(line for line in spectrum.get_lines() if len(line.get_xdata()) == run.nodes)
+    np.testing.assert_allclose(np.sort(points.get_ydata()), np.linalg.eigvalsh(matrix))
+    assert f"{run.network['beta']:.4g}" in spectrum.get_title(loc="left")
+    edges = next(one for one in graph.collections if isinstance(one, LineCollection))
+    assert len(edges.get_segments()) == len(run.edges()[0])
+
+
+def test_timeline(loaded: Study) -> None:
+    above, below = drawn(timeline, loaded).axes
+    assert above.get_title(loc="left").startswith("deadline") and below.get_title(loc="left").startswith("asynchronous")
+    deadline, newest = timeline.chosen_runs(loaded)
+    assert (deadline.algorithm, newest.algorithm, deadline.seed) == ("quantimed-dsgd", "async-dsgd", newest.seed)
+    numbers = {text.get_text() for text in above.texts}
+    assert {f"{size:.0f}" for size in deadline.rounds("batch")[:4].ravel()} == numbers
+    blocks = [block for block in timeline.blocks(deadline, 1e9, deadline.nodes) if block.phase == "compute"]
+    assert len(blocks) == deadline.rounds("batch").size
+    assert {round(block.length, 6) for block in blocks} == {round(float(deadline.rounds("deadline")[0, 0]), 6)}
+    for block in blocks[:20]:
+        assert block.batch == deadline.rounds("batch")[block.iteration, block.node]
+
+
+def test_timeline_agrees_with_the_recorded_events(loaded: Study) -> None:
+    """--timeline keeps what the blocks are worked out from."""
+    run = timeline.chosen_runs(loaded)[1]
+    events = run.timeline()
+    recorded = {(int(node), int(k)): start for node, k, phase, start in
+                zip(events["node"], events["iteration"], events["phase"], events["start"]) if phase == 0}
+    for block in timeline.blocks(run, 1e9, run.nodes):
+        if block.phase == "compute":
+            assert recorded[block.node, block.iteration] == pytest.approx(block.start, abs=1e-9)

@@ -1,0 +1,188 @@
+"""What is read, what counts, and what is skipped and why."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from conftest import forge
+from quantimed_report.traces import ROUND_ORDER, NEWEST_ORDER, ReportError, Run, Study, load_study, phase_order
+
+
+@pytest.fixture
+def copies(loaded: Study, tmp_path: Path) -> Path:
+    """The traces of one seed, to be broken."""
+    for run in loaded.runs:
+        if run.seed == 1:
+            shutil.copy(run.path, tmp_path)
+    return tmp_path
+
+
+def change(path: Path, **root: object) -> None:
+    forge(path, path, root=root)
+
+
+def run_of(study: Study, algorithm: str) -> Run:
+    return next(run for run in study.runs if run.algorithm == algorithm)
+
+
+def why_of(folder: Path, name: str) -> str:
+    """Why this file was skipped, or its run does not count; one line."""
+    study = load_study(folder)
+    skipped = [one.why for one in study.skipped if one.path.name == name]
+    why = skipped[0] if skipped else next(run.why_not for run in study.runs if run.path.name == name)
+    assert "\n" not in why
+    return why
+
+
+def test_reads_what_the_file_holds(loaded: Study) -> None:
+    assert len(loaded.runs) == 12 and not loaded.skipped and len(loaded.counted) == 12
+    run = run_of(loaded, "quantimed-dsgd")
+    with h5py.File(run.path, locking=False) as file:
+        assert run.seed == file["config"].attrs["seed"] and run.nodes == 5
+        assert run.dataset.endswith("small.libsvm") and run.engine == "virtual"
+        np.testing.assert_array_equal(run.progress["loss"], file["progress/loss"][()])
+        np.testing.assert_array_equal(run.rounds("batch"), file["rounds/batch"][()])
+        assert run.network["beta"] == file["network"].attrs["beta"]
+        assert run.number("final_loss") == file["summary"].attrs["final_loss"]
+        assert run.ini.encode() == file["config/ini"][()]
+        np.testing.assert_array_equal(run.timeline()["start"], file["timeline/start"][()])
+    assert run.has_timeline()
+    assert run.kind == "run" and run.repeat == 1
+    assert np.isnan(run.number("no such figure"))
+    assert all(not isinstance(value, np.generic) for value in run.config.values())
+
+
+def test_network_is_doubly_stochastic(loaded: Study) -> None:
+    edges, weights, own = run_of(loaded, "dsgd").edges()
+    sums = own.copy()
+    np.add.at(sums, edges[:, 0], weights)
+    np.add.at(sums, edges[:, 1], weights)
+    np.testing.assert_allclose(sums, 1)
+
+
+@pytest.mark.parametrize("algorithm", ["quantimed-dsgd", "async-dsgd"])
+def test_phases_fill_an_iteration(loaded: Study, algorithm: str) -> None:
+    run = run_of(loaded, algorithm)
+    start = run.rounds("start_time")
+    length = sum(run.rounds(f"{phase}_time") for phase in phase_order(algorithm))
+    known = np.isfinite(start[1:])
+    np.testing.assert_allclose((start[:-1] + length[:-1])[known], start[1:][known], rtol=1e-5)
+    assert set(ROUND_ORDER) == set(NEWEST_ORDER)
+
+
+def test_kind_and_repeat_follow_from_the_name(machine: Path) -> None:
+    found = {run.path.name: (run.kind, run.repeat) for run in load_study(machine).runs}
+    assert found["strong-dsgd-n2-repeat2.h5"] == ("strong", 2)
+    assert found["measured-dsgd-repeat1.h5"] == ("measured", 1)
+    assert found["predicted-dsgd-n4.h5"] == ("predicted", 1)
+
+
+def test_no_folder_and_no_traces(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="no such folder"):
+        load_study(tmp_path / "missing")
+    with pytest.raises(ReportError, match="no traces"):
+        load_study(tmp_path)
+    (tmp_path / "only.h5").write_text("words")
+    with pytest.raises(ReportError, match=r"none of its 1 files .*only.h5: not an HDF5 file"):
+        load_study(tmp_path)
+
+
+def test_files_that_are_no_traces(copies: Path) -> None:
+    (copies / "empty.h5").touch()
+    (copies / "words.h5").write_text("words\n" * 100)
+    (copies / "folder.h5").mkdir()
+    (copies / "gone.h5").symlink_to(copies / "nowhere")
+    with h5py.File(copies / "other.h5", "w") as file:
+        file["table"] = np.arange(3)
+    assert why_of(copies, "empty.h5") == "not an HDF5 file"
+    assert why_of(copies, "words.h5") == "not an HDF5 file"
+    assert why_of(copies, "folder.h5") == "not a plain file"
+    assert why_of(copies, "gone.h5") == "not a plain file"
+    assert why_of(copies, "other.h5") == "HDF5, but no trace of quantimed"
+    assert len(load_study(copies).counted) == 4
+
+
+def test_another_schema_version(copies: Path) -> None:
+    change(copies / "dsgd-seed1.h5", schema_version=1)
+    assert why_of(copies, "dsgd-seed1.h5") == "schema version 1; this report reads 2"
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.9, 0.99])
+def test_truncated(copies: Path, share: float) -> None:
+    path = copies / "dsgd-seed1.h5"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:int(share * len(whole))])
+    assert "damaged or truncated" in why_of(copies, path.name)
+
+
+def test_one_wrong_bit_is_found(copies: Path) -> None:
+    path = copies / "dsgd-seed1.h5"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert why_of(copies, path.name) == "damaged: its checksum does not fit"
+
+
+@pytest.mark.parametrize(("status", "why"), [("running", "unfinished: still running, or killed"),
+                                             ("interrupted", "unfinished: stopped by a signal"),
+                                             ("diverged", "diverged"),
+                                             ("odd", "its status 'odd' is none of")])
+def test_status(copies: Path, status: str, why: str) -> None:
+    change(copies / "dsgd-seed1.h5", status=status)
+    assert why_of(copies, "dsgd-seed1.h5").startswith(why)
+    assert len(load_study(copies).counted) == 3
+
+
+def test_invalid_run_says_why(copies: Path) -> None:
+    change(copies / "dsgd-seed1.h5", verdict="INVALID: more nodes than cores")
+    assert why_of(copies, "dsgd-seed1.h5") == "INVALID: more nodes than cores"
+
+
+def test_killed_run(copies: Path) -> None:
+    shutil.move(copies / "dsgd-seed1.h5", copies / "dsgd-seed1.h5.partial")
+    change(copies / "dsgd-seed1.h5.partial", status="running")
+    assert why_of(copies, "dsgd-seed1.h5.partial").startswith("unfinished")
+    data = (copies / "dsgd-seed1.h5.partial").read_bytes()
+    (copies / "dsgd-seed1.h5.partial").write_bytes(data[:5000])
+    assert why_of(copies, "dsgd-seed1.h5.partial").startswith("unfinished")
+
+
+def test_curve_of_nan_does_not_count(copies: Path) -> None:
+    with h5py.File(copies / "dsgd-seed1.h5", "r+") as file:
+        file["progress/loss"][3] = np.nan
+    assert "not finite" in why_of(copies, "dsgd-seed1.h5")
+
+
+@pytest.mark.parametrize("place", ["progress/loss", "config", "config/ini", "summary", "network"])
+def test_something_is_missing(copies: Path, place: str) -> None:
+    with h5py.File(copies / "dsgd-seed1.h5", "r+") as file:
+        del file[place]
+    assert why_of(copies, "dsgd-seed1.h5")
+
+
+def test_columns_that_contradict_each_other(copies: Path) -> None:
+    with h5py.File(copies / "dsgd-seed1.h5", "r+") as file:
+        del file["progress/time"]
+        file["progress/time"] = np.arange(3.0)
+        del file["rounds/batch"]
+        file["rounds/batch"] = np.zeros((2, 99))
+    assert "differ in length" in why_of(copies, "dsgd-seed1.h5")
+    with h5py.File(copies / "q-dsgd-seed1.h5", "r+") as file:
+        del file["rounds/batch"]
+        file["rounds/batch"] = np.zeros((2, 99))
+    broken = run_of(load_study(copies), "q-dsgd")
+    with pytest.raises(ReportError, match=r"shape \(2, 99\)"):
+        broken.rounds("batch")
+    with pytest.raises(ReportError, match="cannot be read"):
+        broken.rounds("no such column")
+
+
+def test_traces_lie_below_too(loaded: Study, tmp_path: Path) -> None:
+    for seed, below in ((1, "a"), (2, "a/b")):
+        (tmp_path / below).mkdir(parents=True, exist_ok=True)
+        shutil.copy(loaded.folder / f"dsgd-seed{seed}.h5", tmp_path / below)
+    assert [run.seed for run in load_study(tmp_path).runs] == [2, 1]  # in the order of their paths
