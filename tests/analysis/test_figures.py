@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import forge
+from conftest import a_run, forge
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -151,6 +151,15 @@ def test_settings_are_told_apart(loaded: Study, horizons: Study) -> None:
     assert max(map(len, found[0].title(20).split("\n"))) <= 20
     assert len(common.settings(horizons, leave_out=("iterations",))) == 1
     assert len(common.settings(loaded)) == 1
+
+
+def test_runs_with_other_tuning_are_no_repetitions() -> None:
+    slow, fast, other = (a_run("dsgd", config={"alpha": "0.1"}), a_run("dsgd", config={"alpha": "0.2"}), a_run("q-dsgd"))
+    found = common.settings(Study(Path(), [slow, fast, other], []))
+    assert {setting.name for setting in found} == {f"digits, 4 nodes, virtual, alpha {alpha}" for alpha in ("0.1", "0.2")}
+    assert all(setting.algorithms == ["dsgd", "q-dsgd"] and len(setting.runs) == 2 for setting in found)
+    together = common.settings(Study(Path(), [slow, other], []))
+    assert [len(setting.runs) for setting in together] == [2], "each algorithm may have its own tuning"
 
 
 # --- each of them

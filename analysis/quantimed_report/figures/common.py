@@ -22,16 +22,17 @@ from ..traces import ROUND_ORDER, Run, Study, phase_order
 MAX_PANELS = 6
 GRID_POINTS = 200
 
-# Options that may differ between runs that are compared: who ran, how it was tuned, what was kept, how it was watched.
-_OF_THE_RUN = {"algorithm", "algorithms", "seed", "seeds", "repeats", "alpha", "epsilon", "alpha_value",
-               "epsilon_value", "deadline", "deadline-adapt", "deadline-slack", "codec", "output", "timeline", "quiet",
-               "threads", "evaluations", "target-loss", "cores", "study", "warm-up", "batch", "machine"}
+# Options that may differ between runs that are compared: who ran, what was kept, how it was watched …
+_OF_THE_RUN = {"algorithm", "algorithms", "seed", "seeds", "repeats", "alpha_value", "epsilon_value", "output",
+               "timeline", "quiet", "threads", "evaluations", "target-loss", "cores", "study", "warm-up"}
+# … and how an algorithm was tuned. Its runs with different tuning are not each other's repetitions.
+_TUNING = ("batch", "deadline", "deadline-adapt", "deadline-slack", "alpha", "epsilon", "codec", "machine")
 _NAMED_FIRST = ("engine", "dataset", "nodes")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Runs that differ in no more than algorithm, tuning and seed."""
+    """Runs that differ in no more than algorithm and seed, and in tuning from algorithm to algorithm."""
 
     name: str  # what tells it from the study's other settings
     runs: list[Run]
@@ -60,11 +61,27 @@ def settings(study: Study, leave_out: Sequence[str] = ()) -> list[Setting]:
     for run in study.counted:
         if run.kind == "run":
             options = {name: value for name, value in run.config.items()
-                       if name not in _OF_THE_RUN and name not in leave_out}
+                       if name not in _OF_THE_RUN and name not in _TUNING and name not in leave_out}
             groups.setdefault(tuple(sorted((name, str(value)) for name, value in options.items())), []).append(run)
     names = _names([dict(key) for key in groups])
-    found = [Setting(name, runs) for name, runs in zip(names, groups.values())]
+    found = [Setting(", ".join(filter(None, (name, tuning))), tuned)
+             for name, runs in zip(names, groups.values()) for tuning, tuned in _by_tuning(runs)]
     return sorted(found, key=lambda setting: (-len(setting.algorithms), -len(setting.runs), _natural(setting.name)))
+
+
+def _by_tuning(runs: list[Run]) -> list[tuple[str, list[Run]]]:
+    """Groups in which each algorithm has one tuning, and what is special about them.
+
+    An algorithm that was tuned in one way only is compared with every tuning of the others.
+    """
+    groups: dict[str, list[Run]] = {}
+    for algorithm in style.in_order([run.algorithm for run in runs]):
+        mine = [run for run in runs if run.algorithm == algorithm]
+        varied = [name for name in _TUNING if len({str(run.config.get(name)) for run in mine}) > 1]
+        for run in mine:
+            groups.setdefault(", ".join(f"{name} {run.config.get(name)}" for name in varied), []).append(run)
+    common = groups.pop("", [])
+    return [(tuning, common + tuned) for tuning, tuned in groups.items()] or [("", common)]
 
 
 def _natural(name: str) -> list[tuple[float, str]]:
