@@ -33,7 +33,7 @@ def summary_rows(found: Sequence[Table]) -> list[dict[str, object]]:
         for row in table.rows:
             first = row.runs[0]
             rows.append({"setting": table.label, "dataset": first.dataset, "engine": first.engine, "nodes": first.nodes,
-                         "algorithm": row.algorithm, **{name: str(first.config.get(name, "")) for name in OPTIONS},
+                         "algorithm": row.algorithm, **{name.replace("-", "_"): str(first.config.get(name, "")) for name in OPTIONS},
                          "target_loss": table.target, **_spread("time_to_target_s", row.time, "min", "max"),
                          **_spread("speed_up", row.speed_up, "low95", "high95"), "pairs": row.pairs,
                          **_spread("final_loss", row.final_loss, "min", "max"),

@@ -10,16 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 
 import numpy as np
 
 from . import style
-from .figures.common import _OF_THE_RUN as NOT_OF_THE_SETTING
+from .figures.common import _OF_THE_RUN as OF_THE_RUN
+from .figures.common import _TUNING as OPTIONS
 from .statistics import BASELINE, Spread, bootstrap_median, common_target, median, paired_speed_ups, time_to_target
 from .traces import Run, Skipped, Study
-
-# What tells the rows of one algorithm apart.
-OPTIONS = ("alpha", "epsilon", "codec", "deadline", "batch")
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def tables(study: Study) -> list[Table]:
 
 
 def _setting(run: Run) -> dict[str, str]:
-    shared = {name: str(value) for name, value in run.config.items() if name not in NOT_OF_THE_SETTING}
+    shared = {name: str(value) for name, value in run.config.items() if name not in OF_THE_RUN and name not in OPTIONS}
     if run.engine != "virtual":
         shared["cpu"] = str(run.environment.get("cpu", ""))
     return shared | {"kind": run.kind}
@@ -123,7 +122,7 @@ def _labels(keys: list[dict[str, str]]) -> list[str]:
 
 def _short(key: dict[str, str]) -> str:
     clock = "virtual time" if key["engine"] == "virtual" else "real time"
-    return f"{key['dataset']}, {key['nodes']} node{'s' if key['nodes'] != '1' else ''}, {clock}{_KINDS[key['kind']]}"
+    return f"{PurePath(key['dataset']).name}, {key['nodes']} node{'s' if key['nodes'] != '1' else ''}, {clock}{_KINDS[key['kind']]}"
 
 
 def _table(label: str, runs: list[Run]) -> Table:
