@@ -122,8 +122,7 @@ def _report(options: argparse.Namespace) -> int:
         line.show("timeline")
         _write_timeline(study, options.perfetto, options.run)
     line.clear()
-    left_out = report.runs - report.counted + len(study.skipped)
-    print(printable(f"{report.page}: {report.counted} runs counted, {left_out} left out, {report.drawn} figures. {report.sentence}"))
+    print(printable(f"{report.page}: {report.counted} runs counted, {report.left_out} left out, {report.drawn} figures. {report.sentence}"))
     for failure in report.failed:
         print(f"quantimed-report: figure {printable(failure)}", file=sys.stderr)
     return INTERNAL_ERROR if report.failed else DONE

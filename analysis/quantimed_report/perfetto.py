@@ -136,7 +136,8 @@ def _about(run: Run, clock: _Clock, shown: np.ndarray) -> Event:
     written, total = int(shown.sum()), int(clock.known.sum())
     end = float(clock.bounds[shown][:, -1].max()) / 1e9 if written else 0.0
     whole = float(run.progress["time"][-1]) if len(run.progress["time"]) else end
-    text = "the whole run" if written == total else f"the first {end:.6g} s of {whole:.6g} s: {written} of {total} iterations"
+    part = f"the first {end:.6g} s of {whole:.6g} s: {written} of {total} iterations"
+    text = "the whole run" if written == total else part
     about: Event = {"run": run.name, "shown": text, "algorithm": run.algorithm, "engine": run.engine,
                     "dataset": run.dataset, "seed": run.seed, "status": run.status, "verdict": run.verdict}
     if run.algorithm in NEWEST_ALGORITHMS:

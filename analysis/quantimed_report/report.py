@@ -17,16 +17,16 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from . import figures, style, tables
+from . import figures, spreadsheet, style, tables
 from .statistics import time_to_target
 from .tables import Table
 from .traces import ReportError, Run, Study
-from .verdict import Verdict, verdict
+from .verdict import Verdict, is_clear, verdict
 
 HERE = Path(__file__).parent
 CURVE_POINTS = 60  # of each run, in the page's own plot
 CURVES = ("time", "iteration", "loss", "accuracy", "test_accuracy", "test_loss")
-PNG_WIDTH = struct.Struct(">II")  # width and height, from byte 16 on
+PNG_SIZE = struct.Struct(">II")  # width and height, from byte 16 on
 
 Progress = Callable[[str], None]
 
@@ -50,6 +50,7 @@ class Report:
     sentence: str
     counted: int
     runs: int
+    left_out: int  # runs that do not count, and files that are none
     drawn: int
     failed: list[str]  # figures that broke off, and how; none is expected
 
@@ -59,20 +60,21 @@ def build_report(study: Study, output: Path, pdf: bool = True, progress: Progres
     study = tables.without_copies(study)
     progress("tables")
     found = tables.tables(study)
-    verdicts = [verdict(table, len(study.skipped)) for table in found]
+    verdicts = [verdict(table, 0 if k else len(study.skipped)) for k, table in enumerate(found)]
     try:
         (output / "figures").mkdir(parents=True, exist_ok=True)
         drawn, not_drawn, failed = _figures(study, found, output, pdf, progress)
-        _write(output / "summary.csv", tables.to_csv(tables.summary_rows(found)))
-        _write(output / "runs.csv", tables.to_csv(tables.run_rows(found)))
+        _write(output / "summary.csv", spreadsheet.to_csv(spreadsheet.summary_rows(found)))
+        _write(output / "runs.csv", spreadsheet.to_csv(spreadsheet.run_rows(found)))
         _write(output / "summary.md", _markdown(found, verdicts))
         progress("page")
         _write(output / "index.html", _page(study, found, verdicts, drawn, not_drawn, pdf))
     except OSError as error:
         raise ReportError(f"--output {output}: cannot be written: {error.strerror}; "
                           "give another folder, or free some space") from error
-    return Report(output / "index.html", verdicts[0].sentence, sum(run.counts for run in study.runs), len(study.runs),
-                  len(drawn), failed)
+    counted = len(study.counted)
+    return Report(output / "index.html", verdicts[0].sentence, counted, len(study.runs),
+                  len(study.runs) - counted + len(study.skipped), len(drawn), failed)
 
 
 def _write(path: Path, text: str) -> None:
@@ -113,7 +115,7 @@ def _figures(study: Study, found: Sequence[Table], output: Path, pdf: bool,
         if pdf:
             style.save_pdf(figure, output / "figures" / f"{name}.pdf")
         style.close(figure)
-        width, height = PNG_WIDTH.unpack_from(png, 16)
+        width, height = PNG_SIZE.unpack_from(png, 16)
         drawn.append(Drawn(name, module.TITLE, module.CAPTION, base64.b64encode(png).decode(),
                            f"{module.TITLE}. {seen(name, found[0])}", width, height))
     return drawn, not_drawn, failed
@@ -166,8 +168,9 @@ def _page(study: Study, found: Sequence[Table], verdicts: Sequence[Verdict], dra
 
 
 def _section(table: Table, said: Verdict) -> dict[str, object]:
-    fastest = table.by_time()[:1]
-    target = "no target" if math.isnan(table.target) else f"Target: training loss {tables.figure(table.target)}"
+    ranked = table.by_time()
+    fastest = ranked[:1 if is_clear(table, ranked) else 2]
+    target = "No target" if math.isnan(table.target) else f"Target: training loss {tables.figure(table.target)}"
     return {"label": table.label, "detail": _detail(table.runs[0]), "verdict": said, "columns": tables.COLUMNS,
             "caption": f"{target}. Only runs that are complete and VALID are in the figures.",
             "rows": [{"label": row.label, "colour": style.colour(row.algorithm), "best": row in fastest,

@@ -26,7 +26,7 @@ class Spread:
 
 
 def time_to_target(progress: dict[str, np.ndarray], target: float) -> float:
-    """When the loss first falls to `target`, in s, on straight lines between the curve's points; inf when it never does."""
+    """When the loss first falls to `target`, in s, on straight lines between the curve's points; inf when never."""
     time, loss = progress["time"], progress["loss"]
     reached = np.flatnonzero(loss <= target)
     if reached.size == 0 or math.isnan(target):
@@ -144,7 +144,8 @@ def performance_profile(times: dict[str, Sequence[float]]) -> dict[str, tuple[np
     table = np.array([times[solver] for solver in times], dtype=float)  # [solvers, problems]
     best = table.min(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratios = np.where(np.isfinite(table), np.where(best > 0, table / best, np.where(table > 0, np.inf, 1.0)), np.inf)
+        ratios = np.where(best > 0, table / best, np.where(table > 0, np.inf, 1.0))
+    ratios[~np.isfinite(table)] = np.inf
     curves = {}
     for solver, row in zip(times, ratios):
         factors = np.sort(row[np.isfinite(row)])

@@ -1,4 +1,5 @@
-"""The summary: a table for each setting, never averaged over different ones; as numbers, CSV and Markdown.
+"""The summary: a table for each setting, never averaged over different ones; as numbers and as text; spreadsheet.py
+has it for other programs.
 
 A setting is all that the algorithms of a comparison share: data, model, network, time model, engine and, in real
 time, the machine. Rows are algorithms, or an algorithm with each of the options that it was run with.
@@ -6,21 +7,18 @@ time, the machine. Rows are algorithms, or an algorithm with each of the options
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 
 import numpy as np
 
 from . import style
-from .figures.common import _OF_THE_RUN as NOT_OF_THE_SETTING
+from .figures.common import _OF_THE_RUN as OF_THE_RUN
+from .figures.common import _TUNING as OPTIONS
 from .statistics import BASELINE, Spread, bootstrap_median, common_target, median, paired_speed_ups, time_to_target
 from .traces import Run, Skipped, Study
-
-# What tells the rows of one algorithm apart.
-OPTIONS = ("alpha", "epsilon", "codec", "deadline", "batch")
 
 
 @dataclass(frozen=True)
@@ -101,22 +99,30 @@ def tables(study: Study) -> list[Table]:
 
 
 def _setting(run: Run) -> dict[str, str]:
-    shared = {name: str(value) for name, value in run.config.items() if name not in NOT_OF_THE_SETTING}
+    shared = {name: str(value) for name, value in run.config.items() if name not in OF_THE_RUN and name not in OPTIONS}
     if run.engine != "virtual":
         shared["cpu"] = str(run.environment.get("cpu", ""))
     return shared | {"kind": run.kind}
 
 
+_KINDS = {"run": "", "strong": ", strong scaling", "weak": ", weak scaling", "predicted": ", predicted",
+          "measured": ", measured for a prediction"}
+
+
 def _labels(keys: list[dict[str, str]]) -> list[str]:
-    every = sorted({name for key in keys for name in key})
-    differing = [name for name in every if len({key.get(name) for key in keys}) > 1]
+    """In few words, with more where two would be the same."""
+    short = [_short(key) for key in keys]
     labels = []
-    for key in keys:
-        clock = "virtual time" if key["engine"] == "virtual" else "real time"
-        words = [key["dataset"], f"{key['nodes']} node{'s' if key['nodes'] != '1' else ''}", clock]
-        words += [f"{name} {key[name]}" for name in differing if name in key and name not in ("dataset", "nodes", "engine")]
-        labels.append(", ".join(words))
+    for text, key in zip(short, keys):
+        same = [other for other, words in zip(keys, short) if words == text]
+        differing = sorted(name for name in key if len({other.get(name) for other in same}) > 1)
+        labels.append(", ".join([text] + [f"{name} {key[name]}" for name in differing]))
     return labels
+
+
+def _short(key: dict[str, str]) -> str:
+    clock = "virtual time" if key["engine"] == "virtual" else "real time"
+    return f"{PurePath(key['dataset']).name}, {key['nodes']} node{'s' if key['nodes'] != '1' else ''}, {clock}{_KINDS[key['kind']]}"
 
 
 def _table(label: str, runs: list[Run]) -> Table:
@@ -159,6 +165,10 @@ def range_of(values: Sequence[float]) -> Spread:
     if sample.size == 0:
         return Spread(math.nan, math.nan, math.nan)
     return Spread(median(sample), float(sample.min()), float(sample.max()))
+
+
+def last(values: np.ndarray) -> float:
+    return float(values[-1]) if len(values) else math.nan
 
 
 # ---- as people read it ---------------------------------------------------------------------------------------------
@@ -259,55 +269,3 @@ def markdown_text(text: str) -> str:
     for sign, instead in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "\\`"), ("[", "\\["), ("]", "\\]")):
         text = text.replace(sign, instead)
     return " ".join(text.split())
-
-
-# ---- for other programs --------------------------------------------------------------------------------------------
-def to_csv(rows: Sequence[dict[str, object]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _csv_value(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
-
-
-def _csv_value(value: object) -> object:
-    if isinstance(value, float) and math.isnan(value):
-        return ""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@"):  # spreadsheets would carry it out
-        return "'" + value
-    return value
-
-
-def summary_rows(found: Sequence[Table]) -> list[dict[str, object]]:
-    rows = []
-    for table in found:
-        for row in table.rows:
-            first = row.runs[0]
-            rows.append({"setting": table.label, "dataset": first.dataset, "engine": first.engine, "nodes": first.nodes,
-                         "algorithm": row.algorithm, **{name: str(first.config.get(name, "")) for name in OPTIONS},
-                         "target_loss": table.target, **_spread("time_to_target_s", row.time, "min", "max"),
-                         **_spread("speed_up", row.speed_up, "low95", "high95"), "pairs": row.pairs,
-                         **_spread("final_loss", row.final_loss, "min", "max"),
-                         **_spread("test_accuracy", row.test_accuracy, "min", "max"),
-                         "paper_bits_per_coordinate": row.paper_bits, "wire_bits_per_coordinate": row.wire_bits,
-                         "bytes_sent": row.bytes_sent, "wait_share": row.wait_share, "reached": row.reached,
-                         "counted": len(row.counted), "runs": len(row.runs)})
-    return rows
-
-
-def _spread(name: str, spread: Spread, low: str, high: str) -> dict[str, object]:
-    return {f"{name}_median": spread.median, f"{name}_{low}": spread.low, f"{name}_{high}": spread.high}
-
-
-def last(values: np.ndarray) -> float:
-    return float(values[-1]) if len(values) else math.nan
-
-
-def run_rows(found: Sequence[Table]) -> list[dict[str, object]]:
-    return [{"file": str(run.path), "setting": table.label, "algorithm": run.algorithm, "dataset": run.dataset,
-             "engine": run.engine, "nodes": run.nodes, "seed": run.seed, "repeat": run.repeat, "status": run.status,
-             "verdict": run.verdict, "counted": run.counts, "why_not": run.why_not, "target_loss": table.target,
-             "time_to_target_s": time_to_target(run.progress, table.target), "end_time_s": last(run.progress["time"]),
-             "final_loss": last(run.progress["loss"]), "test_accuracy": last(run.progress["test_accuracy"]),
-             "bytes_sent": run.number("total_bytes"), "commit": run.commit, "created": run.created}
-            for table in found for run in table.runs]

@@ -133,7 +133,8 @@ class Run:
         with _reading(self.path) as file:
             edges, weights, own = (file[f"network/{name}"][()] for name in ("edges", "weights", "self_weights"))
         edges = edges.reshape(-1, 2).astype(np.int64)
-        if own.shape != (self.nodes,) or weights.shape != edges.shape[:1] or np.any((edges < 0) | (edges >= self.nodes)):
+        fits = own.shape == (self.nodes,) and weights.shape == edges.shape[:1]
+        if not fits or np.any((edges < 0) | (edges >= self.nodes)):
             raise ReportError(f"{self.path}: /network does not fit {self.nodes} nodes")
         return edges, weights, own
 

@@ -34,7 +34,7 @@ def verdict(table: Table, unread: int = 0) -> Verdict:
     """`unread`: how many files of the study could not be read."""
     ranked = table.by_time()
     if not table.counted:
-        sentence = f"No verdict: none of the {_count(len(table.runs), 'run')} counts."
+        sentence = "No verdict: " + (f"none of the {len(table.runs)} runs counts." if len(table.runs) > 1 else "the only run does not count.")
     elif math.isnan(table.target):
         sentence = "No verdict: a run starts at or below the target already, so there is no time to compare."
     elif not ranked:

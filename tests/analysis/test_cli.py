@@ -58,7 +58,7 @@ def test_several_folders_make_one_report(study: Path, tmp_path: Path, capsys: py
     forge(study / "dsgd-seed1.h5", other / "dsgd-seed1.h5", config={"dataset": "another"})
     assert "--output" in refusal([study, other], capsys)
     assert cli.main([str(study), str(other), "--output", str(tmp_path / "out"), "--no-pdf"]) == 0
-    assert (tmp_path / "out" / "index.html").read_text(encoding="utf-8").count('<table class="summary">') == 2
+    assert (tmp_path / "out" / "index.html").read_text(encoding="utf-8").count('<table class="summary"') == 2
 
 
 def test_perfetto(study: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ webdriver = pytest.importorskip("selenium.webdriver", reason="THE PAGE WAS NOT T
 from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
 
@@ -144,7 +145,7 @@ def test_every_choice_of_the_plot_draws_or_says_why_not(opened: webdriver.Chrome
 
 def test_a_link_to_a_run_opens_its_configuration(opened: webdriver.Chrome) -> None:
     opened.find_element(By.CSS_SELECTOR, "tr[data-run] a").click()
-    assert opened.execute_script("return document.querySelector('details[data-run]').open")
+    WebDriverWait(opened, 10).until(lambda page: page.execute_script("return document.querySelector('details[data-run]').open"))
     opened.find_element(By.CSS_SELECTOR, "details[data-run] [data-copy]").click()
 
 
@@ -153,6 +154,12 @@ def test_a_small_window_does_not_scroll_sideways(opened: webdriver.Chrome, width
     resize(opened, width, 740)
     opened.execute_script("for (const d of document.querySelectorAll('details')) d.open = true")
     assert opened.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_the_summary_is_cards_on_a_phone(opened: webdriver.Chrome) -> None:
+    resize(opened, 360, 740)
+    box, table = opened.find_element(By.CSS_SELECTOR, ".scroll").rect, opened.find_element(By.CSS_SELECTOR, "table.summary").rect
+    assert table["width"] <= box["width"]
 
 
 def test_hostile_text_is_not_carried_out(opened: webdriver.Chrome) -> None:

@@ -35,7 +35,7 @@ def check_structure(document: dict, run: Run) -> None:
     for event in events:
         if event["ph"] == "X":
             assert event["dur"] >= 0 and event["name"] in phase_order(run.algorithm)
-            assert event["ts"] >= end[event["tid"]] - 1e-3  # slices of a node do not overlap (in µs; to the nanosecond)
+            assert event["ts"] >= end[event["tid"]] - 1e-3  # µs; slices of a node do not overlap
             end[event["tid"]] = event["ts"] + event["dur"]
             assert event["args"]["batch"] >= 0 and event["args"]["iteration"] >= 0
     starts = {event["id"]: event for event in events if event["ph"] == "s"}
@@ -69,9 +69,11 @@ def test_structure_in_real_time(quantimed: Callable[..., None], tmp_path: Path, 
 
 def test_slices_are_the_phases_of_the_trace(loaded: Study, tmp_path: Path) -> None:
     run = run_of(loaded, "quantimed-dsgd")
-    found = [event for event in written(run, tmp_path)["traceEvents"] if event["ph"] == "X" and event["name"] == "compute"]
+    events = written(run, tmp_path)["traceEvents"]
+    found = [event for event in events if event["ph"] == "X" and event["name"] == "compute"]
     at = np.array([[event["args"]["iteration"], event["tid"]] for event in found]).T
-    np.testing.assert_allclose([event["dur"] for event in found], 1e6 * run.rounds("compute_time")[tuple(at)], rtol=1e-4)
+    expected = 1e6 * run.rounds("compute_time")[tuple(at)]
+    np.testing.assert_allclose([event["dur"] for event in found], expected, rtol=1e-4)
     np.testing.assert_array_equal([event["args"]["batch"] for event in found], run.rounds("batch")[tuple(at)])
     assert len(found) == run.rounds("batch").size
 

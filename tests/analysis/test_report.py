@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -25,8 +25,11 @@ HOSTILE = {"config": {"dataset": f"digits{SCRIPT}\"'"}, "ini": f"# run\n</code><
 
 
 @pytest.fixture(scope="session")
-def report(comparison: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
-    return build_report(load_study(comparison), tmp_path_factory.mktemp("report"))
+def report(comparison: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Report]:
+    """With three figures: they take the most time. The page that test_page.py opens has all of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "ALL", figures.ALL[:3])
+        yield build_report(load_study(comparison), tmp_path_factory.mktemp("report"), pdf=False)
 
 
 @pytest.fixture(scope="session")
@@ -49,13 +52,13 @@ def test_writes_page_tables_and_figures(report: Report) -> None:
     assert report.failed == [] and (report.counted, report.runs) == (12, 12)
     assert {path.name for path in folder.iterdir()} == {"index.html", "summary.csv", "summary.md", "runs.csv", "figures"}
     images = sorted(path.name for path in (folder / "figures").iterdir())
-    assert report.drawn > 0 and len(images) == 2 * report.drawn
+    assert report.drawn > 0 and len(images) == report.drawn
     with (folder / "runs.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == len(ALGORITHMS) * len(SEEDS)
 
 
 def test_page_starts_with_the_verdict_and_the_table(report: Report, page: str) -> None:
-    head, table, first_figure = page.index("<h1"), page.index('<table class="summary">'), page.index('<h2 id="figures"')
+    head, table, first_figure = page.index("<h1"), page.index('<table class="summary"'), page.index('<h2 id="figures"')
     assert head < table < first_figure
     assert html.escape(report.sentence) in page.replace("&#39;", "'")
     assert "was the fastest to loss" in report.sentence or "too close to call" in report.sentence
@@ -69,8 +72,6 @@ def test_page_needs_no_network(page: str) -> None:
 def test_every_figure_is_inside_with_words_for_those_who_do_not_see_it(report: Report, page: str) -> None:
     images = re.findall(r'<img src="data:image/png;base64,[^"]+" alt="([^"]*)"', page)
     assert len(images) == report.drawn and all(len(alt) > 40 for alt in images)
-    absent = len(figures.ALL) - report.drawn
-    assert not absent or f"{absent} figure" in page
 
 
 def test_only_the_pages_own_script_may_run(page: str) -> None:
@@ -167,7 +168,7 @@ def test_settings_have_tables_of_their_own(quantimed: Callable[..., None], study
                                            few_figures: None) -> None:
     quantimed("compare", "--nodes", "3", "--seeds", "1", "--algorithms", "dsgd,async-dsgd", "--output", str(study / "three"))
     page = build_report(load_study(study), tmp_path / "out", pdf=False).page.read_text(encoding="utf-8")
-    assert page.count('<table class="summary">') == 2 and "3 nodes, virtual time" in page
+    assert page.count('<table class="summary"') == 2 and "3 nodes, virtual time" in page
 
 
 def test_an_earlier_reports_figure_does_not_stay(study: Path, tmp_path: Path, few_figures: None,

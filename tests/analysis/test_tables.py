@@ -9,6 +9,7 @@ import pytest
 from conftest import a_run
 
 from quantimed_report import tables
+from quantimed_report.spreadsheet import summary_rows, to_csv
 from quantimed_report.tables import without_copies
 from quantimed_report.traces import Run, Study
 from quantimed_report.verdict import verdict
@@ -125,7 +126,7 @@ def test_verdict_warns_when_another_ends_lower() -> None:
 
 def test_csv_comes_back_and_no_spreadsheet_carries_it_out() -> None:
     found = tables.tables(study_of(a_run(config={"dataset": '=cmd|"x"'}), a_run("q-dsgd", config={"dataset": '=cmd|"x"'})))
-    rows = list(csv.DictReader(io.StringIO(tables.to_csv(tables.summary_rows(found)))))
+    rows = list(csv.DictReader(io.StringIO(to_csv(summary_rows(found)))))
     assert [one["algorithm"] for one in rows] == ["dsgd", "q-dsgd"]
     assert rows[0]["dataset"] == "'=cmd|\"x\"" and rows[0]["time_to_target_s_median"] == "1.0"
     assert rows[0]["test_accuracy_median"] == ""

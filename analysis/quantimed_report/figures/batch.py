@@ -10,8 +10,8 @@ from ..traces import Study
 from . import common
 
 TITLE = "Batch sizes"
-CAPTION = ("The share of iterations, over nodes and seeds, whose batch was at most so large. With a fixed batch that is a "
-           "step; with a deadline a fast node's batch is larger than a slow one's.")
+CAPTION = ("The share of iterations, over nodes and seeds, whose batch was at most so large. With a fixed batch "
+           "that is a step; with a deadline a fast node's batch is larger than a slow one's.")
 
 
 @styled

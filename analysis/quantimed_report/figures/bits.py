@@ -13,9 +13,9 @@ from ..traces import Run, Study, phase_order
 from . import common
 
 TITLE = "Loss against bits on the wire"
-CAPTION = ("Training loss of the mean model after so many bits that all nodes together sent to all their neighbours: the "
-           "real bytes of the messages, with their headers. The line is the median over seeds, the band their range "
-           "(fewer than 5 seeds) or the middle half.")
+CAPTION = ("Training loss of the mean model after so many bits that all nodes together sent to all their "
+           "neighbours: the real bytes of the messages, with their headers. The line is the median over seeds, the "
+           "band their range (fewer than 5 seeds) or the middle half.")
 
 
 @styled
@@ -49,7 +49,7 @@ def bits_sent(run: Run) -> np.ndarray:
 def _panel(ax: Axes, setting: common.Setting) -> None:
     for algorithm in setting.algorithms:
         curves = [(bits_sent(run), run.progress["loss"]) for run in setting.of(algorithm)]
-        curves = [(bits[bits > 0], loss[bits > 0]) for bits, loss in curves if np.any(bits > 0)]
+        curves = [(bits[1:], loss[1:]) for bits, loss in curves if bits.size > 1 and bits[1] > 0]  # without the start
         if not curves:
             continue
         grid = common.common_grid([bits for bits, _ in curves], log=True)

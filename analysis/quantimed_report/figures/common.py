@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -20,16 +22,17 @@ from ..traces import ROUND_ORDER, Run, Study, phase_order
 MAX_PANELS = 6
 GRID_POINTS = 200
 
-# Options that may differ between runs that are compared: who ran, how it was tuned, what was kept, how it was watched.
-_OF_THE_RUN = {"algorithm", "algorithms", "seed", "seeds", "repeats", "alpha", "epsilon", "alpha_value",
-               "epsilon_value", "deadline", "deadline-adapt", "deadline-slack", "codec", "output", "timeline", "quiet",
-               "threads", "evaluations", "target-loss", "cores", "study", "warm-up", "batch", "machine"}
+# Options that may differ between runs that are compared: who ran, what was kept, how it was watched …
+_OF_THE_RUN = {"algorithm", "algorithms", "seed", "seeds", "repeats", "alpha_value", "epsilon_value", "output",
+               "timeline", "quiet", "threads", "evaluations", "target-loss", "cores", "study", "warm-up"}
+# … and how an algorithm was tuned. Its runs with different tuning are not each other's repetitions.
+_TUNING = ("batch", "deadline", "deadline-adapt", "deadline-slack", "alpha", "epsilon", "codec", "machine")
 _NAMED_FIRST = ("engine", "dataset", "nodes")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Runs that differ in no more than algorithm, tuning and seed."""
+    """Runs that differ in no more than algorithm and seed, and in tuning from algorithm to algorithm."""
 
     name: str  # what tells it from the study's other settings
     runs: list[Run]
@@ -40,6 +43,12 @@ class Setting:
 
     def of(self, algorithm: str) -> list[Run]:
         return [run for run in self.runs if run.algorithm == algorithm]
+
+    def title(self, width: int) -> str:
+        """In lines of `width` letters: a title that is too long would stick out of the figure."""
+        seeds = len({run.seed for run in self.runs})
+        return textwrap.fill(f"{self.name}; {seeds} seed{'s' * (seeds != 1)}", width, max_lines=3,
+                             placeholder=" …", break_on_hyphens=False)
 
     @property
     def time_label(self) -> str:
@@ -52,11 +61,32 @@ def settings(study: Study, leave_out: Sequence[str] = ()) -> list[Setting]:
     for run in study.counted:
         if run.kind == "run":
             options = {name: value for name, value in run.config.items()
-                       if name not in _OF_THE_RUN and name not in leave_out}
+                       if name not in _OF_THE_RUN and name not in _TUNING and name not in leave_out}
             groups.setdefault(tuple(sorted((name, str(value)) for name, value in options.items())), []).append(run)
     names = _names([dict(key) for key in groups])
-    found = [Setting(name, runs) for name, runs in zip(names, groups.values())]
-    return sorted(found, key=lambda setting: (-len(setting.algorithms), -len(setting.runs)))
+    found = [Setting(", ".join(filter(None, (name, tuning))), tuned)
+             for name, runs in zip(names, groups.values()) for tuning, tuned in _by_tuning(runs)]
+    return sorted(found, key=lambda setting: (-len(setting.algorithms), -len(setting.runs), _natural(setting.name)))
+
+
+def _by_tuning(runs: list[Run]) -> list[tuple[str, list[Run]]]:
+    """Groups in which each algorithm has one tuning, and what is special about them.
+
+    An algorithm that was tuned in one way only is compared with every tuning of the others.
+    """
+    groups: dict[str, list[Run]] = {}
+    for algorithm in style.in_order([run.algorithm for run in runs]):
+        mine = [run for run in runs if run.algorithm == algorithm]
+        varied = [name for name in _TUNING if len({str(run.config.get(name)) for run in mine}) > 1]
+        for run in mine:
+            groups.setdefault(", ".join(f"{name} {run.config.get(name)}" for name in varied), []).append(run)
+    common = groups.pop("", [])
+    return [(tuning, common + tuned) for tuning, tuned in groups.items()] or [("", common)]
+
+
+def _natural(name: str) -> list[tuple[float, str]]:
+    """Sorts 60 before 120."""
+    return [(float(word), "") if word.isdigit() else (math.inf, word) for word in re.split(r"(\d+)", name)]
 
 
 def _names(keys: list[dict[str, str]]) -> list[str]:
@@ -64,24 +94,24 @@ def _names(keys: list[dict[str, str]]) -> list[str]:
     differing = {name for name in every if len({key.get(name, "") for key in keys}) > 1}
     names = []
     for key in keys:
-        words = [f"{PurePath(key['dataset']).name}, {key['nodes']} nodes, " + ("virtual" if key["engine"] == "virtual" else "real time")]
+        clock = "virtual" if key["engine"] == "virtual" else "real time"
+        words = [f"{PurePath(key['dataset']).name}, {key['nodes']} nodes, {clock}"]
         words += [f"{name} {key[name]}" for name in sorted(differing - set(_NAMED_FIRST)) if name in key]
-        text = ", ".join(words)
-        names.append(text if len(text) <= 70 else text[:69] + "…")
+        names.append(", ".join(words))
     return names
 
 
 Draw = Callable[[Axes, Setting], None]
 
 
-def panels(groups: Sequence[Setting], *draws: Draw, height: float = 2.2) -> Figure:
+def panels(groups: Sequence[Setting], *draws: Draw, height: float = 2.2, title_width: int = 48) -> Figure:
     """Each of `draws` for each setting, one below the other; settings that do not fit are counted."""
     shown = groups[:max(1, MAX_PANELS // len(draws))]
     rows = len(shown) * len(draws)
     figure, axes = plt.subplots(rows, 1, squeeze=False, figsize=(style.COLUMN_INCHES, height * rows + 0.3))
     for k, (setting, draw) in enumerate((setting, draw) for setting in shown for draw in draws):
         ax = axes[k, 0]
-        ax.set_title(setting.name if k % len(draws) == 0 else "", loc="left")
+        ax.set_title(setting.title(title_width) if k % len(draws) == 0 else "", loc="left")
         draw(ax, setting)
     if len(groups) > len(shown):
         say_left_out(axes[-1, 0], f"{len(groups) - len(shown)} more settings are not shown")
@@ -90,6 +120,11 @@ def panels(groups: Sequence[Setting], *draws: Draw, height: float = 2.2) -> Figu
 
 def say_left_out(ax: Axes, text: str) -> None:
     ax.annotate(text, (1, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=6, color=style.GREY)
+
+
+def say_missing(algorithms: Sequence[str]) -> str:
+    """Of algorithms that were run, but have nothing to show: a line for a title."""
+    return "no runs that count: " + ", ".join(style.label(each) for each in algorithms) if algorithms else ""
 
 
 def band(ax: Axes, runs: Sequence[Run], x: str, y: str, log: bool = False) -> bool:
@@ -183,7 +218,8 @@ def stacked_bar(ax: Axes, at: float, phases: dict[str, float], factor: float, **
     """A horizontal bar of an iteration's phases; gives where it ends."""
     left = 0.0
     for phase, seconds in phases.items():
-        ax.barh(at, factor * seconds, left=left, color=style.PHASE_COLOURS[phase], edgecolor="white", linewidth=0.3, **look)
+        ax.barh(at, factor * seconds, left=left, color=style.PHASE_COLOURS[phase], edgecolor="white", linewidth=0.3,
+                **look)
         left += factor * seconds
     return left
 

@@ -11,7 +11,8 @@ from ..traces import Study
 from . import common
 
 TITLE = "Training loss over iterations"
-CAPTION = ("Training loss of the mean model for the same number of iterations, which need not take the same time. " + BAND)
+CAPTION = ("Training loss of the mean model for the same number of iterations, which need not take the same "
+           "time. " + BAND)
 
 
 @styled

@@ -14,9 +14,9 @@ from ..style import styled
 from ..traces import Run, Study
 
 TITLE = "Network and spectrum of W"
-CAPTION = ("Left: the nodes and edges of one run; the darker an edge, the larger its weight. Right: the eigenvalues of the "
-           "mixing matrix W. The largest is 1; β is the largest size among the others, and the closer it is to 1, "
-           "the slower nodes agree.")
+CAPTION = ("Left: the nodes and edges of one run; the darker an edge, the larger its weight. Right: the eigenvalues "
+           "of the mixing matrix W. The largest is 1; β is the largest size among the others, and the closer it is "
+           "to 1, the slower nodes agree.")
 MOST_NODES = 2000
 
 
@@ -53,9 +53,9 @@ def _graph(ax: Axes, run: Run) -> None:
     angle = np.pi / 2 - 2 * np.pi * np.arange(run.nodes) / run.nodes
     places = np.column_stack([np.cos(angle), np.sin(angle)])
     shade = weights / weights.max() if weights.size and weights.max() > 0 else np.ones(weights.size)
-    faint = min(1.0, 60 / max(1, len(edges))) ** 0.5  # many edges would make one black disk
+    faint = min(1.0, 60 / max(1, len(edges))) ** 0.75  # many edges would make one black disk
     colours = np.column_stack([np.zeros((len(edges), 3)), np.clip(faint * (0.25 + 0.75 * shade), 0.02, 1)])
-    ax.add_collection(LineCollection(places[edges], colors=colours, linewidths=0.7))
+    ax.add_collection(LineCollection(places[edges], colors=colours, linewidths=0.7 if len(edges) < 200 else 0.4))
     ax.scatter(*places.T, s=max(2, min(40, 600 / run.nodes)), color=style.BLUE, zorder=3, linewidths=0)
     ax.set_xlim(-1.15, 1.15)
     ax.set_ylim(-1.15, 1.15)
@@ -70,7 +70,8 @@ def _spectrum(ax: Axes, run: Run) -> None:
     ax.axhline(0, color=style.GREY, linewidth=0.6)
     for height in (beta, -beta):
         ax.axhline(height, color=style.VERMILION, linestyle="--", linewidth=0.8)
-    ax.plot(np.arange(1, run.nodes + 1), eigenvalues, "o", color=style.BLUE, markersize=max(1.0, min(3.5, 120 / run.nodes)))
+    size = max(1.0, min(3.5, 120 / run.nodes))
+    ax.plot(np.arange(1, run.nodes + 1), eigenvalues, "o", color=style.BLUE, markersize=size)
     ax.set_ylim(-1.1, 1.1)
     ax.set_title(f"{run.config.get('mixing')}:\nβ = {beta:.4g}", loc="left")
     ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))

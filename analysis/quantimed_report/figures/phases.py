@@ -11,8 +11,9 @@ from ..traces import Study
 from . import common
 
 TITLE = "Where the time went"
-CAPTION = ("An iteration of a node by its phases, in their order; means over iterations, nodes and seeds. The number is "
-           "the share of computing gradients. Waiting is for other nodes, exchange is for messages under way.")
+CAPTION = ("An iteration of a node by its phases, in their order; means over iterations, nodes and seeds. The "
+           "number is the share of computing gradients. Waiting is for other nodes, exchange is for messages under "
+           "way.")
 
 
 @styled
@@ -22,7 +23,8 @@ def draw(study: Study) -> Figure | str:
         return common.NO_RUNS
     seen: list[dict[str, float]] = []
     most = max(len(setting.algorithms) for setting in groups)
-    figure = common.panels(groups, lambda ax, setting: _panel(ax, setting, seen), height=0.75 + 0.25 * most)
+    figure = common.panels(groups, lambda ax, setting: _panel(ax, setting, seen), height=0.75 + 0.25 * most,
+                           title_width=42)
     common.phase_legend(figure.axes[0], seen)
     return figure
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -13,8 +15,8 @@ from ..traces import Run, Study, phase_order
 from . import common
 
 TITLE = "Where the time went, by node"
-CAPTION = ("The same for each node of one run of each algorithm (the largest setting's first seed): who computes and who "
-           "waits. Means over the node's iterations.")
+CAPTION = ("The same for each node of one run of each algorithm (the largest setting's first seed): who computes "
+           "and who waits. Means over the node's iterations.")
 
 MOST_NODES = 100
 
@@ -32,7 +34,9 @@ def draw(study: Study) -> Figure | str:
         _panel(ax, run)
     axes[-1, 0].set_xlabel("node")
     seen = [common.mean_phases([run]) for run in runs]
-    axes[0, 0].set_title(f"{style.label(runs[0].algorithm)}; {setting.name}, seed {runs[0].seed}", loc="left")
+    first = f"{setting.name}, seed {runs[0].seed}: {style.label(runs[0].algorithm)}"
+    first = textwrap.fill(first, 48, max_lines=3, placeholder=" …", break_on_hyphens=False)
+    axes[0, 0].set_title(first, loc="left")
     common.phase_legend(axes[0, 0], seen)
     return figure
 

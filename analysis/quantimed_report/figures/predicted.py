@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
@@ -16,9 +17,9 @@ from ..traces import Run, Study
 from . import common
 
 TITLE = "Predicted against measured"
-CAPTION = ("An iteration of a node by its phases, as virtual time predicts it from this machine's costs (hatched) and as "
-           "it was measured (means over the runs that count; the thin bar is their range). The number is how far the "
-           "prediction is off.")
+CAPTION = ("An iteration of a node by its phases, as virtual time predicts it from this machine's costs (hatched) "
+           "and as it was measured (means over the runs that count; the thin bar is their range). The number is how "
+           "far the prediction is off.")
 
 
 @styled
@@ -31,8 +32,9 @@ def draw(study: Study) -> Figure | str:
     figure, axes = plt.subplots(len(shown), 1, squeeze=False, figsize=(style.COLUMN_INCHES, sum(heights) + 0.3),
                                 gridspec_kw={"height_ratios": heights})
     seen: list[dict[str, float]] = []
-    for ax, (_, pairs) in zip(axes[:, 0], shown):
-        _panel(ax, pairs, seen)
+    for ax, (folder, pairs) in zip(axes[:, 0], shown):
+        made = {run.algorithm for run in study.runs if run.path.parent == folder and run.kind == "measured"}
+        _panel(ax, pairs, seen, common.say_missing(style.in_order(made - pairs.keys())))
     common.phase_legend(axes[0, 0], seen)
     if len(groups) > len(shown):
         common.say_left_out(axes[-1, 0], f"{len(groups) - len(shown)} more folders")
@@ -44,7 +46,7 @@ def _folders(study: Study) -> list[Path]:
 
 
 def predictions(study: Study, folder: Path) -> dict[str, tuple[Run, list[Run]]]:
-    """By algorithm the prediction, and the measured runs with as many nodes. Predictions for other numbers have none."""
+    """By algorithm the prediction, and the measured runs with as many nodes; not predictions for other numbers."""
     here = [run for run in study.counted if run.path.parent == folder]
     found = {}
     for algorithm in style.in_order([run.algorithm for run in here]):
@@ -56,7 +58,7 @@ def predictions(study: Study, folder: Path) -> dict[str, tuple[Run, list[Run]]]:
     return found
 
 
-def _panel(ax: Axes, pairs: dict[str, tuple[Run, list[Run]]], seen: list[dict[str, float]]) -> None:
+def _panel(ax: Axes, pairs: dict[str, tuple[Run, list[Run]]], seen: list[dict[str, float]], missing: str) -> None:
     bars = [(algorithm, common.mean_phases([predicted]), [common.mean_phases([run]) for run in measured])
             for algorithm, (predicted, measured) in pairs.items()]
     longest = max(sum(phases.values()) for _, predicted, measured in bars for phases in (predicted, *measured))
@@ -66,7 +68,8 @@ def _panel(ax: Axes, pairs: dict[str, tuple[Run, list[Run]]], seen: list[dict[st
         seen += [predicted, mean]
         _two_bars(ax, at, predicted, mean, [factor * sum(run.values()) for run in measured], factor)
     any_run = next(iter(pairs.values()))[0]
-    ax.set_title(f"{PurePath(any_run.dataset).name}, {any_run.nodes} node{'s' * (any_run.nodes != 1)}", loc="left")
+    title = f"{PurePath(any_run.dataset).name}, {any_run.nodes} node{'s' * (any_run.nodes != 1)}"
+    ax.set_title("\n".join(filter(None, (title, textwrap.fill(missing, 42)))), loc="left")
     ax.set_xlim(0, 1.18 * factor * longest or 1)
     ax.set_yticks(range(len(bars)), [style.label(algorithm) for algorithm, _, _ in bars])
     ax.invert_yaxis()

@@ -15,8 +15,8 @@ from ..traces import Run, Study
 from . import common
 
 TITLE = "Performance profile"
-CAPTION = ("A problem is one seed of one setting with one of five targets. The curve is the share of problems that an "
-           "algorithm solved within so many times the time of the fastest one; at 1 that is how often it was the "
+CAPTION = ("A problem is one seed of one setting with one of five targets. The curve is the share of problems that "
+           "an algorithm solved within so many times the time of the fastest one; at 1 that is how often it was the "
            "fastest, at the right end how many problems it solved at all.")
 
 
@@ -29,7 +29,8 @@ def draw(study: Study) -> Figure | str:
     curves = performance_profile(times)
     right = 1.1 * max([2.0] + [float(factors[-1]) for factors, _ in curves.values() if factors.size])
     for algorithm, (factors, shares) in curves.items():
-        x, y = np.concatenate([[1.0], factors, [right]]), np.concatenate([[0.0], shares, shares[-1:] if shares.size else [0.0]])
+        x = np.concatenate([[1.0], factors, [right]])
+        y = np.concatenate([[0.0], shares, shares[-1:] if shares.size else [0.0]])
         ax.plot(x, 100 * y, drawstyle="steps-post", color=style.colour(algorithm),
                 linestyle=style.line_style(algorithm), label=style.label(algorithm))
     ax.set_xscale("log")

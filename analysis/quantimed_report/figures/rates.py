@@ -18,9 +18,10 @@ from ..traces import Run, Study
 from . import common
 
 TITLE = "Rates"
-CAPTION = ("Runs that differ in the horizon T, on logarithmic axes: (1/T) Σ ‖∇f(x̄)‖² over the run, or the final loss less "
-           "the lowest loss known where the gradient was not kept. Dots are seeds, lines are fitted, the slope with its "
-           "95 % bootstrap interval over seeds. The grey line is the T^(-1/3) promised for α = T^(-1/6), ε = T^(-1/2).")
+CAPTION = ("Runs that differ in the horizon T, on logarithmic axes: (1/T) Σ ‖∇f(x̄)‖² over the run, or the final "
+           "loss less the lowest loss known where the gradient was not kept. Dots are seeds, lines are fitted, the "
+           "slope with its 95 % bootstrap interval over seeds. The grey line is the T^(-1/3) promised for α = "
+           "T^(-1/6), ε = T^(-1/2).")
 LEAST_HORIZONS = 3
 RESAMPLES = 1000
 
@@ -85,7 +86,8 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
     for algorithm, rate in found.items():
         colour = style.colour(algorithm)
         for horizon, values in zip(rate.horizons, rate.values):
-            ax.plot(np.full(values.size, horizon), values, "o", color=colour, alpha=0.4, markersize=2, markeredgewidth=0)
+            ax.plot(np.full(values.size, horizon), values, "o", color=colour, alpha=0.4, markersize=2,
+                    markeredgewidth=0)
         ax.plot(rate.horizons, rate.medians, linestyle="none", marker=style.marker(algorithm), color=colour)
         ax.plot(*_fit(rate), color=colour, linestyle=style.line_style(algorithm), label=_words(algorithm, rate))
     _promise(ax, list(found.values()))

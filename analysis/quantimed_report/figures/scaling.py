@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -18,9 +19,9 @@ from ..traces import Run, Study
 from . import common
 
 TITLE = "Scaling over cores"
-CAPTION = ("Samples per second on n cores over those on the fewest, paired by repeat: median and range. Strong: the cores "
-           "share the work of one; weak: each has as much. The dashed line is ideal; efficiency is the share of it that "
-           "was reached.")
+CAPTION = ("Samples per second on n cores over those on the fewest, paired by repeat: median and range. Strong: the "
+           "cores share the work of one; weak: each has as much. The dashed line is ideal; efficiency is the share "
+           "of it that was reached.")
 KINDS = ("strong", "weak")
 
 
@@ -89,9 +90,11 @@ def _panels(row: np.ndarray, kind: str, runs: Sequence[Run]) -> None:
     efficiency.axhline(100, color=style.GREY, linestyle=(0, (4, 2)), linewidth=0.8)
     for algorithm in _algorithms(runs):
         found = points(runs, algorithm)
-        if found:
+        if len(found) > 1:
             _curve(speed, algorithm, found, [point.speed_ups for point in found])
             _curve(efficiency, algorithm, found, [100 * point.efficiencies for point in found])
+    missing = common.say_missing([each for each in _algorithms(runs) if len(points(runs, each)) < 2])
+    efficiency.set_title(textwrap.fill(missing, 28), loc="left", fontsize=6, color=style.GREY)
     for ax in (speed, efficiency):
         ax.set_xscale("log", base=2)
         ax.set_xticks(cores, [str(n) for n in cores])

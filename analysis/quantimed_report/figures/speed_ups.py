@@ -16,8 +16,8 @@ from . import common
 
 TITLE = "Speed-up"
 CAPTION = ("How many times sooner than the baseline an algorithm reached the common target: a dot for each pair of "
-           "runs with the same seed, the median as a mark, and its 95 % bootstrap interval over seeds as a bar (three "
-           "pairs or more). The target is the one given, or the lowest loss that every run reached.")
+           "runs with the same seed, the median as a mark, and its 95 % bootstrap interval over seeds as a bar "
+           "(three pairs or more). The target is the one given, or the lowest loss that every run reached.")
 
 
 @styled
@@ -27,7 +27,7 @@ def draw(study: Study) -> Figure | str:
     if not groups:
         return "no two algorithms with runs that count and a target that they can be compared at"
     most = max(len(setting.algorithms) for setting in groups)
-    return common.panels(groups, _panel, height=0.6 + 0.27 * most)
+    return common.panels(groups, _panel, height=0.6 + 0.27 * most, title_width=42)
 
 
 def baseline_of(setting: common.Setting) -> str:
@@ -42,7 +42,7 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
     for at, algorithm in enumerate(others):
         _speed_ups(ax, at, algorithm, paired_speed_ups(setting.of(algorithm), setting.of(baseline), target))
     low, high = ax.get_xlim()
-    ax.set_xlim(min(low, 0.8), max(high, 1.25))
+    ax.set_xlim(min(low / 1.1, 0.8), max(high * 1.1, 1.25))
     common.plain_log_ticks(ax.xaxis)
     ax.set_yticks(range(len(others)), [style.label(algorithm) for algorithm in others])
     ax.set_ylim(len(others) - 0.5, -0.5)

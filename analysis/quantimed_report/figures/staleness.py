@@ -10,9 +10,9 @@ from ..traces import Study
 from . import common
 
 TITLE = "Staleness and age of messages"
-CAPTION = ("Shares of iterations, over nodes and seeds. Staleness is the node's own iteration less that of the models it "
-           "mixes (a slow node meets models from later iterations: below 0); age is the time since they were "
-           "published. Both are means over the node's neighbours.")
+CAPTION = ("Shares of iterations, over nodes and seeds. Staleness is the node's own iteration less that of the "
+           "models it mixes (a slow node meets models from later iterations: below 0); age is the time since they "
+           "were published. Both are means over the node's neighbours.")
 
 
 @styled

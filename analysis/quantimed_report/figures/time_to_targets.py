@@ -14,8 +14,8 @@ from . import common
 
 TITLE = "Time to targets"
 CAPTION = ("When the training loss first fell to each of several targets, from easy to hard: median and range over "
-           "seeds. A cross in the strip above says how many runs of an algorithm missed the target; a median that is "
-           "missed has no mark below.")
+           "seeds. A cross in the strip above says how many runs of an algorithm missed the target; a median that "
+           "is missed has no mark below.")
 
 _STRIP = 0.80  # of the axes' height; misses are above
 

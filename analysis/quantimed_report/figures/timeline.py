@@ -17,9 +17,9 @@ from . import common
 from .overshoot import has_deadline
 
 TITLE = "Timeline"
-CAPTION = ("The first rounds of real runs. Above, with a deadline: every node computes exactly so long, on as many samples "
-           "as it can (the number in the block), then all exchange. Below, asynchronous: every block has its own length, "
-           "and a node goes on at once with the newest models it has.")
+CAPTION = ("The beginning of two runs, to the same scale. Above, with a deadline: every node computes exactly so "
+           "long, on as many samples as it can (the number in the block), then all exchange. Below, asynchronous: "
+           "every block has its own length, and a node goes on at once with the newest models it has.")
 ROUNDS = 4
 MOST_NODES = 10
 
@@ -41,7 +41,7 @@ def draw(study: Study) -> Figure | str:
         return "no run that counts has deadlines or is asynchronous"
     figure, axes = plt.subplots(len(chosen), 1, squeeze=False, sharex=True,
                                 figsize=(style.COLUMN_INCHES, sum(_height(run) for run in chosen) + 0.5))
-    span = max(end_of_round(chosen[0], ROUNDS), 1e-9)
+    span = shown_span(chosen)
     factor, unit = common.time_unit(span)
     phases: set[str] = set()
     for ax, run in zip(axes[:, 0], chosen):
@@ -49,13 +49,14 @@ def draw(study: Study) -> Figure | str:
     axes[-1, 0].set_xlim(0, factor * span)
     axes[-1, 0].set_xlabel(f"{'virtual ' * (chosen[0].engine == 'virtual')}time ({unit})")
     others = [phase for phase in phase_order(chosen[0].algorithm) if phase in phases - {"compute"}]
-    handles = [Patch(facecolor="white", edgecolor=style.BLACK)] + [Patch(facecolor=style.PHASE_COLOURS[p]) for p in others]
+    handles = [Patch(facecolor="white", edgecolor=style.BLACK)]
+    handles += [Patch(facecolor=style.PHASE_COLOURS[phase]) for phase in others]
     common.show_legend(figure, handles, ["compute, in the algorithm's colour", *others], columns=3)
     return figure
 
 
 def chosen_runs(study: Study) -> list[Run]:
-    """A run with deadlines and an asynchronous one, of the same setting and seed if there are such; the former first."""
+    """A run with deadlines and an asynchronous one, of the same setting and seed where there are such."""
     for setting in (groups := common.settings(study)):
         deadline, newest = _deadline_runs(setting.runs), _newest_runs(setting.runs)
         for run in deadline:
@@ -74,18 +75,25 @@ def _newest_runs(runs: list[Run]) -> list[Run]:
     return [run for run in runs if run.algorithm in NEWEST_ALGORITHMS]
 
 
+def shown_span(chosen: list[Run]) -> float:
+    """Long enough for ROUNDS of the slower kind, but blocks of the faster must stay legible."""
+    ends = [end_of_round(run, ROUNDS) for run in chosen]
+    return max(1e-9, min(max(ends), 2 * min(ends)))
+
+
 def end_of_round(run: Run, rounds: int) -> float:
-    """When the last node has ended its iteration number `rounds`, or the run itself."""
+    """When half of the nodes have ended so many iterations, or the run has ended."""
     start = run.rounds("start_time")
     if start.shape[0] > rounds and np.any(np.isfinite(start[rounds])):
-        return float(np.nanmax(start[rounds]))
+        return float(np.nanmedian(start[rounds]))
     return float(run.progress["time"][-1])
 
 
 def blocks(run: Run, until: float, nodes: int) -> list[Block]:
     """Of the first `nodes` nodes, all phases that took time and began before `until`."""
     start, batch = run.rounds("start_time")[:, :nodes], run.rounds("batch")[:, :nodes]
-    last = int(np.searchsorted(np.nanmin(start, axis=1), until)) + 1
+    earliest = np.where(np.isfinite(start), start, np.inf).min(axis=1)
+    last = int(np.searchsorted(earliest, until)) + 1
     start, batch = start[:last], batch[:last]
     found, at = [], start.astype(float).copy()
     for phase in phase_order(run.algorithm):
@@ -109,9 +117,9 @@ def _panel(ax: Axes, run: Run, span: float, factor: float) -> set[str]:
                        facecolor=style.colour(run.algorithm) if compute else style.PHASE_COLOURS[block.phase],
                        edgecolor="white", linewidth=0.3)
         visible = min(block.start + block.length, span) - block.start
-        if compute and visible > 0.04 * span:
+        if compute and visible > 0.022 * span:
             ax.text(factor * (block.start + visible / 2), block.node, f"{block.batch:.0f}", color="white", fontsize=5.5,
-                    ha="center", va="center", clip_on=True)
+                    rotation=0 if visible > 0.042 * span else 90, ha="center", va="center", clip_on=True)
     few = f", {shown} of {run.nodes} nodes" if shown < run.nodes else ""
     kind = "asynchronous" if run.algorithm in NEWEST_ALGORITHMS else "deadline"
     ax.set_title(f"{kind}: {style.label(run.algorithm)}, seed {run.seed}{few}", loc="left")
