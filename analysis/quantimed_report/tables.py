@@ -15,8 +15,8 @@ from pathlib import PurePath
 import numpy as np
 
 from . import style
-from .figures.common import _OF_THE_RUN as OF_THE_RUN
-from .figures.common import _TUNING as OPTIONS
+from .figures.common import OF_THE_RUN as OF_THE_RUN
+from .figures.common import TUNING as OPTIONS
 from .statistics import BASELINE, Spread, bootstrap_median, common_target, median, paired_speed_ups, time_to_target
 from .traces import Run, Skipped, Study
 

@@ -23,10 +23,10 @@ MAX_PANELS = 6
 GRID_POINTS = 200
 
 # Options that may differ between runs that are compared: who ran, what was kept, how it was watched …
-_OF_THE_RUN = {"algorithm", "algorithms", "seed", "seeds", "repeats", "alpha_value", "epsilon_value", "output",
+OF_THE_RUN = {"algorithm", "algorithms", "seed", "seeds", "repeats", "alpha_value", "epsilon_value", "output",
                "timeline", "quiet", "threads", "evaluations", "target-loss", "cores", "study", "warm-up"}
 # … and how an algorithm was tuned. Its runs with different tuning are not each other's repetitions.
-_TUNING = ("batch", "deadline", "deadline-adapt", "deadline-slack", "alpha", "epsilon", "codec", "machine")
+TUNING = ("batch", "deadline", "deadline-adapt", "deadline-slack", "alpha", "epsilon", "codec", "machine")
 _NAMED_FIRST = ("engine", "dataset", "nodes")
 
 
@@ -61,7 +61,7 @@ def settings(study: Study, leave_out: Sequence[str] = ()) -> list[Setting]:
     for run in study.counted:
         if run.kind == "run":
             options = {name: value for name, value in run.config.items()
-                       if name not in _OF_THE_RUN and name not in _TUNING and name not in leave_out}
+                       if name not in OF_THE_RUN and name not in TUNING and name not in leave_out}
             groups.setdefault(tuple(sorted((name, str(value)) for name, value in options.items())), []).append(run)
     names = _names([dict(key) for key in groups])
     found = [Setting(", ".join(filter(None, (name, tuning))), tuned)
@@ -77,7 +77,7 @@ def _by_tuning(runs: list[Run]) -> list[tuple[str, list[Run]]]:
     groups: dict[str, list[Run]] = {}
     for algorithm in style.in_order([run.algorithm for run in runs]):
         mine = [run for run in runs if run.algorithm == algorithm]
-        varied = [name for name in _TUNING if len({str(run.config.get(name)) for run in mine}) > 1]
+        varied = [name for name in TUNING if len({str(run.config.get(name)) for run in mine}) > 1]
         for run in mine:
             groups.setdefault(", ".join(f"{name} {run.config.get(name)}" for name in varied), []).append(run)
     common = groups.pop("", [])
