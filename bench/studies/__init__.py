@@ -1,0 +1,1 @@
+"""Studies: many runs from one file, and the claims of the paper that they check."""

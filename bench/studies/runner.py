@@ -1,0 +1,238 @@
+"""Runs a plan: one process of one worker thread a core, resumed where it stopped.
+
+Virtual time gives the same bits whatever runs beside it, so cores may be shared freely.
+"""
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+
+from .study_file import Run, Study, StudyError
+
+ROOT = Path(__file__).resolve().parents[2]
+INTERRUPTED, BAD_INPUT, DIVERGED = 75, 2, 3
+SEAL = re.compile(rb"([0-9a-f]{8})\n\n\Z")
+# Lines of an .ini that do not change what is computed.
+NOT_COMPARED = re.compile(r"^(output|quiet) = .*\n", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Job:
+    run: Run
+    path: Path
+    ini: str = field(repr=False)  # resolved by the program, without NOT_COMPARED
+
+    @property
+    def cost(self) -> float:
+        """Only a weight, for the order and the time left: nodes' iterations, and something for starting."""
+        nodes, iterations = (int(ini_value(self.ini, name)) for name in ("nodes", "iterations"))
+        return nodes * (iterations + 40)
+
+
+def ini_value(ini: str, name: str) -> str:
+    match = re.search(rf"^{re.escape(name)} = (.*)$", ini, re.MULTILINE)
+    return match[1] if match else ""
+
+
+def find_program() -> Path:
+    program = Path(os.environ.get("QUANTIMED_PROGRAM") or ROOT / "build" / "quantimed")
+    if not os.access(program, os.X_OK) or not program.is_file():
+        raise StudyError(f"{program}: no such program; `make build/quantimed`, or set QUANTIMED_PROGRAM")
+    return program.resolve()
+
+
+def environment() -> dict[str, str]:
+    beside = ROOT.parent / "shared" / "data"
+    return ({"QUANTIMED_DATA": str(beside)} if beside.is_dir() else {}) | os.environ
+
+
+def plan(studies: Iterable[tuple[Study, list[Run]]], folder: Path, program: Path) -> dict[str, list[Job]]:
+    """Each study's jobs. The program itself resolves the options, so a bad one ends here and not after an hour.
+    A job's file is named by all its options: studies that share a run share its file."""
+    def resolve(run: Run) -> Job:
+        arguments = [f"--{k}" if v == "true" else f"--{k}={v}" for k, v in run.options.items() if v != "false"]
+        command = [str(program), "run", "--engine=virtual", "--threads=1", f"--algorithm={run.algorithm}",
+                   f"--seed={run.seed}", *arguments, "--dry-run"]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment())
+        if done.returncode:
+            reason = done.stderr.strip().splitlines()[0] if done.stderr.strip() else f"exit status {done.returncode}"
+            raise StudyError(f"{run.study}: {run.label()}: {reason.removeprefix('quantimed: ')}")
+        ini = NOT_COMPARED.sub("", done.stdout)
+        name = f"{run.algorithm}-seed{run.seed}-{hashlib.sha256(ini.encode()).hexdigest()[:12]}.h5"
+        return Job(run, folder / name, ini)
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        return {study.name: list(pool.map(resolve, runs)) for study, runs in studies}
+
+
+def write_plan(study: Study, jobs: list[Job], folder: Path) -> None:
+    runs = [{"file": job.path.name, "algorithm": job.run.algorithm, "seed": job.run.seed, "setting": job.run.setting,
+             "options": job.run.options, "ini": job.ini} for job in jobs]
+    text = json.dumps({"study": study.name, "figure": study.text("figure"), "runs": runs}, indent=1)
+    (folder / f"{study.name}.study.json").write_text(text + "\n", encoding="utf-8")
+
+
+def is_done(job: Job) -> bool:
+    """Whether the trace is there, whole, and of exactly this run. A run that diverged is done: it would again."""
+    try:
+        image = job.path.read_bytes()
+        seal = SEAL.search(image)  # 32 bytes that end in the checksum of all before
+        if not seal or int(seal[1], 16) != zlib.crc32(image[:-32]):
+            return False
+        with h5py.File(job.path, "r") as file:
+            status = file.attrs["status"]
+            return status in ("complete", "diverged") and NOT_COMPARED.sub("", file["config/ini"][()].decode()) == job.ini
+    except (OSError, KeyError, ValueError, AttributeError, RuntimeError):
+        return False
+
+
+@dataclass
+class Outcome:
+    kept: int = 0
+    ran: int = 0
+    diverged: list[Job] = field(default_factory=list)
+    failed: list[tuple[Job, str]] = field(default_factory=list)
+    stopped: bool = False
+    seconds: float = 0
+
+    @property
+    def exit_status(self) -> int:
+        return INTERRUPTED if self.stopped else 1 if self.failed else 0
+
+
+@contextmanager
+def only_user_of(folder: Path) -> Iterator[None]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / ".lock", "w", encoding="utf-8")
+    except OSError as error:
+        raise StudyError(f"{folder}: {error.strerror}; choose another --output") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StudyError(f"{folder}: another study is running into it; wait, or choose another --output") from None
+        yield
+
+
+def execute(jobs: Iterable[Job], program: Path, at_once: int, progress: bool) -> Outcome:
+    """Runs what is not done yet, the longest first, so that no core waits at the end."""
+    outcome = Outcome()
+    unique = {job.path: job for job in jobs}
+    waiting = [job for job in unique.values() if not is_done(job)]
+    outcome.kept = len(unique) - len(waiting)
+    waiting.sort(key=lambda job: job.cost)
+    running: dict[subprocess.Popen[str], Job] = {}
+    meter = Meter(waiting, at_once, progress)
+    handlers = {s: signal.signal(s, signal.default_int_handler) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                job = waiting.pop()
+                running[start(job, program)] = job
+            time.sleep(0.02)
+            for child in [c for c in running if c.poll() is not None]:
+                job = running.pop(child)
+                if bad_input := settle(child, job, outcome):
+                    raise StudyError(f"{job.run.study}: {job.run.label()}: {bad_input}")
+                meter.done(job)
+            meter.show(running.values())
+    except KeyboardInterrupt:
+        outcome.stopped = True
+    finally:
+        stop(running)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        meter.end()
+        outcome.seconds = time.monotonic() - meter.start
+    return outcome
+
+
+def start(job: Job, program: Path) -> subprocess.Popen[str]:
+    ini = job.path.with_suffix(".ini")
+    ini.write_text(job.ini, encoding="utf-8")
+    command = [str(program), "run", "--config", str(ini), "--output", str(job.path), "--quiet"]
+    # Its own session: Ctrl-C reaches this process alone, which then ends the children in order.
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment(),
+                            start_new_session=True)
+
+
+def settle(child: subprocess.Popen[str], job: Job, outcome: Outcome) -> str:
+    """Books a child that has ended. Returns a message where going on is useless: the next would fail alike."""
+    assert child.stderr
+    with child.stderr:
+        message = child.stderr.read().strip().splitlines()
+    reason = message[0].removeprefix("quantimed: ") if message else f"exit status {child.returncode}"
+    if child.returncode == BAD_INPUT:
+        return reason
+    job.path.with_suffix(".ini").unlink(missing_ok=True)
+    if child.returncode in (0, DIVERGED) and is_done(job):
+        outcome.ran += 1
+        if child.returncode == DIVERGED:
+            outcome.diverged.append(job)
+    else:
+        outcome.failed.append((job, reason))
+    return ""
+
+
+def stop(running: dict[subprocess.Popen[str], Job]) -> None:
+    for child in running:
+        child.send_signal(signal.SIGINT)
+    for child, job in running.items():
+        try:
+            child.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.communicate()
+        for path in (job.path, Path(f"{job.path}.partial"), job.path.with_suffix(".ini")):
+            if path == job.path and is_done(job):  # it ended just in time
+                continue
+            path.unlink(missing_ok=True)
+
+
+class Meter:
+    """One line on a terminal: how much is done, and how long the rest may take."""
+
+    def __init__(self, jobs: list[Job], at_once: int, visible: bool) -> None:
+        self.total, self.count = sum(job.cost for job in jobs), len(jobs)
+        self.at_once, self.visible = at_once, visible and sys.stderr.isatty()
+        self.finished = 0.0
+        self.ended = 0
+        self.start = time.monotonic()
+        self.shown = 0.0
+
+    def done(self, job: Job) -> None:
+        self.finished += job.cost
+        self.ended += 1
+
+    def show(self, running: Iterable[Job]) -> None:
+        now = time.monotonic()
+        if not self.visible or now - self.shown < 0.5:
+            return
+        self.shown = now
+        left = "" if not self.finished else f", about {self.left(now):.0f} s left"
+        names = "; ".join(f"{job.run.study} {job.run.label()}" for job in running)
+        sys.stderr.write(f"\r\033[K{self.ended} of {self.count} runs, {now - self.start:.0f} s{left}: {names}"[:118])
+        sys.stderr.flush()
+
+    def left(self, now: float) -> float:
+        return (now - self.start) * (self.total - self.finished) / self.finished
+
+    def end(self) -> None:
+        if self.visible:
+            sys.stderr.write("\r\033[K")

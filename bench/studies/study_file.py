@@ -1,0 +1,178 @@
+"""A study file: which runs there are.
+
+    include = common.ini            # read first, relative to this file; later lines win
+    figure = training loss against time, MNIST
+    algorithms = quantimed-dsgd, dsgd
+    seeds = 1-3
+    dataset = mnist                 # any other line: an option of `quantimed run`, for all runs
+
+    [grid]                          # every combination
+    batch = 20 | 50
+    [setting small]                 # options that change together; every setting meets every combination of the grid
+    nodes = 10
+    [algorithm dsgd]                # this algorithm's own; wins over the grid, and may hold a grid itself
+    alpha = 0.1 | 0.2
+    [quick]                         # with --quick these win: [quick], [quick grid], [quick algorithm dsgd], …
+    seeds = 1
+
+`settings = small` chooses among the settings.
+"""
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ALGORITHMS = ("quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd")
+OWN_KEYS = ("include", "figure", "algorithms", "seeds", "settings")
+# What the runner itself gives to the program.
+TAKEN = ("algorithm", "seed", "output", "threads", "quiet", "dry-run", "config", "repeats", "timeline")
+SECTION = re.compile(r"(quick)?\s*(grid|(?:algorithm|setting)\s+\S+)?")
+
+Sections = dict[str, dict[str, str]]
+
+
+class StudyError(Exception):
+    """Bad input: one line that says where, what, and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    study: str
+    algorithm: str
+    seed: int
+    setting: dict[str, str] = field(hash=False)  # what varies within the study
+    options: dict[str, str] = field(hash=False)  # all that the study says
+
+    def matches(self, wanted: dict[str, str]) -> bool:
+        has = self.setting | self.options | {"algorithm": self.algorithm, "seed": str(self.seed)}
+        return all(has.get(name) == value for name, value in wanted.items())
+
+    def label(self) -> str:
+        return " ".join([self.algorithm, f"seed={self.seed}", *(f"{k}={v}" for k, v in self.setting.items())])
+
+
+@dataclass(frozen=True)
+class Study:
+    path: Path
+    sections: Sections
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    def text(self, key: str, otherwise: str = "") -> str:
+        return self.sections.get("", {}).get(key, otherwise)
+
+    def runs(self, seeds: list[int] | None = None) -> list[Run]:
+        """In the file's order: seeds outermost, so that a study that is stopped has whole seeds."""
+        found: dict[str, Run] = {}
+        for seed in seeds or parse_seeds(self.text("seeds", "1-3"), f"{self.path}: seeds"):
+            for algorithm in self.algorithms():
+                for setting, options in self._settings(algorithm):
+                    run = Run(self.name, algorithm, seed, setting, options)
+                    found.setdefault(repr((algorithm, seed, sorted(options.items()))), run)
+        return list(found.values())
+
+    def algorithms(self) -> list[str]:
+        names = split_list(self.text("algorithms", ", ".join(ALGORITHMS)))
+        for name in names:
+            if name not in ALGORITHMS:
+                raise StudyError(f"{self.path}: algorithms: '{name}' is not one of {', '.join(ALGORITHMS)}")
+        return names
+
+    def _settings(self, algorithm: str) -> list[tuple[dict[str, str], dict[str, str]]]:
+        common = {k: v for k, v in self.sections.get("", {}).items() if k not in OWN_KEYS}
+        own = self.sections.get(f"algorithm {algorithm}", {})
+        names = [s.split()[1] for s in self.sections if s.startswith("setting ")]
+        if chosen := split_list(self.text("settings")):
+            for name in chosen:
+                if name not in names:
+                    raise StudyError(f"{self.path}: settings: there is no [setting {name}]")
+            names = chosen
+        result = []
+        for name in names or [""]:
+            together = self.sections.get(f"setting {name}", {})
+            grid = {k: split_values(v) for k, v in (self.sections.get("grid", {}) | own).items()}
+            for values in itertools.product(*grid.values()):
+                point = dict(zip(grid, values))
+                varies = {k: v for k, v in point.items() if len(grid[k]) > 1 or k in self.sections.get("grid", {})}
+                setting = ({"setting": name} if name else {}) | varies
+                result.append((setting, common | together | point))
+        return result
+
+
+def read_study(path: Path, quick: bool = False) -> Study:
+    sections = _read(path, ())
+    if quick:
+        for name in [s for s in sections if s.startswith("quick")]:
+            sections.setdefault(name.removeprefix("quick").strip(), {}).update(sections[name])
+    sections = {name: lines for name, lines in sections.items() if not name.startswith("quick")}
+    study = Study(path, sections)
+    for section, lines in sections.items():
+        for key, value in lines.items():
+            if key in TAKEN:
+                raise StudyError(f"{path}: {key}: set by the runner; leave it out of the file")
+            if "|" in value and not (section == "grid" or section.startswith("algorithm")) and key != "figure":
+                raise StudyError(f"{path}: {key} = {value}: several values go into [grid] or [algorithm NAME]")
+    for section in sections:
+        if section.startswith("algorithm ") and section.split()[1] not in ALGORITHMS:
+            raise StudyError(f"{path}: [{section}]: not one of {', '.join(ALGORITHMS)}")
+    return study
+
+
+def _read(path: Path, above: tuple[Path, ...]) -> Sections:
+    here = path.resolve()
+    if here in above:
+        raise StudyError(f"{path}: includes itself, by way of {', '.join(p.name for p in above[above.index(here):])}")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
+    sections: Sections = {"": {}}
+    section = ""
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = re.split(r"(?:^|\s)[#;]", raw, maxsplit=1)[0].strip()
+        if not line:
+            continue
+        if line.startswith("["):
+            section = " ".join(line.strip("[] ").split())
+            if not line.endswith("]") or not section or not SECTION.fullmatch(section):
+                raise StudyError(f"{path}:{number}: {line}: a section is [grid], [algorithm NAME], [setting NAME], "
+                                 "[quick] or one of these after 'quick'")
+            sections.setdefault(section, {})
+            continue
+        key, equals, value = (part.strip() for part in line.partition("="))
+        if not equals or not key or not value:
+            raise StudyError(f"{path}:{number}: '{line}': a line is NAME = VALUE")
+        if key == "include":
+            if section:
+                raise StudyError(f"{path}:{number}: include goes above the first section")
+            for name, lines in _read(path.parent / value, (*above, here)).items():
+                sections.setdefault(name, {}).update(lines)
+        elif key in OWN_KEYS and section not in ("", "quick"):
+            raise StudyError(f"{path}:{number}: {key} goes above the first section, or into [quick]")
+        else:
+            sections[section][key] = value
+    return sections
+
+
+def split_list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def split_values(text: str) -> list[str]:
+    return [part.strip() for part in text.split("|") if part.strip()]
+
+
+def parse_seeds(text: str, where: str) -> list[int]:
+    seeds: list[int] = []
+    for part in split_list(text):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        if not match or int(match[2] or match[1]) < int(match[1]) or int(match[2] or match[1]) - int(match[1]) > 9999:
+            raise StudyError(f"{where}: '{part}' is not a number or a range like 1-3")
+        seeds += range(int(match[1]), int(match[2] or match[1]) + 1)
+    if not seeds:
+        raise StudyError(f"{where}: no seed; give some, as 1-3")
+    return list(dict.fromkeys(seeds))
