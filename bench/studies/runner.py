@@ -38,6 +38,11 @@ class Job:
     ini: str = field(repr=False)  # resolved by the program, without NOT_COMPARED
 
     @property
+    def real_time(self) -> bool:
+        """On the machine's own clock: it runs after all others, and alone."""
+        return ini_value(self.ini, "engine") == "threads"
+
+    @property
     def cost(self) -> float:
         """Only a weight, for the order and the time left: nodes' iterations, and something for starting."""
         nodes, iterations = (int(ini_value(self.ini, name)) for name in ("nodes", "iterations"))
@@ -66,7 +71,8 @@ def plan(studies: Iterable[tuple[Study, list[Run]]], folder: Path, program: Path
     A job's file is named by all its options: studies that share a run share its file."""
     def resolve(run: Run) -> Job:
         arguments = [f"--{k}" if v == "true" else f"--{k}={v}" for k, v in run.options.items() if v != "false"]
-        command = [str(program), "run", "--engine=virtual", "--threads=1", f"--algorithm={run.algorithm}",
+        engine = [] if run.options.get("engine") == "threads" else ["--engine=virtual", "--threads=1"]
+        command = [str(program), "run", *engine, f"--algorithm={run.algorithm}",
                    f"--seed={run.seed}", *arguments, "--dry-run"]
         done = subprocess.run(command, capture_output=True, text=True, env=environment())
         if done.returncode:
@@ -131,18 +137,18 @@ def only_user_of(folder: Path) -> Iterator[None]:
 
 
 def execute(jobs: Iterable[Job], program: Path, at_once: int, progress: bool) -> Outcome:
-    """Runs what is not done yet, the longest first, so that no core waits at the end."""
+    """Runs what is not done yet, the longest first, so that no core waits at the end; real-time runs last."""
     outcome = Outcome()
     unique = {job.path: job for job in jobs}
     waiting = [job for job in unique.values() if not is_done(job)]
     outcome.kept = len(unique) - len(waiting)
-    waiting.sort(key=lambda job: job.cost)
+    waiting.sort(key=lambda job: (not job.real_time, job.cost))
     running: dict[subprocess.Popen[str], Job] = {}
     meter = Meter(waiting, at_once, progress)
     handlers = {s: signal.signal(s, signal.default_int_handler) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
         while waiting or running:
-            while waiting and len(running) < at_once:
+            while waiting and len(running) < (1 if waiting[-1].real_time else at_once):
                 job = waiting.pop()
                 running[start(job, program)] = job
             time.sleep(0.02)

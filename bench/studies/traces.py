@@ -1,0 +1,115 @@
+"""What the claims need of a trace, and an iteration's time recharged by the bits that really were on the wire."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from .runner import Job, ini_value
+from .study_file import StudyError
+
+PAPER_BITS = 16  # T_c is the time of an exchange of 16 bits a coordinate
+
+
+@dataclass(frozen=True)
+class Curve:
+    time_s: np.ndarray
+    loss: np.ndarray
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Trace:
+    path: Path
+    status: str
+    verdict: str
+    commit: str
+    ini: str
+    summary: dict[str, float]
+    iteration: np.ndarray  # of the points of the curve
+    time_s: np.ndarray
+    loss: np.ndarray
+
+    def option(self, name: str) -> str:
+        return ini_value(self.ini, name)
+
+
+@lru_cache(maxsize=None)
+def read_trace(path: Path) -> Trace:
+    try:
+        with h5py.File(path, "r") as file:
+            progress = file["progress"]
+            return Trace(path, file.attrs["status"], file.attrs["verdict"], file.attrs["commit"],
+                         file["config/ini"][()].decode(), {k: float(v) for k, v in file["summary"].attrs.items()},
+                         progress["iteration"][:], progress["time"][:], progress["loss"][:])
+    except (OSError, KeyError, ValueError) as error:
+        raise StudyError(f"{path}: not a whole trace ({error}); run the study again") from None
+
+
+def mean_model(path: Path) -> np.ndarray:
+    with h5py.File(path, "r") as file:
+        return file["model/mean"][:]
+
+
+@lru_cache(maxsize=None)
+def wire_time(path: Path) -> np.ndarray:
+    """When the curve's points would have been reached had every bit been charged. For rounds with a barrier on the
+    link paper:T_C: what is sent does not depend on when it arrives, so only the clock differs from --bits wire."""
+    trace = read_trace(path)
+    kind, _, exchange_s = trace.option("link").partition(":")
+    if kind != "paper" or trace.option("sync") != "barrier" or trace.option("algorithm") == "async-dsgd":
+        raise StudyError(f"{path}: its time cannot be charged anew; run it with bits = wire")
+    with h5py.File(path, "r") as file:
+        rounds = file["rounds"]
+        computing = (rounds["compute_time"][:].astype(float) + rounds["wait_time"][:]).max(axis=1)
+        bits = rounds["bytes_sent"][:].astype(float).max(axis=1) * 8 / file["model/mean"].shape[0]
+    ends = np.concatenate([[0], np.cumsum(computing + float(exchange_s) * bits / PAPER_BITS)])
+    return ends[trace.iteration.astype(int)]
+
+
+def own_curve(path: Path, bits: str) -> Curve:
+    trace = read_trace(path)
+    as_run = trace.option("bits") == bits
+    return Curve(trace.time_s if as_run else wire_time(path), trace.loss, (path,))
+
+
+def horizon_curve(paths: list[Path], bits: str) -> Curve:
+    """The paper's: a point for each horizon's end. Before the shortest ends there is only its own curve."""
+    curves = sorted((own_curve(path, bits) for path in paths), key=lambda c: c.time_s[-1])
+    first, rest = curves[0], curves[1:]
+    return Curve(np.append(first.time_s, [c.time_s[-1] for c in rest]), np.append(first.loss, [c.loss[-1] for c in rest]),
+                 tuple(c.files[0] for c in curves))
+
+
+class Results:
+    """Finished studies, by name."""
+
+    def __init__(self, jobs: dict[str, list[Job]]) -> None:
+        self.jobs = jobs
+
+    def has(self, study: str) -> bool:
+        return bool(self.jobs.get(study))
+
+    def select(self, study: str, **wanted: str) -> list[Job]:
+        names = {name.replace("_", "-"): value for name, value in wanted.items()}
+        return [job for job in self.jobs.get(study, []) if job.run.matches(names)]
+
+    def values(self, study: str, name: str) -> list[str]:
+        """The settings that a study has for an option, in its order."""
+        return list(dict.fromkeys(job.run.setting[name] for job in self.jobs.get(study, []) if name in job.run.setting))
+
+    def algorithms(self, study: str) -> list[str]:
+        return list(dict.fromkeys(job.run.algorithm for job in self.jobs.get(study, [])))
+
+    def curves(self, study: str, algorithm: str, bits: str, **wanted: str) -> dict[int, Curve]:
+        """By seed. Asynchronous runs were made for both ways to charge; the others' clocks can be charged anew."""
+        jobs = self.select(study, algorithm=algorithm, **wanted)
+        if algorithm == "async-dsgd":
+            jobs = [job for job in jobs if read_trace(job.path).option("bits") == bits]
+        by_seed: dict[int, list[Path]] = {}
+        for job in jobs:
+            by_seed.setdefault(job.run.seed, []).append(job.path)
+        return {seed: horizon_curve(paths, bits) for seed, paths in by_seed.items()}
