@@ -161,7 +161,7 @@ def execute(jobs: Iterable[Job], program: Path, at_once: int, progress: bool) ->
     except KeyboardInterrupt:
         outcome.stopped = True
     finally:
-        stop(running)
+        outcome.ran += stop(running)
         for number, handler in handlers.items():
             signal.signal(number, handler)
         meter.end()
@@ -196,7 +196,9 @@ def settle(child: subprocess.Popen[str], job: Job, outcome: Outcome) -> str:
     return ""
 
 
-def stop(running: dict[subprocess.Popen[str], Job]) -> None:
+def stop(running: dict[subprocess.Popen[str], Job]) -> int:
+    """Ends the children and clears up after them. Returns how many ended just in time, and are kept."""
+    kept = 0
     for child in running:
         child.send_signal(signal.SIGINT)
     for child, job in running.items():
@@ -205,10 +207,13 @@ def stop(running: dict[subprocess.Popen[str], Job]) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.communicate()
-        for path in (job.path, Path(f"{job.path}.partial"), job.path.with_suffix(".ini")):
-            if path == job.path and is_done(job):  # it ended just in time
-                continue
-            path.unlink(missing_ok=True)
+        if is_done(job):
+            kept += 1
+        else:
+            job.path.unlink(missing_ok=True)
+        for suffix in (".h5.partial", ".ini"):
+            job.path.with_suffix(suffix).unlink(missing_ok=True)
+    return kept
 
 
 class Meter:

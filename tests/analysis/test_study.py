@@ -1,0 +1,344 @@
+"""bench/study and bench/paper: files, grids, resuming, and claims on traces whose truth is known."""
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "bench"))
+
+from studies import claims, effects, paper, quantizers, runner, statistics, traces  # noqa: E402
+from studies.ledger import Ledger, explain  # noqa: E402
+from studies.study_file import Run, StudyError, read_study  # noqa: E402
+
+PROGRAM = Path(os.environ.get("QUANTIMED_PROGRAM") or ROOT / "build" / "quantimed")
+needs_program = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program at {PROGRAM}: set QUANTIMED_PROGRAM")
+SMALL = ("dataset = digits\nnodes = 4\ngraph = complete\nsamples-per-node = 20\nmodel = mlp:4\niterations = 6\n"
+         "evaluations = 2\nbatch = 5\n")
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def study_command(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"QUANTIMED_PROGRAM": str(PROGRAM)}
+    return subprocess.run([sys.executable, str(ROOT / "bench" / "study"), *map(str, arguments)], text=True,
+                          capture_output=True, env=environment, timeout=300, **more)
+
+
+# Files
+
+def test_a_grid_is_every_combination_and_an_algorithms_own_option_wins(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.ini", "algorithms = dsgd, async-dsgd\nseeds = 1-2,5\nl2 = 0 # none\n[grid]\n"
+                 "batch = 20 | 50\nlink = paper:0 | paper:3\n[algorithm async-dsgd]\nbatch = 30\nalpha = 0.1*T^(-1/6)\n")
+    runs = read_study(file).runs()
+    dsgd = [r for r in runs if r.algorithm == "dsgd" and r.seed == 1]
+    assert [r.setting for r in dsgd] == [{"batch": b, "link": f"paper:{c}"} for b in ("20", "50") for c in (0, 3)]
+    # One batch, so the grid's two are not two runs.
+    own = [r for r in runs if r.algorithm == "async-dsgd"]
+    assert [r.seed for r in own] == [1, 1, 2, 2, 5, 5]
+    assert all(r.options["batch"] == "30" and r.options["alpha"] == "0.1*T^(-1/6)" and r.options["l2"] == "0" for r in own)
+
+
+def test_settings_change_together_and_the_quick_form_wins(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.ini", "algorithms = dsgd\nseeds = 1\n[setting a]\nnodes = 10\nsamples-per-node = 7\n"
+                 "[setting b]\nnodes = 20\n[grid]\nbatch = 1 | 2\n[quick]\nsettings = a\n[quick grid]\nbatch = 3\n")
+    assert len(read_study(file).runs()) == 4
+    (only,) = read_study(file, quick=True).runs()
+    assert only.setting == {"setting": "a", "batch": "3"}
+    assert (only.options["nodes"], only.options["samples-per-node"]) == ("10", "7")
+
+
+def test_an_included_file_comes_first_and_is_found_beside_its_includer(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    write(tmp_path / "parts" / "base.ini", "batch = 1\nl2 = 0\nseeds = 4\n")
+    write(tmp_path / "parts" / "more.ini", "include = base.ini\nl2 = 2\n")
+    file = write(tmp_path / "s.ini", "include = parts/more.ini\nalgorithms = dsgd\nbatch = 9\n")
+    (run,) = read_study(file).runs()
+    assert (run.seed, run.options) == (4, {"batch": "9", "l2": "2"})
+
+
+@pytest.mark.parametrize("text, names", [
+    ("include = s.ini\n", "includes itself"),
+    ("include = gone.ini\n", "gone.ini"),
+    ("[gird]\nbatch = 1\n", "[gird]"),
+    ("batch\n", "s.ini:1"),
+    ("batch = 1 | 2\n", "[grid]"),
+    ("seed = 3\n", "seed"),
+    ("seeds = 3-1\n", "3-1"),
+    ("seeds = x\n", "x"),
+    ("algorithms = sgd\n", "sgd"),
+    ("[algorithm sgd]\nbatch = 1\n", "sgd"),
+    ("settings = a\n", "[setting a]"),
+    ("[grid]\nseeds = 1\n", "seeds"),
+])
+def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, text: str, names: str) -> None:
+    with pytest.raises(StudyError) as error:
+        read_study(write(tmp_path / "s.ini", text)).runs()
+    assert names in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_cycle_by_way_of_another_file_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "a.ini", "include = b.ini\n")
+    write(tmp_path / "b.ini", "include = a.ini\n")
+    with pytest.raises(StudyError, match="includes itself, by way of a.ini, b.ini"):
+        read_study(tmp_path / "a.ini")
+
+
+@needs_program
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_program_understands_every_experiment(tmp_path: Path, quick: bool) -> None:
+    for name in paper.STUDIES:
+        study = read_study(paper.EXPERIMENTS / f"{name}.ini", quick)
+        if study.sections[""].pop("machine", None):  # measured when the paper is run
+            del study.sections[""]["speed"]
+        seen: dict[str, Run] = {}
+        for run in study.runs([1]):
+            seen.setdefault(run.algorithm, run)
+        assert study.text("figure"), name
+        assert runner.plan([(study, list(seen.values()))], tmp_path, PROGRAM)[name]
+
+
+# Running
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("small") / "small.ini", SMALL + "seeds = 1-2\n[algorithm dsgd]\nbatch = 4\n")
+
+
+@pytest.fixture(scope="module")
+def finished(small: Path) -> Path:
+    folder = small.parent / "alone"
+    done = study_command(small, "--output", folder, "--jobs", 1)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def arrays(path: Path) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.__setitem__(name, np.asarray(item[()]).tobytes())
+                        if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu" else None)
+    return found
+
+
+@needs_program
+def test_runs_beside_each_other_give_the_bits_of_runs_alone(small: Path, finished: Path) -> None:
+    folder = small.parent / "together"
+    assert study_command(small, "--output", folder, "--jobs", 8).returncode == 0
+    names = sorted(p.name for p in finished.glob("*.h5"))
+    assert len(names) == 8 and names == sorted(p.name for p in folder.glob("*.h5"))
+    for name in names:
+        alone, together = arrays(finished / name), arrays(folder / name)
+        assert "progress/loss" in alone and "model/mean" in alone
+        assert alone == together
+
+
+@needs_program
+def test_only_what_is_missing_damaged_or_another_run_is_run_again(small: Path, finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    shutil.copytree(finished, folder)
+    missing, damaged, cut, wrong, kept, *_ = sorted(folder.glob("*.h5"))
+    whole = {path: arrays(path) for path in (missing, damaged, cut, wrong)}
+    missing.rename(f"{missing}.partial")
+    image = bytearray(damaged.read_bytes())
+    image[len(image) // 2] ^= 1
+    damaged.write_bytes(image)
+    cut.write_bytes(cut.read_bytes()[:1000])
+    shutil.copy(kept, wrong)
+    times = {path: path.stat().st_mtime_ns for path in folder.glob("*.h5")}
+    done = study_command(small, "--output", folder)
+    assert done.returncode == 0 and "4 runs" in done.stdout and "4 kept" in done.stdout
+    assert {path for path, then in times.items() if path.stat().st_mtime_ns != then} == {damaged, cut, wrong}
+    assert {path: arrays(path) for path in whole} == whole
+    assert "8 kept" in study_command(small, "--output", folder).stdout
+
+
+@needs_program
+def test_a_signal_ends_the_children_and_keeps_what_is_done(tmp_path: Path) -> None:
+    # Many, so that some are left when the first is done.
+    file = write(tmp_path / "s.ini", SMALL.replace("iterations = 6", "iterations = 3000") +
+                 "algorithms = dsgd\nseeds = 1-40\n")
+    folder = tmp_path / "out"
+    child = subprocess.Popen([sys.executable, str(ROOT / "bench" / "study"), str(file), "--output", str(folder), "--jobs",
+                              "2"], env=os.environ | {"QUANTIMED_PROGRAM": str(PROGRAM)}, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 120
+    while not list(folder.glob("*.h5")) and time.monotonic() < end:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    _, message = child.communicate(timeout=60)
+    kept = len(list(folder.glob("*.h5")))  # an interrupted run leaves none
+    assert child.returncode == 75 and f"{kept} runs are kept" in message
+    assert 0 < kept < 40 and not list(folder.glob("*.partial")) and not list(folder.glob("*.ini"))
+    listed = study_command(file, "--output", folder, "--list").stdout
+    assert listed.count("done ") == kept and listed.count("to do ") == 40 - kept
+
+
+@needs_program
+@pytest.mark.parametrize("arguments, names", [
+    (["gone.ini"], "gone.ini"), (["{small}", "--seeds", "0-x"], "--seeds"), (["{small}", "--only", "batch=77"], "batch=77"),
+    (["{small}", "--only", "batch"], "NAME=VALUE"), (["{small}", "--jobs", "0"], "--jobs"),
+    (["{small}", "--output", "/proc/no"], "/proc/no"), (["{bad}"], "bacth"), (["{nodata}"], "no-such-data")])
+def test_bad_input_is_one_line_and_status_2(small: Path, tmp_path: Path, arguments: list[str], names: str) -> None:
+    bad = write(tmp_path / "bad.ini", SMALL + "bacth = 3\n")
+    nodata = write(tmp_path / "nodata.ini", SMALL.replace("digits", "./no-such-data"))
+    done = study_command(*(a.format(small=small, bad=bad, nodata=nodata) for a in arguments), cwd=tmp_path)
+    assert done.returncode == 2 and names in done.stderr and done.stderr.count("\n") == 1
+
+
+@needs_program
+def test_only_and_seeds_choose(small: Path, tmp_path: Path) -> None:
+    done = study_command(small, "--output", tmp_path, "--list", "--only", "algorithm=dsgd", "--only", "batch=4", "--seeds", 9)
+    assert done.stdout.count("\n") == 1 and "dsgd seed=9" in done.stdout
+
+
+@needs_program
+def test_time_charged_anew_is_the_time_of_a_run_that_charges_the_wire(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.ini", SMALL + "seeds = 1\nalgorithms = quantimed-dsgd, dsgd, q-dsgd\n[grid]\n"
+                 "bits = paper | wire\n")
+    assert study_command(file, "--output", tmp_path).returncode == 0
+    jobs = runner.plan([(s := read_study(file), s.runs())], tmp_path, PROGRAM)["s"]
+    for paper_job, wire_job in zip(jobs[::2], jobs[1::2]):
+        run = traces.read_trace(wire_job.path)
+        assert traces.read_trace(paper_job.path).time_s[-1] < run.time_s[-1]
+        np.testing.assert_allclose(traces.wire_time(paper_job.path), run.time_s, rtol=1e-6)
+
+
+# Numbers
+
+def curve(times: list[float], losses: list[float]) -> traces.Curve:
+    return traces.Curve(np.array(times), np.array(losses), ())
+
+
+def test_time_to_a_loss_is_linear_between_points() -> None:
+    c = curve([0, 10, 20], [4, 2, 1])
+    assert statistics.time_to_loss(c, 3) == 5
+    assert statistics.time_to_loss(c, 4) == 0
+    assert statistics.time_to_loss(c, 1.5) == 15
+    assert statistics.time_to_loss(c, 0.5) == float("inf")
+    assert statistics.common_target([c, curve([0, 1], [4, 1.5])]) == 1.5
+
+
+def test_medians_keep_misses_and_intervals_hold_the_median() -> None:
+    e = statistics.bootstrap_median([1.0, 2.0, float("inf")])
+    assert (e.median, e.low, e.high) == (2, 1, float("inf")) and "never" in e.text("×")
+    assert statistics.bootstrap_median([3.0, 3.0, 3.0]).text("×") == "3×"
+    assert statistics.ratios({1: 4, 2: 9, 3: 1}, {2: 3, 1: 2, 7: 1}) == {1: 2, 2: 3}
+
+
+@pytest.mark.parametrize("codec", ["low-precision:1e-2", "rounding", "rounding:0.5", "qsgd:16", "qsgd:1024"])
+def test_a_quantizers_variance_is_under_its_bound_and_not_zero(codec: str) -> None:
+    found = quantizers.variance(codec, np.random.default_rng(3).normal(0, 1, 5000))
+    assert found and 0 < found.measured <= found.bound
+
+
+def test_the_sparsifiers_variance_is_the_exact_one() -> None:
+    x = np.random.default_rng(3).uniform(-1, 1, 5000)
+    found = quantizers.variance("sparsifier:2", x, draws=50)
+    assert found and found.measured == pytest.approx(float(np.sum(np.abs(x) * (2 - np.abs(x)))), rel=0.01)
+    assert quantizers.variance("sparsifier:0.5", x) is None  # M below the largest |x|: not the quantizer of the theory
+
+
+# Claims, on traces made up so that the answer is known
+
+def made_up(folder: Path, study: str, algorithm: str, seed: int, seconds: float, setting: dict[str, str] | None = None,
+            bits: str = "paper", last: float = 1.0) -> runner.Job:
+    """Falls from 5 to `last`, in a straight line that ends after `seconds`; 8 wire bits a coordinate."""
+    setting = setting or {}
+    path = folder / f"{study}-{algorithm}-{seed}-{bits}-{'-'.join(setting.values())}.h5"
+    rounds, p = 4, 10
+    with h5py.File(path, "w") as file:
+        file.attrs.update(status="complete", verdict="VALID", commit="abc")
+        file["config/ini"] = (f"algorithm = {algorithm}\nbits = {bits}\nlink = paper:1\nsync = barrier\nl2-per = batch\n"
+                              f"iterations = {rounds}\n")
+        summary = file.create_group("summary")
+        summary.attrs.update(final_loss=last, compute_share=0.5, mix_share=0.1, encode_share=0.0, exchange_share=0.3,
+                             wait_share=0.1)
+        file["progress/iteration"] = np.arange(rounds + 1.0)
+        file["progress/time"] = np.linspace(0, seconds, rounds + 1)
+        file["progress/loss"] = np.linspace(5, last, rounds + 1)
+        file["rounds/compute_time"] = np.full((rounds, 2), seconds / rounds - 0.25)
+        file["rounds/wait_time"] = np.zeros((rounds, 2))
+        file["rounds/bytes_sent"] = np.full((rounds, 2), float(p))  # 8 bits a coordinate: 0.5 s a round
+        file["model/mean"] = np.zeros(p, np.float32)
+    return runner.Job(Run(study, algorithm, seed, setting | {"bits": bits}, {}), path, "")
+
+
+def four_studies(folder: Path, ours_s: float, others_s: float) -> traces.Results:
+    jobs: dict[str, list[runner.Job]] = {}
+    for name, published, tuned in claims.DATA_SETS:
+        for study in (published, tuned):
+            for seed in (1, 2, 3):
+                jobs.setdefault(study, []).append(made_up(folder, study, claims.OURS, seed, ours_s + seed))
+                for baseline in ("dsgd", "q-dsgd", "async-dsgd"):
+                    for bits in ("paper", "wire") if baseline == "async-dsgd" else ("paper",):
+                        jobs[study].append(made_up(folder, study, baseline, seed, others_s + seed, None, bits))
+    return traces.Results(jobs)
+
+
+@pytest.mark.parametrize("ours_s, others_s, fast, ahead", [
+    (100, 400, claims.HOLDS, claims.HOLDS), (100, 200, claims.PART, claims.HOLDS), (200, 100, claims.FAILS, claims.FAILS)])
+def test_verdicts_follow_from_the_times(tmp_path: Path, ours_s: float, others_s: float, fast: str, ahead: str) -> None:
+    results, ledger = four_studies(tmp_path, ours_s, others_s), Ledger()
+    first = claims.speed_up(results, ledger)
+    assert first.verdict == fast
+    row = next(r for r in first.rows if r[:3] == ["MNIST", "published", "paper"])
+    assert row[3].startswith(f"{ours_s + 2:.3g} s [{ours_s + 1:.3g} s–{ours_s + 3:.3g} s] [S")
+    assert row[4].startswith(f"{(others_s + 2) / (ours_s + 2):.3g}×")
+    assert claims.ahead_of_all(results, ledger, "x", claims.DATA_SETS[2]).verdict == ahead
+    assert claims.sensitivity(results, ledger).verdict == (claims.HOLDS if ours_s < others_s else claims.FAILS)
+
+
+def test_wire_bits_cost_what_was_sent(tmp_path: Path) -> None:
+    job = made_up(tmp_path, "mnist", "dsgd", 1, 100)
+    assert traces.wire_time(job.path)[-1] == pytest.approx(100 - 4 * 0.25 + 4 * 0.5)
+    with pytest.raises(StudyError, match="bits = wire"):
+        traces.wire_time(made_up(tmp_path, "mnist", "async-dsgd", 1, 100).path)
+
+
+def test_a_horizon_curve_has_a_point_for_each_horizons_end(tmp_path: Path) -> None:
+    jobs = [made_up(tmp_path, "mnist", claims.OURS, 1, s, {"iterations": str(s)}, last=loss) for s, loss in ((300, 1), (100, 3))]
+    found = traces.Results({"mnist": jobs}).curves("mnist", claims.OURS, "paper")[1]
+    assert list(found.time_s) == [0, 25, 50, 75, 100, 300] and list(found.loss[-2:]) == [3, 1]
+
+
+def test_claims_whose_studies_were_not_run_are_not_judged() -> None:
+    assert {c.verdict for c in claims.all_claims(traces.Results({}), Ledger())} == {claims.UNKNOWN}
+    assert effects.all_tables(traces.Results({}), Ledger()) == []
+
+
+def test_averaging_is_judged_by_its_share_of_the_gradients_time(tmp_path: Path) -> None:
+    jobs = {name: [made_up(tmp_path, name, "dsgd", seed, 1) for seed in (1, 2, 3)] for name in ("mnist", "averaging-real")}
+    found = claims.averaging(traces.Results(jobs), Ledger())
+    assert found.verdict == claims.FAILS and [row[-1].split(" [")[0] for row in found.rows] == ["20 %", "20 %"]
+
+
+def test_every_number_leads_to_its_files(tmp_path: Path) -> None:
+    ledger = Ledger()
+    file = made_up(tmp_path, "mnist", "dsgd", 1, 100).path
+    text, _ = ledger.median({1: 2.0, 2: 3.0, 3: 4.0}, "time over time", [file, tmp_path / "gone.h5"], "×")
+    assert text == "3× [2×–4×] [S1]"
+    ledger.write(tmp_path / "sources.json")
+    said = explain(tmp_path / "sources.json", "S1")
+    assert "time over time" in said and "seed 2: 3" in said and str(file) in said and "gone.h5   (not here now" in said
+    with pytest.raises(StudyError, match="S1 to S1"):
+        explain(tmp_path / "sources.json", "S7")
+
+
+@needs_program
+def test_a_bad_option_of_paper_is_one_line_and_status_2(tmp_path: Path) -> None:
+    for arguments in (["--studies", "nothing"], ["--trace", "S1"], ["--jobs", "0"], ["--seeds", "x"]):
+        done = subprocess.run([sys.executable, str(ROOT / "bench" / "paper"), *arguments], cwd=tmp_path, text=True,
+                              capture_output=True, env=os.environ | {"QUANTIMED_PROGRAM": str(PROGRAM)}, timeout=60)
+        assert done.returncode == 2 and done.stderr.startswith("paper: ") and done.stderr.count("\n") == 1, arguments
