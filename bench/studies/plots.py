@@ -10,12 +10,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from .claims import DATA_SETS, OURS, TABLE_OF_STEPS, Claim
+from .claims import DATA_SETS, OURS, TABLE_OF_STEPS, Claim, race
 from .statistics import bootstrap_median
 from .traces import Results, read_trace
 
 COLOURS = {OURS: "#0072B2", "dsgd": "#D55E00", "async-dsgd": "#009E73", "q-dsgd": "#CC79A7"}
-MARKS = {OURS: "o", "dsgd": "", "async-dsgd": "", "q-dsgd": "s"}
+SMALL = {"font.size": 8, "legend.fontsize": 6, "xtick.labelsize": 7, "ytick.labelsize": 7, "axes.titlesize": 8}
 PHASES = {"compute": "#0072B2", "mix": "#D55E00", "encode": "#E69F00", "exchange": "#56B4E9", "wait": "#999999"}
 
 
@@ -32,7 +32,8 @@ def loss_against_time(results: Results, study: str, axes: Axes, bits: str, batch
     for algorithm in results.algorithms(study):
         curves = results.curves(study, algorithm, bits, **({} if algorithm == "async-dsgd" else wanted))
         for number, curve in enumerate(curves.values()):
-            axes.plot(curve.time_s, curve.loss, color=COLOURS[algorithm], marker=MARKS[algorithm], markersize=2.5,
+            several = len(curve.files) > 1  # a point for each horizon
+            axes.plot(curve.time_s, curve.loss, color=COLOURS[algorithm], marker="o" if several else "", markersize=2.5,
                       linewidth=0.9, label="" if number else algorithm)
             end = max(end, curve.time_s[-1]) if algorithm == OURS else end
     axes.set_xlim(0, 1.6 * end or 1)
@@ -48,12 +49,11 @@ def data_set(results: Results, row: tuple[str, str, str], folder: Path) -> list[
     figure, axes = plt.subplots(1, len(panels), figsize=(2.5 * len(panels), 2.6), sharey=True, squeeze=False)
     for place, (study, bits) in zip(axes[0], panels):
         loss_against_time(results, study, place, bits, "50")
-        place.set_title(f"{TABLE_OF_STEPS.get(study, 'published')} steps, {bits} bits", fontsize=8)
-        place.tick_params(labelsize=7)
+        place.set_title(f"steps {TABLE_OF_STEPS.get(study, 'published')}, {bits} bits")
     lows = [c.loss.min() for s, b in panels for a in results.algorithms(s) for c in results.curves(s, a, b).values()]
     axes[0][0].set_ylim(min(lows) * 0.98, min(lows) + (axes[0][0].get_ylim()[1] - min(lows)) * (0.25 if name == "MNIST" else 0.7))
-    axes[0][0].set_ylabel(f"training loss\n{name}", fontsize=8)
-    axes[0][-1].legend(fontsize=6)
+    axes[0][0].set_ylabel(f"training loss\n{name}")
+    axes[0][-1].legend()
     return [save(figure, folder / f"{published}.png")]
 
 
@@ -76,8 +76,7 @@ def phases(results: Results, folder: Path) -> list[Path]:
         left += widths
     axes.invert_yaxis()
     axes.set_xlabel("share of all nodes' time (%)")
-    axes.tick_params(labelsize=7)
-    axes.legend(fontsize=6, ncol=5, loc="lower center", bbox_to_anchor=(0.3, 1.0))
+    axes.legend(ncol=5, loc="lower center", bbox_to_anchor=(0.3, 1.0))
     return [save(figure, folder / "averaging.png")]
 
 
@@ -93,12 +92,11 @@ def batches(results: Results, folder: Path) -> list[Path]:
     axes.set_ylim(top=4)
     axes.set_xlabel("virtual time (s)")
     axes.set_ylabel("training loss, MNIST")
-    axes.legend(fontsize=6)
+    axes.legend()
     return [save(figure, folder / "batch.png")]
 
 
-def slowdowns(claim: Claim, results: Results, folder: Path) -> list[Path]:
-    from .claims import race
+def slowdowns(results: Results, folder: Path) -> list[Path]:
     figure, axes = plt.subplots(1, 2, figsize=(6.5, 2.4), sharey=True)
     for place, (column, steps) in zip(axes, ((1, "published"), (2, "tuned"))):
         names = []
@@ -112,17 +110,19 @@ def slowdowns(claim: Claim, results: Results, folder: Path) -> list[Path]:
                     place.bar(at + 0.2 * (shift - 1.5), bootstrap_median(ratio, 1).median, 0.18, color=COLOURS[algorithm],
                               label="" if at else algorithm)
         place.set_xticks(range(len(names)), names, fontsize=6)
-        place.set_title(f"{steps} steps", fontsize=8)
-    axes[0].set_ylabel("time over the fastest's", fontsize=8)
-    axes[0].legend(fontsize=6)
+        place.set_title(f"{steps} steps")
+    axes[0].set_yscale("log")
+    axes[0].set_ylabel("time over the fastest's")
+    axes[0].legend()
     return [save(figure, folder / "sensitivity.png")]
 
 
 def draw(claims: list[Claim], results: Results, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    plt.rcParams.update(SMALL)
     for claim, row in ((claims[1], DATA_SETS[2]), (claims[2], DATA_SETS[3])):
         claim.figures = data_set(results, row, folder)
     claims[0].figures = data_set(results, DATA_SETS[0], folder) + data_set(results, DATA_SETS[1], folder)
-    claims[3].figures = slowdowns(claims[3], results, folder)
+    claims[3].figures = slowdowns(results, folder)
     claims[4].figures = phases(results, folder)
     claims[5].figures = batches(results, folder)
