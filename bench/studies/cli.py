@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from .runner import BAD_INPUT, Job, Outcome, execute, find_program, is_done, only_user_of, plan, write_plan
+from .runner import BAD_INPUT, INTERRUPTED, Job, Outcome, execute, find_program, is_done, only_user_of, plan, write_plan
 from .study_file import Run, Study, StudyError, parse_seeds, read_study
 
 
@@ -94,3 +94,8 @@ def main(argv: list[str]) -> int:
         return BAD_INPUT
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        print(f"study: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:  # before or after the runs; during them it is execute's
+        return INTERRUPTED

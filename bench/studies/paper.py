@@ -14,7 +14,7 @@ from .cli import report
 from .effects import Table, all_tables
 from .ledger import Ledger, explain
 from .plots import draw
-from .runner import BAD_INPUT, Job, Outcome, environment, execute, find_program, only_user_of, plan, write_plan
+from .runner import BAD_INPUT, INTERRUPTED, Job, Outcome, environment, execute, find_program, only_user_of, plan, write_plan
 from .study_file import Study, StudyError, parse_seeds, read_study
 from .traces import Results, read_trace
 
@@ -172,3 +172,8 @@ def main(argv: list[str]) -> int:
         return BAD_INPUT
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        print(f"paper: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:  # before or after the runs; during them it is execute's
+        return INTERRUPTED

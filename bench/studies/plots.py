@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from .claims import DATA_SETS, OURS, TABLE_OF_STEPS, Claim, race
+from .claims import DATA_SETS, OURS, TABLE_OF_STEPS, Claim, at_batch_50, race
 from .statistics import bootstrap_median
 from .traces import Results, read_trace
 
@@ -101,7 +101,7 @@ def slowdowns(results: Results, folder: Path) -> list[Path]:
     for place, (column, steps) in zip(axes, ((1, "published"), (2, "tuned"))):
         names = []
         for at, row in enumerate(DATA_SETS):
-            found = race(results, row[column], "paper", **({"batch": "50"} if results.values(row[column], "batch") else {}))
+            found = race(results, row[column], "paper", **at_batch_50(results, row[column]))
             names.append(row[0].split(",")[0])
             for shift, algorithm in enumerate(COLOURS):
                 if found and algorithm in found.times:
