@@ -1,5 +1,5 @@
 # The outer build: one word a job, CMake below. `make help` lists the words.
-.PHONY: all build/quantimed deps run paper report test asan tsan bench coverage format format-check tidy clean help
+.PHONY: all build/quantimed deps run paper theory report test asan tsan bench coverage format format-check tidy clean help
 .NOTPARALLEL:           # prerequisites in their order: first the packages, then the build
 .ONESHELL:              # a recipe is one script …
 .SHELLFLAGS := -euc     # … that ends at its first failure
@@ -54,6 +54,9 @@ report: deps ## a page, figures and tables of the traces in a folder: make repor
 
 paper: deps build/quantimed ## repeats the paper and judges its claims, into results/paper.md; QUICK=1: in minutes
 	@bench/paper $(if $(QUICK),--quick) $(PAPER_OPTIONS)
+
+theory: deps build/quantimed ## the theorems' rates by experiment, into results/theory.md
+	@bench/theory $(THEORY_OPTIONS)
 
 test: deps all ## everything that must hold
 	@ctest --test-dir build $(CTEST)

@@ -18,6 +18,7 @@ int dispatch(const quantimed::Request& request) {
   if (request.command == "verify") return verify_command(request);
   if (request.command == "calibrate") return calibrate_command(request);
   if (request.command == "tune") return tune_command(request);
+  if (request.command == "theory") return theory_command(request);
   if (request.command == "predict") return predict_command(request);
   if (request.command == "info") return info_command(request);
   if (request.command == "export") return export_command(request);

@@ -55,6 +55,21 @@ std::size_t piece_length(std::size_t length, std::size_t longest) {
   return (length + pieces - 1) / pieces;
 }
 
+void symmetric_eigen(const char* job, std::size_t n, std::span<double> a, std::span<double> eigenvalues) {
+  check(a.size() == n * n && eigenvalues.size() == n, "symmetric_eigen: a is [n, n], eigenvalues [n]");
+  if (n == 0) return;
+  const int order = to_int(n);
+  const auto dsyev = [&](double* work, int length) {
+    int info = 0;
+    dsyev_(job, "U", &order, a.data(), &order, eigenvalues.data(), work, &length, &info, 1, 1);
+    check(info == 0, "symmetric_eigen: dsyev failed");
+  };
+  double best_length = 0;
+  dsyev(&best_length, -1);  // asks only
+  std::vector<double> work(static_cast<std::size_t>(best_length));
+  dsyev(work.data(), to_int(work.size()));
+}
+
 }  // namespace
 
 void gemm(Op a_op, Op b_op, std::size_t m, std::size_t n, std::size_t k, const float* a, std::size_t lda,
@@ -78,18 +93,12 @@ void gemm(Op a_op, Op b_op, std::size_t m, std::size_t n, std::size_t k, const f
 }
 
 void symmetric_eigenvalues(std::size_t n, std::span<double> a, std::span<double> eigenvalues) {
-  check(a.size() == n * n && eigenvalues.size() == n, "symmetric_eigenvalues: a is [n, n], eigenvalues [n]");
-  if (n == 0) return;
-  const int order = to_int(n);
-  const auto dsyev = [&](double* work, int length) {
-    int info = 0;
-    dsyev_("N", "U", &order, a.data(), &order, eigenvalues.data(), work, &length, &info, 1, 1);
-    check(info == 0, "symmetric_eigenvalues: dsyev failed");
-  };
-  double best_length = 0;
-  dsyev(&best_length, -1);  // asks only
-  std::vector<double> work(static_cast<std::size_t>(best_length));
-  dsyev(work.data(), to_int(work.size()));
+  symmetric_eigen("N", n, a, eigenvalues);
+}
+
+// LAPACK's columns are our rows.
+void symmetric_eigenvectors(std::size_t n, std::span<double> a, std::span<double> eigenvalues) {
+  symmetric_eigen("V", n, a, eigenvalues);
 }
 
 double measured_sgemm_rate(std::size_t size, int repeats) {

@@ -18,6 +18,8 @@ void gemm(Op a_op, Op b_op, std::size_t m, std::size_t n, std::size_t k, const f
 
 // Eigenvalues of a symmetric matrix, ascending (LAPACK dsyev).  a: [n, n], destroyed; eigenvalues: [n].
 void symmetric_eigenvalues(std::size_t n, std::span<double> a, std::span<double> eigenvalues);
+// The same, and row k of a becomes the k-th eigenvector, of length 1.
+void symmetric_eigenvectors(std::size_t n, std::span<double> a, std::span<double> eigenvalues);
 
 // FLOP/s of a large square sgemm on one core: the median of a few repeats after a warm-up.
 double measured_sgemm_rate(std::size_t size = 1024, int repeats = 5);

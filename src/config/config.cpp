@@ -156,6 +156,18 @@ void check_engine_options(const Config& config) {
 
 Config default_config(const std::string& command) {
   Config config;
+  if (command == "theory") {
+    config.dataset = "gaussian-linear:8";
+    config.model = "least-squares";
+    config.nodes = 16;
+    config.samples_per_node = 20;
+    config.graph = "torus";
+    config.l2 = 32;
+    config.l2_per = "dataset";
+    config.batch = 5;
+    config.codec = "low-precision:1e-2";
+    return config;
+  }
   if (command != "scale") return config;
   config.engine = "threads";
   config.repeats = 3;

@@ -56,9 +56,15 @@ struct Config {
   std::string study = "both";                          // scale: strong | weak | both
   std::uint32_t warm_up = 1;                           // scale: runs of each point that are thrown away
   std::uint32_t repeats = 1;
-  std::uint32_t trials = 24;                     // tune, for each algorithm
-  std::vector<double> alpha_range = {0.02, 5};   // tune: [least, most]
-  std::vector<double> epsilon_range = {0.1, 1};  // tune: [least, most]
+  std::uint32_t trials = 24;                      // tune, for each algorithm
+  std::vector<double> alpha_range = {0.02, 5};    // tune: [least, most]
+  std::vector<double> epsilon_range = {0.1, 1};   // tune: [least, most]
+  std::string schedule = "strongly-convex:0.25";  // theory, see parse_schedule
+  double c1 = 1, c2 = 1;                          // theory: the constants of alpha and epsilon
+  std::vector<std::uint64_t> horizons = {100, 300, 1000, 3000, 10'000, 30'000};  // theory
+  std::vector<double> deadlines;                                                 // theory: s; empty: no sweep
+  std::vector<std::string> graphs;                                               // theory; empty: no sweep
+  std::vector<std::string> quantities;                                           // theory; empty: the promised ones
   bool timeline = false;
   bool dry_run = false;
   bool quiet = false;
@@ -69,7 +75,8 @@ struct Config {
 };
 
 // What holds where nothing is given. scale differs from Config{}: real time, repeats, a batch that many numbers of
-// cores divide and that takes long enough to be timed, and no curve, whose copies of models take time.
+// cores divide and that takes long enough to be timed, and no curve, whose copies of models take time. So does theory:
+// a small problem whose solution can be computed.
 Config default_config(const std::string& command);
 
 // A command line or an .ini that was understood: what to do, and with what.

@@ -10,6 +10,7 @@
 #include "engine/link_model.hpp"
 #include "engine/placement.hpp"
 #include "engine/speed_model.hpp"
+#include "theory/schedule.hpp"
 #include "topology/network.hpp"
 
 namespace quantimed {
@@ -22,6 +23,9 @@ constexpr CommandRow kCommands[] = {
     {kCalibrate, "calibrate", "[OPTIONS]", "measures what a node's steps cost on this machine, into a file"},
     {kPredict, "predict", "[OPTIONS]", "virtual time against real time on this machine, phase by phase"},
     {kTune, "tune", "[OPTIONS]", "step sizes, the same budget for each algorithm: all trials, and an .ini to run"},
+    {kTheory, "theory", "[OPTIONS]",
+     "the theorems' rates by experiment: runs the horizons, fits the exponents, holds them "
+     "against the promise"},
     {kScale, "scale", "[OPTIONS]", "strong and weak scaling over cores, in real time: a folder of traces, and tables"},
     {kVerify, "verify", "[OPTIONS] FILE...", "checks traces: schema, invariants, verdict"},
     {kInfo, "info", "[OPTIONS]", "cores, caches, clock, BLAS, limits; what is wrong with this machine"},
@@ -46,6 +50,17 @@ Listing codec_listing() { return syntax_listing(codec_table()); }
 Listing speed_listing() { return syntax_listing(kSpeedKinds); }
 Listing link_listing() { return syntax_listing(kLinkKinds); }
 Listing placement_listing() { return syntax_listing(kPlacementKinds); }
+Listing schedule_listing() { return syntax_listing(kSchedules); }
+Listing quantity_listing() {
+  Listing listing;
+  for (const QuantityRow& row : quantity_table()) listing.emplace_back(row.name, row.formula);
+  return listing;
+}
+std::vector<std::string> quantity_names() {
+  std::vector<std::string> names;
+  for (const QuantityRow& row : quantity_table()) names.emplace_back(row.name);
+  return names;
+}
 Listing dataset_listing() {
   Listing listing;
   for (const KnownDataset& known : known_datasets()) listing.emplace_back(known.name, known.description);
@@ -69,6 +84,7 @@ void check_placement(const std::string& text) { parse_placement(text); }
 void check_codec(const std::string& text) { make_codec(text); }
 void check_alpha(const std::string& text) { check_steps("--alpha", text); }
 void check_epsilon(const std::string& text) { check_steps("--epsilon", text); }
+void check_schedule(const std::string& text) { parse_schedule(text); }
 void check_deadline(const std::string& text) { parse_deadline(text, 1); }
 
 using C = Config;
@@ -77,14 +93,14 @@ constexpr double kMostNodes = 1'000'000;
 // clang-format off
 std::vector<OptionRow> run_rows() {
   return {
-    {.name = "algorithm", .commands = kRun, .value = "NAME", .help = "what to run", .field = &C::algorithm,
+    {.name = "algorithm", .commands = kRun | kTheory, .value = "NAME", .help = "what to run", .field = &C::algorithm,
      .choices = algorithm_names(), .check = check_one_algorithm, .listing = algorithm_listing, .instead = "--algorithms"},
     {.name = "algorithms", .commands = kCompare | kScale | kPredict | kTune, .value = "NAME,NAME",
      .help = "what to compare, to scale, to predict or to tune",
      .field = &C::algorithms, .usual = "all", .choices = algorithm_names(), .instead = "--algorithm"},
     {.name = "engine", .commands = kRun | kCompare | kScale | kTune, .help = "virtual: a simulated clock, the same bits every time; threads: real time on this machine",
      .field = &C::engine, .choices = {"virtual", "threads"}},
-    {.name = "nodes", .commands = kRun | kCompare | kCalibrate | kPredict | kTune, .value = "N",
+    {.name = "nodes", .commands = kRun | kCompare | kCalibrate | kPredict | kTune | kTheory, .value = "N",
      .help = "how many nodes; auto: 50 in virtual time, one a core on threads",
      .field = &C::nodes, .usual = "auto", .least = 1, .most = kMostNodes, .instead = "--cores"},
     {.name = "cores", .commands = kScale | kPredict, .value = "N,N|N-N",
@@ -99,17 +115,21 @@ std::vector<OptionRow> run_rows() {
      .help = "runs of each algorithm and number of cores that come first and are thrown away", .field = &C::warm_up},
     {.name = "threads", .value = "N", .help = "worker threads of virtual time and of evaluation; auto: all cores allowed",
      .field = &C::threads, .usual = "auto", .most = 65536},
-    {.name = "oversubscribe", .help = "let threads have more nodes than cores; its timings are marked INVALID",
+    {.name = "oversubscribe", .commands = kTimedRuns, .help = "let threads have more nodes than cores; its timings are marked INVALID",
      .field = &C::oversubscribe},
-    {.name = "placement", .value = "KIND", .help = "which cores the nodes of --engine threads live on",
+    {.name = "placement", .commands = kTimedRuns, .value = "KIND", .help = "which cores the nodes of --engine threads live on",
      .field = &C::placement, .check = check_placement, .listing = placement_listing},
-    {.name = "smt", .help = "count simultaneous-multithreading siblings as cores (threads)", .field = &C::smt},
-    {.name = "iterations", .value = "T", .help = "iterations of each node", .field = &C::iterations, .least = 1},
-    {.name = "max-time", .value = "SECONDS", .help = "stop when the run's clock, virtual or real, shows this",
+    {.name = "smt", .commands = kTimedRuns, .help = "count simultaneous-multithreading siblings as cores (threads)", .field = &C::smt},
+    {.name = "iterations", .commands = kTimedRuns, .value = "T", .help = "iterations of each node", .field = &C::iterations,
+     .least = 1, .instead = "--horizons"},
+    {.name = "horizons", .commands = kTheory, .value = "T,T",
+     .help = "iterations of each node, a run for each; one alone with --deadlines or --graphs", .field = &C::horizons,
+     .least = 10, .most = 4e9, .instead = "--iterations"},
+    {.name = "max-time", .commands = kTimedRuns, .value = "SECONDS", .help = "stop when the run's clock, virtual or real, shows this",
      .field = &C::max_time, .usual = "none", .usual_number = kForever, .is_above_least = true},
     {.name = "seed", .commands = kRun | kScale | kExport | kCalibrate | kPredict, .value = "N",
      .help = "fixes generated data, graph, start, samples, speeds and rounding", .field = &C::seed, .instead = "--seeds"},
-    {.name = "seeds", .commands = kCompare | kTune, .value = "N,N|N-N", .help = "one run of each algorithm for each seed",
+    {.name = "seeds", .commands = kCompare | kTune | kTheory, .value = "N,N|N-N", .help = "one run of each algorithm for each seed",
      .field = &C::seeds, .instead = "--seed"},
     {.name = "repeats", .commands = kRun | kCompare | kPredict | kScale, .value = "N", .help = "runs of each algorithm and seed", .field = &C::repeats, .least = 1},
     {.name = "config", .commands = kRuns | kExport | kCalibrate, .value = "FILE",
@@ -164,15 +184,25 @@ std::vector<OptionRow> algorithm_rows() {
     {.name = "deadline-adapt", .topic = Topic::algorithm,
      .help = "choose T_d anew in each iteration, from the speeds of the node and its neighbours",
      .field = &C::deadline_adapt},
-    {.name = "deadline-slack", .topic = Topic::algorithm, .value = "SECONDS",
+    {.name = "deadlines", .topic = Topic::algorithm, .commands = kTheory, .value = "SECONDS,SECONDS",
+     .help = "T_d is varied instead of the horizon; none: --deadline holds", .field = &C::deadlines, .usual = "none",
+     .is_above_least = true},
+    {.name = "deadline-slack", .topic = Topic::algorithm, .commands = kTimedRuns, .value = "SECONDS",
      .help = "on threads: how far past T_d a gradient may rarely end; auto: 1 % of T_d", .field = &C::deadline_slack,
      .usual = "auto", .is_above_least = true},
-    {.name = "alpha", .topic = Topic::algorithm, .commands = kRuns & ~kTune, .value = "STEP",
+    {.name = "alpha", .topic = Topic::algorithm, .commands = kTimedRuns & ~kTune, .value = "STEP",
      .help = "weight of the gradient: 0.2, 0.3*T^(-1/6) with T the iterations, or one for each algorithm, "
              "dsgd=0.2,q-dsgd=0.3*T^(-1/6); auto: the published one",
      .field = &C::alpha, .usual = "auto", .check = check_alpha},
-    {.name = "epsilon", .topic = Topic::algorithm, .commands = kRuns & ~kTune, .value = "STEP", .help = "step of the mixing, written like --alpha",
+    {.name = "epsilon", .topic = Topic::algorithm, .commands = kTimedRuns & ~kTune, .value = "STEP", .help = "step of the mixing, written like --alpha",
      .field = &C::epsilon, .usual = "auto", .check = check_epsilon},
+    {.name = "schedule", .topic = Topic::algorithm, .commands = kTheory, .value = "KIND",
+     .help = "a theorem's step sizes at horizon T, and what it promises", .field = &C::schedule,
+     .check = check_schedule, .listing = schedule_listing},
+    {.name = "c1", .topic = Topic::algorithm, .commands = kTheory, .value = "C", .help = "the constant of alpha",
+     .field = &C::c1, .is_above_least = true},
+    {.name = "c2", .topic = Topic::algorithm, .commands = kTheory, .value = "C", .help = "the constant of epsilon",
+     .field = &C::c2, .is_above_least = true},
     {.name = "trials", .topic = Topic::algorithm, .commands = kTune, .value = "N",
      .help = "step sizes to try for each algorithm, the published ones not counted", .field = &C::trials, .least = 1,
      .most = 10'000},
@@ -193,6 +223,9 @@ std::vector<OptionRow> network_rows() {
     {.name = "mixing", .topic = Topic::network, .value = "laplacian|laplacian:KAPPA|metropolis",
      .help = "the weights W: I - L/KAPPA with KAPPA = largest degree + 2 unless given, or 1/(1 + larger degree)",
      .field = &C::mixing, .check = check_mixing},
+    {.name = "graphs", .topic = Topic::network, .commands = kTheory, .value = "GRAPH,GRAPH",
+     .help = "the graph is varied instead of the horizon, and with it the spectral gap; none: --graph holds",
+     .field = &C::graphs, .usual = "none", .check = check_graph},
   };
 }
 
@@ -205,7 +238,7 @@ std::vector<OptionRow> time_rows() {
     {.name = "speed", .topic = Topic::time_model, .value = "KIND",
      .help = "samples per second of each node; auto: uniform:10,90 in virtual time, none on threads",
      .field = &C::speed, .usual = "auto", .listing = speed_listing},
-    {.name = "interference", .topic = Topic::time_model, .value = "COUNT,SHARE,PERIOD",
+    {.name = "interference", .topic = Topic::time_model, .commands = kTimedRuns, .value = "COUNT,SHARE,PERIOD",
      .help = "on threads, compete for the cores of nodes 0 to COUNT-1: each meets a thread that is busy for SHARE of "
              "every PERIOD seconds",
      .field = &C::interference, .usual = "none"},
@@ -222,21 +255,24 @@ std::vector<OptionRow> time_rows() {
 
 std::vector<OptionRow> evaluation_rows() {
   return {
-    {.name = "evaluations", .topic = Topic::evaluation, .value = "K", .help = "points on the curve, off the clock",
+    {.name = "evaluations", .topic = Topic::evaluation, .commands = kTimedRuns, .value = "K", .help = "points on the curve, off the clock",
      .field = &C::evaluations, .least = 1, .most = 1'000'000},
-    {.name = "target-loss", .topic = Topic::evaluation, .value = "LOSS",
+    {.name = "target-loss", .topic = Topic::evaluation, .commands = kTimedRuns, .value = "LOSS",
      .help = "report the time to this training loss; none: no target in run, chosen from the runs in compare",
      .field = &C::target_loss, .usual = "none"},
+    {.name = "quantities", .topic = Topic::evaluation, .commands = kTheory, .value = "NAME,NAME",
+     .help = "what to fit, after T iterations; auto: what the schedule makes a promise of. x_i is node i's model",
+     .field = &C::quantities, .usual = "auto", .choices = quantity_names(), .listing = quantity_listing},
   };
 }
 
 std::vector<OptionRow> output_rows() {
   return {
     {.name = "output", .topic = Topic::output, .commands = kRuns | kExport | kCalibrate, .value = "PATH",
-     .help = "the trace (run), the folder (compare, scale, predict), the data set (export), the machine file "
+     .help = "the trace (run), the folder (compare, scale, predict, theory), the data set (export), the machine file "
              "(calibrate); auto: named after what is in it",
      .field = &C::output, .usual = "auto"},
-    {.name = "timeline", .topic = Topic::output, .help = "record when each node computes, sends and waits",
+    {.name = "timeline", .topic = Topic::output, .commands = kTimedRuns, .help = "record when each node computes, sends and waits",
      .field = &C::timeline},
     {.name = "quiet", .topic = Topic::output, .commands = kRuns | kVerify | kInfo | kExport | kCalibrate,
      .help = "print results and errors alone", .field = &C::quiet},

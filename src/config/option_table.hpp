@@ -25,9 +25,12 @@ enum CommandBit : unsigned {
   kCalibrate = 128,
   kPredict = 256,
   kScale = 512,
-  kTune = 1024
+  kTune = 1024,
+  kTheory = 2048
 };
-inline constexpr unsigned kRuns = kRun | kCompare | kPredict | kScale | kTune;  // take what describes a run
+// Take what describes a run.
+inline constexpr unsigned kRuns = kRun | kCompare | kPredict | kScale | kTune | kTheory;
+inline constexpr unsigned kTimedRuns = kRuns & ~kTheory;  // … and what describes real time and the trace
 
 struct CommandRow {
   unsigned bit;

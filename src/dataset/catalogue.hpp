@@ -9,7 +9,10 @@ struct CatalogueRow {
   KnownDataset known;
   std::string folder;     // below a search root; empty: generated
   std::uint32_t classes;  // a label beyond is an error
+  DataSplit (*generate)(const DatasetRequest& request) = nullptr;
 };
 const std::vector<CatalogueRow>& catalogue();
+// By name; "gaussian-linear:8" is the row "gaussian-linear:D". Null: not known.
+const CatalogueRow* find_in_catalogue(const std::string& name);
 
 }  // namespace quantimed

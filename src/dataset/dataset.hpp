@@ -35,7 +35,7 @@ struct DataSplit {
 };
 
 struct DatasetRequest {
-  std::string name;               // "digits", "mnist", "fashion-mnist", "cifar10", … or a path
+  std::string name;               // "digits", "gaussian-linear:8", "mnist", "fashion-mnist", "cifar10", … or a path
   std::vector<int> classes = {};  // keep only these, renumbered 0, 1, … in the order given; empty: all
   bool grey = false;              // CIFAR's colour to grey: round(0.2989 R + 0.5870 G + 0.1140 B), MATLAB's rgb2gray;
                                   // nothing to do for sets without colour
@@ -53,7 +53,7 @@ DataSplit load_dataset(const DatasetRequest& request);
 void export_dataset(const std::filesystem::path& path, const DataSplit& split);
 
 // Whether this name's data depend on the request's seed.
-inline bool is_generated(const std::string& name) { return name == "digits"; }
+bool is_generated(const std::string& name);
 
 // One line a known data set: name, what, how to get it; for `--help` and `info`.
 struct KnownDataset {

@@ -6,7 +6,6 @@
 
 #include "dataset/byte_source.hpp"
 #include "dataset/catalogue.hpp"
-#include "dataset/digits.hpp"
 #include "dataset/formats.hpp"
 
 namespace quantimed {
@@ -66,7 +65,7 @@ DataSplit read_file(const fs::path& path, bool grey) {
 }
 
 DataSplit load_known(const CatalogueRow& row, const DatasetRequest& request) {
-  if (row.folder.empty()) return generate_digits(request.seed);
+  if (row.generate) return row.generate(request);
   std::vector<fs::path> looked;
   for (const fs::path& root : search_roots()) {
     const fs::path folder = root / row.folder;
@@ -146,11 +145,9 @@ void filter_classes(DataSplit& split, const DatasetRequest& request) {
 
 DataSplit load_dataset(const DatasetRequest& request) try {
   if (request.name.empty()) throw InputError("--dataset: the name is empty; try --dataset digits");
-  const auto& rows = catalogue();
-  const auto row = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.known.name == request.name; });
-  DataSplit split = row != rows.end() ? load_known(*row, request) : load_path(request);
-  if (split.train.name.empty())
-    split.train.name = row != rows.end() ? request.name : fs::path(request.name).stem().string();
+  const CatalogueRow* row = find_in_catalogue(request.name);
+  DataSplit split = row ? load_known(*row, request) : load_path(request);
+  if (split.train.name.empty()) split.train.name = row ? request.name : fs::path(request.name).stem().string();
   if (split.train.classes == 1)
     throw InputError("--dataset {}: all labels are the same; at least two classes are needed", request.name);
   filter_classes(split, request);

@@ -96,6 +96,24 @@ TEST(SymmetricEigenvalues, OfEdgeSizes) {
   EXPECT_THROW(symmetric_eigenvalues(2, one, found), InternalError);
 }
 
+TEST(SymmetricEigenvectors, AreTheRowsAndSolveTheMatrix) {
+  const std::vector<double> matrix = {4, 1, -2, 1, 3, 0.5, -2, 0.5, 5};
+  std::vector<double> vectors = matrix, eigenvalues(3), only(3), copy = matrix;
+  symmetric_eigenvectors(3, vectors, eigenvalues);
+  symmetric_eigenvalues(3, copy, only);
+  EXPECT_THAT(eigenvalues, testing::Pointwise(testing::DoubleNear(1e-12), only));
+  for (std::size_t k = 0; k < 3; ++k) {
+    double length = 0;
+    for (std::size_t r = 0; r < 3; ++r) {
+      double product = 0;
+      for (std::size_t c = 0; c < 3; ++c) product += matrix[3 * r + c] * vectors[3 * k + c];
+      EXPECT_NEAR(product, eigenvalues[k] * vectors[3 * k + r], 1e-12);
+      length += vectors[3 * k + r] * vectors[3 * k + r];
+    }
+    EXPECT_NEAR(length, 1, 1e-12);
+  }
+}
+
 // Debian 12's serial OpenBLAS fails this within a few hundred products: all callers pack into one buffer.
 TEST(OpenBlas, GivesTheSameBitsWhenSeveralThreadsMultiplyAtOnce) {
   use_one_thread();

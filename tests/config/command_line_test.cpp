@@ -65,6 +65,13 @@ const std::map<std::string, std::string> kOther = {{"algorithm", "dsgd"},
                                                    {"sync", "neighbourhood"},
                                                    {"evaluations", "5"},
                                                    {"target-loss", "0.25"},
+                                                   {"schedule", "convex:0.4"},
+                                                   {"c1", "0.5"},
+                                                   {"c2", "2.5"},
+                                                   {"horizons", "50,70"},
+                                                   {"deadlines", "0.1,0.2"},
+                                                   {"graphs", "ring,erdos-renyi:0.5"},
+                                                   {"quantities", "bias,gap"},
                                                    {"output", "a folder/x.h5"},
                                                    {"timeline", "true"},
                                                    {"quiet", "true"},
@@ -191,7 +198,7 @@ TEST(CommandLine, OptionsThatACommandWouldIgnoreAreErrors) {
   EXPECT_EQ(error_of({"run", "--seeds", "1,2"}), "--seeds: not an option of run; use --seed");
   EXPECT_EQ(error_of({"compare", "--algorithm", "dsgd"}), "--algorithm: not an option of compare; use --algorithms");
   EXPECT_EQ(error_of({"verify", "a.h5", "--nodes", "3"}),
-            "--nodes: not an option of verify; it belongs to run, compare, calibrate, predict, tune");
+            "--nodes: not an option of verify; it belongs to run, compare, calibrate, predict, tune, theory");
   EXPECT_THAT(error_of({"run", "--algorithm", "dsgd,q-dsgd"}), HasSubstr("quantimed compare --algorithms dsgd,q-dsgd"));
 }
 

@@ -78,6 +78,7 @@ class RandomConfig {
     const std::string name = row.name;
     if (name == "deadline") return fmt::format("{}", any_double());
     if (name == "alpha" || name == "epsilon") return stream_.index(2) ? "0.2" : "dsgd=0.2, q-dsgd=0.3*T^(-1/6),15/T";
+    if (name == "graphs") return stream_.index(2) ? "ring" : "erdos-renyi:0.5";
     if (row.check) return get_option(row, Config{});  // their words are other modules'
     // Anything but control characters, and not this option's own word.
     static constexpr char kAwkward[] = "ab# \"\\=[];,:'%\xc3\xa9";

@@ -75,7 +75,7 @@ TEST(Load, SaysWhereItLookedAndHowToGetIt) {
   EXPECT_THAT(text, HasSubstr("/usr/share/datasets/mnist"));
   EXPECT_THAT(text, HasSubstr("four IDX files"));
   const std::string unknown = error_of(DatasetRequest{.name = "mnits"});
-  EXPECT_THAT(unknown, HasSubstr("digits, mnist, fashion-mnist"));
+  EXPECT_THAT(unknown, HasSubstr("digits, gaussian-linear:D, gaussian-logistic:D, mnist, fashion-mnist"));
   EXPECT_THAT(error_of(DatasetRequest{.name = ""}), HasSubstr("empty"));
   EXPECT_THAT(error_of(DatasetRequest{.name = "/dev/null"}), HasSubstr("not a regular file"));
 }

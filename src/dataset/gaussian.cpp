@@ -1,0 +1,66 @@
+#include "dataset/gaussian.hpp"
+
+#include "base/error.hpp"
+#include "base/random.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <numbers>
+
+namespace quantimed {
+
+namespace {
+
+constexpr std::uint32_t kTrain = 10'000, kTest = 2'000, kMostFeatures = 2'000;
+constexpr std::uint32_t kSample = 0, kSolution = 1;  // what a stream is for: its iteration
+
+// Box and Muller's transform; of each pair the first alone, so that a value depends on its own two draws.
+double normal(Stream& random) {
+  const double radius = std::sqrt(-2 * std::log(1 - random.uniform()));
+  return radius * std::cos(2 * std::numbers::pi * random.uniform());
+}
+
+std::uint32_t parse_features(const std::string& name) {
+  const std::string text = name.substr(name.find(':') + 1);
+  std::uint32_t features = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), features);
+  if (failure != std::errc{} || end != text.data() + text.size() || features < 1 || features > kMostFeatures)
+    throw InputError("--dataset {}: \"{}\" is no number of features; give 1 to {}, as in gaussian-linear:8", name, text,
+                     kMostFeatures);
+  return features;
+}
+
+Dataset draw(const DatasetRequest& request, const std::vector<double>& w, std::uint32_t first, std::uint32_t samples) {
+  const bool has_classes = request.name.starts_with("gaussian-logistic");
+  Dataset data;
+  data.name = request.name;
+  data.samples = samples;
+  data.features = static_cast<std::uint32_t>(w.size());
+  data.classes = has_classes ? 2 : 0;
+  data.values.reserve(std::size_t{samples} * w.size());
+  for (std::uint32_t k = 0; k < samples; ++k) {
+    Stream random({.seed = request.seed, .node = first + k, .iteration = kSample, .purpose = Purpose::generated_data});
+    double answer = 0;
+    for (const double weight : w) {
+      data.values.push_back(static_cast<float>(normal(random)));
+      answer += weight * static_cast<double>(data.values.back());
+    }
+    if (has_classes)
+      data.targets.push_back(random.uniform() < 1 / (1 + std::exp(-3 * answer)) ? 1.0f : 0.0f);
+    else
+      data.targets.push_back(static_cast<float>(answer + normal(random) / 2));
+  }
+  return data;
+}
+
+}  // namespace
+
+DataSplit generate_gaussian(const DatasetRequest& request) {
+  const std::uint32_t features = parse_features(request.name);
+  Stream random({.seed = request.seed, .iteration = kSolution, .purpose = Purpose::generated_data});
+  std::vector<double> w(features);
+  for (double& weight : w) weight = normal(random) / std::sqrt(features);
+  return {draw(request, w, 0, kTrain), draw(request, w, kTrain, kTest)};
+}
+
+}  // namespace quantimed

@@ -1,0 +1,100 @@
+#include "command/theory_report.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "command/program.hpp"
+
+namespace quantimed {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kSmall =
+    "theory --nodes 4 --samples-per-node 10 --l2 4 --horizons 20,40,80,160 --seeds 1-3 --c1 0.3 ";
+
+TEST(Theory, WritesWhatItMeasured) {
+  const Folder folder;
+  const Ran ran = run_program(folder, std::string(kSmall) + "--output out1");
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  EXPECT_EQ(ran.err, "");
+  for (const char* word : {"distance", "penalty-distance", "bias", "promised", "gamma^2", "| 160"})
+    EXPECT_THAT(ran.out, HasSubstr(word));
+  EXPECT_EQ(contents(folder / "out1/table.md"), ran.out);
+  const std::string measurements = contents(folder / "out1/measurements.csv");
+  EXPECT_EQ(std::count(measurements.begin(), measurements.end(), '\n'), 1 + 4 * 3);
+  EXPECT_THAT(contents(folder / "out1/fits.csv"), HasSubstr("\nbias,-"));
+  EXPECT_THAT(contents(folder / "out1/constants.csv"), HasSubstr("\nmu,"));
+  EXPECT_THAT(contents(folder / "out1/curves.csv"), HasSubstr("\n160,3,160,"));
+}
+
+TEST(Theory, TheNumberOfThreadsChangesNothing) {
+  const Folder folder;
+  ASSERT_EQ(run_program(folder, std::string(kSmall) + "--threads 1 --output one").status, 0);
+  ASSERT_EQ(run_program(folder, std::string(kSmall) + "--threads 3 --output three").status, 0);
+  for (const char* name : {"measurements.csv", "curves.csv", "fits.csv", "constants.csv"})
+    EXPECT_EQ(contents(folder / ("one/" + std::string(name))), contents(folder / ("three/" + std::string(name))))
+        << name;
+  ASSERT_EQ(run_program(folder, "theory --config one/theory.ini --output again").status, 0);
+  EXPECT_EQ(contents(folder / "one/measurements.csv"), contents(folder / "again/measurements.csv"));
+}
+
+TEST(Theory, SweepsDeadlinesAndGraphs) {
+  const Folder folder;
+  const std::string fixed = "theory --nodes 8 --samples-per-node 50 --l2 40 --horizons 50 --seeds 1,2 --c1 0.1 ";
+  const Ran deadlines = run_program(folder, fixed + "--deadlines 0.1,0.2,0.4,0.8 --output d");
+  ASSERT_EQ(deadlines.status, 0) << deadlines.err;
+  EXPECT_THAT(deadlines.out, HasSubstr("exponent of max(E[1/V]/T_d, 1/m)"));
+  const Ran graphs = run_program(folder, fixed + "--graphs ring,torus,exponential,complete --output g");
+  ASSERT_EQ(graphs.status, 0) << graphs.err;
+  EXPECT_THAT(graphs.out, HasSubstr("exponent of 1 - beta"));
+}
+
+TEST(Theory, BadUseIsOneLineAndStatusTwo) {
+  const Folder folder;
+  for (const auto& [arguments, words] : std::vector<std::pair<std::string, std::string>>{
+           {"--schedule linear", "--schedule linear"},
+           {"--horizons 10,20,30", "--horizons: 3 points"},
+           {"--horizons 10,20,30,30", "30 is there twice"},
+           {"--horizons 100 --deadlines 0.1,0.2,0.3", "--deadlines: 3 points"},
+           {"--deadlines 0.1,0.2,0.3,0.4", "the horizon is fixed"},
+           {"--horizons 100 --graphs ring,torus,star,complete --deadlines 1,2,3,4", "vary one of them"},
+           {"--horizons 100 --deadlines 1,2,4,8", "more --samples-per-node"},
+           {"--algorithm async-dsgd", "--algorithm async-dsgd"},
+           {"--l2-per batch", "--l2-per batch"},
+           {"--c2 1000", "--c2 1000"},
+           {"--alpha 1", "not an option of theory"},
+           {"--model mlp:3 --quantities bias", "--quantities bias"},
+           {"--dataset digits --l2 0", "--model least-squares"},
+           {"--dataset gaussian-linear:0", "gaussian-linear:0"},
+           {"--horizons 10,20,30,4000000000", "too many records"}}) {
+    const Ran ran = run_program(folder, "theory " + arguments);
+    EXPECT_EQ(ran.status, 2) << arguments;
+    EXPECT_EQ(ran.out, "") << arguments;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+    EXPECT_THAT(ran.err, HasSubstr(words));
+  }
+}
+
+TEST(Theory, ADivergedRunIsNamedAndNotFitted) {
+  const Folder folder;
+  const Ran ran = run_program(folder,
+                              "theory --nodes 4 --samples-per-node 10 --l2 4 --horizons 20,40,80,160 --seeds 1 "
+                              "--c1 1000 --codec exact");
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("INVALID: 160, seed 1: diverged"));
+  EXPECT_THAT(ran.out, HasSubstr("distance: no fit"));
+}
+
+TEST(Theory, VerdictsFollowTheInterval) {
+  const Promise promise{-0.25};
+  EXPECT_EQ(verdict({.exponent = -0.3, .low = -0.4, .high = -0.2}, promise, Axis::horizon), "as promised");
+  EXPECT_EQ(verdict({.exponent = -0.23, .low = -0.235, .high = -0.229}, promise, Axis::horizon), "as promised");
+  EXPECT_EQ(verdict({.exponent = -0.5, .low = -0.6, .high = -0.4}, promise, Axis::horizon), "better than promised");
+  EXPECT_EQ(verdict({.exponent = -0.1, .low = -0.2, .high = 0}, promise, Axis::horizon), "worse than promised");
+  EXPECT_EQ(verdict({.exponent = 2, .low = 1.5, .high = 2.5}, {1}, Axis::deadline), "better than promised");
+  EXPECT_EQ(verdict({.exponent = -3, .low = -4, .high = -2.5}, {-2}, Axis::graph), "worse than promised");
+}
+
+}  // namespace
+}  // namespace quantimed
