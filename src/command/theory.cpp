@@ -162,6 +162,7 @@ void Theory::prepare() {
       point.reference.penalty =
           minimise_penalty(*problem, point.setup->network, alpha, results_.smoothness.mu, minimum->x);
   }
+  (void)theory_quantities(given_, results_, problem != nullptr);
   // Towards the limit: T grows, the others fall.
   std::ranges::stable_sort(points_, [&](const TheoryPoint& a, const TheoryPoint& b) {
     return results_.axis == Axis::horizon ? a.x < b.x : a.x > b.x;

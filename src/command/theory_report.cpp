@@ -62,22 +62,6 @@ std::string curves(const std::vector<TheoryPoint>& points, const TheoryResults& 
   return csv;
 }
 
-// --quantities, or what there is a promise of; those that this problem has.
-std::vector<Quantity> chosen(const Config& given, const TheoryResults& results, bool has_solution) {
-  std::vector<Quantity> list;
-  for (const std::string& name : given.quantities) {
-    const Quantity q = parse_quantity("--quantities", name);
-    if (row_of(q).needs_solution && !has_solution)
-      throw InputError("--quantities {}: needs the solution, which is not known for --model {}", name, given.model);
-    list.push_back(q);
-  }
-  if (list.empty())
-    for (const QuantityRow& row : quantity_table())
-      if (promise(results.schedule, results.axis, row.quantity) && (has_solution || !row.needs_solution))
-        list.push_back(row.quantity);
-  return list;
-}
-
 struct FitRow {
   Quantity quantity;
   PowerFit fit;
@@ -179,6 +163,21 @@ std::string verdict(const PowerFit& fit, const Promise& promise, Axis axis) {
   return is_below == (axis == Axis::horizon) ? "better than promised" : "worse than promised";
 }
 
+std::vector<Quantity> theory_quantities(const Config& given, const TheoryResults& results, bool has_solution) {
+  std::vector<Quantity> list;
+  for (const std::string& name : given.quantities) {
+    const Quantity q = parse_quantity("--quantities", name);
+    if (row_of(q).needs_solution && !has_solution)
+      throw InputError("--quantities {}: needs the solution, which is not known for --model {}", name, given.model);
+    list.push_back(q);
+  }
+  if (list.empty())
+    for (const QuantityRow& row : quantity_table())
+      if (promise(results.schedule, results.axis, row.quantity) && (has_solution || !row.needs_solution))
+        list.push_back(row.quantity);
+  return list;
+}
+
 std::vector<Constant> theory_constants(const std::vector<TheoryPoint>& points, std::uint64_t seed,
                                        const Smoothness& smoothness) {
   const TheoryPoint& point = points.back();
@@ -222,7 +221,7 @@ std::vector<Constant> theory_constants(const std::vector<TheoryPoint>& points, s
 std::string write_theory(const std::string& folder, const Config& given, const std::vector<TheoryPoint>& points,
                          const TheoryResults& results) {
   const bool has_solution = points.front().reference.problem != nullptr;
-  const std::vector<Quantity> quantities = chosen(given, results, has_solution);
+  const std::vector<Quantity> quantities = theory_quantities(given, results, has_solution);
   std::vector<FitRow> rows;
   std::string missing;
   for (const Quantity q : quantities) {

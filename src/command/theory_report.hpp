@@ -43,6 +43,9 @@ struct TheoryResults {
 std::vector<Constant> theory_constants(const std::vector<TheoryPoint>& points, std::uint64_t seed,
                                        const Smoothness& smoothness);
 
+// --quantities, or what there is a promise of; those that this problem has. Throws InputError.
+std::vector<Quantity> theory_quantities(const Config& given, const TheoryResults& results, bool has_solution);
+
 // Writes into the folder, all as CSV with a header: measurements (a line a run), curves (a line a point of a run's
 // curve), fits (a line a quantity), constants; and table.md. Returns the table.
 std::string write_theory(const std::string& folder, const Config& given, const std::vector<TheoryPoint>& points,
