@@ -102,6 +102,7 @@ def speed_up(results: Results, ledger: Ledger) -> Claim:
         "and the wire's; in part where one accounting has it or all are above 1×; else it does not hold",
         ["experiment", "steps", "bits", *RACE_HEAD])
     greatest: dict[tuple[str, str], float] = {}
+    least = (float("inf"), "")
     first_everywhere = True
     for name, published, tuned in DATA_SETS[:3]:
         for study in (published, tuned):
@@ -115,6 +116,8 @@ def speed_up(results: Results, ledger: Ledger) -> Claim:
                     cells, estimates = race_row(found, ledger)
                     claim.rows.append([label, steps, bits, *cells])
                     first_everywhere &= all(e.low > 1 for e in estimates.values())
+                    least = min(least, *((e.median, f"{label}, {steps} steps, {bits} bits, over {baseline}")
+                                         for baseline, e in estimates.items()))
                     if study == published:
                         cells, estimates = race_row(found, ledger, best=True)
                         claim.rows.append([label + ", *furthest*", steps, bits, *cells])
@@ -126,6 +129,10 @@ def speed_up(results: Results, ledger: Ledger) -> Claim:
         claim.verdict = HOLDS if all(enough) and whole else PART if any(enough) or first_everywhere else FAILS
         claim.found = "greatest median: " + "; ".join(f"{steps} steps, {bits} bits {value:.3g}×"
                                                       for (steps, bits), value in greatest.items())
+        claim.found += f"; least median: {least[0]:.3g}× ({least[1]})"
+        claim.remark = ("\"Up to\" is said of the greatest figure; where we are slower the table says so too. With the published "
+                        "steps that is MNIST at losses that only long runs reach: there the l2 term λ/|S|, which weighs more "
+                        "in small batches, holds our loss up.")
     return claim
 
 

@@ -145,9 +145,11 @@ def execute(jobs: Iterable[Job], program: Path, at_once: int, progress: bool) ->
     waiting.sort(key=lambda job: (not job.real_time, job.cost))
     running: dict[subprocess.Popen[str], Job] = {}
     meter = Meter(waiting, at_once, progress)
-    handlers = {s: signal.signal(s, signal.default_int_handler) for s in (signal.SIGINT, signal.SIGTERM)}
+    # A signal is noted, not thrown: it must not come between a run's end and its entry in the books.
+    came: list[int] = []
+    handlers = {s: signal.signal(s, lambda number, frame: came.append(number)) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
-        while waiting or running:
+        while (waiting or running) and not came:
             while waiting and len(running) < (1 if waiting[-1].real_time else at_once):
                 job = waiting.pop()
                 running[start(job, program)] = job
@@ -158,8 +160,7 @@ def execute(jobs: Iterable[Job], program: Path, at_once: int, progress: bool) ->
                     raise StudyError(f"{job.run.study}: {job.run.label()}: {bad_input}")
                 meter.done(job)
             meter.show(running.values())
-    except KeyboardInterrupt:
-        outcome.stopped = True
+        outcome.stopped = bool(came)
     finally:
         outcome.ran += stop(running)
         for number, handler in handlers.items():
