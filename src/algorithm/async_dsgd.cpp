@@ -8,8 +8,8 @@ namespace quantimed {
 Task async_dsgd(Node& node, const Options& options) {
   const float alpha = options.alpha;
   const float w_ii = node.self_weight();
-  node.publish();  // x_i,0
-  for (Round t = 0; node.begins(t); ++t) {
+  node.publish();  // x_i,0: what the first iteration starts from
+  for (Round t = node.first_round(); node.begins(t); ++t) {
     const Gradient g = co_await node.gradient(options.batch);
     const Messages x = co_await node.newest();
     // x_i ← Σ_k w_ik x_k − α g_i        (self included, the others as they are now)

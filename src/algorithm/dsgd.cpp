@@ -9,7 +9,7 @@ namespace quantimed {
 Task dsgd(Node& node, const Options& options) {
   const float alpha = options.alpha;
   const float w_ii = node.self_weight();
-  for (Round t = 0; node.begins(t); ++t) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
     node.publish();  // x_i,t
     const Gradient g = co_await node.gradient(options.batch);
     const Messages x = co_await node.neighbours(t);

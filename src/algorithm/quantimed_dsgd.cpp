@@ -10,7 +10,7 @@ namespace quantimed {
 Task quantimed_dsgd(Node& node, const Options& options) {
   const float alpha = options.alpha, epsilon = options.epsilon;
   const float w_ii = node.self_weight();
-  for (Round t = 0; node.begins(t); ++t) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
     node.publish();                                                    // z_i,t = Q(x_i,t)
     const Gradient g = co_await node.gradient_until(node.deadline());  // over S_i,t, as large as T_d allows
     const Messages z = co_await node.neighbours(t);

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "blas/blas.hpp"
 #include "command/preflight.hpp"
+#include "command/resumption.hpp"
 #include "command/setup.hpp"
 #include "command/signals.hpp"
 #include "command/summary.hpp"
@@ -21,6 +22,7 @@
 #include <cmath>
 #include <cstdio>
 #include <ctime>
+#include <optional>
 
 namespace quantimed {
 
@@ -36,8 +38,16 @@ std::string partial_name(const std::string& path) { return path + ".partial"; }
 // Evaluates every cut, ends a run that diverges, and writes what there is now and then.
 class Recorder final : public Watcher {
  public:
-  Recorder(Trace& trace, Evaluator& evaluator, const std::string& path, const ProgressReport& report)
-      : trace_(trace), evaluator_(evaluator), partial_(partial_name(path)), report_(report) {}
+  // `earlier`: what the run was told of itself when it was stopped; empty for a new one.
+  Recorder(Trace& trace, Evaluator& evaluator, const std::string& path, const ProgressReport& report,
+           const Attributes& earlier, Clock::time_point start)
+      : trace_(trace),
+        evaluator_(evaluator),
+        partial_(partial_name(path)),
+        report_(report),
+        earlier_(earlier),
+        start_(start),
+        evaluation_s_(number(earlier, "evaluation_time_s", 0)) {}
 
   bool observe(const Cut& cut) override {
     const auto start = Clock::now();
@@ -63,14 +73,26 @@ class Recorder final : public Watcher {
 
   // The longer a checkpoint takes, the rarer they are: less than 2 % of the run.
   bool checkpoint_due() override { return seconds_since(last_) > std::max(2.0, 50 * cost_); }
-  void checkpoint(const Rounds& rounds) override {
+  void checkpoint(const Rounds& rounds, std::optional<Checkpoint> state) override {
     const auto start = Clock::now();
     trace_.rounds = rounds;
+    trace_.checkpoint = std::move(state);
+    if (trace_.checkpoint) add_account(*trace_.checkpoint);
     write_trace(partial_, trace_);
+    trace_.checkpoint.reset();  // as large as all models
     cost_ = seconds_since(start);
     last_ = Clock::now();
   }
 
+  // What the run's next part must know of those before.
+  void add_account(Checkpoint& checkpoint) const {
+    for (const char* name : {"resumptions", "resumed_at_iteration", "resumed_at_time_s"})
+      if (const Attribute* value = find(earlier_, name)) checkpoint.state.emplace_back(name, *value);
+    checkpoint.state.emplace_back("wall_time_s", wall_s());
+    checkpoint.state.emplace_back("evaluation_time_s", evaluation_s_);
+  }
+
+  double wall_s() const { return number(earlier_, "wall_time_s", 0) + seconds_since(start_); }
   bool diverged() const { return diverged_; }
   double evaluation_s() const { return evaluation_s_; }
 
@@ -81,8 +103,10 @@ class Recorder final : public Watcher {
   Evaluator& evaluator_;
   std::string partial_;
   const ProgressReport& report_;
+  const Attributes& earlier_;
+  Clock::time_point start_;
   bool diverged_ = false;
-  double evaluation_s_ = 0, cost_ = 0;
+  double evaluation_s_, cost_ = 0;
   Clock::time_point last_ = Clock::now();
 };
 
@@ -133,6 +157,32 @@ Trace start_trace(const Setup& setup) {
   return trace;
 }
 
+bool is_same_graph(const Network& a, const Network& b) {
+  return a.edges == b.edges && a.weights == b.weights && a.self_weights == b.self_weights;
+}
+
+// The curve and the account of what was before the cut; says where another program or processor had a part, since the
+// bits may then be others.
+Attributes take_over(const Resumption& resumption, Trace& trace) {
+  const Trace& before = resumption.trace;
+  if (!is_same_graph(before.network, trace.network))
+    throw InputError("--resume {}: --graph {} is no longer the graph that the run began with; give it back",
+                     resumption.path, resumption.config.graph);
+  if (before.commit != trace.commit) trace.environment.emplace_back("earlier_commit", before.commit);
+  for (const char* name : {"cpu", "blas", "flags"})
+    if (const std::string was = text(before.environment, name, ""); was != text(trace.environment, name, ""))
+      trace.environment.emplace_back(fmt::format("earlier_{}", name), was);
+  trace.created = before.created;
+  trace.progress = before.progress;
+  trace.mean_model = before.mean_model;
+  Attributes earlier = before.checkpoint->state;
+  std::erase_if(earlier, [](const auto& entry) { return entry.first == "resumptions"; });
+  earlier.emplace_back("resumptions",
+                       static_cast<std::int64_t>(number(before.checkpoint->state, "resumptions", 0)) + 1);
+  add_cut(earlier, *before.checkpoint);
+  return earlier;
+}
+
 }  // namespace
 
 double time_to_target(const Progress& curve, double target) {
@@ -146,32 +196,50 @@ double time_to_target(const Progress& curve, double target) {
   return kForever;
 }
 
-Trace run_experiment(const Config& config, const DataSplit& data, const ProgressReport& report) {
+Trace run_experiment(const Config& config, const DataSplit& data, const ProgressReport& report,
+                     Resumption* resumption) {
   const auto start = Clock::now();
+  const OutputLock lock = resumption ? std::move(resumption->lock) : OutputLock(config.output);
   blas::use_one_thread();
   const Setup setup(config, data);
   check_gradient(*setup.problem, setup.shards, config.seed);
   check_codec(*setup.codec, *setup.problem, config.seed);
 
   Trace trace = start_trace(setup);
-  const Run run = setup.run();
+  Run run = setup.run();
+  trace.environment.emplace_back("output_lock", lock.kind());
+  Attributes earlier;
+  std::optional<Resume> resume;
+  if (resumption) {
+    earlier = take_over(*resumption, trace);
+    run.resume = &resume.emplace(resumption->path, *resumption->trace.checkpoint, resumption->trace.rounds);
+  }
   Evaluator evaluator(*setup.problem, setup.shards, data.test ? &*data.test : nullptr, setup.penalty,
                       static_cast<int>(config.threads));
   Outcome outcome;
   bool diverged = false;
-  double evaluation_s = 0;
+  double evaluation_s = 0, wall_s = 0;
   {
-    Recorder recorder(trace, evaluator, config.output, report);
+    Recorder recorder(trace, evaluator, config.output, report, earlier, start);
     outcome = config.engine == "virtual" ? run_virtual(run, recorder) : run_threads(run, recorder);
     diverged = recorder.diverged();
     evaluation_s = recorder.evaluation_s();
+    wall_s = recorder.wall_s();
+    if (outcome.checkpoint && !diverged) {
+      trace.checkpoint = std::move(outcome.checkpoint);
+      recorder.add_account(*trace.checkpoint);
+    }
   }
   trace.rounds = std::move(outcome.rounds);
   trace.status = diverged ? RunStatus::diverged : outcome.interrupted ? RunStatus::interrupted : RunStatus::complete;
   if (const std::string why = invalid_because(outcome, trace.rounds); !why.empty()) trace.verdict = "INVALID: " + why;
+  // Times that did not count before the cut do not count now.
+  if (resumption && config.engine == "threads" && trace.verdict == "VALID") trace.verdict = resumption->trace.verdict;
   trace.environment.insert(trace.environment.end(), outcome.placement.begin(), outcome.placement.end());
   if (config.timeline) trace.timeline = make_timeline(trace.rounds, run.algorithm.delivery);
-  summarise(trace, run, setup.config, outcome, seconds_since(start), evaluation_s);
+  summarise(trace, run, setup.config, outcome, wall_s, evaluation_s);
+  for (const char* name : {"resumptions", "resumed_at_iteration", "resumed_at_time_s"})
+    if (const Attribute* value = find(earlier, name)) trace.summary.emplace_back(name, *value);
   write_trace(config.output, trace);
   std::remove(partial_name(config.output).c_str());
   return trace;

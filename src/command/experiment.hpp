@@ -20,9 +20,13 @@ DataSplit load_data(const Config& config);
 // Told how far a run is, 0 … 1.
 using ProgressReport = std::function<void(double)>;
 
+struct Resumption;  // resumption.hpp
+
 // One run of a resolved Config, evaluated and summarised; written to config.output as it goes (PATH.partial) and at
-// the end. Validates before it times: gradient, codec, network.
-Trace run_experiment(const Config& config, const DataSplit& data, const ProgressReport& progress);
+// the end. Validates before it times: gradient, codec, network. Locks its output, so that nobody else writes it.
+// `resumption`: the run goes on from there; null: from the start.
+Trace run_experiment(const Config& config, const DataSplit& data, const ProgressReport& progress,
+                     Resumption* resumption = nullptr);
 
 // Seconds to the first loss ≤ target on the curve, linear between points; ∞ when missed.
 double time_to_target(const Progress& progress, double target);

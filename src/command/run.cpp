@@ -3,6 +3,7 @@
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
 #include "command/progress_line.hpp"
+#include "command/resumption.hpp"
 #include "command/signals.hpp"
 
 #include <fmt/format.h>
@@ -73,12 +74,31 @@ void print_result(const Trace& trace, const Config& config) {
     fmt::print("  graph       redrawn {} times until it was connected\n", trace.network.redraws);
   if (figure("overflows") > 0)
     fmt::print("  WARNING     {:.0f} coordinates did not fit the code and were clamped\n", figure("overflows"));
+  if (trace.checkpoint) fmt::print("  stopped     quantimed run --resume {} goes on\n", config.output);
   fmt::print("  verdict     {}\n  trace       {}\n", trace.verdict, config.output);
+}
+
+int resume_command(const Request& request) {
+  Resumption resumption = prepare_resumption(request);
+  const Config config = resumption.config;
+  if (config.dry_run) {
+    fmt::print("{}", to_ini(config));
+    return kDone;
+  }
+  const DataSplit data = load_data(config);
+  ProgressLine line(1, config.quiet);
+  const Trace trace = run_experiment(
+      config, data, [&](double done) { line.show(0, config.algorithm, done); }, &resumption);
+  line.clear();
+  if (!config.quiet) print_result(trace, config);
+  return exit_status(trace);
 }
 
 }  // namespace
 
 int run_command(const Request& request) {
+  catch_signals();  // before anything that takes long
+  if (!request.config.resume.empty()) return resume_command(request);
   const Config config = resolve(request.config);
   if (config.dry_run) {
     fmt::print("{}", to_ini(config));
@@ -86,7 +106,6 @@ int run_command(const Request& request) {
   }
   prepare_output(request.config, config);
   const DataSplit data = load_data(config);
-  catch_signals();
   ProgressLine line(config.repeats, config.quiet);
   int status = kDone;
   for (std::uint32_t repeat = 0; repeat < config.repeats && status != kInterrupted; ++repeat) {

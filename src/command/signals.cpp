@@ -13,8 +13,10 @@ static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may stor
 void catch_signals() {
   struct sigaction action {};
   action.sa_handler = [](int) { came.store(true, std::memory_order_relaxed); };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) ::sigaction(signal, &action, nullptr);
+  action.sa_flags = SA_RESTART;
+  for (const int signal : {SIGTERM, SIGUSR1}) ::sigaction(signal, &action, nullptr);
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+  ::sigaction(SIGINT, &action, nullptr);
 }
 
 bool signal_came() { return came.load(std::memory_order_relaxed); }

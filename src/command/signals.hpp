@@ -1,4 +1,5 @@
-// SIGINT, SIGTERM and SIGUSR1 ask a run to finish its iteration and write its trace. A second one kills.
+// SIGINT, SIGTERM and SIGUSR1 ask a run to finish its iteration and write its trace. A second SIGINT kills; the others
+// come from batch systems, which repeat them while the trace is being written.
 #pragma once
 
 namespace quantimed {

@@ -14,9 +14,10 @@ int verify_command(const Request& request) {
       const Trace trace = read_trace(path);
       const std::vector<std::string> findings = verify_trace(trace);
       fmt::print(
-          "{}: {}, {}; {} iterations of {} nodes, {} points; {}\n", path,
+          "{}: {}{}, {}; {} iterations of {} nodes, {} points; {}\n", path,
           trace.status == RunStatus::running ? "interrupted (still running, or killed)" : to_string(trace.status),
-          trace.verdict, trace.rounds.iterations, trace.network.nodes, trace.progress.loss.size(),
+          trace.checkpoint ? ", can go on with --resume" : "", trace.verdict, trace.rounds.iterations,
+          trace.network.nodes, trace.progress.loss.size(),
           findings.empty() ? "all invariants hold" : fmt::format("{} broken", findings.size()));
       for (const std::string& finding : findings) fmt::print("  {}\n", finding);
       if (!request.config.quiet) fmt::print("{}", deadline_report(trace.rounds));

@@ -109,9 +109,13 @@ Request parse_options(const CommandRow& command, const Arguments& arguments) {
     if (option.string_key == "config") read_ini(option.value.front(), request.config);
   }
   refuse_arguments(command, request.arguments);
-  for (const po::option& option : options)
-    if (!is_path(option)) set_option(*find_option(option.string_key), request.config, option.value.front());
-  validate(request.config, request.command);
+  for (const po::option& option : options) {
+    if (is_path(option)) continue;
+    request.given.emplace_back(option.string_key, option.value.front());
+    if (option.string_key != "config")
+      set_option(*find_option(option.string_key), request.config, option.value.front());
+  }
+  if (request.config.resume.empty()) validate(request.config, request.command);
   return request;
 }
 

@@ -69,6 +69,7 @@ struct Config {
   bool dry_run = false;
   bool quiet = false;
   bool jitter = false;  // info
+  std::string resume;   // run: the trace to go on from; "": none
   std::string output;   // "": runs/<algorithm>-<engine>-seed<seed>.h5; compare, scale: a folder
 
   bool operator==(const Config&) const = default;
@@ -85,11 +86,12 @@ struct Request {
   Config config;
   std::vector<std::string> arguments;  // of verify: paths, at least one
   std::string help;                    // command help: the text to print (the short one where argc < 2)
+  std::vector<std::pair<std::string, std::string>> given = {};  // the options as they were given, --config too
 };
 
 // Defaults, then each --config FILE in the order given (later files win), then the command line. An .ini may hold any
 // option, so that one file serves run, compare and export; on the command line an option that the command would
-// ignore is an error. Ends with validate().
+// ignore is an error. Ends with validate(), except that --resume brings its own configuration.
 // Throws InputError: one line that names the option, the value, the mend. Unknown options name the nearest known one.
 Request parse_command_line(int argc, const char* const* argv);
 
@@ -97,7 +99,7 @@ Request parse_command_line(int argc, const char* const* argv);
 // --interference are only checked for where they are allowed: the engines understand their text.
 void validate(const Config& config, const std::string& command);
 
-// Every option as "name = value" lines that --config reads back to the same Config. Only dry_run and jitter
+// Every option as "name = value" lines that --config reads back to the same Config. Only dry_run, resume and jitter
 // are left out: what --dry-run printed is there to be run, and jitter is no matter of a run.
 std::string to_ini(const Config& config);
 // The same, as pairs, for the trace.

@@ -84,15 +84,17 @@ std::string read_text(const std::string& path) {
 
 }  // namespace
 
-void read_ini(const std::string& path, Config& config) {
-  std::istringstream lines(read_text(path));
+void read_ini(const std::string& path, Config& config) { read_ini_text(path, read_text(path), config); }
+
+void read_ini_text(const std::string& name, const std::string& text, Config& config) {
+  std::istringstream lines(text);
   std::set<std::string> seen;
   std::string line;
   for (int number = 1; std::getline(lines, line); ++number) {
     try {
       read_line(line, seen, config);
     } catch (const InputError& error) {
-      throw InputError("{}:{}: {}", path, number, error.what());
+      throw InputError("{}:{}: {}", name, number, error.what());
     }
   }
 }

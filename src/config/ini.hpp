@@ -11,4 +11,7 @@ namespace quantimed {
 // keeps its spaces and '#' (\" and \\ inside). Throws InputError, "FILE:LINE: --name value: …".
 void read_ini(const std::string& path, Config& config);
 
+// The same for a text; `name` stands for FILE.
+void read_ini_text(const std::string& name, const std::string& text, Config& config);
+
 }  // namespace quantimed

@@ -135,6 +135,10 @@ std::vector<OptionRow> run_rows() {
     {.name = "config", .commands = kRuns | kExport | kCalibrate, .value = "FILE",
      .help = "read options from FILE: name = value, # comments; later files win, the command line wins over all",
      .in_ini = false},
+    {.name = "resume", .commands = kRun, .value = "TRACE",
+     .help = "go on with a run that was stopped (status interrupted) or killed (TRACE.partial), to the same trace; its "
+             "options are the trace's, beside which only --threads, --output and --quiet may differ",
+     .field = &C::resume, .usual = "none", .in_ini = false},
     {.name = "dry-run", .help = "print the resolved options as an .ini and stop", .field = &C::dry_run, .in_ini = false},
   };
 }

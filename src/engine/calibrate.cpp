@@ -47,7 +47,7 @@ class Silent final : public Watcher {
   bool observe(const Cut&) override { return true; }
   bool wants_to_stop() override { return !goes_on_(); }
   void progress(double) override {}
-  void checkpoint(const Rounds&) override {}
+  void checkpoint(const Rounds&, std::optional<Checkpoint>) override {}
   bool checkpoint_due() override { return false; }
 
  private:

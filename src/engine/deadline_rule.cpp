@@ -72,6 +72,23 @@ void AdaptiveDeadline::observe(double speed) {
   if (speed > 0 && !speeds_.empty()) speeds_[observed_++ % speeds_.size()] = speed;
 }
 
+// Only whether the ring is full and where it goes on is kept of the count.
+void AdaptiveDeadline::save(std::vector<double>& speeds, std::vector<std::uint32_t>& counts) const {
+  const std::size_t size = speeds_.size();
+  speeds.insert(speeds.end(), speeds_.begin(), speeds_.end());
+  counts.push_back(static_cast<std::uint32_t>(observed_ < size || size == 0 ? observed_ : size + observed_ % size));
+}
+
+bool AdaptiveDeadline::restore(std::span<const double>& speeds, std::uint32_t count) {
+  if (speeds.size() < speeds_.size()) return false;
+  const std::span<const double> own = speeds.first(speeds_.size());
+  speeds = speeds.subspan(own.size());
+  std::copy(own.begin(), own.end(), speeds_.begin());
+  observed_ = count;
+  return std::all_of(own.begin(), own.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(count, own.size())),
+                     [](double speed) { return speed > 0 && std::isfinite(speed); });
+}
+
 Seconds AdaptiveDeadline::next(Seconds before_any) {
   const std::size_t count = std::min(observed_, speeds_.size());
   if (count == 0) return before_any;

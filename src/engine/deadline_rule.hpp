@@ -47,6 +47,11 @@ class AdaptiveDeadline {
   void observe(double speed);  // samples per second; others than > 0 are not known yet, and left out
   Seconds next(Seconds before_any);
 
+  // For a run that is stopped: appended to all nodes' speeds and counts. restore() takes them off the front again, and
+  // says whether there were enough.
+  void save(std::vector<double>& speeds, std::vector<std::uint32_t>& counts) const;
+  bool restore(std::span<const double>& speeds, std::uint32_t count);
+
  private:
   static constexpr std::size_t kLeast = 64, kEach = 4;
 

@@ -14,6 +14,7 @@
 #include "topology/network.hpp"
 #include "trace/trace.hpp"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,6 +24,13 @@ namespace quantimed {
 // --sync: a round of a synchronous algorithm lasts until all nodes have finished (barrier, the paper's clock),
 // or until a node's own neighbours have.
 enum class Sync { barrier, neighbourhood };
+
+// Where a run goes on that was stopped before. The referenced objects outlive the run.
+struct Resume {
+  std::string path;  // of the trace, for messages
+  const Checkpoint& checkpoint;
+  const Rounds& rounds;  // of the iterations that had ended
+};
 
 // One run, resolved. The referenced objects outlive it.
 struct Run {
@@ -47,6 +55,7 @@ struct Run {
   bool oversubscribe = false;
   Placement placement = {};               // threads: which core each node lives on
   InterferenceRequest interference = {};  // threads only
+  const Resume* resume = nullptr;         // null: from the start
 };
 
 // All models at one moment of the run's clock.
@@ -60,16 +69,18 @@ struct Cut {
 class Watcher {
  public:
   virtual ~Watcher() = default;
-  virtual bool observe(const Cut& cut) = 0;           // off the clock; false ends the run
-  virtual bool wants_to_stop() = 0;                   // a signal came
-  virtual void progress(double done) = 0;             // share of the run, 0 … 1
-  virtual void checkpoint(const Rounds& rounds) = 0;  // what has been recorded so far
+  virtual bool observe(const Cut& cut) = 0;  // off the clock; false ends the run
+  virtual bool wants_to_stop() = 0;          // a signal came
+  virtual void progress(double done) = 0;    // share of the run, 0 … 1
+  // What has been recorded so far, and where the run could go on if it were killed; nothing where it could not.
+  virtual void checkpoint(const Rounds& rounds, std::optional<Checkpoint> state) = 0;
   virtual bool checkpoint_due() = 0;
 };
 
 struct Outcome {
   bool interrupted = false;
-  Seconds end_time = 0;  // of the run's clock
+  std::optional<Checkpoint> checkpoint;  // of an interrupted run
+  Seconds end_time = 0;                  // of the run's clock
   Rounds rounds;
   std::uint64_t overflows = 0;   // coordinates that did not fit their code
   std::uint64_t violations = 0;  // blocks of messages that are known to have been decoded wrongly (modulo)

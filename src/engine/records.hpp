@@ -17,4 +17,7 @@ struct RoundRecord {
 // records[i][t] of node i → [iterations, n], with NaN beyond a node's last. At most `limit` iterations.
 Rounds to_rounds(std::span<const std::span<const RoundRecord>> records, std::size_t limit = ~std::size_t{0});
 
+// And back: each node's records up to the first gap.
+std::vector<std::vector<RoundRecord>> from_rounds(const Rounds& rounds);
+
 }  // namespace quantimed

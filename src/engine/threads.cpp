@@ -2,6 +2,7 @@
 #include "base/error.hpp"
 #include "engine/engine.hpp"
 #include "engine/hardware.hpp"
+#include "engine/resumption.hpp"
 #include "engine/threads_node.hpp"
 
 #include <fmt/format.h>
@@ -45,21 +46,28 @@ class ThreadsEngine {
   ThreadsEngine(const Run& run, Watcher& watcher)
       : run_(run),
         watcher_(watcher),
+        before_s_(resumed(run, "clock")),
+        earlier_(earlier_records(run)),
         shared_(run),
         hardware_(load_hardware()),
         cores_(place(hardware_, run.placement)),
         numa_nodes_(run.network.nodes),
-        failures_(run.network.nodes) {}
+        failures_(run.network.nodes),
+        checkpoints_(static_cast<std::int64_t>(resumed_count(run, "checkpoints"))) {}
   Outcome operator()();
 
  private:
   void live(NodeId i, std::barrier<>& warm, std::barrier<>& ready);
-  bool measures_deadline() const { return run_.algorithm.uses_deadline && run_.deadline.fixed_s == 0; }
+  bool measures_deadline() const { return run_.algorithm.uses_deadline && shared_.deadline_s == 0; }
   void measure_speeds(NodeId i, std::barrier<>& warm);
   void choose_deadline(std::barrier<>& warm, Outcome& outcome);
   std::unique_ptr<ThreadNode> make_node(NodeId i);
   void check_memory() const;
   void watch(Outcome& outcome);
+  void restore();
+  bool is_finished(Seconds end) const;
+  Checkpoint checkpoint(const Outcome& outcome, Seconds end) const;
+  std::vector<std::vector<RoundRecord>> records() const;
   Rounds recorded() const;
   void observe_rounds();
   void observe_times(Seconds end);
@@ -70,6 +78,8 @@ class ThreadsEngine {
 
   const Run& run_;
   Watcher& watcher_;
+  Seconds before_s_;                               // on the clock when the run was last stopped
+  std::vector<std::vector<RoundRecord>> earlier_;  // [n], of what ran before that
   ThreadedRun shared_;
   Hardware hardware_;
   std::vector<int> cores_;
@@ -81,7 +91,7 @@ class ThreadsEngine {
   std::atomic<std::uint32_t> living_ = 0;     // nodes that still run
   std::optional<Interference> interference_;  // made and unmade by the main thread
   bool stop_observing_ = false;
-  std::int64_t checkpoints_ = 0;
+  std::int64_t checkpoints_;
 };
 
 std::unique_ptr<ThreadNode> ThreadsEngine::make_node(NodeId i) {
@@ -188,16 +198,68 @@ void ThreadsEngine::watch(Outcome& outcome) {
     finished /= static_cast<double>(shared_.nodes.size());
     watcher_.progress(kRunning * std::max(finished / run_.iterations, shared_.now() / run_.max_time));
     if (watcher_.checkpoint_due()) {  // on a core that a node needs: rare, and counted
-      watcher_.checkpoint(recorded());
+      watcher_.checkpoint(recorded(), {});
       ++checkpoints_;
     }
   }
 }
 
+// Each node's, over all parts of the run. From a node's end at a cut to its start after it, the time on the clock (the
+// last node's end, and all nodes' start) is the instrument's own.
+std::vector<std::vector<RoundRecord>> ThreadsEngine::records() const {
+  std::vector<std::vector<RoundRecord>> records = earlier_;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const std::vector<RoundRecord> since = shared_.nodes[i]->log().finished();
+    if (!records[i].empty() && !since.empty()) {
+      RoundRecord& last = records[i].back();
+      Seconds end = last.start;
+      for (const float phase :
+           {last.compute, last.encode, last.publish, last.wait, last.exchange, last.mix, last.record})
+        end += static_cast<Seconds>(phase);
+      last.record += static_cast<float>(std::max(0.0, since.front().start - end));
+    }
+    records[i].insert(records[i].end(), since.begin(), since.end());
+  }
+  return records;
+}
+
 Rounds ThreadsEngine::recorded() const {
-  std::vector<std::vector<RoundRecord>> records;
-  for (const auto& node : shared_.nodes) records.push_back(node->log().finished());
-  return to_rounds(std::vector<std::span<const RoundRecord>>(records.begin(), records.end()));
+  const auto all = records();
+  return to_rounds(std::vector<std::span<const RoundRecord>>(all.begin(), all.end()));
+}
+
+// Nodes begin anew at their iterations, with their models; messages that were under way have arrived.
+void ThreadsEngine::restore() {
+  const Checkpoint& saved = run_.resume->checkpoint;
+  const std::size_t n = shared_.nodes.size();
+  const bool is_one_round = std::ranges::count(saved.iteration, saved.iteration[0]) == std::ssize(saved.iteration);
+  if (saved.speed.size() != n || saved.seen_counts.size() != n ||
+      (run_.algorithm.delivery == Delivery::round && !is_one_round))
+    reject_checkpoint(run_, "its nodes are not at one round");
+  std::span<const double> seen_speeds = saved.seen_speeds;
+  for (std::size_t i = 0; i < n; ++i)
+    if (!shared_.nodes[i]->restore(saved.speed[i], seen_speeds, saved.seen_counts[i]))
+      reject_checkpoint(run_, "its checkpoint lacks speeds");
+}
+
+// A signal may come when all is done.
+bool ThreadsEngine::is_finished(Seconds end) const {
+  std::uint64_t updates = 0;
+  for (const auto& node : shared_.nodes) updates += node->finished();
+  return updates >= std::uint64_t{run_.iterations} * shared_.nodes.size() || end >= run_.max_time;
+}
+
+Checkpoint ThreadsEngine::checkpoint(const Outcome& outcome, Seconds end) const {
+  std::vector<const float*> models;
+  for (const auto& node : shared_.nodes) models.push_back(node->model().data());
+  Checkpoint checkpoint = start_checkpoint(models, run_.problem.dimension());
+  for (const auto& node : shared_.nodes) node->save(checkpoint);
+  checkpoint.start_time = ended_;
+  checkpoint.state = {{"clock", end},
+                      {"overflows", static_cast<std::int64_t>(outcome.overflows)},
+                      {"violations", static_cast<std::int64_t>(outcome.violations)}};
+  for (const auto& figure : outcome.measured) checkpoint.state.push_back(figure);
+  return checkpoint;
 }
 
 // x̄_t exists once the last node has begun round t.
@@ -209,11 +271,12 @@ Seconds ThreadsEngine::when_all_began(const std::vector<std::vector<RoundRecord>
 }
 
 void ThreadsEngine::observe_rounds() {
-  std::vector<std::vector<RoundRecord>> records;
-  for (const auto& node : shared_.nodes) records.push_back(node->log().finished());
+  const std::vector<std::vector<RoundRecord>> records = this->records();
   std::vector<const float*> models(shared_.nodes.size());
   const Snapshots& first = shared_.nodes[0]->snapshots();
-  for (std::uint64_t mark = 0; mark <= first.last_mark() && !stop_observing_; ++mark) {
+  // Up to the cut the curve is there already.
+  const std::uint64_t first_mark = run_.resume ? first_round(run_, 0) / first.stride() + 1 : 0;
+  for (std::uint64_t mark = first_mark; mark <= first.last_mark() && !stop_observing_; ++mark) {
     const auto t = static_cast<Round>(mark * first.stride());
     if (t >= shared_.nodes[0]->finished()) break;  // the end is observed by itself
     watcher_.progress(kRunning +
@@ -235,7 +298,8 @@ void ThreadsEngine::observe_times(Seconds end) {
   for (const auto& node : shared_.nodes) node->snapshots().coarsen_to(stride);
   const Seconds step = static_cast<double>(stride) * NewestThreadNode::kGrid_s;
   std::vector<const float*> models(shared_.nodes.size());
-  for (std::uint64_t mark = 0; static_cast<double>(mark) * step < end && !stop_observing_; ++mark) {
+  const std::uint64_t first_mark = run_.resume ? static_cast<std::uint64_t>(before_s_ / step) + 1 : 0;
+  for (std::uint64_t mark = first_mark; static_cast<double>(mark) * step < end && !stop_observing_; ++mark) {
     watcher_.progress(kRunning + (1 - kRunning) * static_cast<double>(mark) * step / end);
     double iterations = 0;
     for (std::size_t i = 0; i < models.size(); ++i) {
@@ -290,6 +354,7 @@ Outcome ThreadsEngine::operator()() {
     outcome.invalid = fmt::format("{} nodes share {} cores", n, cores_.size());
     shared_.policy = WaitPolicy::oversubscribed();
   }
+  if (run_.resume && shared_.deadline_s == 0) shared_.deadline_s = resumed(run_, "deadline_s");
   check_memory();
   ::malloc_trim(0);  // pages that earlier runs have freed would stay on their NUMA nodes, whoever gets them now
   shared_.nodes.resize(n);
@@ -312,6 +377,7 @@ Outcome ThreadsEngine::operator()() {
   }
   warm.arrive_and_wait();
   try {  // the deadline is chosen for cores as the run will find them
+    if (run_.resume && !shared_.abort.load(std::memory_order_acquire)) restore();
     if (run_.interference.count > 0) interference_.emplace(run_.interference, cores_, run_.seed);
     if (measures_deadline()) choose_deadline(warm, outcome);
   } catch (...) {
@@ -319,7 +385,8 @@ Outcome ThreadsEngine::operator()() {
     (void)ready.arrive();
     throw;
   }
-  shared_.epoch = std::chrono::steady_clock::now();
+  shared_.epoch = std::chrono::steady_clock::now() - std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                                                         std::chrono::duration<double>(before_s_));
   ready.arrive_and_wait();
   try {
     if (!shared_.abort.load(std::memory_order_acquire)) watch(outcome);
@@ -339,7 +406,11 @@ Outcome ThreadsEngine::operator()() {
   if (!stop_observing_) observe_end(end);
   outcome.end_time = end;
   outcome.rounds = recorded();
-  std::uint64_t too_slow = 0, dropped = 0;
+  if (is_finished(end)) outcome.interrupted = false;
+  outcome.overflows = resumed_count(run_, "overflows");
+  outcome.violations = resumed_count(run_, "violations");
+  std::uint64_t too_slow = resumed_count(run_, "gradients_slower_than_asked");
+  std::uint64_t dropped = resumed_count(run_, "dropped_messages");
   for (const auto& node : shared_.nodes) {
     outcome.overflows += node->overflows();
     outcome.violations += node->violations();
@@ -349,8 +420,8 @@ Outcome ThreadsEngine::operator()() {
   if (run_.algorithm.uses_deadline) outcome.measured.emplace_back("deadline_s", shared_.deadline_s);
   if (interference_) {
     const auto [asked, had] = interference_->finish();
-    outcome.measured.emplace_back("interference_asked_s", asked);
-    outcome.measured.emplace_back("interference_had_s", had);
+    outcome.measured.emplace_back("interference_asked_s", resumed(run_, "interference_asked_s") + asked);
+    outcome.measured.emplace_back("interference_had_s", resumed(run_, "interference_had_s") + had);
   }
   outcome.measured.emplace_back("gradients_slower_than_asked", static_cast<std::int64_t>(too_slow));
   outcome.measured.emplace_back("checkpoints", checkpoints_);
@@ -370,11 +441,15 @@ Outcome ThreadsEngine::operator()() {
     outcome.invalid =
         fmt::format("{} messages found the link full and were dropped; give --link a lower latency", dropped);
   report_placement(outcome);
+  if (outcome.interrupted) outcome.checkpoint = checkpoint(outcome, end);
   return outcome;
 }
 
 }  // namespace
 
-Outcome run_threads(const Run& run, Watcher& watcher) { return ThreadsEngine(run, watcher)(); }
+Outcome run_threads(const Run& run, Watcher& watcher) {
+  if (run.resume) require_fit(run);
+  return ThreadsEngine(run, watcher)();
+}
 
 }  // namespace quantimed

@@ -1,6 +1,7 @@
 #include "engine/threads_node.hpp"
 
 #include "base/error.hpp"
+#include "engine/resumption.hpp"
 
 #include <cmath>
 
@@ -18,9 +19,10 @@ std::span<float> as_floats(std::span<std::byte> bytes, std::size_t count) {
 // ---- what both deliveries share ------------------------------------------------------------------
 
 ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_stride)
-    : Node(static_cast<float>(shared.run.network.self_weights[id])),
+    : Node(static_cast<float>(shared.run.network.self_weights[id]), quantimed::first_round(shared.run, id)),
       shared_(shared),
       id_(id),
+      charged_until_(resumed(shared.run, "clock")),
       snapshots_(shared.run.evaluations, shared.run.problem.dimension(), snapshot_stride),
       local_(shared.run.problem, shared.run.shards.of(id), id, shared.run.seed),
       own_(lives_in_outbox() ? 0 : shared.run.problem.dimension()),
@@ -28,14 +30,26 @@ ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_st
       work_(shared.run.problem.make_workspace()),
       penalised_(shared.run.problem.penalised()),
       deadline_(shared.run.deadline, shared.run.network.neighbours(id).size()),
-      log_(shared.run.iterations) {
+      log_(shared.run.iterations),
+      finished_(first_round()) {
   batch_.reserve(std::max<std::size_t>(shared.run.options.batch, ChunkCosts::kLargest));
   terms_.reserve(shared.run.network.neighbours(id).size());
 }
 
 void ThreadNode::place_model(std::span<std::byte> first_message) {
   x_ = lives_in_outbox() ? as_floats(first_message, sum_.size()) : std::span<float>(own_);
-  shared_.run.problem.initialise(x_, shared_.run.seed);
+  set_model(shared_.run, id_, x_);
+}
+
+void ThreadNode::save(Checkpoint& checkpoint) const {
+  checkpoint.iteration.push_back(finished());
+  checkpoint.speed.push_back(speed_);
+  deadline_.save(checkpoint.seen_speeds, checkpoint.seen_counts);
+}
+
+bool ThreadNode::restore(float speed, std::span<const double>& seen_speeds, std::uint32_t seen_count) {
+  speed_ = speed;
+  return deadline_.restore(seen_speeds, seen_count);
 }
 
 void ThreadNode::warm_up() {
@@ -242,7 +256,7 @@ RoundThreadNode::RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t s
       mailbox_(shared.run.codec.capacity(shared.run.problem.dimension())),
       furthest_(shared.run.network.eccentricity(id)) {
   mailbox_.first_touch();
-  place_model(mailbox_.begin_write(0));
+  place_model(mailbox_.begin_write(first_round()));
 }
 
 // When time is up, all nodes must end with the same round. A node in round t knows that nobody is beyond
@@ -326,7 +340,8 @@ void NewestThreadNode::before_update() {
 
 void NewestThreadNode::publish() {
   const bool first = !has_published_;
-  const Round iteration = first ? 0 : round_ + 1;  // the message carries what the next iteration starts from
+  const Round iteration =
+      first ? first_round() : round_ + 1;  // the message carries what the next iteration starts from
   has_published_ = true;
   const std::size_t bytes = write_message(iteration, lives_in_outbox() ? std::span<std::byte>{} : next_message());
   mailbox_.publish(iteration, bytes, note(bytes, !first));

@@ -56,6 +56,10 @@ class ThreadNode : public Node {
   Seconds deadline() final;
   void update(const Coefficients& c, const Messages&, const Gradient& g) override;
 
+  // For a run that is stopped. restore(): before the clock starts.
+  void save(Checkpoint& checkpoint) const;
+  bool restore(float speed, std::span<const double>& seen_speeds, std::uint32_t seen_count);
+
   const RecordLog& log() const { return log_; }
   Snapshots& snapshots() { return snapshots_; }
   std::span<const float> model() const { return x_; }

@@ -7,7 +7,7 @@ namespace quantimed {
 VirtualClock::VirtualClock(const Run& run, std::size_t dimension)
     : run_(run),
       dimension_(static_cast<double>(dimension)),
-      start_(run.network.nodes, 0.0),
+      start_(run.resume ? run.resume->checkpoint.start_time : std::vector<Seconds>(run.network.nodes)),
       sent_(run.network.nodes),
       computed_(run.network.nodes),
       end_(run.network.nodes) {}

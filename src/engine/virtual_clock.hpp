@@ -23,8 +23,9 @@ class VirtualClock {
   // and S_i of the next round is E_i + mix + record.
   void advance(std::vector<std::vector<RoundRecord>>& records, Round t);
 
-  Seconds earliest() const;  // start of the next round, of the first node
-  Seconds latest() const;    // … of the last
+  Seconds earliest() const;                                      // start of the next round, of the first node
+  Seconds latest() const;                                        // … of the last
+  const std::vector<Seconds>& starts() const { return start_; }  // … of each
 
  private:
   Seconds exchange_time(float bytes) const;

@@ -3,6 +3,7 @@
 
 #include "engine/engine.hpp"
 #include "engine/records.hpp"
+#include "engine/resumption.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -23,7 +24,17 @@ double plan_gradient(const Run& run, NodeId node, Round round, std::size_t batch
 class EvaluationSchedule {
  public:
   explicit EvaluationSchedule(const Run& run)
-      : points_(run.evaluations), iterations_(run.iterations), max_time_(run.max_time) {}
+      : points_(run.evaluations), iterations_(run.iterations), max_time_(run.max_time) {
+    if (!run.resume) return;
+    by_iteration_ = static_cast<std::uint32_t>(resumed_count(run, "points_by_iteration"));
+    by_time_ = static_cast<std::uint32_t>(resumed_count(run, "points_by_time"));
+    last_ = resumed(run, "last_point");
+  }
+  void save(Attributes& state) const {
+    state.emplace_back("points_by_iteration", std::int64_t{by_iteration_});
+    state.emplace_back("points_by_time", std::int64_t{by_time_});
+    state.emplace_back("last_point", last_);
+  }
 
   bool due(double iteration, Seconds time) {
     if (iteration < next_iteration() && time < next_time()) return false;

@@ -8,15 +8,19 @@
 #include "engine/engine.hpp"
 #include "engine/model_arena.hpp"
 #include "engine/records.hpp"
+#include "engine/resumption.hpp"
 #include "engine/virtual_engines.hpp"
 #include "node/local_gradient.hpp"
 #include "node/mix.hpp"
 
 #include <omp.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <deque>
 #include <memory>
+#include <numeric>
 #include <queue>
 
 namespace quantimed {
@@ -66,6 +70,10 @@ class NewestNode final : public Node {
   void publish() override;
   void update(const Coefficients& c, const Messages&, const Gradient& g) override;
 
+  void save(Checkpoint& checkpoint) const;
+  // Starts the algorithm's text anew, up to the await that the saved run was in. Messages are there already.
+  void restore(const Checkpoint& saved, std::span<const std::uint32_t>& next_unseen);
+
   // The pending gradient, into this node's own memory.
   void compute(std::vector<SampleId>& batch, Workspace& work);
 
@@ -73,6 +81,7 @@ class NewestNode final : public Node {
   std::span<float> x;    // [p]
   bool pending = false;  // a gradient is asked for and not yet computed
   Round round = 0;
+  Seconds event_time = 0;  // of the event that this node waits for
 
  protected:
   bool start(const GradientRequest& request) override;
@@ -84,10 +93,13 @@ class NewestNode final : public Node {
   NewestEngine& engine_;
   NodeId id_;
   void spend(float RoundRecord::*phase, Seconds time);
+  void wait_for(Seconds time);
 
   LocalGradient local_;
   AlignedVector<float> sum_;  // [p]
   std::size_t batch_ = 0;
+  bool exchanging_ = false;  // waits for its exchange; else for its gradient
+  bool restoring_ = false;
   Seconds ahead_ = 0;          // of the engine's clock: what this node has done since its last event
   std::vector<Round> unseen_;  // [neighbours]: the first iteration whose message this node has not passed
 };
@@ -104,6 +116,8 @@ class NewestEngine {
   void carry_out();
   const Sent& newest_visible(NodeId j);
   bool observe();
+  Checkpoint checkpoint(const EvaluationSchedule& schedule);
+  void restore();
   double iteration() const { return static_cast<double>(updates_) / static_cast<double>(nodes_.size()); }
 
   const Run& run_;
@@ -127,7 +141,7 @@ class NewestEngine {
 // ---- a node ---------------------------------------------------------------------------------------
 
 NewestNode::NewestNode(NewestEngine& engine, NodeId id, std::span<float> model)
-    : Node(static_cast<float>(engine.run_.network.self_weights[id])),
+    : Node(static_cast<float>(engine.run_.network.self_weights[id]), quantimed::first_round(engine.run_, id)),
       x(model),
       engine_(engine),
       id_(id),
@@ -136,7 +150,7 @@ NewestNode::NewestNode(NewestEngine& engine, NodeId id, std::span<float> model)
       unseen_(engine.run_.network.neighbours(id).size()) {}
 
 bool NewestNode::begins(Round t) {
-  if (engine_.run_.machine && t > 0) spend(&RoundRecord::record, engine_.run_.machine->record_s);
+  if (engine_.run_.machine && t > first_round()) spend(&RoundRecord::record, engine_.run_.machine->record_s);
   round = t;
   engine_.records_[id_].push_back({.start = engine_.now_ + ahead_});
   return true;  // the engine ends the run after T · n updates in all
@@ -149,12 +163,18 @@ void NewestNode::spend(float RoundRecord::*phase, Seconds time) {
   ahead_ += time;
 }
 
+void NewestNode::wait_for(Seconds time) {
+  event_time = time;
+  engine_.events_.push({time, id_});
+}
+
 bool NewestNode::start(const GradientRequest& request) {
   RoundRecord& record = engine_.records_[id_].back();
   plan_gradient(engine_.run_, id_, round, request.batch, request.deadline, record);
   batch_ = static_cast<std::size_t>(record.batch);
   pending = batch_ > 0;
-  engine_.events_.push({engine_.now_ + ahead_ + static_cast<Seconds>(record.compute), id_});
+  if (restoring_) return exchanging_;
+  wait_for(engine_.now_ + ahead_ + static_cast<Seconds>(record.compute));
   ahead_ = 0;
   return false;
 }
@@ -177,12 +197,17 @@ bool NewestNode::start(const MessagesRequest& request) {
   RoundRecord& record = engine_.records_[id_].back();
   record.exchange = static_cast<float>(exchange);
   record.bytes = static_cast<float>(out.versions.back().bytes);
+  if (restoring_) return false;
   if (exchange <= 0) return true;
-  engine_.events_.push({engine_.now_ + exchange, id_});
+  exchanging_ = true;
+  wait_for(engine_.now_ + exchange);
   return false;
 }
 
-Messages NewestNode::finish(Messages) { return {}; }
+Messages NewestNode::finish(Messages) {
+  exchanging_ = false;
+  return {};
+}
 
 void NewestNode::update(const Coefficients& c, const Messages&, const Gradient& g) {
   if (pending) engine_.compute_pending();
@@ -226,6 +251,7 @@ void NewestNode::update(const Coefficients& c, const Messages&, const Gradient& 
 }
 
 void NewestNode::publish() {
+  if (restoring_) return;
   Outbox& out = engine_.outboxes_[id_];
   const Codec& codec = engine_.run_.codec;
   if (out.unused.empty()) {
@@ -271,6 +297,27 @@ void NewestNode::publish() {
   (void)engine_.newest_visible(id_);  // gives up what has been overtaken, also where no neighbour ever reads
 }
 
+// Between two events every node waits for one of its own: the end of its gradient, which depends on its model alone
+// and is computed anew, or of its exchange.
+void NewestNode::save(Checkpoint& checkpoint) const {
+  checkpoint.iteration.push_back(round);
+  checkpoint.start_time.push_back(engine_.records_[id_].back().start);
+  checkpoint.event_time.push_back(event_time);
+  checkpoint.exchanging.push_back(exchanging_);
+  checkpoint.next_unseen.insert(checkpoint.next_unseen.end(), unseen_.begin(), unseen_.end());
+}
+
+void NewestNode::restore(const Checkpoint& saved, std::span<const std::uint32_t>& next_unseen) {
+  std::copy_n(next_unseen.begin(), unseen_.size(), unseen_.begin());
+  next_unseen = next_unseen.subspan(unseen_.size());
+  exchanging_ = saved.exchanging[id_] != 0;
+  restoring_ = true;
+  check(task.resume(), "newest delivery: an algorithm that never waits");
+  restoring_ = false;
+  engine_.records_[id_].back().start = saved.start_time[id_];
+  wait_for(saved.event_time[id_]);
+}
+
 // ---- the engine -----------------------------------------------------------------------------------
 
 NewestEngine::NewestEngine(const Run& run, Watcher& watcher)
@@ -280,11 +327,11 @@ NewestEngine::NewestEngine(const Run& run, Watcher& watcher)
       penalised_(run.problem.penalised()),
       arena_(run.network.nodes, p_, 3 * p_ * sizeof(float)),
       outboxes_(run.network.nodes),
-      records_(run.network.nodes),
+      records_(earlier_records(run)),
       batches_(run.threads) {
   for (NodeId i = 0; i < run.network.nodes; ++i) {
     nodes_.push_back(std::make_unique<NewestNode>(*this, i, arena_.model(i)));
-    run.problem.initialise(nodes_[i]->x, run.seed);
+    set_model(run, i, nodes_[i]->x);
     models_.push_back(nodes_[i]->x.data());
   }
   for (std::uint32_t k = 0; k < run.threads; ++k) work_.push_back(run.problem.make_workspace());
@@ -345,6 +392,63 @@ bool NewestEngine::observe() {
   return watcher_.observe({.iteration = iteration(), .time = now_, .models = models_});
 }
 
+Checkpoint NewestEngine::checkpoint(const EvaluationSchedule& schedule) {
+  carry_out();
+  Checkpoint checkpoint = start_checkpoint(models_, p_);
+  for (NodeId i = 0; i < nodes_.size(); ++i) {
+    nodes_[i]->save(checkpoint);
+    (void)newest_visible(i);  // gives up what has been overtaken
+    for (const Sent& sent : outboxes_[i].versions) {
+      checkpoint.message_node.push_back(i);
+      checkpoint.message_iteration.push_back(sent.iteration);
+      checkpoint.message_published.push_back(sent.published_at);
+      checkpoint.message_visible.push_back(sent.visible_at);
+      checkpoint.message_bytes.push_back(static_cast<std::uint32_t>(sent.bytes));
+      const auto* const bytes = reinterpret_cast<const std::uint8_t*>(outboxes_[i].buffers[sent.buffer]->data());
+      checkpoint.payload.insert(checkpoint.payload.end(), bytes, bytes + sent.bytes);
+    }
+  }
+  checkpoint.state = {{"clock", now_},
+                      {"updates", static_cast<std::int64_t>(updates_)},
+                      {"overflows", static_cast<std::int64_t>(overflows_)},
+                      {"violations", static_cast<std::int64_t>(violations_)}};
+  schedule.save(checkpoint.state);
+  return checkpoint;
+}
+
+void NewestEngine::restore() {
+  const Checkpoint& saved = run_.resume->checkpoint;
+  const std::size_t n = nodes_.size();
+  if (saved.event_time.size() != n || saved.exchanging.size() != n ||
+      saved.next_unseen.size() != run_.network.neighbour_list.size())
+    reject_checkpoint(run_, "its checkpoint lacks what its nodes wait for");
+  now_ = resumed(run_, "clock");
+  for (const Seconds time : saved.event_time)
+    if (!(time >= now_ && std::isfinite(time))) reject_checkpoint(run_, fmt::format("an event is due at {} s", time));
+  updates_ = std::accumulate(saved.iteration.begin(), saved.iteration.end(), std::uint64_t{0});
+  overflows_ = resumed_count(run_, "overflows");
+  violations_ = resumed_count(run_, "violations");
+  const std::size_t capacity = run_.codec.capacity(p_);
+  for (std::size_t k = 0, first = 0; k < saved.message_node.size(); first += saved.message_bytes[k++]) {
+    Outbox& out = outboxes_[saved.message_node[k]];
+    const std::size_t bytes = saved.message_bytes[k];
+    if (run_.codec.is_sliceable() ? bytes != capacity : bytes > capacity)
+      reject_checkpoint(run_, fmt::format("message {} has {} bytes", k, bytes));
+    out.buffers.push_back(std::make_unique<AlignedVector<std::byte>>(capacity));
+    std::memcpy(out.buffers.back()->data(), saved.payload.data() + first, bytes);
+    out.versions.push_back({.buffer = out.buffers.size() - 1,
+                            .bytes = bytes,
+                            .iteration = saved.message_iteration[k],
+                            .published_at = saved.message_published[k],
+                            .visible_at = saved.message_visible[k]});
+  }
+  std::span<const std::uint32_t> next_unseen = saved.next_unseen;
+  for (NodeId i = 0; i < n; ++i) {
+    if (outboxes_[i].versions.empty()) reject_checkpoint(run_, fmt::format("node {} has sent no message", i));
+    nodes_[i]->restore(saved, next_unseen);
+  }
+}
+
 Outcome NewestEngine::operator()() {
   EvaluationSchedule schedule(run_);
   Outcome outcome;
@@ -357,7 +461,10 @@ Outcome NewestEngine::operator()() {
       views.push_back(std::span<const RoundRecord>(records_[i]).first(nodes_[i]->round));
     return to_rounds(views);
   };
-  for (auto& node : nodes_) check(node->task.resume(), "newest delivery: an algorithm that never waits");
+  if (run_.resume)
+    restore();
+  else
+    for (auto& node : nodes_) check(node->task.resume(), "newest delivery: an algorithm that never waits");
   std::uint64_t seen = ~std::uint64_t{0};
   for (;;) {
     if (seen != updates_) {
@@ -366,7 +473,8 @@ Outcome NewestEngine::operator()() {
       if (updates_ >= all_updates) break;
       if (updates_ % nodes_.size() == 0) {
         watcher_.progress(schedule.done(iteration(), now_));
-        if (watcher_.checkpoint_due()) watcher_.checkpoint(recorded());
+        if (watcher_.checkpoint_due())
+          watcher_.checkpoint(recorded(), is_small(run_) ? std::optional(checkpoint(schedule)) : std::nullopt);
       }
       if (watcher_.wants_to_stop()) {
         outcome.interrupted = true;
@@ -382,7 +490,11 @@ Outcome NewestEngine::operator()() {
     now_ = event.time;
     check(nodes_[event.node]->task.resume(), "newest delivery: an algorithm that ended by itself");
   }
-  if (!schedule.observed(iteration())) observe();
+  // A curve that breaks off is the beginning of the whole run's: it has no point of its own at the end.
+  if (outcome.interrupted)
+    outcome.checkpoint = checkpoint(schedule);
+  else if (!schedule.observed(iteration()))
+    observe();
   outcome.end_time = now_;
   outcome.rounds = recorded();
   outcome.overflows = overflows_;

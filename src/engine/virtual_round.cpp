@@ -11,6 +11,7 @@
 #include "engine/model_arena.hpp"
 #include "engine/ready_queue.hpp"
 #include "engine/records.hpp"
+#include "engine/resumption.hpp"
 #include "engine/virtual_clock.hpp"
 #include "engine/virtual_engines.hpp"
 #include "node/local_gradient.hpp"
@@ -56,6 +57,9 @@ class RoundNode final : public Node {
   void publish() override;
   void update(const Coefficients& c, const Messages&, const Gradient& g) override;
 
+  void save(Checkpoint& checkpoint) const;
+  void restore(float speed, std::span<const double>& seen_speeds, std::uint32_t seen_count);
+
   Task task;
   Worker* worker = nullptr;  // the one that runs this node now
   Round round = 0;
@@ -90,6 +94,8 @@ class RoundEngine {
   void step(std::size_t worker, NodeId i);
   void arrive(std::size_t worker, NodeId i);
   bool observe(Round t);
+  Checkpoint checkpoint(Round now, const EvaluationSchedule& schedule) const;
+  void restore();
   Round next_hold(Round now, double seconds_per_round) const;
 
   const Run& run_;
@@ -110,7 +116,7 @@ class RoundEngine {
 // ---- a node ---------------------------------------------------------------------------------------
 
 RoundNode::RoundNode(RoundEngine& engine, NodeId id, std::span<float> model)
-    : Node(static_cast<float>(engine.run_.network.self_weights[id])),
+    : Node(static_cast<float>(engine.run_.network.self_weights[id]), quantimed::first_round(engine.run_, id)),
       x(model),
       engine_(engine),
       id_(id),
@@ -146,7 +152,6 @@ bool RoundNode::start(const GradientRequest& request) {
   RoundRecord& record = engine_.records_[id_].back();
   speed_ = static_cast<float>(plan_gradient(engine_.run_, id_, round, request.batch, request.deadline, record));
   batch_ = static_cast<std::size_t>(record.batch);
-  deadline_.observe(static_cast<double>(speed_));
   return true;  // the numbers are computed in update()
 }
 
@@ -165,12 +170,26 @@ void RoundNode::update(const Coefficients& c, const Messages&, const Gradient& g
     local_.add(x, g.batch, w.gradient, w.batch, w.work);
   }
   w.terms.clear();
+  deadline_.observe(static_cast<double>(speed_));
   for (const Neighbour& j : engine_.run_.network.neighbours(id_)) {
     const Outbox& out = engine_.outboxes_[j.id];
     w.terms.push_back({std::span(out.slot[round % 2]).first(out.bytes[round % 2]), j.weight});
     deadline_.observe(static_cast<double>(out.speed[round % 2]));
   }
   violations += mix(x, x, 0, x.size(), c, w.terms, engine_.run_.codec, gradient, engine_.penalised_);
+}
+
+// A node that waits for messages has sent its own and planned its gradient. All of that it does again, alike, from
+// what it knew when the iteration began: its model, the speed of its last gradient (its message carries it), and the
+// speeds that its deadline goes by.
+void RoundNode::save(Checkpoint& checkpoint) const {
+  checkpoint.speed.push_back(engine_.outboxes_[id_].speed[round % 2]);
+  deadline_.save(checkpoint.seen_speeds, checkpoint.seen_counts);
+}
+
+void RoundNode::restore(float speed, std::span<const double>& seen_speeds, std::uint32_t seen_count) {
+  speed_ = speed;
+  if (!deadline_.restore(seen_speeds, seen_count)) reject_checkpoint(engine_.run_, "its checkpoint lacks speeds");
 }
 
 // ---- the engine -----------------------------------------------------------------------------------
@@ -182,7 +201,7 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
       penalised_(run.problem.penalised()),
       arena_(run.network.nodes, p_, 2 * p_ * sizeof(float)),
       outboxes_(run.network.nodes),
-      records_(run.network.nodes),
+      records_(earlier_records(run)),
       workers_(run.threads),
       queue_(run.threads),
       clock_(run, p_) {
@@ -194,11 +213,12 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
   }
   // The worker that will mostly run a node touches its memory first.
 #pragma omp parallel for schedule(static) num_threads(static_cast <int>(run.threads))
-  for (std::size_t i = 0; i < nodes_.size(); ++i) run.problem.initialise(nodes_[i]->x, run.seed);
+  for (std::size_t i = 0; i < nodes_.size(); ++i) set_model(run, static_cast<NodeId>(i), nodes_[i]->x);
   for (Worker& worker : workers_) {
     worker.gradient.resize(p_);
     worker.work = run.problem.make_workspace();
   }
+  if (run.resume) restore();
   for (auto& node : nodes_) node->task = run.algorithm.run(*node, run.options);
 }
 
@@ -269,6 +289,34 @@ Round RoundEngine::next_hold(Round now, double seconds_per_round) const {
   return now + static_cast<Round>(std::min<double>(kMostRoundsAhead, affordable));
 }
 
+// All nodes wait for the messages of round `now`.
+Checkpoint RoundEngine::checkpoint(Round now, const EvaluationSchedule& schedule) const {
+  Checkpoint checkpoint = start_checkpoint(models_, p_);
+  checkpoint.iteration.assign(nodes_.size(), now);
+  checkpoint.start_time = clock_.starts();
+  std::uint64_t overflows = 0, violations = 0;
+  for (const auto& node : nodes_) {
+    node->save(checkpoint);
+    overflows += node->overflows;
+    violations += node->violations;
+  }
+  checkpoint.state = {{"clock", clock_.latest()},
+                      {"overflows", static_cast<std::int64_t>(overflows)},
+                      {"violations", static_cast<std::int64_t>(violations)}};
+  schedule.save(checkpoint.state);
+  return checkpoint;
+}
+
+void RoundEngine::restore() {
+  const Checkpoint& saved = run_.resume->checkpoint;
+  const std::size_t n = nodes_.size();
+  const bool is_one_round = std::ranges::count(saved.iteration, saved.iteration[0]) == std::ssize(saved.iteration);
+  if (saved.speed.size() != n || saved.seen_counts.size() != n || !is_one_round)
+    reject_checkpoint(run_, "its nodes are not at one round");
+  std::span<const double> seen_speeds = saved.seen_speeds;
+  for (NodeId i = 0; i < n; ++i) nodes_[i]->restore(saved.speed[i], seen_speeds, saved.seen_counts[i]);
+}
+
 Outcome RoundEngine::operator()() {
   EvaluationSchedule schedule(run_);
   Outcome outcome;
@@ -276,8 +324,13 @@ Outcome RoundEngine::operator()() {
     const std::vector<std::span<const RoundRecord>> views(records_.begin(), records_.end());
     return to_rounds(views, finished);
   };
-  run_phase(0);
-  Round now = 0;
+  Round now = first_round(run_, 0);
+  run_phase(now);
+  if (run_.resume) {  // the messages that have just been sent again were counted before
+    for (auto& node : nodes_) node->overflows = 0;
+    nodes_[0]->overflows = resumed_count(run_, "overflows");
+    nodes_[0]->violations = resumed_count(run_, "violations");
+  }
   double seconds_per_round = 0;
   for (;;) {
     if (schedule.due(now, clock_.latest()) && !observe(now)) break;
@@ -294,9 +347,14 @@ Outcome RoundEngine::operator()() {
     for (Round t = now; t < hold; ++t) clock_.advance(records_, t);
     now = hold;
     watcher_.progress(schedule.done(now, clock_.latest()));
-    if (watcher_.checkpoint_due()) watcher_.checkpoint(recorded(now));
+    if (watcher_.checkpoint_due())
+      watcher_.checkpoint(recorded(now), is_small(run_) ? std::optional(checkpoint(now, schedule)) : std::nullopt);
   }
-  if (!schedule.observed(now)) observe(now);
+  // A curve that breaks off is the beginning of the whole run's: it has no point of its own at the end.
+  if (outcome.interrupted)
+    outcome.checkpoint = checkpoint(now, schedule);
+  else if (!schedule.observed(now))
+    observe(now);
   outcome.end_time = clock_.latest();
   outcome.rounds = recorded(now);
   for (const auto& node : nodes_) {

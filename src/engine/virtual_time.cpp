@@ -1,5 +1,7 @@
 #include "engine/virtual_engines.hpp"
 
+#include "engine/resumption.hpp"
+
 namespace quantimed {
 
 double plan_gradient(const Run& run, NodeId node, Round round, std::size_t batch, Seconds deadline,
@@ -27,6 +29,7 @@ double plan_gradient(const Run& run, NodeId node, Round round, std::size_t batch
 }
 
 Outcome run_virtual(const Run& run, Watcher& watcher) {
+  if (run.resume) require_fit(run);
   return run.algorithm.delivery == Delivery::round ? run_virtual_round(run, watcher) : run_virtual_newest(run, watcher);
 }
 

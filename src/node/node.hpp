@@ -74,6 +74,9 @@ class Node {
   // w_ii
   float self_weight() const { return self_weight_; }
 
+  // The iteration to begin with: 0, or where a stopped run goes on. Everything before it is in the node already.
+  Round first_round() const { return first_round_; }
+
   // True while the run wants iteration t of this node.
   virtual bool begins(Round t) = 0;
 
@@ -95,7 +98,7 @@ class Node {
   virtual void update(const Coefficients& coefficients, const Messages& z, const Gradient& g) = 0;
 
  protected:
-  explicit Node(float self_weight) : self_weight_(self_weight) {}
+  explicit Node(float self_weight, Round first_round = 0) : self_weight_(self_weight), first_round_(first_round) {}
 
   struct GradientRequest {
     std::size_t batch = 0;
@@ -125,6 +128,7 @@ class Node {
   };
 
   float self_weight_;
+  Round first_round_;
 };
 
 }  // namespace quantimed

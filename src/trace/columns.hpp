@@ -60,6 +60,25 @@ inline constexpr std::tuple kTimeline{
     Column{"end", "s", &Timeline::end},
 };
 
+// /checkpoint: lengths as checkpoint.hpp says; `models` is stored as [n, p]
+inline constexpr std::tuple kCheckpoint{
+    Column{"models", "1", &Checkpoint::models},
+    Column{"iteration", "iterations", &Checkpoint::iteration},
+    Column{"start_time", "s", &Checkpoint::start_time},
+    Column{"speed", "samples/s", &Checkpoint::speed},
+    Column{"seen_speeds", "samples/s", &Checkpoint::seen_speeds},
+    Column{"seen_counts", "speeds", &Checkpoint::seen_counts},
+    Column{"event_time", "s", &Checkpoint::event_time},
+    Column{"exchanging", "1", &Checkpoint::exchanging},
+    Column{"next_unseen", "iterations", &Checkpoint::next_unseen},
+    Column{"message_node", "node", &Checkpoint::message_node},
+    Column{"message_iteration", "iterations", &Checkpoint::message_iteration},
+    Column{"message_published", "s", &Checkpoint::message_published},
+    Column{"message_visible", "s", &Checkpoint::message_visible},
+    Column{"message_bytes", "bytes", &Checkpoint::message_bytes},
+    Column{"payload", "bytes", &Checkpoint::payload},
+};
+
 template <class Table, class Function>
 void for_each(const Table& table, Function&& function) {
   std::apply([&](const auto&... column) { (function(column), ...); }, table);

@@ -13,6 +13,7 @@
 #include <iterator>
 #include <limits>
 #include <new>
+#include <string_view>
 #include <type_traits>
 
 namespace quantimed {
@@ -254,6 +255,17 @@ void read_network(Input& input, Network& network) {
   network.redraws = static_cast<std::uint32_t>(read_named<std::int64_t>(group, "redraws", "/network"));
 }
 
+Checkpoint read_checkpoint(Input& input) {
+  Checkpoint checkpoint;
+  const Object group = open_group(input.file, "checkpoint");
+  columns::for_each(columns::kCheckpoint, [&]<class T>(const columns::Column<Checkpoint, T>& column) {
+    const std::size_t rank = column.name == std::string_view("models") ? 2 : 1;
+    checkpoint.*column.values = read_values<T>(input, group, "checkpoint", column.name, column.unit, rank).values;
+  });
+  checkpoint.state = read_attributes(group, "/checkpoint");
+  return checkpoint;
+}
+
 Trace read_parts(Input input) {
   Trace trace;
   read_root(input, trace);
@@ -266,6 +278,8 @@ Trace read_parts(Input input) {
   trace.mean_model = read_values<float>(input, open_group(input.file, "model"), "model", "mean", "1", 1).values;
   if (need(H5Lexists(input.file, "timeline", H5P_DEFAULT), "/timeline") > 0)
     read_columns(input, "timeline", columns::kTimeline, trace.timeline, 1);
+  if (need(H5Lexists(input.file, "checkpoint", H5P_DEFAULT), "/checkpoint") > 0)
+    trace.checkpoint = read_checkpoint(input);
   if (const std::string contradiction = shape_finding(trace); !contradiction.empty()) throw Fault(contradiction);
   index_neighbours(trace.network);
   return trace;

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
+#include <utility>
 
 namespace quantimed {
 
@@ -64,6 +66,33 @@ std::string timeline_finding(const Trace& trace) {
   return {};
 }
 
+// Members may be left out; those that are there fit each other and the network.
+std::string checkpoint_finding(const Trace& trace) {
+  const Checkpoint& c = *trace.checkpoint;
+  const std::size_t n = trace.network.nodes, messages = c.message_node.size();
+  if (c.models.size() / std::max<std::size_t>(n, 1) != trace.mean_model.size() ||
+      c.models.size() % std::max<std::size_t>(n, 1) != 0)
+    return fmt::format("/checkpoint/models has {} values for {} nodes of {} coordinates", c.models.size(), n,
+                       trace.mean_model.size());
+  if (auto f = length_finding("checkpoint", "iteration", c.iteration.size(), n); !f.empty()) return f;
+  if (auto f = length_finding("checkpoint", "start_time", c.start_time.size(), n); !f.empty()) return f;
+  for (const auto& [name, length] : {std::pair{"speed", c.speed.size()},
+                                     {"seen_counts", c.seen_counts.size()},
+                                     {"event_time", c.event_time.size()},
+                                     {"exchanging", c.exchanging.size()}})
+    if (length != 0 && length != n) return length_finding("checkpoint", name, length, n);
+  for (const auto& [name, length] : {std::pair{"message_iteration", c.message_iteration.size()},
+                                     {"message_published", c.message_published.size()},
+                                     {"message_visible", c.message_visible.size()},
+                                     {"message_bytes", c.message_bytes.size()}})
+    if (length != messages) return length_finding("checkpoint", name, length, messages);
+  for (std::size_t k = 0; k < messages; ++k)
+    if (c.message_node[k] >= n)
+      return fmt::format("/checkpoint/message_node: message {} is of node {} of {}", k, c.message_node[k], n);
+  const auto bytes = std::accumulate(c.message_bytes.begin(), c.message_bytes.end(), std::size_t{0});
+  return length_finding("checkpoint", "payload", c.payload.size(), bytes);
+}
+
 }  // namespace
 
 std::string shape_finding(const Trace& trace) {
@@ -75,7 +104,8 @@ std::string shape_finding(const Trace& trace) {
   if (auto f = no_rounds ? lengths_finding(columns::kRounds, trace.rounds, "rounds", 0) : rounds_finding(trace);
       !f.empty())
     return f;
-  return timeline_finding(trace);
+  if (auto f = timeline_finding(trace); !f.empty()) return f;
+  return trace.checkpoint ? checkpoint_finding(trace) : "";
 }
 
 void index_neighbours(Network& network) {

@@ -11,21 +11,18 @@
 
 #include "base/types.hpp"
 #include "topology/network.hpp"
+#include "trace/checkpoint.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
-#include <utility>
-#include <variant>
 #include <vector>
 
 namespace quantimed {
 
 inline constexpr const char* kTraceSchema = "quantimed-trace";
 inline constexpr int kTraceSchemaVersion = 2;
-
-using Attribute = std::variant<bool, std::int64_t, double, std::string>;
-using Attributes = std::vector<std::pair<std::string, Attribute>>;  // in the order of writing
 
 enum class RunStatus { running, complete, interrupted, diverged };
 const char* to_string(RunStatus status);
@@ -90,6 +87,7 @@ struct Trace {
   std::vector<float> mean_model;  // [p]
   Timeline timeline;
   Attributes summary;
+  std::optional<Checkpoint> checkpoint;  // of a run that can go on
 };
 
 const Attribute* find(const Attributes& attributes, const std::string& name);

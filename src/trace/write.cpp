@@ -66,8 +66,11 @@ void put_phase_names(hid_t dataset) {
   write_attribute(dataset, "names", type, type, simple({&count, 1}), kPhaseNames);
 }
 
-// Layout: in the header when small, else chunks of whole rows, shuffled (equal exponent bytes meet) and deflated.
-PropertyList layout(std::span<const hsize_t> shape, std::size_t value_bytes) {
+enum class Packing { deflated, plain };
+
+// Layout: in the header when small, else chunks of whole rows, shuffled (equal exponent bytes meet) and deflated; or
+// plain, for numbers that do not shrink and must be on disk soon.
+PropertyList layout(std::span<const hsize_t> shape, std::size_t value_bytes, Packing packing) {
   PropertyList list(H5Pcreate(H5P_DATASET_CREATE), "layout");
   hsize_t values = 1;
   for (const hsize_t extent : shape) values *= extent;
@@ -75,6 +78,7 @@ PropertyList layout(std::span<const hsize_t> shape, std::size_t value_bytes) {
     need(H5Pset_layout(list, H5D_COMPACT), "layout");
     return list;
   }
+  if (packing == Packing::plain) return list;
   std::array<hsize_t, 2> chunk{};
   hsize_t room = kChunkBytes / value_bytes;
   for (std::size_t k = shape.size(); k-- > 0;) {
@@ -88,8 +92,9 @@ PropertyList layout(std::span<const hsize_t> shape, std::size_t value_bytes) {
 }
 
 template <class T>
-Object put_values(hid_t group, const char* name, const char* unit, std::span<const hsize_t> shape, const T* values) {
-  const PropertyList creation = layout(shape, sizeof(T));
+Object put_values(hid_t group, const char* name, const char* unit, std::span<const hsize_t> shape, const T* values,
+                  Packing packing = Packing::deflated) {
+  const PropertyList creation = layout(shape, sizeof(T), packing);
   Object dataset(H5Dcreate2(group, name, stored_type<T>(), simple(shape), H5P_DEFAULT, creation, H5P_DEFAULT), name);
   need(H5Dwrite(dataset, memory_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), name);
   put(dataset, "unit", unit);
@@ -151,6 +156,18 @@ void put_run(hid_t file, const Trace& trace) {
   if (events > 0) put_columns(make_group(file, "timeline"), columns::kTimeline, trace.timeline, {&events, 1});
 }
 
+void put_checkpoint(hid_t file, const Checkpoint& checkpoint) {
+  const Object group = make_group(file, "checkpoint");
+  const hsize_t nodes = checkpoint.iteration.size();
+  columns::for_each(columns::kCheckpoint, [&](const auto& column) {
+    const auto& values = checkpoint.*column.values;
+    std::vector<hsize_t> shape = {values.size()};
+    if (column.name == std::string_view("models")) shape = {nodes, nodes > 0 ? values.size() / nodes : 0};
+    put_values(group, column.name, column.unit, shape, values.data(), Packing::plain);
+  });
+  put(group, checkpoint.state);
+}
+
 // The bytes of a file that lives in memory. HDF5 hands them over when it closes the file: only then are its marks
 // and checksums those of a finished one (H5Fget_file_image of HDF5 1.10 leaves a wrong checksum behind).
 struct Image {
@@ -199,6 +216,7 @@ void make_image(const Trace& trace, Image& image) {
     put_attribute_groups(file, trace);
     put_network(file, trace.network);
     put_run(file, trace);
+    if (trace.checkpoint) put_checkpoint(file, *trace.checkpoint);
     need(H5Fflush(file, H5F_SCOPE_LOCAL), "flush");
     image.size = static_cast<std::size_t>(need(H5Fget_file_image(file, nullptr, 0), "size"));  // asks, copies nothing
   }

@@ -24,6 +24,7 @@ class RandomConfig {
     Config config;
     for (const OptionRow& row : option_table()) std::visit([&](auto member) { fill(row, config, member); }, row.field);
     config.dry_run = config.jitter = false;  // not written
+    config.resume.clear();
     return config;
   }
 

@@ -41,17 +41,24 @@ class KeepingWatcher final : public Watcher {
     cuts.push_back(std::move(kept));
     return cuts.size() < most_cuts;
   }
-  bool wants_to_stop() override { return stop; }
+  bool wants_to_stop() override { return stop || asked++ >= stop_after; }
   void progress(double done) override { last_progress = done; }
-  void checkpoint(const Rounds& rounds) override { checkpoints.push_back(rounds); }
+  void checkpoint(const Rounds& rounds, std::optional<Checkpoint> state) override {
+    checkpoints.push_back(rounds);
+    last_state = std::move(state);
+    cuts_at_last = cuts.size();
+  }
   bool checkpoint_due() override { return checkpoint_always; }
 
   std::size_t dimension = 0;
   std::size_t most_cuts = ~std::size_t{0};
   bool stop = false, checkpoint_always = false;
+  std::size_t stop_after = ~std::size_t{0}, asked = 0;  // how often the run may ask before it is to stop
   double last_progress = 0;
   std::vector<Kept> cuts;
   std::vector<Rounds> checkpoints;
+  std::optional<Checkpoint> last_state;  // that came with the last of them
+  std::size_t cuts_at_last = 0;
 };
 
 // Everything that a Run refers to.

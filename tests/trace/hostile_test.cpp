@@ -239,6 +239,42 @@ TEST_P(Changed, IsNamedInOneLine) {
 INSTANTIATE_TEST_SUITE_P(Hostile, Changed, ::testing::ValuesIn(kChanges),
                          [](const auto& test) { return test.param.name; });
 
+TEST_F(Hostile, CheckpointsAreHeldAgainstTheRestBeforeTheyAreBelieved) {
+  const Change changes[] = {
+      {"",
+       [](hid_t f) {
+         replace(f, "checkpoint/models", H5T_IEEE_F32LE, {hsize_t{1} << 40, 1 << 20}, chunked(64));
+       },
+       "claims [1099511627776"},
+      {"", [](hid_t f) { replace(f, "checkpoint/payload", H5T_STD_U8LE, {hsize_t{1} << 50}, chunked(64)); }, "claims"},
+      {"", [](hid_t f) { replace(f, "checkpoint/models", H5T_IEEE_F32LE, {195}); }, "does not have 2 dimensions"},
+      {"", [](hid_t f) { replace(f, "checkpoint/event_time", H5T_IEEE_F32LE, {5}); }, "8-byte"},
+      {"", [](hid_t f) { set_first(f, "checkpoint/message_node", H5T_NATIVE_UINT32, 5u); }, "node 5 of 5"},
+      {"", [](hid_t f) { set_first(f, "checkpoint/message_bytes", H5T_NATIVE_UINT32, ~0u); },
+       "/checkpoint/payload has 5"},
+      {"", [](hid_t f) { H5Ldelete(f, "checkpoint/iteration", H5P_DEFAULT); }, "has no /checkpoint/iteration"},
+  };
+  Trace trace = sample_trace();
+  trace.checkpoint = sample_checkpoint(trace);
+  for (const Change& change : changes) {
+    write_trace(path("a.h5"), trace);
+    const hid_t file = H5Fopen(path("a.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+    change.apply(file);
+    ASSERT_GE(H5Fclose(file), 0);
+    EXPECT_THAT(read_error("a.h5"), AllOf(HasSubstr("a.h5"), HasSubstr(change.says)));
+  }
+  void (*const spoils[])(Checkpoint&) = {
+      [](Checkpoint& c) { c.models.pop_back(); },       [](Checkpoint& c) { c.iteration.push_back(1); },
+      [](Checkpoint& c) { c.start_time.clear(); },      [](Checkpoint& c) { c.speed.pop_back(); },
+      [](Checkpoint& c) { c.message_visible.clear(); }, [](Checkpoint& c) { c.payload.push_back(1); },
+  };
+  for (const auto spoil : spoils) {
+    Trace spoilt = trace;
+    spoil(*spoilt.checkpoint);
+    EXPECT_THAT(verify_trace(spoilt), testing::ElementsAre(HasSubstr("/checkpoint/")));
+  }
+}
+
 TEST_F(Hostile, ChangesOnPurposeAreReadWithoutTheSeal) {
   write_trace(path("a.h5"), sample_trace());
   const hid_t file = H5Fopen(path("a.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT);

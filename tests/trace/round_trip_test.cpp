@@ -51,6 +51,19 @@ TEST_F(RoundTrip, KeepsOneNodeWithoutEdgesIterationsAndPoints) {
   expect_same(read_trace(path("a.h5")), trace);
 }
 
+TEST_F(RoundTrip, KeepsCheckpoints) {
+  Trace trace = sample_trace();
+  trace.checkpoint = sample_checkpoint(trace);
+  write_trace(path("a.h5"), trace);
+  expect_same(read_trace(path("a.h5")), trace);
+  EXPECT_TRUE(verify_trace(trace).empty());
+  trace.checkpoint = {.models = trace.checkpoint->models,  // what an engine has no use for is left out
+                      .iteration = trace.checkpoint->iteration,
+                      .start_time = trace.checkpoint->start_time};
+  write_trace(path("a.h5"), trace);
+  expect_same(read_trace(path("a.h5")), trace);
+}
+
 TEST_F(RoundTrip, KeepsManyAndLongAttributesInOrder) {
   Trace trace = sample_trace();
   for (int k = 200; k > 0; --k) trace.environment.push_back({fmt::format("key {}", k), std::string(1000 * k, 'x')});

@@ -48,6 +48,7 @@ inline void expect_same(const Trace& a, const Trace& b) {
   expect_same_columns(columns::kRounds, a.rounds, b.rounds);
   EXPECT_TRUE(same_values(a.mean_model, b.mean_model));
   expect_same_columns(columns::kTimeline, a.timeline, b.timeline);
+  EXPECT_EQ(a.checkpoint, b.checkpoint);
 }
 
 }  // namespace quantimed

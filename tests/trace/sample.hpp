@@ -113,6 +113,30 @@ inline Trace sample_trace(std::size_t iterations = 7, std::uint32_t nodes = 5, s
   return trace;
 }
 
+// As if the sample trace had been stopped, with two messages on their way.
+inline Checkpoint sample_checkpoint(const Trace& trace) {
+  const std::size_t n = trace.network.nodes;
+  Checkpoint checkpoint;
+  for (std::size_t k = 0; k < n * trace.mean_model.size(); ++k)
+    checkpoint.models.push_back(std::sin(static_cast<float>(k)));
+  checkpoint.iteration.assign(n, 6);
+  checkpoint.start_time.assign(n, 5.25);
+  checkpoint.speed.assign(n, 41.5f);
+  checkpoint.seen_counts.assign(n, 1);
+  checkpoint.seen_speeds = {40, 42, 44};
+  checkpoint.event_time.assign(n, 6.5);
+  checkpoint.exchanging.assign(n, 1);
+  checkpoint.next_unseen.assign(2 * trace.network.edges.size(), 3);
+  checkpoint.message_node = {0, 3};
+  checkpoint.message_iteration = {5, 6};
+  checkpoint.message_published = {5, 5.5};
+  checkpoint.message_visible = {6, kForever};
+  checkpoint.message_bytes = {3, 2};
+  checkpoint.payload = {1, 2, 3, 254, 255};
+  checkpoint.state = {{"clock", 5.25}, {"updates", std::int64_t{30}}};
+  return checkpoint;
+}
+
 class Folder : public ::testing::Test {
  protected:
   Folder() {

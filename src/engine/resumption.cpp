@@ -1,0 +1,63 @@
+#include "engine/resumption.hpp"
+
+#include "base/error.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace quantimed {
+
+namespace {
+constexpr std::size_t kSmallBytes = std::size_t{1} << 30;
+}
+
+void set_model(const Run& run, NodeId i, std::span<float> x) {
+  if (run.resume)
+    std::copy_n(run.resume->checkpoint.models.begin() + static_cast<std::ptrdiff_t>(i * x.size()), x.size(), x.begin());
+  else
+    run.problem.initialise(x, run.seed);
+}
+
+Checkpoint start_checkpoint(std::span<const float* const> models, std::size_t dimension) {
+  Checkpoint checkpoint;
+  checkpoint.models.reserve(models.size() * dimension);
+  for (const float* x : models) checkpoint.models.insert(checkpoint.models.end(), x, x + dimension);
+  return checkpoint;
+}
+
+bool is_small(const Run& run) { return run.network.nodes * run.problem.dimension() * sizeof(float) <= kSmallBytes; }
+
+std::vector<std::vector<RoundRecord>> earlier_records(const Run& run) {
+  if (!run.resume) return std::vector<std::vector<RoundRecord>>(run.network.nodes);
+  return from_rounds(run.resume->rounds);
+}
+
+double resumed(const Run& run, const std::string& name) {
+  return run.resume ? number(run.resume->checkpoint.state, name, 0) : 0;
+}
+
+std::uint64_t resumed_count(const Run& run, const std::string& name) {
+  return static_cast<std::uint64_t>(std::clamp(resumed(run, name), 0.0, 0x1p53));
+}
+
+void reject_checkpoint(const Run& run, const std::string& why) {
+  throw InputError("--resume {}: {}; name a trace of a run that was stopped, with its data and its graph as they were",
+                   run.resume->path, why);
+}
+
+void require_fit(const Run& run) {
+  const auto& [path, c, rounds] = *run.resume;
+  const std::size_t n = run.network.nodes, p = run.problem.dimension();
+  if (c.models.size() != n * p || c.iteration.size() != n || c.start_time.size() != n || rounds.nodes != n)
+    reject_checkpoint(run, fmt::format("its checkpoint is not of {} nodes with {} coordinates", n, p));
+  for (const double time : c.start_time)
+    if (!(time >= 0 && std::isfinite(time))) reject_checkpoint(run, fmt::format("an iteration starts at {} s", time));
+  for (NodeId i = 0; i < n; ++i) {
+    std::size_t ended = 0;
+    while (ended < rounds.iterations && !std::isnan(rounds.start_time[ended * n + i])) ++ended;
+    if (ended != c.iteration[i])
+      reject_checkpoint(run, fmt::format("node {} is in iteration {}, but {} were recorded", i, c.iteration[i], ended));
+  }
+}
+
+}  // namespace quantimed

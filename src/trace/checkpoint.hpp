@@ -1,0 +1,39 @@
+// What a stopped run needs to go on, as plain data, beside its curve and its rounds. The engines write and read it;
+// the trace stores it as /checkpoint, with one row of columns.hpp for each member.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace quantimed {
+
+using Attribute = std::variant<bool, std::int64_t, double, std::string>;
+using Attributes = std::vector<std::pair<std::string, Attribute>>;  // in the order of writing
+
+// n nodes, p coordinates, m messages. Members that an engine has no use for are empty.
+struct Checkpoint {
+  std::vector<float> models;               // [n, p], x_i at the start of the node's iteration
+  std::vector<std::uint32_t> iteration;    // [n], the one to begin with
+  std::vector<double> start_time;          // [n], s, when it began
+  std::vector<float> speed;                // [n], samples/s, of the gradient before; 0: none yet
+  std::vector<double> seen_speeds;         // all nodes' rings one after the other, where deadlines adapt
+  std::vector<std::uint32_t> seen_counts;  // [n], of those
+  // `newest` delivery in virtual time: each node waits for one event, and messages are there or on their way.
+  std::vector<double> event_time;                // [n], s
+  std::vector<std::uint8_t> exchanging;          // [n], 0: the event ends its gradient, 1: its exchange
+  std::vector<std::uint32_t> next_unseen;        // for each neighbour of each node: its first iteration not passed yet
+  std::vector<std::uint32_t> message_node;       // [m], the sender; oldest first
+  std::vector<std::uint32_t> message_iteration;  // [m]
+  std::vector<double> message_published;         // [m], s
+  std::vector<double> message_visible;           // [m], s
+  std::vector<std::uint32_t> message_bytes;      // [m]
+  std::vector<std::uint8_t> payload;             // the messages, one after the other
+  Attributes state;                              // clock, counts, what else the engine and the run keep
+
+  bool operator==(const Checkpoint&) const = default;
+};
+
+}  // namespace quantimed
