@@ -38,6 +38,9 @@ Config resolve(Config c) {
   const AlgorithmRow& row = find_algorithm(c.algorithm);
   const bool is_virtual = c.engine == "virtual";
   const Hardware hardware = load_hardware();
+  if (c.threads > hardware.granted)
+    throw InputError("--threads {}: SLURM grants this task {} (SLURM_CPUS_PER_TASK); give at most as many, or auto",
+                     c.threads, hardware.granted);
   if (c.threads == 0) c.threads = static_cast<std::uint32_t>(place(hardware, {}).size());
   if (is_virtual) {
     if (c.nodes == 0) c.nodes = kPaperNodes;

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <numeric>
 #include <optional>
@@ -75,15 +76,23 @@ void refuse_contradictions(const Request& request, const Config& of_trace) {
       set_option(*find_option(name), given, value);
   }
   given.threads = of_trace.threads;
-  given = resolve(given);
-  const Config resolved = resolve(of_trace);
-  for (const OptionRow& row : option_table()) {
-    if (std::holds_alternative<std::monostate>(row.field) || may_differ(row.name)) continue;
-    const std::string wanted = get_option(row, given), has = get_option(row, resolved);
-    if (wanted != has)
-      throw InputError("--{} {}: the run that --resume {} goes on with has {}; leave the option out", row.name, wanted,
-                       request.config.resume, has);
+  const auto differing = [](const Config& a, const Config& b) {
+    return std::ranges::find_if(option_table(), [&](const OptionRow& row) {
+      return !std::holds_alternative<std::monostate>(row.field) && !may_differ(row.name) &&
+             get_option(row, a) != get_option(row, b);
+    });
+  };
+  Config wanted = given, has = of_trace;
+  try {  // `auto` says what the trace says if it comes to the same
+    wanted = resolve(given);
+    has = resolve(of_trace);
+  } catch (const InputError&) {
+    wanted = given;
+    has = of_trace;
   }
+  if (const auto row = differing(wanted, has); row != option_table().end())
+    throw InputError("--{} {}: the run that --resume {} goes on with has {}; leave the option out", row->name,
+                     get_option(*row, wanted), request.config.resume, get_option(*row, has));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "dataset/byte_source.hpp"
 #include "dataset/formats.hpp"
 #include "dataset/hdf5_handle.hpp"
+#include "dataset/hdf5_locking.hpp"
 
 namespace quantimed {
 
@@ -26,7 +27,8 @@ constexpr std::string_view kMendLayout = "see the layout in datasets/README.md";
 class Hdf5Reader {
  public:
   explicit Hdf5Reader(const fs::path& path)
-      : path_(path), file_(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose) {
+      : path_(path), access_(unlocked_access()), file_(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access_.get()), H5Fclose) {
+    if (!file_ && lock_was_refused()) reject_data(path_, kLockRefused, kMendLock);
     if (!file_) reject_data(path_, "corrupt or truncated HDF5 file", kMendFetchAgain);
   }
 
@@ -190,6 +192,7 @@ class Hdf5Reader {
   }
 
   fs::path path_;
+  Hdf5Handle access_;  // as long as the file: closing it forgets why opening failed
   Hdf5Handle file_;
 };
 

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "dataset/hdf5_locking.hpp"
+
 namespace quantimed {
 
 // Owns one identifier; closed by the function it was opened for.
@@ -39,5 +41,12 @@ class Hdf5Quiet {
   H5E_auto2_t report_ = nullptr;
   void* data_ = nullptr;
 };
+
+// For opening without a lock (hdf5_locking.hpp).
+inline Hdf5Handle unlocked_access() {
+  Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  disable_locking(access.get());
+  return access;
+}
 
 }  // namespace quantimed

@@ -1,6 +1,7 @@
 #include "engine/hardware.hpp"
 
 #include "base/error.hpp"
+#include "engine/allocation.hpp"
 
 #include <sched.h>
 
@@ -68,7 +69,7 @@ Bitmap affinity() {
 Hardware load_hardware() {
   hwloc_topology_t topology = nullptr;
   check(hwloc_topology_init(&topology) == 0, "hwloc has no memory");
-  Hardware hardware{.topology = HwlocTopology(topology), .allowed = affinity()};
+  Hardware hardware{.topology = HwlocTopology(topology), .allowed = affinity(), .granted = granted_cores()};
   check(hwloc_topology_load(topology) == 0, "hwloc cannot read the topology");
   const std::string mask = to_list(hardware.allowed.get());
   hwloc_bitmap_and(hardware.allowed.get(), hardware.allowed.get(), hwloc_topology_get_topology_cpuset(topology));

@@ -1,6 +1,7 @@
 #include "engine/machine.hpp"
 
 #include "base/build_info.hpp"
+#include "engine/allocation.hpp"
 #include "engine/hardware.hpp"
 
 #include <fmt/core.h>
@@ -56,25 +57,6 @@ std::optional<double> quota_in(const std::string& folder) {
   return {};
 }
 
-// The tightest quota from this process's group up to the root. Lines of /proc/self/cgroup: "ID:controllers:path",
-// with no controllers in version 2.
-std::optional<double> cpu_quota(const std::string& root) {
-  std::optional<double> tightest;
-  std::ifstream groups(root + "/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {
-    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    if (!controllers.empty() && controllers.find("cpu") == std::string::npos) continue;
-    const std::string mount = root + "/sys/fs/cgroup" + (controllers.empty() ? "" : "/" + controllers);
-    for (std::string group = line.substr(second + 1);; group.erase(group.rfind('/'))) {
-      if (const auto quota = quota_in(mount + group); quota && (!tightest || *quota < *tightest)) tightest = quota;
-      if (group.find('/') == std::string::npos) break;
-    }
-  }
-  return tightest;
-}
-
 // ---- topology ------------------------------------------------------------------------------------
 
 int touched(hwloc_topology_t topology, hwloc_obj_type_t type, hwloc_const_bitmap_t mask) {
@@ -102,7 +84,7 @@ std::string governors(const std::string& root, hwloc_const_bitmap_t mask) {
 }
 
 void inspect_processors(const std::string& root, Machine& machine) {
-  const auto [topology, mask] = load_hardware();
+  const auto [topology, mask, granted] = load_hardware();
   machine.allowed = to_list(mask.get());
   machine.units = hwloc_bitmap_weight(mask.get());
   machine.cores = touched(topology.get(), HWLOC_OBJ_CORE, mask.get());
@@ -138,6 +120,10 @@ std::string kernel() {
 Attributes slurm() {
   constexpr std::pair<const char*, const char*> kVariables[] = {{"slurm_job", "SLURM_JOB_ID"},
                                                                 {"slurm_nodes", "SLURM_JOB_NODELIST"},
+                                                                {"slurm_node", "SLURMD_NODENAME"},
+                                                                {"slurm_task", "SLURM_PROCID"},
+                                                                {"slurm_restarts", "SLURM_RESTART_COUNT"},
+                                                                {"slurm_array_job", "SLURM_ARRAY_JOB_ID"},
                                                                 {"slurm_cpus_per_task", "SLURM_CPUS_PER_TASK"},
                                                                 {"slurm_array_task", "SLURM_ARRAY_TASK_ID"}};
   Attributes found;
@@ -159,7 +145,7 @@ Machine inspect_machine(const std::string& root) {
   machine.clock_source = first_line(root + "/sys/devices/system/clocksource/clocksource0/current_clocksource");
   machine.clock_cost_ns = clock_cost_ns();
   machine.smt = first_line(root + "/sys/devices/system/cpu/smt/active") == "1";
-  machine.cpu_quota = cpu_quota(root);
+  machine.cpu_quota = tightest_group(root, "cpu", quota_in);
   machine.slurm = slurm();
   return machine;
 }

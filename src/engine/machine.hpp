@@ -27,7 +27,7 @@ struct Machine {
   bool virtualised = false;
   double load = 0;                  // running tasks, mean of the last minute
   std::optional<double> cpu_quota;  // cores' worth of time that the control group grants
-  Attributes slurm;                 // job, node list, CPUs a task, array task: those that are set
+  Attributes slurm;  // job, nodes, CPUs a task, array task, how often it was requeued: those that are set
 };
 
 // `root` stands before /proc and /sys: tests give a made-up tree.

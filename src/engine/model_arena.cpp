@@ -1,9 +1,9 @@
 #include "engine/model_arena.hpp"
 
 #include "base/error.hpp"
+#include "engine/allocation.hpp"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 namespace quantimed {
 
@@ -11,10 +11,10 @@ ModelArena::ModelArena(std::uint32_t nodes, std::size_t dimension, std::size_t b
     : dimension_(dimension),
       stride_((dimension * sizeof(float) + kSeparation - 1) / kSeparation * kSeparation / sizeof(float)),
       bytes_(nodes * stride_ * sizeof(float)) {
-  const auto memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  const double memory = usable_memory_bytes();
   const double needed = static_cast<double>(nodes) * static_cast<double>(bytes_per_node_in_all);
   if (needed > memory)
-    throw InputError("--nodes {}: needs {:.1f} GiB, the machine has {:.1f} GiB; use fewer nodes or a smaller --model",
+    throw InputError("--nodes {}: needs {:.1f} GiB, and {:.1f} GiB may be used; use fewer nodes or a smaller --model",
                      nodes, needed / 0x1p30, memory / 0x1p30);
   void* const memory_map = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory_map == MAP_FAILED)

@@ -142,7 +142,9 @@ Placement parse_placement(const std::string& text, bool smt) {
   return placement;
 }
 
-std::vector<int> place(const Hardware& hardware, const Placement& placement) {
+namespace {
+
+Units allowed_units(const Hardware& hardware, const Placement& placement) {
   const hwloc_obj_t root = hwloc_get_root_obj(hardware.topology.get());
   switch (placement.policy) {
     case Placement::Policy::spread:
@@ -154,6 +156,14 @@ std::vector<int> place(const Hardware& hardware, const Placement& placement) {
     default:
       return units_below(hardware, root, placement.smt, concatenated);
   }
+}
+
+}  // namespace
+
+std::vector<int> place(const Hardware& hardware, const Placement& placement) {
+  Units units = allowed_units(hardware, placement);
+  if (units.size() > hardware.granted) units.resize(hardware.granted);
+  return units;
 }
 
 void require_units(const Placement& placement, std::size_t units, std::size_t nodes) {

@@ -1,5 +1,6 @@
 // Real time: one node per core, pinned, with lock-free mailboxes and real deadlines.
 #include "base/error.hpp"
+#include "engine/allocation.hpp"
 #include "engine/engine.hpp"
 #include "engine/hardware.hpp"
 #include "engine/resumption.hpp"
@@ -7,7 +8,6 @@
 
 #include <fmt/format.h>
 #include <malloc.h>
-#include <unistd.h>
 
 #include <barrier>
 #include <cmath>
@@ -111,8 +111,7 @@ void ThreadsEngine::check_memory() const {
     models += 2.0 * run_.evaluations + 5 + (is_round ? 2 : readers + NewestThreadNode::in_flight(run_) + 2);
   }
   const double needed = models * static_cast<double>(run_.problem.dimension()) * sizeof(float);
-  const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
-  if (needed > memory / 2)
+  if (needed > usable_memory_bytes() / 2)
     throw InputError(
         "--evaluations {}: {} nodes would need {:.1f} GiB for copies of their models and for messages; give "
         "fewer, or fewer --nodes",

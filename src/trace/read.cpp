@@ -1,6 +1,7 @@
 // HDF5 file → Trace. The file is not trusted: every size is held against the file's own before memory is taken,
 // links must stay inside the file, and only the filters that the writer uses are run.
 #include "base/error.hpp"
+#include "dataset/hdf5_locking.hpp"
 #include "trace/columns.hpp"
 #include "trace/hdf5.hpp"
 #include "trace/image.hpp"
@@ -288,10 +289,7 @@ Trace read_parts(Input input) {
 PropertyList reading_access() {
   PropertyList access(H5Pcreate(H5P_FILE_ACCESS), "access");
   need(H5Pset_fclose_degree(access, H5F_CLOSE_STRONG), "access");
-#if H5_VERSION_GE(1, 10, 7)
-  // Traces appear by rename and never change, and locks fail on some cluster file systems.
-  need(H5Pset_file_locking(access, false, true), "access");
-#endif
+  disable_locking(access);
   return access;
 }
 
@@ -302,7 +300,9 @@ Trace read_trace(const std::string& path) {
   const Silence silence;
   try {
     const PropertyList access = reading_access();
-    const File file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), "is not an HDF5 file, or is truncated");
+    const hid_t opened = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access);
+    if (opened < 0 && lock_was_refused()) throw InputError("{}: {}; {}", path, kLockRefused, kMendLock);
+    const File file(opened, "is not an HDF5 file, or is truncated");
     return read_parts({file, bytes});
   } catch (const Fault& fault) {
     throw InputError("{}: {}; name a trace that `quantimed run` wrote", path, fault.what());

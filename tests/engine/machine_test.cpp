@@ -1,6 +1,10 @@
 // The real machine must be readable, and a made-up one must be read exactly.
 #include "engine/machine.hpp"
 
+#include "engine/allocation.hpp"
+#include "engine/hardware.hpp"
+#include "engine/placement.hpp"
+
 #include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <sched.h>
@@ -32,6 +36,7 @@ class MadeUp : public ::testing::Test {
     std::ofstream(file) << text;
   }
   Machine inspect() const { return inspect_machine(root_); }
+  const std::string& root() const { return root_; }
 
  private:
   std::string root_;
@@ -111,6 +116,35 @@ TEST_F(MadeUp, ReadsTheQuotaOfVersion1) {
   put("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1\n");
   put("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n");
   EXPECT_EQ(inspect().cpu_quota, 1.5);
+}
+
+TEST_F(MadeUp, MemoryIsWhatTheTightestGroupOrSlurmGrants) {
+  EXPECT_EQ(usable_memory_bytes(root()), usable_memory_bytes("/nowhere"));  // the machine's
+  put("/proc/self/cgroup", "0::/slurm/job_1/step\n");
+  put("/sys/fs/cgroup/slurm/job_1/step/memory.max", "max\n");
+  put("/sys/fs/cgroup/slurm/job_1/memory.max", "3145728\n");
+  EXPECT_EQ(usable_memory_bytes(root()), 3145728);
+  ::setenv("SLURM_MEM_PER_NODE", "2", 1);
+  EXPECT_EQ(usable_memory_bytes(root()), 2097152);
+  ::unsetenv("SLURM_MEM_PER_NODE");
+  ::setenv("SLURM_MEM_PER_CPU", "1", 1);
+  ::setenv("SLURM_CPUS_ON_NODE", "1", 1);
+  EXPECT_EQ(usable_memory_bytes(root()), 1048576);
+  ::unsetenv("SLURM_MEM_PER_CPU");
+  ::unsetenv("SLURM_CPUS_ON_NODE");
+}
+
+TEST(Allocation, CoresAreThoseThatSlurmGrants) {
+  const std::size_t all = place(load_hardware(), {}).size();
+  const struct {
+    const char* variable;
+    std::size_t granted;
+  } cases[] = {{"1", 1}, {"100000", all}, {"0", all}, {"many", all}, {"-1", all}, {"", all}};
+  for (const auto& [variable, granted] : cases) {
+    ::setenv("SLURM_CPUS_PER_TASK", variable, 1);
+    EXPECT_EQ(place(load_hardware(), {}).size(), granted) << variable;
+  }
+  ::unsetenv("SLURM_CPUS_PER_TASK");
 }
 
 TEST(Environment, NamesCompilerBlasAndJob) {

@@ -241,11 +241,6 @@ INSTANTIATE_TEST_SUITE_P(Hostile, Changed, ::testing::ValuesIn(kChanges),
 
 TEST_F(Hostile, CheckpointsAreHeldAgainstTheRestBeforeTheyAreBelieved) {
   const Change changes[] = {
-      {"",
-       [](hid_t f) {
-         replace(f, "checkpoint/models", H5T_IEEE_F32LE, {hsize_t{1} << 40, 1 << 20}, chunked(64));
-       },
-       "claims [1099511627776"},
       {"", [](hid_t f) { replace(f, "checkpoint/payload", H5T_STD_U8LE, {hsize_t{1} << 50}, chunked(64)); }, "claims"},
       {"", [](hid_t f) { replace(f, "checkpoint/models", H5T_IEEE_F32LE, {195}); }, "does not have 2 dimensions"},
       {"", [](hid_t f) { replace(f, "checkpoint/event_time", H5T_IEEE_F32LE, {5}); }, "8-byte"},

@@ -57,9 +57,11 @@ TEST_F(RoundTrip, KeepsCheckpoints) {
   write_trace(path("a.h5"), trace);
   expect_same(read_trace(path("a.h5")), trace);
   EXPECT_TRUE(verify_trace(trace).empty());
-  trace.checkpoint = {.models = trace.checkpoint->models,  // what an engine has no use for is left out
-                      .iteration = trace.checkpoint->iteration,
-                      .start_time = trace.checkpoint->start_time};
+  Checkpoint least;  // what an engine has no use for is left out
+  least.models = trace.checkpoint->models;
+  least.iteration = trace.checkpoint->iteration;
+  least.start_time = trace.checkpoint->start_time;
+  trace.checkpoint = least;
   write_trace(path("a.h5"), trace);
   expect_same(read_trace(path("a.h5")), trace);
 }

@@ -1,0 +1,74 @@
+#include "engine/allocation.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <string_view>
+
+namespace quantimed {
+
+namespace {
+
+// A whole number above 0; SLURM writes 0 where it grants all.
+std::optional<std::uint64_t> count_in(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failure != std::errc{} || end != text.data() + text.size() || value == 0) return {};
+  return value;
+}
+
+std::optional<std::uint64_t> variable(const char* name) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? std::nullopt : count_in(text);
+}
+
+// memory.max of version 2 ("max": no limit), memory.limit_in_bytes of version 1.
+std::optional<double> memory_limit(const std::string& folder) {
+  for (const char* name : {"/memory.max", "/memory.limit_in_bytes"}) {
+    std::ifstream file(folder + name);
+    std::string line;
+    if (!std::getline(file, line)) continue;
+    if (const auto bytes = count_in(line)) return static_cast<double>(*bytes);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::size_t granted_cores() {
+  return variable("SLURM_CPUS_PER_TASK").value_or(std::numeric_limits<std::size_t>::max());
+}
+
+std::optional<double> tightest_group(const std::string& root, const std::string& controller,
+                                     std::optional<double> (*read)(const std::string& folder)) {
+  std::optional<double> tightest;
+  std::ifstream groups(root + "/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    if (!controllers.empty() && controllers.find(controller) == std::string::npos) continue;
+    const std::string mount = root + "/sys/fs/cgroup" + (controllers.empty() ? "" : "/" + controllers);
+    for (std::string group = line.substr(second + 1);; group.erase(group.rfind('/'))) {
+      if (const auto limit = read(mount + group); limit && (!tightest || *limit < *tightest)) tightest = limit;
+      if (group.find('/') == std::string::npos) break;
+    }
+  }
+  return tightest;
+}
+
+double usable_memory_bytes(const std::string& root) {
+  constexpr double kMiB = 1 << 20;
+  double least = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  if (const auto limit = tightest_group(root, "memory", memory_limit)) least = std::min(least, *limit);
+  if (const auto mib = variable("SLURM_MEM_PER_NODE")) least = std::min(least, static_cast<double>(*mib) * kMiB);
+  const auto mib_each = variable("SLURM_MEM_PER_CPU"), cpus = variable("SLURM_CPUS_ON_NODE");
+  if (mib_each && cpus) least = std::min(least, static_cast<double>(*mib_each) * static_cast<double>(*cpus) * kMiB);
+  return least;
+}
+
+}  // namespace quantimed

@@ -1,0 +1,23 @@
+// What the batch system and the control group grant of what the machine has.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace quantimed {
+
+// SLURM_CPUS_PER_TASK; no limit where it is not set (the affinity mask is one by itself).
+std::size_t granted_cores();
+
+// The least that a figure of the control groups, from this process's own up to the root, says; nothing where none
+// does. `read` has a group's folder. Lines of /proc/self/cgroup: "ID:controllers:path", with no controllers in
+// version 2. `root` stands before /proc and /sys.
+std::optional<double> tightest_group(const std::string& root, const std::string& controller,
+                                     std::optional<double> (*read)(const std::string& folder));
+
+// The machine's memory, or less where the control group or SLURM grants less.
+double usable_memory_bytes(const std::string& root = "");
+
+}  // namespace quantimed
