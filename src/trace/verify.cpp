@@ -48,7 +48,7 @@ std::string node_count(const Trace& trace) {
 }
 
 std::string final_loss(const Trace& trace) {
-  if (trace.progress.loss.empty()) return {};
+  if (trace.progress.loss.empty() || trace.status == RunStatus::running) return {};  // not summed up yet
   const double last = trace.progress.loss.back(), said = number(trace.summary, "final_loss", kNothing);
   if (find(trace.summary, "final_loss") == nullptr) return "/summary has no final_loss";
   if (said == last || (std::isnan(said) && std::isnan(last))) return {};
