@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import zlib
 from collections.abc import Iterable, Iterator
@@ -66,12 +67,19 @@ def environment() -> dict[str, str]:
     return ({"QUANTIMED_DATA": str(beside)} if beside.is_dir() else {}) | os.environ
 
 
-def plan(studies: Iterable[tuple[Study, list[Run]]], folder: Path, program: Path) -> dict[str, list[Job]]:
+def plan(studies: Iterable[tuple[Study, list[Run]]], folder: Path, program: Path,
+         elsewhere: bool = False) -> dict[str, list[Job]]:
     """Each study's jobs. The program itself resolves the options, so a bad one ends here and not after an hour.
-    A job's file is named by all its options: studies that share a run share its file."""
+    A job's file is named by all its options: studies that share a run share its file.
+    elsewhere: they will run on another machine, so the cores of this one do not matter."""
     def resolve(run: Run) -> Job:
         arguments = [f"--{k}" if v == "true" else f"--{k}={v}" for k, v in run.options.items() if v != "false"]
-        engine = [] if run.options.get("engine") == "threads" else ["--engine=virtual", "--threads=1"]
+        real_time = run.options.get("engine") == "threads"
+        engine = [] if real_time else ["--engine=virtual", "--threads=1"]
+        if real_time and elsewhere:
+            if not run.options.get("nodes", "").isdecimal():
+                raise StudyError(f"{run.study}: {run.label()}: nodes: give their number; auto would count this machine's cores")
+            engine = [f"--threads={run.options['nodes']}", "--oversubscribe"]
         command = [str(program), "run", *engine, f"--algorithm={run.algorithm}",
                    f"--seed={run.seed}", *arguments, "--dry-run"]
         done = subprocess.run(command, capture_output=True, text=True, env=environment())
@@ -79,6 +87,8 @@ def plan(studies: Iterable[tuple[Study, list[Run]]], folder: Path, program: Path
             reason = done.stderr.strip().splitlines()[0] if done.stderr.strip() else f"exit status {done.returncode}"
             raise StudyError(f"{run.study}: {run.label()}: {reason.removeprefix('quantimed: ')}")
         ini = NOT_COMPARED.sub("", done.stdout)
+        if real_time and elsewhere and "oversubscribe" not in run.options:
+            ini = ini.replace("\noversubscribe = true\n", "\noversubscribe = false\n")
         name = f"{run.algorithm}-seed{run.seed}-{hashlib.sha256(ini.encode()).hexdigest()[:12]}.h5"
         return Job(run, folder / name, ini)
 
@@ -90,7 +100,32 @@ def write_plan(study: Study, jobs: list[Job], folder: Path) -> None:
     runs = [{"file": job.path.name, "algorithm": job.run.algorithm, "seed": job.run.seed, "setting": job.run.setting,
              "options": job.run.options, "ini": job.ini} for job in jobs]
     text = json.dumps({"study": study.name, "figure": study.text("figure"), "runs": runs}, indent=1)
-    (folder / f"{study.name}.study.json").write_text(text + "\n", encoding="utf-8")
+    write_whole(folder / f"{study.name}.study.json", text + "\n")
+
+
+def read_plan(path: Path) -> list[Job]:
+    """The jobs that write_plan wrote down; their files are beside the plan, wherever the folder is now."""
+    try:
+        plan = json.loads(path.read_text(encoding="utf-8"))
+        runs = [(Run(plan["study"], r["algorithm"], int(r["seed"]), r["setting"], r["options"]), r) for r in plan["runs"]]
+        # A name, never a path that leads elsewhere.
+        return [Job(run, path.parent / Path(r["file"]).name, r["ini"]) for run, r in runs]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StudyError(f"{path}: no plan of a study ({error}); submit or run the study anew") from None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Under its name only when complete: a reader beside us, or a kill, never leaves half of it."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            os.fchmod(file.fileno(), 0o644)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
 
 
 def is_done(job: Job) -> bool:

@@ -1,0 +1,1 @@
+"""Studies on a SLURM cluster. What a study is, and when a run is done, is bench/studies' to say."""

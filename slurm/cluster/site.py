@@ -1,0 +1,112 @@
+"""What a site asks of a job: from a site file (slurm/site.example), and from the command line, which wins."""
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from studies.study_file import StudyError
+
+# Name here and in sbatch, and what it is for.
+SBATCH = {
+    "partition": "where the tasks run",
+    "account": "who pays",
+    "qos": "quality of service",
+    "time": "limit of a task, as 2:00:00; a run that takes longer is cut, requeued and goes on",
+    "mem": "memory of a task, as 8G",
+    "constraint": "features of the nodes",
+    "nodelist": "these nodes alone",
+    "reservation": "a reservation's name",
+}
+OWN = ("cpus-per-task", "nodes", "exclusive", "module", "sbatch", "collect-sbatch")
+YES, NO = ("yes", "true", "1"), ("no", "false", "0")
+
+
+@dataclass
+class Site:
+    values: dict[str, str] = field(default_factory=dict)
+    setup: str = ""  # lines of bash, as they are
+
+    def get(self, name: str) -> str:
+        return self.values.get(name, "")
+
+    def flag(self, name: str) -> bool | None:
+        text = self.get(name).lower()
+        if text and text not in YES + NO:
+            raise StudyError(f"{name} = {text}: give yes or no")
+        return text in YES if text else None
+
+    def number(self, name: str) -> int | None:
+        text = self.get(name)
+        if text and (not text.isdecimal() or int(text) < 1):
+            raise StudyError(f"{name} = {text}: give 1 or more")
+        return int(text) if text else None
+
+    def words(self, name: str) -> list[str]:
+        try:
+            return shlex.split(self.get(name))
+        except ValueError as error:
+            raise StudyError(f"{name} = {self.get(name)}: {error}; mend the quotes") from None
+
+    def sbatch_options(self) -> list[str]:
+        return [f"--{name}={self.get(name)}" for name in SBATCH if self.get(name)] + self.words("sbatch")
+
+    def script(self) -> str:
+        """Loads the modules and does the set-up, in the batch script."""
+        modules = "".join(f"module load {shlex.quote(name)}\n" for name in self.words("module"))
+        return modules + self.setup
+
+
+def read_site(path: Path) -> Site:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
+    site = Site()
+    for number, raw in enumerate(lines, 1):
+        line = raw.strip()
+        if line == "[setup]":  # bash from here on
+            site.setup = "\n".join(lines[number:]) + "\n"
+            break
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = (part.strip() for part in line.partition("="))
+        if not equals or (name not in SBATCH and name not in OWN):
+            raise StudyError(f"{path}:{number}: '{line}': a line is NAME = VALUE, with NAME one of "
+                             f"{', '.join((*SBATCH, *OWN))}; bash goes below [setup]")
+        if value:
+            site.values[name] = value
+    return site
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the cluster (each also a line of the site file; the command line wins)")
+    group.add_argument("--site", type=Path, metavar="FILE", help="the site file [$QUANTIMED_SITE]; see slurm/site.example")
+    for name, meaning in SBATCH.items():
+        group.add_argument(f"--{name}", metavar="VALUE", help=meaning)
+    group.add_argument("--cpus-per-task", metavar="N", help="cores of a task: so many runs of its pack go at a time "
+                       "[1; in real time a core for each node]")
+    group.add_argument("--nodes", metavar="N", help="so many tasks at once at most; a task has one node [no limit]")
+    group.add_argument("--exclusive", metavar="yes|no", nargs="?", const="yes",
+                       help="whole nodes [yes in real time, no in virtual time]")
+    group.add_argument("--module", metavar="NAME ...", help="modules to load")
+    group.add_argument("--sbatch", metavar="OPTIONS", help="any other options of sbatch, in one word")
+    group.add_argument("--collect-sbatch", metavar="OPTIONS", help="options of sbatch for the collection job alone")
+    group.add_argument("--setup", type=Path, metavar="FILE", help="bash to run first in each job, instead of [setup]")
+
+
+def chosen_site(args: argparse.Namespace) -> Site:
+    path = args.site or (Path(os.environ["QUANTIMED_SITE"]) if os.environ.get("QUANTIMED_SITE") else None)
+    site = read_site(path) if path else Site()
+    for name in (*SBATCH, *OWN):
+        value = getattr(args, name.replace("-", "_"))
+        if value is not None:
+            site.values[name] = value
+    if args.setup:
+        try:
+            site.setup = args.setup.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise StudyError(f"--setup {args.setup}: cannot be read: {getattr(error, 'strerror', None) or 'not text'}") from None
+    return site
