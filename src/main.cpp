@@ -1,4 +1,5 @@
 // parse → build → run → write
+#include "base/build_info.hpp"
 #include "base/error.hpp"
 #include "command/commands.hpp"
 
@@ -22,7 +23,8 @@ int dispatch(const quantimed::Request& request) {
   if (request.command == "predict") return predict_command(request);
   if (request.command == "info") return info_command(request);
   if (request.command == "export") return export_command(request);
-  fmt::print("{}", request.help);  // help, version
+  if (request.command == "version") fmt::print("quantimed {} {}\n", build::kVersion, build::kCommit);
+  fmt::print("{}", request.help);
   return kDone;
 }
 

@@ -118,5 +118,26 @@ TEST(PlacementOption, AnAllocationSeesOnlyItsOwnCores) {
   EXPECT_THAT(refused.err, HasSubstr("may not be used"));
 }
 
+// Where the cluster binds nobody, the mask is wider than the allocation.
+TEST(PlacementOption, ATaskTakesNoMoreCoresThanItWasGiven) {
+  if (usable_cores().size() < 2) GTEST_SKIP() << "needs a core outside the allocation";
+  const Folder folder;
+  const Environment job(Variables{{"SLURM_JOB_ID", "4711"}, {"SLURM_CPUS_PER_TASK", "1"}});
+  const Ran real = run_program(folder, "run --dry-run --engine threads");
+  EXPECT_THAT(real.out, HasSubstr("\nnodes = 1\n")) << real.err;
+  EXPECT_THAT(run_program(folder, "run --dry-run").out, HasSubstr("\nthreads = 1\n"));
+  EXPECT_EQ(run_program(folder, "run --dry-run --engine threads --nodes 2").status, 2);
+}
+
+TEST(PlacementOption, ARunTakesNoMoreMemoryThanItWasGiven) {
+  const Folder folder;
+  const std::string run = "run --engine threads --nodes 1 --dataset digits --iterations 2 --evaluations 2 --output t.h5";
+  EXPECT_EQ(run_program(folder, run).status, 0);
+  const Environment job(Variables{{"SLURM_JOB_ID", "4711"}, {"SLURM_MEM_PER_NODE", "1"}});  // MiB
+  const Ran refused = run_program(folder, run);
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, HasSubstr("GiB"));
+}
+
 }  // namespace
 }  // namespace quantimed

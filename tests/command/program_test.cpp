@@ -194,6 +194,7 @@ TEST(Program, HelpVersionAndInfo) {
   const Folder folder;
   EXPECT_THAT(run_program(folder, "--help").out, HasSubstr("--algorithm"));
   EXPECT_EQ(run_program(folder, "--version").status, 0);
+  EXPECT_THAT(run_program(folder, "--version").out, testing::MatchesRegex("quantimed [0-9.]+ [0-9a-z-]+\n"));
   const Ran info = run_program(folder, "info");
   EXPECT_EQ(info.status, 0);
   EXPECT_THAT(info.out, HasSubstr("GFLOP/s"));

@@ -1,0 +1,212 @@
+"""A real SLURM cluster on one machine: its daemons are children of this process and end with it.
+
+    box.py FOLDER [NODES [CPUS]]      starts one, prints what to export, and ends with Ctrl-C
+
+Why the odd lines are there: a port, spool folder and temporary folder for each node, and a host name of its own for each
+slurmd, else virtual nodes overwrite each other. `config_overrides` with `task/none` lets nodes be larger than the
+machine; real binding to cores needs `task/affinity` and a node that is not. `batch_sched_delay=0,sched_interval=1` takes
+a second from every wait. `EnforcePartLimits=ALL` lets `sbatch --test-only` refuse a too long time limit.
+"""
+from __future__ import annotations
+
+import ctypes
+import os
+import random
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+LIMIT_S = 240  # of every wait: a busy machine is slow
+PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue", "scontrol", "scancel", "sinfo")
+
+
+def why_not() -> str:
+    """Why no cluster can be had here; empty where it can."""
+    os.environ["PATH"] += os.pathsep + "/usr/sbin"
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        return f"no {', '.join(missing)} (apt-get install slurm-wlm munge)"
+    return "" if os.getuid() == 0 else "slurmd needs root"
+
+
+def die_with_parent() -> None:
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def free_ports(count: int) -> int:
+    """The first of so many in a row that nobody listens on."""
+    for _ in range(1000):
+        first = random.randrange(20000, 32000 - count)
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as probe:
+                    probe.bind(("", port))
+            return first
+        except OSError:
+            continue
+    raise RuntimeError("no free ports")
+
+
+class Box:
+    def __init__(self, folder: Path, nodes: int = 4, cpus: int = 2, task_plugin: str = "task/none",
+                 node_timeout_s: int = 300) -> None:
+        self.folder, self.nodes, self.cpus = folder.resolve(), nodes, cpus
+        self.task_plugin, self.node_timeout_s = task_plugin, node_timeout_s
+        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self.conf = self.folder / "etc" / "slurm.conf"
+        own_names = subprocess.run(["unshare", "--uts", "true"], stderr=subprocess.DEVNULL).returncode == 0
+        self.renamed = ["unshare", "--uts", "sh", "-c", 'hostname "$1" && exec slurmd -D -N "$1"', "sh"] if own_names else []
+
+    def __enter__(self) -> Box:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "SBATCH", "QUANTIMED_SITE"))}
+        return clean | {"SLURM_CONF": str(self.conf)}
+
+    def _start(self) -> None:
+        for name in ("etc", "state", "log", "spool", "munge", *(f"tmp/n{k}" for k in range(1, self.nodes + 1))):
+            (self.folder / name).mkdir(parents=True)
+        (self.folder / "munge").chmod(0o755)
+        key = self.folder / "etc" / "munge.key"
+        key.touch(mode=0o600)
+        key.write_bytes(secrets.token_bytes(128))
+        munge = self.folder / "munge"
+        self._child("munged", ["munged", "--foreground", "--force", f"--socket={munge}/socket", f"--key-file={key}",
+                               f"--log-file={munge}/log", f"--pid-file={munge}/pid", f"--seed-file={munge}/seed"])
+        self.until(lambda: (munge / "socket").exists(), "munged")
+        self.conf.write_text(self._configuration(), encoding="utf-8")
+        self._child("slurmctld", ["slurmctld", "-D"])
+        for k in range(1, self.nodes + 1):
+            self.start_node(k)
+        self.until(lambda: self.run("sinfo", "-h", "-o", "%D %t", check=False).stdout.strip() == f"{self.nodes} idle", "idle nodes")
+
+    def _configuration(self) -> str:
+        here, port = self.folder, free_ports(self.nodes + 1)
+        host = socket.gethostname().partition(".")[0]
+        return f"""ClusterName=box
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={port}
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket={here}/munge/socket
+CredType=cred/munge
+StateSaveLocation={here}/state
+SlurmdSpoolDir={here}/spool/%n
+SlurmctldPidFile={here}/slurmctld.pid
+SlurmdPidFile={here}/slurmd-%n.pid
+SlurmctldLogFile={here}/log/slurmctld.log
+SlurmdLogFile={here}/log/slurmd-%n.log
+TmpFS={here}/tmp/%n
+SlurmdParameters=config_overrides
+ProctrackType=proctrack/linuxproc
+TaskPlugin={self.task_plugin}
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SchedulerType=sched/backfill
+SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+JobCompType=jobcomp/none
+MailProg=/bin/true
+ReturnToService=2
+SlurmdTimeout={self.node_timeout_s}
+KillWait=10
+MinJobAge=3600
+EnforcePartLimits=ALL
+NodeName=n[1-{self.nodes}] NodeAddr=127.0.0.1 Port=[{port + 1}-{port + self.nodes}] CPUs={self.cpus} Boards=1 \
+SocketsPerBoard=1 CoresPerSocket={self.cpus} ThreadsPerCore=1 RealMemory=4000 State=UNKNOWN
+PartitionName=main Nodes=ALL Default=YES MaxTime=1:00:00 DefaultTime=30 State=UP
+"""
+
+    def _child(self, name: str, command: list[str]) -> None:
+        log = (self.folder / "log" / f"{name}.out").open("ab")
+        with log:
+            self.children[name] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                                   env=self.environment, preexec_fn=die_with_parent, start_new_session=True)
+
+    def start_node(self, k: int) -> None:
+        self._child(f"n{k}", [*self.renamed, f"n{k}"] if self.renamed else ["slurmd", "-D", "-N", f"n{k}"])
+
+    def kill_node(self, k: int) -> None:
+        child = self.children.pop(f"n{k}")
+        child.kill()
+        child.wait()
+
+    def stop(self) -> None:
+        if "slurmctld" in self.children:
+            self.run("scancel", "-Q", f"--user={os.getuid()}", check=False)
+            self.until(lambda: not self.run("squeue", "-h", check=False).stdout.strip(), "an empty queue", 60, must=False)
+        for name in sorted(self.children, key=lambda name: name in ("slurmctld", "munged")):  # these last
+            self.children[name].terminate()
+        for child in self.children.values():
+            try:
+                child.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        self.children.clear()
+
+    # What tests do with it
+
+    def run(self, *command: object, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=LIMIT_S,
+                              env=self.environment | more, cwd=self.folder)
+        assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def until(self, there: Callable[[], object], what: str, limit_s: float = LIMIT_S, must: bool = True) -> None:
+        end = time.monotonic() + limit_s
+        while not there():
+            if time.monotonic() > end:
+                if must:
+                    raise AssertionError(f"waited {limit_s} s for {what}\n{self.queue()}")
+                return
+            time.sleep(0.2)
+
+    def queue(self) -> str:
+        return self.run("squeue", "--array", "--states=all", "-o", "%F_%K %j %T %r %N", check=False).stdout
+
+    def state(self, job: str) -> str:
+        """Of a job or a task (JOB_INDEX); what several tasks share is said once."""
+        text = self.run("scontrol", "-o", "show", "job", job).stdout
+        return " ".join(sorted({word.partition("=")[2] for word in text.split() if word.startswith("JobState=")}))
+
+    def ended(self, job: str) -> bool:
+        return not {"PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "REQUEUED"} & set(self.state(job).split())
+
+    def wait(self, job: str) -> str:
+        self.until(lambda: self.ended(job), f"the end of job {job}")
+        return self.state(job)
+
+    def release_now(self, job: str) -> None:
+        """A requeued job waits two minutes before it may start; this one does not."""
+        self.until(lambda: "JobState=PENDING" in self.run("scontrol", "-o", "show", "job", job).stdout, f"requeue of {job}")
+        # Refused while the controller still cleans up.
+        self.until(lambda: self.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False).returncode == 0
+                   and "Reason=BeginTime" not in self.run("scontrol", "-o", "show", "job", job).stdout, f"start of {job}")
+
+
+if __name__ == "__main__":
+    with Box(Path(sys.argv[1]), *map(int, sys.argv[2:4])) as box:
+        print(f"export SLURM_CONF={box.conf}", flush=True)
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            pass

@@ -1,0 +1,21 @@
+#!/bin/sh
+# The SLURM tests: run.sh PYTHON offline|cluster. `cluster` needs a SLURM, `offline` is everything else.
+# Exit status: 0 all pass, 1 not, 77 what they need is not installed.
+set -u
+python=$1 part=$2
+cd "$(dirname "$0")" || exit 1
+
+skip() {
+  echo "SKIPPED: $1; THE STUDIES ON SLURM WERE NOT TESTED" >&2
+  exit 77
+}
+
+for package in pytest h5py numpy matplotlib jinja2; do
+  "$python" -c "import $package" 2> /dev/null || skip "$python has no $package (apt-get install python3-$package)"
+done
+export PYTHONDONTWRITEBYTECODE=1
+if [ "$part" = cluster ]; then
+  why=$("$python" -c 'import box; print(box.why_not())')
+  [ -z "$why" ] || skip "$why"
+fi
+exec "$python" -m pytest -q -rs -p no:cacheprovider "test_$part.py"
