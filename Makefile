@@ -106,8 +106,10 @@ help: ## this list
 PACKAGES := g++ cmake ninja-build make pkg-config git libopenblas-pthread-dev libhdf5-dev libboost-program-options-dev \
   libgtest-dev libgmock-dev libbenchmark-dev librandom123-dev libhwloc-dev zlib1g-dev libfmt-dev spin \
   python3-h5py python3-numpy python3-matplotlib python3-jinja2 python3-pytest
-# Not in every distribution. The generated data set `digits` always works; without a browser the page's test is skipped.
-WELCOME := dataset-fashion-mnist $(if $(filter test,$(MAKECMDGOALS)),chromium chromium-driver python3-selenium)
+# Not in every distribution. The generated data set `digits` always works; without a browser or SLURM their tests are
+# skipped.
+WELCOME := dataset-fashion-mnist $(if $(filter test,$(MAKECMDGOALS)),chromium chromium-driver python3-selenium \
+  slurm-wlm munge shellcheck)
 
 # Installs what is missing. Asks dpkg once, so it costs nothing when all is there.
 deps: ## installs what is missing (Debian, Ubuntu; root or sudo)
