@@ -5,6 +5,7 @@ import argparse
 import csv
 import io
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -112,7 +113,8 @@ def write_table(folder: Path, found: list[Standing], objections: dict[Path, str]
 
 
 def report(folder: Path) -> bool:
-    done = subprocess.run([sys.executable, str(ROOT / "analysis" / "quantimed-report"), str(folder)], text=True)
+    options = shlex.split(os.environ.get("QUANTIMED_REPORT_OPTIONS", ""))
+    done = subprocess.run([sys.executable, str(ROOT / "analysis" / "quantimed-report"), str(folder), *options])
     return done.returncode == 0
 
 

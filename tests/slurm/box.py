@@ -78,7 +78,7 @@ class Box:
     @property
     def environment(self) -> dict[str, str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "SBATCH", "QUANTIMED_SITE"))}
-        return clean | {"SLURM_CONF": str(self.conf)}
+        return clean | {"SLURM_CONF": str(self.conf), "QUANTIMED_REPORT_OPTIONS": "--no-pdf"}
 
     def _start(self) -> None:
         for name in ("etc", "state", "log", "spool", "munge", *(f"tmp/n{k}" for k in range(1, self.nodes + 1))):

@@ -145,7 +145,7 @@ def test_scancel_leaves_checkpoints_and_a_study_that_can_be_submitted_again(stud
     assert "2 interrupted, 10 missing" in s.status()
 
 
-def test_a_killed_run_is_called_failed_and_is_run_again(study, box: Box) -> None:
+def test_a_killed_run_is_called_failed_and_the_others_go_on(study, box: Box) -> None:
     s = study(LONG + "seeds = 1\nalgorithms = dsgd, q-dsgd\n")
     s.submit("--time", "5")
     s.until_running(2)
