@@ -23,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 LIMIT_S = 240  # of every wait: a busy machine is slow
+REVOKED_S = 2.5  # a job that starts again sooner after it was requeued is refused its credential, and fails
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue", "scontrol", "scancel", "sinfo")
 
 
@@ -198,6 +199,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=1:00:00 DefaultTime=30 State=UP
     def release_now(self, job: str) -> None:
         """A requeued job waits two minutes before it may start; this one does not."""
         self.until(lambda: "JobState=PENDING" in self.run("scontrol", "-o", "show", "job", job).stdout, f"requeue of {job}")
+        time.sleep(REVOKED_S)
         # Refused while the controller still cleans up.
         self.until(lambda: self.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False).returncode == 0
                    and "Reason=BeginTime" not in self.run("scontrol", "-o", "show", "job", job).stdout, f"start of {job}")
