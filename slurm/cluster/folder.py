@@ -85,7 +85,8 @@ class Folder:
         except OSError:
             return ""
         said = [line.strip() for line in lines if line.strip()]
-        return said[-1].removeprefix("quantimed: ") if said else ""
+        last = said[-1].removeprefix("quantimed: ") if said else ""
+        return "".join(c if c.isprintable() else "?" for c in last)  # a log is not to command the terminal
 
     def live_tasks(self, tasks: list[Task]) -> dict[str, Task]:
         """By run: the task that is queued for it, or running. Of several the one that runs."""

@@ -55,6 +55,22 @@ def free_ports(count: int) -> int:
     raise RuntimeError("no free ports")
 
 
+def processes_of(folder: Path) -> dict[int, tuple[str, str]]:
+    """By id: command and node of all that jobs run in this folder now. By folder, so that nobody else's are among them."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            environment = (entry / "environ").read_bytes().split(b"\0")
+            node = next(v for v in environment if v.startswith(b"SLURMD_NODENAME=")).decode().partition("=")[2]
+            if Path(os.readlink(entry / "cwd")) == folder:
+                found[int(entry.name)] = ((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(), node)
+        except (OSError, StopIteration):
+            continue
+    return found
+
+
 class Box:
     def __init__(self, folder: Path, nodes: int = 4, cpus: int = 2, task_plugin: str = "task/none",
                  node_timeout_s: int = 300) -> None:

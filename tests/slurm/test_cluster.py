@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
-import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from box import LIMIT_S, Box
+from box import Box, processes_of
 from conftest import SLURM, SMALL, arrays, histories, starts, tool, write
 
 LONG = SMALL.replace("iterations = 20", "iterations = 1000000")  # for ever; only to be cut
@@ -150,17 +151,15 @@ def test_a_killed_run_is_called_failed_and_the_others_go_on(study, box: Box) -> 
     s.submit("--time", "5")
     s.until_running(2)
     run = next(iter(histories(s.folder)))
-    box.until(lambda: processes(run), "its process")
-    for pid in processes(run):
-        subprocess.run(["kill", "-9", pid], check=False)
+
+    def its() -> list[int]:
+        return [pid for pid, (command, _) in processes_of(s.folder).items() if "quantimed run" in command and run in command]
+    box.until(its, "its process")
+    for pid in its():
+        os.kill(pid, signal.SIGKILL)
     box.until(lambda: "1 failed" in s.status(), "the failure")
     assert "exit status 137" in s.status() and "1 running" in s.status()
     box.run("scancel", *s.jobs())
-
-
-def processes(name: str) -> list[str]:
-    """Of the program, by a word of its command line."""
-    return subprocess.run(["pgrep", "-f", f"quantimed run .*{name}"], capture_output=True, text=True).stdout.split()
 
 
 def test_a_damaged_trace_is_set_aside_and_made_again(study, box: Box) -> None:
@@ -240,7 +239,8 @@ def test_a_run_by_hand_survives_a_signal(box: Box, tmp_path: Path) -> None:
     trace = tmp_path / "cut.h5"
     options = ["100000" if word == "20" else word for word in SCRIPT_RUN]  # iterations
     job = by_hand(box, "run.sbatch", trace, *options, wait=False)
-    box.until(lambda: "RUNNING" in box.state(job) and processes(trace.name), "the run")
+    box.until(lambda: any(str(trace) in command and "quantimed run" in command
+                          for command, _ in processes_of(SLURM.parent).values()), "the run")
     box.run("scancel", "--batch", "--signal=USR1", job)
     box.release_now(job)
     assert box.wait(job) == "COMPLETED"
