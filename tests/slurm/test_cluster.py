@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,13 +91,25 @@ def test_head_to_head_from_submit_to_report_and_nothing_runs_twice(study, box: B
     assert set(starts(s.folder).values()) == {1}
 
 
+def programs(folder: Path, word: str = "") -> list[int]:
+    return [pid for pid, (command, _) in processes_of(folder).items() if "quantimed run" in command and word in command]
+
+
+def waiting_signals(pid: int) -> int:
+    return int(next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("ShdPnd")).split()[1], 16)
+
+
 def test_a_run_cut_by_its_time_limit_goes_on_and_gives_the_same_bits(study, box: Box, program: Path) -> None:
-    s = study(SMALL.replace("iterations = 20", "iterations = 60000") + "seeds = 1\nalgorithms = dsgd\n")
+    s = study(SMALL.replace("iterations = 20", "iterations = 100000") + "seeds = 1\nalgorithms = dsgd\n")
     s.submit("--time", "10")
     array, _ = s.jobs()
     s.until_running()
-    time.sleep(2)  # into its iterations, most likely; the test holds for any moment
-    box.run("scontrol", "update", f"JobId={array}_1", "EndTime=now+5seconds")
+    box.until(lambda: programs(s.folder), "its process")
+    pid, = programs(s.folder)
+    os.kill(pid, signal.SIGSTOP)  # SLURM looks at time limits twice a minute: the run must not be over by then
+    box.run("scontrol", "update", f"JobId={array}_1", "EndTime=now+50seconds")
+    box.until(lambda: waiting_signals(pid), "SLURM's warning")
+    os.kill(pid, signal.SIGCONT)
     box.release_now(f"{array}_1")
     assert s.wait() == "COMPLETED"
     (run, lines), = histories(s.folder).items()
@@ -151,11 +162,8 @@ def test_a_killed_run_is_called_failed_and_the_others_go_on(study, box: Box) -> 
     s.submit("--time", "5")
     s.until_running(2)
     run = next(iter(histories(s.folder)))
-
-    def its() -> list[int]:
-        return [pid for pid, (command, _) in processes_of(s.folder).items() if "quantimed run" in command and run in command]
-    box.until(its, "its process")
-    for pid in its():
+    box.until(lambda: programs(s.folder, run), "its process")
+    for pid in programs(s.folder, run):
         os.kill(pid, signal.SIGKILL)
     box.until(lambda: "1 failed" in s.status(), "the failure")
     assert "exit status 137" in s.status() and "1 running" in s.status()
@@ -239,8 +247,7 @@ def test_a_run_by_hand_survives_a_signal(box: Box, tmp_path: Path) -> None:
     trace = tmp_path / "cut.h5"
     options = ["100000" if word == "20" else word for word in SCRIPT_RUN]  # iterations
     job = by_hand(box, "run.sbatch", trace, *options, wait=False)
-    box.until(lambda: any(str(trace) in command and "quantimed run" in command
-                          for command, _ in processes_of(SLURM.parent).values()), "the run")
+    box.until(lambda: programs(SLURM.parent, str(trace)), "the run")
     box.run("scancel", "--batch", "--signal=USR1", job)
     box.release_now(job)
     assert box.wait(job) == "COMPLETED"
