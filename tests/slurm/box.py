@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-LIMIT_S = 240  # of every wait: a busy machine is slow
+LIMIT_S = 600  # of every wait: a busy machine is slow
 REVOKED_S = 2.5  # a job that starts again sooner after it was requeued is refused its credential, and fails
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue", "scontrol", "scancel", "sinfo")
 

@@ -245,10 +245,14 @@ def test_a_run_by_hand_is_not_repeated(box: Box, tmp_path: Path) -> None:
 
 def test_a_run_by_hand_survives_a_signal(box: Box, tmp_path: Path) -> None:
     trace = tmp_path / "cut.h5"
-    options = ["100000" if word == "20" else word for word in SCRIPT_RUN]  # iterations
+    options = ["50000" if word == "20" else word for word in SCRIPT_RUN]  # iterations
     job = by_hand(box, "run.sbatch", trace, *options, wait=False)
     box.until(lambda: programs(SLURM.parent, str(trace)), "the run")
+    pid, = programs(SLURM.parent, str(trace))
+    os.kill(pid, signal.SIGSTOP)
     box.run("scancel", "--batch", "--signal=USR1", job)
+    box.until(lambda: waiting_signals(pid), "the signal")
+    os.kill(pid, signal.SIGCONT)
     box.release_now(job)
     assert box.wait(job) == "COMPLETED"
     with h5py.File(trace) as file:
