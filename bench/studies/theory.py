@@ -125,7 +125,8 @@ def draw(experiment: Experiment, folder: Path) -> Path:
     axes.set_xlabel(AXES[experiment.axis])
     axes.set_ylabel("mean over seeds ± standard error")
     axes.set_title(experiment.title, fontsize=8)
-    axes.legend()
+    if fits:
+        axes.legend()
     figure.tight_layout()
     path = folder / f"{experiment.name}.png"
     figure.savefig(path, dpi=100)
@@ -166,6 +167,8 @@ def exponent_text(fit: Row) -> str:
 
 def summary_rows(experiments: list[Experiment]) -> Iterator[list[str]]:
     for experiment in experiments:
+        if not experiment.rows("fits"):
+            yield [experiment.title, "–", "no fit", "–", "**no verdict**", "see below"]
         for fit in experiment.rows("fits"):
             bent = "" if fit["is_straight"] == "true" else ", bent"
             promised = f"{float(fit['promised']):.3f}" if fit["promised"] else "–"
