@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <numeric>
@@ -224,8 +225,11 @@ int Tuning::operator()() {
   write_text(folder_ + "/trials.csv", csv_);
   write_text(folder_ + "/table.md", text);
   if (interrupted_) fmt::print("Stopped by a signal after {} runs.\n\n", piece_);
-  fmt::print("{}Every trial: {}/trials.csv; to run the best: quantimed run --config {}/{}.ini\n", text, folder_,
-             folder_, searches_.front().algorithm.name);
+  fmt::print("{}Every trial: {}/trials.csv", text, folder_);
+  const auto found = std::ranges::find_if(searches_, [](const Search& search) { return search.winner.has_value(); });
+  if (found != searches_.end())
+    fmt::print("; to run the best: quantimed run --config {}/{}.ini", folder_, found->algorithm.name);
+  fmt::print("\n");
   return interrupted_ ? kInterrupted : kDone;
 }
 
