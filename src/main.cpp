@@ -2,6 +2,7 @@
 #include "base/build_info.hpp"
 #include "base/error.hpp"
 #include "command/commands.hpp"
+#include "command/experiment.hpp"
 
 #include <fmt/format.h>
 
@@ -38,6 +39,9 @@ int main(int argc, char** argv) {
   } catch (const InputError& error) {
     fmt::print(stderr, "quantimed: {}\n", error.what());
     return kBadInput;
+  } catch (const RunFailure& failure) {
+    fmt::print(stderr, "quantimed: {}\n", failure.what());
+    return kFailed;
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "quantimed: the machine's memory is used up; use fewer --nodes or a smaller --model\n");
     return kBadInput;

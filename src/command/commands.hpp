@@ -5,7 +5,7 @@
 
 namespace quantimed {
 
-inline constexpr int kDone = 0, kInternalError = 1, kBadInput = 2, kDiverged = 3, kInterrupted = 75;
+inline constexpr int kDone = 0, kFailed = 1, kInternalError = 1, kBadInput = 2, kDiverged = 3, kInterrupted = 75;
 
 int run_command(const Request& request);
 int compare_command(const Request& request);

@@ -78,7 +78,11 @@ class Recorder final : public Watcher {
     trace_.rounds = rounds;
     trace_.checkpoint = std::move(state);
     if (trace_.checkpoint) add_account(*trace_.checkpoint);
-    write_trace(partial_, trace_);
+    try {
+      write_trace(partial_, trace_);
+    } catch (const InputError&) {  // the disk may have room again when it matters
+      ++unwritten_;
+    }
     trace_.checkpoint.reset();  // as large as all models
     cost_ = seconds_since(start);
     last_ = Clock::now();
@@ -94,6 +98,7 @@ class Recorder final : public Watcher {
 
   double wall_s() const { return number(earlier_, "wall_time_s", 0) + seconds_since(start_); }
   bool diverged() const { return diverged_; }
+  std::int64_t unwritten() const { return unwritten_; }
   double evaluation_s() const { return evaluation_s_; }
 
  private:
@@ -106,6 +111,7 @@ class Recorder final : public Watcher {
   const Attributes& earlier_;
   Clock::time_point start_;
   bool diverged_ = false;
+  std::int64_t unwritten_ = 0;  // checkpoints that could not be written
   double evaluation_s_, cost_ = 0;
   Clock::time_point last_ = Clock::now();
 };
@@ -125,6 +131,7 @@ Attribute typed(const std::string& text) {
 
 // Why a run's figures are not to be used; empty where they are.
 std::string invalid_because(const Outcome& outcome, const Rounds& rounds) {
+  if (!outcome.failure.empty()) return outcome.failure;
   if (!outcome.invalid.empty()) return outcome.invalid;
   if (outcome.overflows > 0)
     return fmt::format("{} coordinates did not fit the code and were clamped", outcome.overflows);
@@ -225,13 +232,17 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
     diverged = recorder.diverged();
     evaluation_s = recorder.evaluation_s();
     wall_s = recorder.wall_s();
+    outcome.measured.emplace_back("unwritten_checkpoints", recorder.unwritten());
+    if (trace.progress.loss.empty()) throw RunFailure(outcome.failure);  // there is nothing to tell yet
     if (outcome.checkpoint && !diverged) {
       trace.checkpoint = std::move(outcome.checkpoint);
       recorder.add_account(*trace.checkpoint);
     }
   }
   trace.rounds = std::move(outcome.rounds);
-  trace.status = diverged ? RunStatus::diverged : outcome.interrupted ? RunStatus::interrupted : RunStatus::complete;
+  trace.status = RunStatus::complete;
+  if (outcome.interrupted || !outcome.failure.empty()) trace.status = RunStatus::interrupted;
+  if (diverged) trace.status = RunStatus::diverged;
   if (const std::string why = invalid_because(outcome, trace.rounds); !why.empty()) trace.verdict = "INVALID: " + why;
   // Times that did not count before the cut do not count now.
   if (resumption && config.engine == "threads" && trace.verdict == "VALID") trace.verdict = resumption->trace.verdict;
@@ -242,6 +253,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
     if (const Attribute* value = find(earlier, name)) trace.summary.emplace_back(name, *value);
   write_trace(config.output, trace);
   std::remove(partial_name(config.output).c_str());
+  if (!outcome.failure.empty()) throw RunFailure(outcome.failure);
   return trace;
 }
 

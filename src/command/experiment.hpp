@@ -6,6 +6,7 @@
 #include "trace/trace.hpp"
 
 #include <functional>
+#include <stdexcept>
 #include <string>
 
 namespace quantimed {
@@ -13,6 +14,12 @@ namespace quantimed {
 // Fills in what depends on other options and on the machine: nodes, threads, speed, link, step sizes, output.
 // Throws InputError for contradictions.
 Config resolve(Config config);
+
+// A run broke off: somebody was missing, or failed (exit status 1). Its trace has been written and says so.
+class RunFailure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 // What runs with the same data options share. Loaded once.
 DataSplit load_data(const Config& config);
@@ -24,6 +31,7 @@ struct Resumption;  // resumption.hpp
 
 // One run of a resolved Config, evaluated and summarised; written to config.output as it goes (PATH.partial) and at
 // the end. Validates before it times: gradient, codec, network. Locks its output, so that nobody else writes it.
+// Throws RunFailure for a run that broke off.
 // `resumption`: the run goes on from there; null: from the start.
 Trace run_experiment(const Config& config, const DataSplit& data, const ProgressReport& progress,
                      Resumption* resumption = nullptr);

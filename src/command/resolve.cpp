@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "command/experiment.hpp"
 #include "engine/deadline_rule.hpp"
+#include "engine/faults.hpp"
 #include "engine/hardware.hpp"
 #include "engine/interference.hpp"
 #include "engine/link_model.hpp"
@@ -56,6 +57,7 @@ Config resolve(Config c) {
   (void)make_speed_model(c.speed, c.seed);
   (void)parse_link(c.link);
   (void)parse_interference(c.interference, c.nodes);
+  (void)parse_faults(c.fault, c.nodes);
   c.alpha = or_else(for_algorithm(c.alpha, c.algorithm), row.alpha);
   c.epsilon = or_else(for_algorithm(c.epsilon, c.algorithm), row.epsilon);
   (void)step_size("--alpha", c.alpha, c.iterations);

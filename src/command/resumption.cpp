@@ -30,6 +30,8 @@ std::uint64_t progress_of(const Trace& trace) {
 std::string finding(const Trace& trace) {
   if (trace.status == RunStatus::complete) return "is complete; nothing is left to do";
   if (trace.status == RunStatus::diverged) return "has diverged; start it anew with smaller steps";
+  if (const std::string fault = text(trace.config, "fault", ""); !fault.empty() && fault != "none")
+    return fmt::format("is of a run with --fault {}, which cannot go on; start it anew", fault);
   if (!trace.checkpoint)
     return trace.status == RunStatus::running && text(trace.config, "engine", "") == "threads"
                ? "is of a run in real time that was killed, which cannot go on; start it anew"

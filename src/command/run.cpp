@@ -74,6 +74,8 @@ void print_result(const Trace& trace, const Config& config) {
     fmt::print("  graph       redrawn {} times until it was connected\n", trace.network.redraws);
   if (figure("overflows") > 0)
     fmt::print("  WARNING     {:.0f} coordinates did not fit the code and were clamped\n", figure("overflows"));
+  if (const std::string lost = text(trace.summary, "lost_nodes", "none"); lost != "none")
+    fmt::print("  lost nodes  {}\n", lost);
   if (trace.checkpoint) fmt::print("  stopped     quantimed run --resume {} goes on\n", config.output);
   fmt::print("  verdict     {}\n  trace       {}\n", trace.verdict, config.output);
 }

@@ -70,7 +70,9 @@ Run Setup::run() const {
           .threads = config.threads,
           .oversubscribe = config.oversubscribe,
           .placement = parse_placement(config.placement, config.smt),
-          .interference = parse_interference(config.interference, config.nodes)};
+          .interference = parse_interference(config.interference, config.nodes),
+          .faults = parse_faults(config.fault, config.nodes),
+          .patience_s = config.patience};
 }
 
 }  // namespace quantimed

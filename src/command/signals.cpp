@@ -17,6 +17,7 @@ void catch_signals() {
   for (const int signal : {SIGTERM, SIGUSR1}) ::sigaction(signal, &action, nullptr);
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
   ::sigaction(SIGINT, &action, nullptr);
+  ::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is then an error like any other, with a message
 }
 
 bool signal_came() { return came.load(std::memory_order_relaxed); }

@@ -71,6 +71,7 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
   s.emplace_back("overflows", static_cast<std::int64_t>(outcome.overflows));
   s.emplace_back("decoding_violations", static_cast<std::int64_t>(outcome.violations));
   for (std::size_t k = 0; k < kPhases; ++k) s.emplace_back(fmt::format("{}_share", kPhaseNames[k]), shares[k]);
+  s.emplace_back("lost_nodes", to_text(outcome.lost));
   s.emplace_back("overwritten_messages", total(rounds.overwritten));
   s.emplace_back("wall_time_s", wall_s);
   s.emplace_back("evaluation_time_s", evaluation_s);

@@ -45,6 +45,8 @@ struct Config {
   std::string machine;                                 // a machine file; "": none
   std::string speed;                                   // "": uniform:10,90 in virtual time, none on threads
   std::string link;                                    // "": paper:3 in virtual time, none on threads
+  std::string fault;                                   // see parse_faults; "": none
+  double patience = 0;                                 // s; 0: auto
   std::string bits = "paper";                          // paper | wire: what the virtual clock charges
   std::string sync = "barrier";                        // barrier | neighbourhood
   std::uint32_t evaluations = 50;                      // K

@@ -7,6 +7,7 @@
 #include "dataset/dataset.hpp"
 #include "dataset/shards.hpp"
 #include "engine/deadline_rule.hpp"
+#include "engine/faults.hpp"
 #include "engine/link_model.hpp"
 #include "engine/placement.hpp"
 #include "engine/speed_model.hpp"
@@ -49,6 +50,7 @@ Listing algorithm_listing() {
 Listing codec_listing() { return syntax_listing(codec_table()); }
 Listing speed_listing() { return syntax_listing(kSpeedKinds); }
 Listing link_listing() { return syntax_listing(kLinkKinds); }
+Listing fault_listing() { return syntax_listing(kFaultKinds); }
 Listing placement_listing() { return syntax_listing(kPlacementKinds); }
 Listing schedule_listing() { return syntax_listing(kSchedules); }
 Listing quantity_listing() {
@@ -81,6 +83,7 @@ void check_graph(const std::string& text) { parse_graph(text); }
 void check_mixing(const std::string& text) { parse_mixing(text); }
 void check_partition(const std::string& text) { parse_partition(text); }
 void check_placement(const std::string& text) { parse_placement(text); }
+void check_fault(const std::string& text) { parse_faults(text, ~std::uint32_t{0}); }
 void check_codec(const std::string& text) { make_codec(text); }
 void check_alpha(const std::string& text) { check_steps("--alpha", text); }
 void check_epsilon(const std::string& text) { check_steps("--epsilon", text); }
@@ -249,6 +252,14 @@ std::vector<OptionRow> time_rows() {
     {.name = "link", .topic = Topic::time_model, .value = "KIND",
      .help = "what a message costs; auto: paper:3 in virtual time, none on threads", .field = &C::link,
      .usual = "auto", .listing = link_listing},
+    {.name = "fault", .topic = Topic::time_model, .commands = kRun, .value = "KIND",
+     .help = "nodes that die or fall silent, several separated by ;  quantimed-dsgd and async-dsgd go on without them, "
+             "the others wait and end",
+     .field = &C::fault, .usual = "none", .check = check_fault, .listing = fault_listing},
+    {.name = "patience", .topic = Topic::time_model, .commands = kTimedRuns, .value = "SECONDS",
+     .help = "how long a node waits for a message before its sender counts as lost, and how long a run on threads may "
+             "make no progress; auto: 60, and no less than 100 rounds where no --fault was asked for",
+     .field = &C::patience, .usual = "auto", .is_above_least = true},
     {.name = "bits", .topic = Topic::time_model, .help = "what virtual time charges: the paper's count, or the bits sent (T_C is for 16 bits, so that exact float32 models then cost 2 T_C)",
      .field = &C::bits, .choices = {"paper", "wire"}},
     {.name = "sync", .topic = Topic::time_model,

@@ -5,6 +5,7 @@
 #include "codec/codec.hpp"
 #include "dataset/shards.hpp"
 #include "engine/deadline_rule.hpp"
+#include "engine/faults.hpp"
 #include "engine/interference.hpp"
 #include "engine/link_model.hpp"
 #include "engine/machine_costs.hpp"
@@ -55,14 +56,18 @@ struct Run {
   bool oversubscribe = false;
   Placement placement = {};               // threads: which core each node lives on
   InterferenceRequest interference = {};  // threads only
-  const Resume* resume = nullptr;         // null: from the start
+  std::vector<Fault> faults = {};
+  Seconds patience_s = 0;          // how long a node waits for a message before its sender counts as lost; 0: auto
+  const Resume* resume = nullptr;  // null: from the start
+
+  Seconds patience() const { return patience_s > 0 ? patience_s : kUsualPatience_s; }
 };
 
-// All models at one moment of the run's clock.
+// The models of all nodes that are not lost, at one moment of the run's clock.
 struct Cut {
   double iteration;
   Seconds time;
-  std::span<const float* const> models;  // [n] of [p]
+  std::span<const float* const> models;  // [living] of [p]
 };
 
 // Who watches a run: evaluates cuts, shows progress, knows of signals. Called by one thread.
@@ -85,6 +90,8 @@ struct Outcome {
   std::uint64_t overflows = 0;   // coordinates that did not fit their code
   std::uint64_t violations = 0;  // blocks of messages that are known to have been decoded wrongly (modulo)
   std::string invalid;           // why the timings do not count; empty: they do
+  std::vector<LostNode> lost;    // nodes that have left the run
+  std::string failure;           // why the run broke off, who waits for whom; empty: it did not
   Attributes measured;           // engine's own figures for /summary
   Attributes placement;          // for /environment
 };

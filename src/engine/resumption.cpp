@@ -25,7 +25,9 @@ Checkpoint start_checkpoint(std::span<const float* const> models, std::size_t di
   return checkpoint;
 }
 
-bool is_small(const Run& run) { return run.network.nodes * run.problem.dimension() * sizeof(float) <= kSmallBytes; }
+bool may_go_on(const Run& run) {
+  return run.faults.empty() && run.network.nodes * run.problem.dimension() * sizeof(float) <= kSmallBytes;
+}
 
 std::vector<std::vector<RoundRecord>> earlier_records(const Run& run) {
   if (!run.resume) return std::vector<std::vector<RoundRecord>>(run.network.nodes);

@@ -22,8 +22,8 @@ void set_model(const Run& run, NodeId i, std::span<float> x);
 // The models; the engine adds the rest.
 Checkpoint start_checkpoint(std::span<const float* const> models, std::size_t dimension);
 
-// A checkpoint that is taken only in case of a kill may not double a large run's memory.
-bool is_small(const Run& run);
+// A checkpoint that is taken only in case of a kill may not double a large run's memory. Runs with faults do not go on.
+bool may_go_on(const Run& run);
 
 // records[i][t] of all iterations that have ended, as to_rounds() took them. [n] empty ones for a new run.
 std::vector<std::vector<RoundRecord>> earlier_records(const Run& run);

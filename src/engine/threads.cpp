@@ -11,9 +11,11 @@
 
 #include <barrier>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <system_error>
 #include <thread>
+#include <tuple>
 
 namespace quantimed {
 
@@ -22,6 +24,7 @@ namespace {
 constexpr double kRunning = 0.5;                       // of the progress shown: the rest is the evaluation that follows
 constexpr int kTrials = 4;                             // of a deadline that is measured
 constexpr double kMostLate = 0.05;                     // of the gradients of a VALID run
+constexpr double kFewestRounds = 100;                  // without progress, before an automatic patience ends a run
 constexpr auto kLook = std::chrono::milliseconds(50);  // how often the sleeping main thread looks at the run
 
 // Gradients that were taken, in all.
@@ -64,6 +67,9 @@ class ThreadsEngine {
   std::unique_ptr<ThreadNode> make_node(NodeId i);
   void check_memory() const;
   void watch(Outcome& outcome);
+  std::string end_without_progress(Seconds waited);
+  void tell_failures(Outcome& outcome);
+  bool is_lost(NodeId i, Round t) const { return shared_.nodes[i]->lost_in().value_or(~Round{0}) <= t; }
   void restore();
   bool is_finished(Seconds end) const;
   Checkpoint checkpoint(const Outcome& outcome, Seconds end) const;
@@ -184,17 +190,72 @@ void ThreadsEngine::choose_deadline(std::barrier<>& warm, Outcome& outcome) {
   if (failure) std::rethrow_exception(failure);
 }
 
+// How long no node has ended an iteration, and how long is too long.
+class Stillness {
+ public:
+  Stillness(Seconds patience, Seconds expected_round, Seconds now)
+      : patience_(patience), longest_(expected_round), since_(now) {}
+  void look(Seconds now, std::uint64_t finished) {
+    if (finished == finished_) return;
+    longest_ = std::max(longest_, now - since_ - kCoarse_s);
+    since_ = now;
+    finished_ = finished;
+  }
+  Seconds lasts(Seconds now) const { return now - since_; }
+  bool is_too_long(Seconds now) const {
+    return lasts(now) > (patience_ > 0 ? patience_ : std::max(kUsualPatience_s, kFewestRounds * longest_));
+  }
+
+ private:
+  static constexpr Seconds kCoarse_s = 2 * std::chrono::duration<Seconds>(kLook).count();  // looks are not finer
+  Seconds patience_, longest_;
+  Seconds since_;
+  std::uint64_t finished_ = 0;
+};
+
+// Who waits for whom: first for those who do not wait themselves.
+std::string ThreadsEngine::end_without_progress(Seconds waited) {
+  std::map<std::tuple<bool, NodeId, Round>, std::vector<NodeId>> waiting;  // for (waits itself, node, round)
+  for (NodeId i = 0; i < shared_.nodes.size(); ++i)
+    if (const auto waits = shared_.nodes[i]->waits())
+      waiting[{shared_.nodes[waits->node]->waits().has_value(), waits->node, waits->round}].push_back(i);
+  shared_.abort.store(true, std::memory_order_release);
+  if (waiting.empty()) return fmt::format("no node has ended an iteration for {:.3g} s, and none waits", waited);
+  std::vector<std::string> texts;
+  for (const auto& [whom, who] : waiting) texts.push_back(silence(std::get<1>(whom), std::get<2>(whom), waited, who));
+  return fmt::format("{}", fmt::join(texts, "; "));
+}
+
+// Once the clock runs, a node that fails ends the run, and the trace says so.
+void ThreadsEngine::tell_failures(Outcome& outcome) {
+  for (NodeId i = 0; i < failures_.size() && outcome.failure.empty(); ++i) {
+    if (!failures_[i]) continue;
+    const Round t = shared_.nodes[i]->finished();
+    try {
+      std::rethrow_exception(failures_[i]);
+    } catch (const std::exception& error) {
+      outcome.failure = fmt::format("node {} failed in round {}: {}", i, t, error.what());
+    }
+  }
+}
+
 // The main thread sleeps while the nodes run: it shares their cores.
 void ThreadsEngine::watch(Outcome& outcome) {
+  Seconds round = 0;
+  for (const auto& node : shared_.nodes) round = std::max(round, node->expected_round());
+  Stillness stillness(run_.patience_s, round, shared_.now());
   while (living_.load(std::memory_order_acquire) > 0) {
     std::this_thread::sleep_for(kLook);
     if (watcher_.wants_to_stop() && !outcome.interrupted) {
       outcome.interrupted = true;
       shared_.stop.store(true, std::memory_order_release);
     }
-    double finished = 0;
-    for (const auto& node : shared_.nodes) finished += node->finished();
-    finished /= static_cast<double>(shared_.nodes.size());
+    std::uint64_t all_finished = 0;
+    for (const auto& node : shared_.nodes) all_finished += node->finished();
+    const auto finished = static_cast<double>(all_finished) / static_cast<double>(shared_.nodes.size());
+    stillness.look(shared_.now(), all_finished);
+    if (outcome.failure.empty() && stillness.is_too_long(shared_.now()))
+      outcome.failure = end_without_progress(stillness.lasts(shared_.now()));
     watcher_.progress(kRunning * std::max(finished / run_.iterations, shared_.now() / run_.max_time));
     if (watcher_.checkpoint_due()) {  // on a core that a node needs: rare, and counted
       watcher_.checkpoint(recorded(), {});
@@ -264,25 +325,30 @@ Checkpoint ThreadsEngine::checkpoint(const Outcome& outcome, Seconds end) const 
 // x̄_t exists once the last node has begun round t.
 Seconds ThreadsEngine::when_all_began(const std::vector<std::vector<RoundRecord>>& records, Round t) const {
   Seconds latest = 0;
-  for (std::size_t i = 0; i < records.size(); ++i)
-    latest = std::max(latest, t < records[i].size() ? records[i][t].start : ended_[i]);
+  for (NodeId i = 0; i < records.size(); ++i)
+    if (!is_lost(i, t)) latest = std::max(latest, t < records[i].size() ? records[i][t].start : ended_[i]);
   return latest;
 }
 
 void ThreadsEngine::observe_rounds() {
   const std::vector<std::vector<RoundRecord>> records = this->records();
-  std::vector<const float*> models(shared_.nodes.size());
-  const Snapshots& first = shared_.nodes[0]->snapshots();
+  std::uint64_t stride = 1;
+  for (const auto& node : shared_.nodes) stride = std::max(stride, node->snapshots().stride());
+  Round end = ~Round{0};  // the end is observed by itself
+  for (const auto& node : shared_.nodes) {
+    node->snapshots().coarsen_to(stride);
+    if (!node->lost_in()) end = std::min(end, node->finished());
+  }
   // Up to the cut the curve is there already.
-  const std::uint64_t first_mark = run_.resume ? first_round(run_, 0) / first.stride() + 1 : 0;
-  for (std::uint64_t mark = first_mark; mark <= first.last_mark() && !stop_observing_; ++mark) {
-    const auto t = static_cast<Round>(mark * first.stride());
-    if (t >= shared_.nodes[0]->finished()) break;  // the end is observed by itself
-    watcher_.progress(kRunning +
-                      (1 - kRunning) * static_cast<double>(mark) / static_cast<double>(first.last_mark() + 1));
-    for (std::size_t i = 0; i < models.size(); ++i) {
+  const std::uint64_t first_mark = run_.resume ? first_round(run_, 0) / stride + 1 : 0;
+  for (std::uint64_t mark = first_mark; mark * stride < end && !stop_observing_; ++mark) {
+    const auto t = static_cast<Round>(mark * stride);
+    watcher_.progress(kRunning + (1 - kRunning) * static_cast<double>(t) / static_cast<double>(end));
+    std::vector<const float*> models;
+    for (NodeId i = 0; i < shared_.nodes.size(); ++i) {
+      if (is_lost(i, t)) continue;
       const Snapshots& copies = shared_.nodes[i]->snapshots();
-      models[i] = copies.model(*copies.at(mark));
+      models.push_back(copies.model(*copies.at(mark)));
     }
     stop_observing_ =
         !watcher_.observe({.iteration = static_cast<double>(t), .time = when_all_began(records, t), .models = models});
@@ -296,18 +362,19 @@ void ThreadsEngine::observe_times(Seconds end) {
   while (end / (static_cast<double>(stride) * NewestThreadNode::kGrid_s) > run_.evaluations + 1.0) stride *= 2;
   for (const auto& node : shared_.nodes) node->snapshots().coarsen_to(stride);
   const Seconds step = static_cast<double>(stride) * NewestThreadNode::kGrid_s;
-  std::vector<const float*> models(shared_.nodes.size());
   const std::uint64_t first_mark = run_.resume ? static_cast<std::uint64_t>(before_s_ / step) + 1 : 0;
   for (std::uint64_t mark = first_mark; static_cast<double>(mark) * step < end && !stop_observing_; ++mark) {
     watcher_.progress(kRunning + (1 - kRunning) * static_cast<double>(mark) * step / end);
     double iterations = 0;
-    for (std::size_t i = 0; i < models.size(); ++i) {
+    std::vector<const float*> models;
+    for (std::size_t i = 0; i < shared_.nodes.size(); ++i) {
       const Snapshots& copies = shared_.nodes[i]->snapshots();
       const Snapshots::Copy* copy = copies.at(mark);
-      models[i] = copy ? copies.model(*copy) : shared_.nodes[i]->model().data();
       iterations += copy ? copy->iteration : shared_.nodes[i]->finished();
+      if (shared_.nodes[i]->lost_in() && static_cast<double>(mark) * step >= ended_[i]) continue;
+      models.push_back(copy ? copies.model(*copy) : shared_.nodes[i]->model().data());
     }
-    stop_observing_ = !watcher_.observe({.iteration = iterations / static_cast<double>(models.size()),
+    stop_observing_ = !watcher_.observe({.iteration = iterations / static_cast<double>(shared_.nodes.size()),
                                          .time = static_cast<double>(mark) * step,
                                          .models = models});
   }
@@ -315,12 +382,16 @@ void ThreadsEngine::observe_times(Seconds end) {
 
 void ThreadsEngine::observe_end(Seconds end) {
   std::vector<const float*> models;
-  double iterations = 0;
+  double all = 0, living = 0;  // iterations
   for (const auto& node : shared_.nodes) {
+    all += node->finished();
+    if (node->lost_in()) continue;
+    living += node->finished();
     models.push_back(node->model().data());
-    iterations += node->finished();
   }
-  watcher_.observe({.iteration = iterations / static_cast<double>(models.size()), .time = end, .models = models});
+  const double iteration = run_.algorithm.delivery == Delivery::newest ? all / static_cast<double>(shared_.nodes.size())
+                                                                       : living / static_cast<double>(models.size());
+  watcher_.observe({.iteration = iteration, .time = end, .models = models});
 }
 
 // "0,0,1,1": for each node the NUMA node that holds its model (0+1: both hold a part of it).
@@ -386,6 +457,7 @@ Outcome ThreadsEngine::operator()() {
   }
   shared_.epoch = std::chrono::steady_clock::now() - std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                                                          std::chrono::duration<double>(before_s_));
+  const bool began = !shared_.abort.load(std::memory_order_acquire);
   ready.arrive_and_wait();
   try {
     if (!shared_.abort.load(std::memory_order_acquire)) watch(outcome);
@@ -394,15 +466,19 @@ Outcome ThreadsEngine::operator()() {
     throw;
   }
   threads.clear();
+  if (began && outcome.failure.empty()) tell_failures(outcome);
   for (const std::exception_ptr& failure : failures_)
-    if (failure) std::rethrow_exception(failure);
+    if (failure && outcome.failure.empty()) std::rethrow_exception(failure);
+  for (NodeId i = 0; i < n; ++i)
+    if (const auto round = shared_.nodes[i]->lost_in()) outcome.lost.push_back({i, *round});
 
   const Seconds end = *std::max_element(ended_.begin(), ended_.end());
   if (run_.algorithm.delivery == Delivery::newest)
     observe_times(end);
   else
     observe_rounds();
-  if (!stop_observing_) observe_end(end);
+  // The nodes of a run that broke off are not at one round.
+  if (!stop_observing_ && outcome.failure.empty()) observe_end(end);
   outcome.end_time = end;
   outcome.rounds = recorded();
   if (is_finished(end)) outcome.interrupted = false;
@@ -440,7 +516,8 @@ Outcome ThreadsEngine::operator()() {
     outcome.invalid =
         fmt::format("{} messages found the link full and were dropped; give --link a lower latency", dropped);
   report_placement(outcome);
-  if (outcome.interrupted) outcome.checkpoint = checkpoint(outcome, end);
+  if (outcome.interrupted && outcome.failure.empty() && run_.faults.empty())
+    outcome.checkpoint = checkpoint(outcome, end);
   return outcome;
 }
 

@@ -4,6 +4,7 @@
 #include "engine/resumption.hpp"
 
 #include <cmath>
+#include <thread>
 
 namespace quantimed {
 
@@ -31,6 +32,7 @@ ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_st
       penalised_(shared.run.problem.penalised()),
       deadline_(shared.run.deadline, shared.run.network.neighbours(id).size()),
       log_(shared.run.iterations),
+      fault_(fault_of(shared.run.faults, id)),
       finished_(first_round()) {
   batch_.reserve(std::max<std::size_t>(shared.run.options.batch, ChunkCosts::kLargest));
   terms_.reserve(shared.run.network.neighbours(id).size());
@@ -39,6 +41,49 @@ ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_st
 void ThreadNode::place_model(std::span<std::byte> first_message) {
   x_ = lives_in_outbox() ? as_floats(first_message, sum_.size()) : std::span<float>(own_);
   set_model(shared_.run, id_, x_);
+}
+
+std::optional<Waits> ThreadNode::waits() const {
+  const std::uint64_t waits = waits_.load(std::memory_order_relaxed);
+  if (waits == kNobody) return {};
+  return Waits{static_cast<NodeId>(waits >> 32), static_cast<Round>(waits)};
+}
+
+std::optional<Round> ThreadNode::lost_in() const {
+  const std::uint64_t round = left_.load(std::memory_order_relaxed);
+  if (round == kNever) return {};
+  return static_cast<Round>(round);
+}
+
+Seconds ThreadNode::expected_round() const {
+  if (shared_.deadline_s > 0) return shared_.deadline_s;
+  const auto samples = static_cast<double>(shared_.run.options.batch);
+  const Seconds sample = costs_.expected(ChunkCosts::kLargest) / static_cast<double>(ChunkCosts::kLargest);
+  return samples * std::max(sample, shared_.run.speed ? 1 / shared_.run.speed->speed(id_, first_round()) : 0);
+}
+
+bool ThreadNode::survives(Round t) {
+  constexpr Seconds kNap_s = 1e-3;
+  if (!fault_ || record_.start < fault_->time) return true;
+  const Fault fault = *std::exchange(fault_, nullptr);
+  const auto must_wake = [&] {
+    return is_given_up() || shared_.abort.load(std::memory_order_acquire) ||
+           shared_.stop.load(std::memory_order_acquire);
+  };
+  const Seconds end = fault.lasts < kForever ? shared_.now() + fault.lasts : 0;
+  while (shared_.now() < end && !must_wake()) std::this_thread::sleep_for(std::chrono::duration<Seconds>(kNap_s));
+  if (shared_.abort.load(std::memory_order_acquire)) throw RunAborted{};
+  charge(&RoundRecord::record);
+  if (fault.lasts < kForever && !is_given_up()) return true;
+  leave(t);
+  return false;
+}
+
+template <class Ready>
+void ThreadNode::wait_for(NodeId j, Round round, Ready ready) {
+  waits_.store(std::uint64_t{j} << 32 | round, std::memory_order_relaxed);
+  if (!wait_until(ready, shared_.abort, shared_.policy)) throw RunAborted{};
+  waits_.store(kNobody, std::memory_order_relaxed);
 }
 
 void ThreadNode::save(Checkpoint& checkpoint) const {
@@ -234,7 +279,9 @@ void ThreadNode::update(const Coefficients& c, const Messages&, const Gradient& 
                              .batch = g.batch,
                              .l2 = l2_coefficient(shared_.run.penalty, g.batch, shared_.run.shards.rows.size())};
   const std::span<float> next = lives_in_outbox() ? as_floats(next_message(), x_.size()) : x_;
-  violations_ += mix(x_, next, 0, x_.size(), c, terms_, shared_.run.codec, gradient, penalised_);
+  Coefficients kept = c;  // a lost neighbour's weight goes to this node's own model
+  kept.self += c.neighbours * lost_weight_;
+  violations_ += mix(x_, next, 0, x_.size(), kept, terms_, shared_.run.codec, gradient, penalised_);
   x_ = next;
   charge(&RoundRecord::mix);
 }
@@ -254,7 +301,8 @@ void ThreadNode::capture(std::uint64_t position) {
 RoundThreadNode::RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_stride)
     : ThreadNode(shared, id, snapshot_stride),
       mailbox_(shared.run.codec.capacity(shared.run.problem.dimension())),
-      furthest_(shared.run.network.eccentricity(id)) {
+      // Lost nodes make the ways between the others longer.
+      furthest_(shared.run.faults.empty() ? shared.run.network.eccentricity(id) : shared.run.network.nodes) {
   mailbox_.first_touch();
   place_model(mailbox_.begin_write(first_round()));
 }
@@ -272,8 +320,25 @@ bool RoundThreadNode::begins(Round t) {
   if (time_is_up)
     while (last > t + furthest_ && !shared_.last_round.compare_exchange_weak(last, t + furthest_)) {
     }
+  if (!shared_.run.faults.empty() && t < last && !takes_seat(t)) return false;
   if (t % snapshots_.stride() == 0) capture(t);
   return t < shared_.last_round.load(std::memory_order_acquire);
+}
+
+// Between two rounds: what was asked to happen to this node happens here.
+bool RoundThreadNode::takes_seat(Round t) {
+  std::uint64_t free = 2 * std::uint64_t{t};
+  seat_.store(free, std::memory_order_release);
+  if (!survives(t)) return false;
+  if (seat_.compare_exchange_strong(free, free + 1, std::memory_order_acq_rel)) return true;
+  leave(t);
+  return false;
+}
+
+// Any neighbour's thread. False where this node has entered round t after all.
+bool RoundThreadNode::give_up(Round t) {
+  std::uint64_t free = 2 * std::uint64_t{t};
+  return seat_.compare_exchange_strong(free, free + kGivenUp, std::memory_order_acq_rel) || free & kGivenUp;
 }
 
 void RoundThreadNode::publish() {
@@ -282,23 +347,45 @@ void RoundThreadNode::publish() {
   charge(&RoundRecord::publish);
 }
 
+// Waits for the sender's message of this round; at most until `limit`, where that is the algorithm's way. False: the
+// sender is lost. What it had published before it was given up is there for whoever sees that it was.
+bool RoundThreadNode::await(RoundThreadNode& sender, Seconds limit) {
+  const auto is_there = [&] { return sender.mailbox_.has(round_); };
+  if (is_there()) return true;
+  if (shared_.run.faults.empty() || !shared_.run.algorithm.goes_on_without) {
+    wait_for(sender.id_, round_, is_there);
+    return true;
+  }
+  wait_for(sender.id_, round_, [&] {
+    return is_there() || sender.is_given_up() || is_over() || (shared_.now() >= limit && sender.give_up(round_));
+  });
+  const bool is_lost = sender.is_given_up();
+  if (is_there()) return true;
+  if (!is_lost) throw RunAborted{};  // the run has ended before this round
+  return false;
+}
+
 bool RoundThreadNode::start(const MessagesRequest& request) {
   check(request.round == round_, "round delivery: messages are asked for in their own round");
   terms_.clear();
-  const auto neighbours = shared_.run.network.neighbours(id_);
+  lost_weight_ = 0;
   Seconds published = 0;
-  for (const Neighbour& j : neighbours) {
-    const RoundMailbox& mailbox = mailbox_of(j.id);
-    if (!wait_until([&] { return mailbox.has(round_); }, shared_.abort, shared_.policy)) throw RunAborted{};
-    const Message message = mailbox.read(round_);
+  const Seconds limit = charged_until_ + shared_.run.patience();
+  for (const Neighbour& j : shared_.run.network.neighbours(id_)) {
+    RoundThreadNode& sender = neighbour(j.id);
+    if (!await(sender, limit)) {
+      lost_weight_ += j.weight;
+      continue;
+    }
+    const Message message = sender.mailbox_.read(round_);
     if (shared_.run.link.delays()) wait_until_visible(message.header.visible_at);
     saw(message.header);
     published += message.header.published_at;
     terms_.push_back({message.payload, j.weight});
   }
   charge(&RoundRecord::wait);
-  if (!neighbours.empty())
-    record_.age = static_cast<float>(charged_until_ - published / static_cast<double>(neighbours.size()));
+  if (!terms_.empty())
+    record_.age = static_cast<float>(charged_until_ - published / static_cast<double>(terms_.size()));
   return true;
 }
 
@@ -330,6 +417,7 @@ bool NewestThreadNode::begins(Round t) {
   }
   if (record_.start >= shared_.run.max_time || t + 1 >= RecordLog::capacity())
     shared_.stop.store(true, std::memory_order_release);
+  if (!survives(t)) return false;
   return !shared_.stop.load(std::memory_order_acquire) && !shared_.abort.load(std::memory_order_acquire);
 }
 
@@ -358,7 +446,7 @@ bool NewestThreadNode::start(const MessagesRequest& request) {
   for (std::size_t k = 0; k < neighbours.size(); ++k) {
     NewestMailbox& mailbox = mailbox_of(neighbours[k].id);
     // Only before the very first message is there nothing to read.
-    if (!wait_until([&] { return mailbox.newest() > 0; }, shared_.abort, shared_.policy)) throw RunAborted{};
+    if (mailbox.newest() == 0) wait_for(neighbours[k].id, first_round(), [&] { return mailbox.newest() > 0; });
     const auto message = mailbox.acquire(reader_[k], now);
     check(message.has_value(), "a published message is not there");
     const MessageHeader& header = message->header;

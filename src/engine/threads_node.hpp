@@ -16,6 +16,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 
 namespace quantimed {
 
@@ -23,6 +24,12 @@ namespace quantimed {
 struct RunAborted {};
 
 class ThreadNode;
+
+// What a node waits for: another node's message of a round.
+struct Waits {
+  NodeId node;
+  Round round;
+};
 
 // What the nodes of one run share.
 struct ThreadedRun {
@@ -60,6 +67,12 @@ class ThreadNode : public Node {
   void save(Checkpoint& checkpoint) const;
   bool restore(float speed, std::span<const double>& seen_speeds, std::uint32_t seen_count);
 
+  // Any thread. Nothing while the node does not wait.
+  std::optional<Waits> waits() const;
+  // The round that this node did not begin, once it has left the run.
+  std::optional<Round> lost_in() const;
+  Seconds expected_round() const;  // after warm_up()
+
   const RecordLog& log() const { return log_; }
   Snapshots& snapshots() { return snapshots_; }
   std::span<const float> model() const { return x_; }
@@ -88,6 +101,14 @@ class ThreadNode : public Node {
   MessageNote note(std::size_t bytes, bool delayed = true) const;
   void capture(std::uint64_t position);
   void wait_until_visible(Seconds visible_at);
+  // The fault that was asked for, once its time has come. False: this node leaves the run with this round.
+  bool survives(Round t);
+  void leave(Round t) { left_.store(t, std::memory_order_relaxed); }
+  virtual bool is_given_up() const { return false; }
+  // Polls until it is there; the watch can see meanwhile for what.
+  template <class Ready>
+  void wait_for(NodeId j, Round round, Ready ready);
+
   void saw(const MessageHeader& header) { deadline_.observe(static_cast<double>(header.speed)); }
 
   ThreadedRun& shared_;
@@ -96,7 +117,8 @@ class ThreadNode : public Node {
   RoundRecord record_;
   Seconds charged_until_ = 0;
   std::vector<MixTerm> terms_;
-  std::span<float> x_;  // [p]
+  float lost_weight_ = 0;  // of neighbours that have left the run
+  std::span<float> x_;     // [p]
   Snapshots snapshots_;
 
  private:
@@ -121,7 +143,12 @@ class ThreadNode : public Node {
   std::uint64_t overflows_ = 0;
   std::uint64_t violations_ = 0;  // blocks of messages that were decoded wrongly
   std::uint64_t too_slow_ = 0;    // gradients that the machine computed slower than --speed asked for
+  const Fault* fault_;            // null: none is to come
   alignas(kSeparation) std::atomic<Round> finished_ = 0;  // written by this node: iterations ended
+  std::atomic<std::uint64_t> waits_ = kNobody;            // written by this node, rarely: neighbour · 2³² + round
+  std::atomic<std::uint64_t> left_ = kNever;              // written by this node, once: the round it did not begin
+
+  static constexpr std::uint64_t kNobody = ~std::uint64_t{0}, kNever = ~std::uint64_t{0};
 };
 
 class RoundThreadNode final : public ThreadNode {
@@ -134,13 +161,26 @@ class RoundThreadNode final : public ThreadNode {
   using ThreadNode::start;
   bool start(const MessagesRequest& request) override;
   std::span<std::byte> next_message() override { return mailbox_.begin_write(round_ + 1); }
+  bool is_given_up() const override { return seat_.load(std::memory_order_acquire) & kGivenUp; }
 
  private:
-  const RoundMailbox& mailbox_of(NodeId j) const {
-    return static_cast<const RoundThreadNode&>(*shared_.nodes[j]).mailbox_;
-  }
+  RoundThreadNode& neighbour(NodeId j) const { return static_cast<RoundThreadNode&>(*shared_.nodes[j]); }
+  bool takes_seat(Round t);
+  bool await(RoundThreadNode& sender, Seconds limit);
+  bool give_up(Round t);
+  bool is_over() const { return shared_.last_round.load(std::memory_order_acquire) <= round_; }
+
   RoundMailbox mailbox_;
   Round furthest_;  // how many rounds another node can be ahead of this one
+
+  // Where this node is, for runs with faults: 2t between rounds t−1 and t, 2t + 1 in round t. Why a neighbour that
+  // has lost its patience may go on though it will write over what this node could still be reading: it changes 2t
+  // into 2t + kGivenUp in one step, so only between two rounds, when this node has read all of round t−1 (its release
+  // of 2t pairs with that step's acquire) and has not promised round t. Whoever enters round t first changes 2t into
+  // 2t + 1, also in one step, and leaves the run where it finds that it was given up. So either all neighbours get
+  // round t or none, and the two slots stay safe. A node that is held up inside a round is waited for.
+  alignas(kSeparation) std::atomic<std::uint64_t> seat_ = 0;
+  static constexpr std::uint64_t kGivenUp = std::uint64_t{1} << 40;
 };
 
 class NewestThreadNode final : public ThreadNode {

@@ -70,6 +70,10 @@ class NewestNode final : public Node {
   void publish() override;
   void update(const Coefficients& c, const Messages&, const Gradient& g) override;
 
+  // Puts off the event that this node waits for; or there is none any more.
+  void stall(Seconds lasts);
+  void crash() { pending = false; }
+
   void save(Checkpoint& checkpoint) const;
   // Starts the algorithm's text anew, up to the await that the saved run was in. Messages are there already.
   void restore(const Checkpoint& saved, std::span<const std::uint32_t>& next_unseen);
@@ -116,6 +120,7 @@ class NewestEngine {
   void carry_out();
   const Sent& newest_visible(NodeId j);
   bool observe();
+  bool strikes(const Event& event, Outcome& outcome);
   Checkpoint checkpoint(const EvaluationSchedule& schedule);
   void restore();
   double iteration() const { return static_cast<double>(updates_) / static_cast<double>(nodes_.size()); }
@@ -133,7 +138,8 @@ class NewestEngine {
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   std::vector<Deferred> deferred_;
   std::vector<MixTerm> terms_;
-  std::vector<const float*> models_;
+  std::vector<const float*> models_;  // of living nodes
+  std::vector<Fault> to_strike_;
   Seconds now_ = 0;
   std::uint64_t updates_ = 0, overflows_ = 0, violations_ = 0;
 };
@@ -166,6 +172,11 @@ void NewestNode::spend(float RoundRecord::*phase, Seconds time) {
 void NewestNode::wait_for(Seconds time) {
   event_time = time;
   engine_.events_.push({time, id_});
+}
+
+void NewestNode::stall(Seconds lasts) {
+  engine_.records_[id_].back().record += static_cast<float>(lasts);
+  wait_for(event_time + lasts);
 }
 
 bool NewestNode::start(const GradientRequest& request) {
@@ -328,7 +339,8 @@ NewestEngine::NewestEngine(const Run& run, Watcher& watcher)
       arena_(run.network.nodes, p_, 3 * p_ * sizeof(float)),
       outboxes_(run.network.nodes),
       records_(earlier_records(run)),
-      batches_(run.threads) {
+      batches_(run.threads),
+      to_strike_(run.faults) {
   for (NodeId i = 0; i < run.network.nodes; ++i) {
     nodes_.push_back(std::make_unique<NewestNode>(*this, i, arena_.model(i)));
     set_model(run, i, nodes_[i]->x);
@@ -385,6 +397,23 @@ void NewestEngine::carry_out() {
   violations_ += violations;
   deferred_.clear();
   terms_.clear();
+}
+
+// A fault takes the node's first event from its time on. Its last message stays what its neighbours read.
+bool NewestEngine::strikes(const Event& event, Outcome& outcome) {
+  const auto fault =
+      std::ranges::find_if(to_strike_, [&](const Fault& f) { return f.node == event.node && event.time >= f.time; });
+  if (fault == to_strike_.end()) return false;
+  NewestNode& node = *nodes_[event.node];
+  if (fault->lasts < kForever) {
+    node.stall(fault->lasts);
+  } else {
+    node.crash();
+    outcome.lost.push_back({event.node, node.round});
+    std::erase(models_, node.x.data());
+  }
+  to_strike_.erase(fault);
+  return true;
 }
 
 bool NewestEngine::observe() {
@@ -474,7 +503,7 @@ Outcome NewestEngine::operator()() {
       if (updates_ % nodes_.size() == 0) {
         watcher_.progress(schedule.done(iteration(), now_));
         if (watcher_.checkpoint_due())
-          watcher_.checkpoint(recorded(), is_small(run_) ? std::optional(checkpoint(schedule)) : std::nullopt);
+          watcher_.checkpoint(recorded(), may_go_on(run_) ? std::optional(checkpoint(schedule)) : std::nullopt);
       }
       if (watcher_.wants_to_stop()) {
         outcome.interrupted = true;
@@ -488,13 +517,12 @@ Outcome NewestEngine::operator()() {
     const Event event = events_.top();
     events_.pop();
     now_ = event.time;
+    if (!to_strike_.empty() && strikes(event, outcome)) continue;
     check(nodes_[event.node]->task.resume(), "newest delivery: an algorithm that ended by itself");
   }
   // A curve that breaks off is the beginning of the whole run's: it has no point of its own at the end.
-  if (outcome.interrupted)
-    outcome.checkpoint = checkpoint(schedule);
-  else if (!schedule.observed(iteration()))
-    observe();
+  if (outcome.interrupted && run_.faults.empty()) outcome.checkpoint = checkpoint(schedule);
+  if (!outcome.interrupted && !schedule.observed(iteration())) observe();
   outcome.end_time = now_;
   outcome.rounds = recorded();
   outcome.overflows = overflows_;

@@ -96,6 +96,8 @@ class RoundEngine {
   bool observe(Round t);
   Checkpoint checkpoint(Round now, const EvaluationSchedule& schedule) const;
   void restore();
+  std::string strike(Round now, Outcome& outcome);
+  std::string end_waiting_for(NodeId i, Round now, Outcome& outcome) const;
   Round next_hold(Round now, double seconds_per_round) const;
 
   const Run& run_;
@@ -110,7 +112,9 @@ class RoundEngine {
   ReadyQueue queue_;
   VirtualClock clock_;
   Round hold_ = 0;  // nodes stop when they wait for this round's messages
-  std::vector<const float*> models_;
+  std::vector<Fault> to_strike_;
+  std::vector<std::uint32_t> arrivals_;  // [n]: messages that a round of this node takes, its own counted
+  std::vector<const float*> models_;     // of living nodes
 };
 
 // ---- a node ---------------------------------------------------------------------------------------
@@ -171,12 +175,17 @@ void RoundNode::update(const Coefficients& c, const Messages&, const Gradient& g
   }
   w.terms.clear();
   deadline_.observe(static_cast<double>(speed_));
+  Coefficients kept = c;  // a lost neighbour's weight goes to this node's own model
   for (const Neighbour& j : engine_.run_.network.neighbours(id_)) {
+    if (!engine_.clock_.is_living(j.id)) {
+      kept.self += c.neighbours * j.weight;
+      continue;
+    }
     const Outbox& out = engine_.outboxes_[j.id];
     w.terms.push_back({std::span(out.slot[round % 2]).first(out.bytes[round % 2]), j.weight});
     deadline_.observe(static_cast<double>(out.speed[round % 2]));
   }
-  violations += mix(x, x, 0, x.size(), c, w.terms, engine_.run_.codec, gradient, engine_.penalised_);
+  violations += mix(x, x, 0, x.size(), kept, w.terms, engine_.run_.codec, gradient, engine_.penalised_);
 }
 
 // A node that waits for messages has sent its own and planned its gradient. All of that it does again, alike, from
@@ -204,12 +213,14 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
       records_(earlier_records(run)),
       workers_(run.threads),
       queue_(run.threads),
-      clock_(run, p_) {
+      clock_(run, p_),
+      to_strike_(run.faults) {
   const std::size_t capacity = run.codec.capacity(p_);
   for (NodeId i = 0; i < run.network.nodes; ++i) {
     for (auto& slot : outboxes_[i].slot) slot.resize(capacity);
     nodes_.push_back(std::make_unique<RoundNode>(*this, i, arena_.model(i)));
     models_.push_back(arena_.model(i).data());
+    arrivals_.push_back(static_cast<std::uint32_t>(run.network.neighbours(i).size()) + 1);
   }
   // The worker that will mostly run a node touches its memory first.
 #pragma omp parallel for schedule(static) num_threads(static_cast <int>(run.threads))
@@ -238,11 +249,12 @@ void RoundEngine::arrive(std::size_t worker, NodeId i) {
   std::vector<NodeId>& ready = workers_[worker].ready;
   ready.clear();
   const auto count_down = [&](NodeId j) {
+    if (!clock_.is_living(j)) return;
     std::atomic<std::uint32_t>& missing = nodes_[j]->missing[t % 2];
     // acq_rel: the last to arrive sees what all others wrote, and hands it on to whoever runs j.
     if (missing.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       // Nobody arrives for round t + 2 before j itself has gone on, so the counter may be reset here.
-      missing.store(static_cast<std::uint32_t>(run_.network.neighbours(j).size()) + 1, std::memory_order_relaxed);
+      missing.store(arrivals_[j], std::memory_order_relaxed);
       ready.push_back(j);
     }
   };
@@ -258,7 +270,7 @@ void RoundEngine::arrive(std::size_t worker, NodeId i) {
 void RoundEngine::run_phase(Round hold) {
   hold_ = hold;
   const std::size_t n = nodes_.size();
-  queue_.open(n);
+  queue_.open(models_.size());
   std::exception_ptr failure;
 #pragma omp parallel num_threads(static_cast <int>(workers_.size()))
   {
@@ -266,7 +278,8 @@ void RoundEngine::run_phase(Round hold) {
     const auto workers = static_cast<std::size_t>(omp_get_num_threads());
     const std::size_t first = n * worker / workers, last = n * (worker + 1) / workers;
     std::vector<NodeId> own;
-    for (std::size_t i = last; i > first; --i) own.push_back(static_cast<NodeId>(i - 1));
+    for (std::size_t i = last; i > first; --i)
+      if (clock_.is_living(static_cast<NodeId>(i - 1))) own.push_back(static_cast<NodeId>(i - 1));
     queue_.push(worker, own);
     try {
       while (const auto node = queue_.pop(worker)) step(worker, *node);
@@ -284,9 +297,50 @@ bool RoundEngine::observe(Round t) {
 }
 
 Round RoundEngine::next_hold(Round now, double seconds_per_round) const {
-  if (run_.max_time != kForever) return now + 1;  // the clock may end the run after any round
+  // The clock may end the run, or a node, after any round.
+  if (run_.max_time != kForever || !to_strike_.empty()) return now + 1;
   const double affordable = std::max(1.0, kLongestPhase_s / std::max(seconds_per_round, 1e-9));
   return now + static_cast<Round>(std::min<double>(kMostRoundsAhead, affordable));
+}
+
+// All nodes wait for the messages of round `now`, and its start is known. A node that is struck has not begun it: the
+// message that it has encoded does not exist. Returns why the run ends here; nothing where it goes on.
+std::string RoundEngine::strike(Round now, Outcome& outcome) {
+  for (std::size_t k = 0; k < to_strike_.size();) {
+    const auto [i, time, lasts] = to_strike_[k];
+    if (clock_.starts()[i] < time) {
+      ++k;
+      continue;
+    }
+    to_strike_.erase(to_strike_.begin() + static_cast<std::ptrdiff_t>(k));
+    if (lasts < run_.patience()) {
+      clock_.delay(i, lasts);
+      continue;
+    }
+    outcome.lost.push_back({i, now});
+    if (!run_.algorithm.goes_on_without) return end_waiting_for(i, now, outcome);
+    clock_.lose(i);
+    records_[i].pop_back();
+    std::erase(models_, nodes_[i]->x.data());
+    for (const Neighbour& j : run_.network.neighbours(i)) {
+      // Nobody has sent anything of a later round, so both counters are full.
+      --arrivals_[j.id];
+      for (auto& missing : nodes_[j.id]->missing) missing.store(arrivals_[j.id], std::memory_order_relaxed);
+    }
+  }
+  return {};
+}
+
+// The first neighbour to lose its patience ends the run.
+std::string RoundEngine::end_waiting_for(NodeId i, Round now, Outcome& outcome) const {
+  std::vector<NodeId> waiting;
+  Seconds first = kForever;
+  for (const Neighbour& j : run_.network.neighbours(i)) {
+    waiting.push_back(j.id);
+    first = std::min(first, clock_.starts()[j.id] + static_cast<Seconds>(records_[j.id][now].compute));
+  }
+  outcome.end_time = std::max(clock_.latest(), first + run_.patience());
+  return silence(i, now, run_.patience(), waiting);
 }
 
 // All nodes wait for the messages of round `now`.
@@ -333,7 +387,9 @@ Outcome RoundEngine::operator()() {
   }
   double seconds_per_round = 0;
   for (;;) {
+    if (now < run_.iterations) outcome.failure = strike(now, outcome);
     if (schedule.due(now, clock_.latest()) && !observe(now)) break;
+    if (!outcome.failure.empty()) break;
     if (now == run_.iterations || clock_.earliest() >= run_.max_time) break;
     if (watcher_.wants_to_stop()) {
       outcome.interrupted = true;
@@ -348,14 +404,12 @@ Outcome RoundEngine::operator()() {
     now = hold;
     watcher_.progress(schedule.done(now, clock_.latest()));
     if (watcher_.checkpoint_due())
-      watcher_.checkpoint(recorded(now), is_small(run_) ? std::optional(checkpoint(now, schedule)) : std::nullopt);
+      watcher_.checkpoint(recorded(now), may_go_on(run_) ? std::optional(checkpoint(now, schedule)) : std::nullopt);
   }
   // A curve that breaks off is the beginning of the whole run's: it has no point of its own at the end.
-  if (outcome.interrupted)
-    outcome.checkpoint = checkpoint(now, schedule);
-  else if (!schedule.observed(now))
-    observe(now);
-  outcome.end_time = clock_.latest();
+  if (outcome.interrupted && run_.faults.empty()) outcome.checkpoint = checkpoint(now, schedule);
+  if (!outcome.interrupted && outcome.failure.empty() && !schedule.observed(now)) observe(now);
+  outcome.end_time = std::max(outcome.end_time, clock_.latest());
   outcome.rounds = recorded(now);
   for (const auto& node : nodes_) {
     outcome.overflows += node->overflows;

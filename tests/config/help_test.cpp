@@ -8,6 +8,7 @@
 #include "config/option_table.hpp"
 #include "config/parse.hpp"
 #include "dataset/dataset.hpp"
+#include "engine/faults.hpp"
 #include "engine/link_model.hpp"
 #include "engine/placement.hpp"
 #include "engine/speed_model.hpp"
@@ -44,6 +45,7 @@ TEST(Help, ListsWhatOtherTablesOffer) {
   for (const KnownDataset& row : known_datasets()) EXPECT_THAT(help, HasSubstr(fmt::format("      {}", row.name)));
   for (const SpeedKind& row : kSpeedKinds) EXPECT_THAT(help, HasSubstr(std::string("      ") + row.syntax));
   for (const LinkKind& row : kLinkKinds) EXPECT_THAT(help, HasSubstr(std::string("      ") + row.syntax));
+  for (const FaultKind& row : kFaultKinds) EXPECT_THAT(help, HasSubstr(std::string("      ") + row.syntax));
   for (const PlacementKind& row : kPlacementKinds) EXPECT_THAT(help, HasSubstr(std::string("      ") + row.syntax));
 }
 

@@ -1,0 +1,131 @@
+// Faults as a user meets them: lost nodes, a full disk, a folder that goes away, memory that is refused.
+#include "command/program.hpp"
+#include "trace/trace.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace quantimed {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+const std::string kProgram = "'" QUANTIMED_PROGRAM "' ";
+const std::string kSmall =
+    " --dataset digits --nodes 6 --graph ring --samples-per-node 100 --model mlp:8 --iterations 40 --evaluations 10 "
+    "--alpha 0.2 --epsilon 0.5 --output t.h5 ";
+
+bool is_one_line(const std::string& text) { return std::ranges::count(text, '\n') == 1 && text.ends_with('\n'); }
+
+void expect_good_trace(const Folder& folder, RunStatus status) {
+  const Trace trace = read_trace(folder / "t.h5");
+  EXPECT_EQ(trace.status, status);
+  const auto findings = verify_trace(trace);
+  EXPECT_TRUE(findings.empty()) << findings.front();
+}
+
+TEST(FaultProgram, QuantimedAndAsynchronousGoOnWithoutALostNode) {
+  for (const std::string engine : {"", "--engine threads --nodes 4 --oversubscribe --deadline 0.005 --iterations 400 "})
+    for (const std::string algorithm : {"quantimed-dsgd", "async-dsgd"}) {
+      const Folder folder;
+      std::string options = kSmall;
+      if (!engine.empty()) options.replace(options.find("--nodes 6"), 9, "");
+      if (!engine.empty()) options.replace(options.find("--iterations 40"), 15, "");
+      const Ran ran = run_program(folder, "run" + options + engine + "--algorithm " + algorithm +
+                                              " --fault 'crash:1@0.01' --patience 0.5 --timeline");
+      ASSERT_EQ(ran.status, 0) << ran.err;
+      expect_good_trace(folder, RunStatus::complete);
+      const Trace trace = read_trace(folder / "t.h5");
+      EXPECT_THAT(text(trace.summary, "lost_nodes", ""), StartsWith("1@round ")) << engine << algorithm;
+      EXPECT_EQ(text(trace.config, "fault", ""), "crash:1@0.01");
+    }
+}
+
+TEST(FaultProgram, SynchronousRunsSayWhoIsMissingAndEndWithStatusOne) {
+  for (const std::string engine : {"", "threads"})
+    for (const std::string algorithm : {"dsgd", "q-dsgd"}) {
+      const Folder folder;
+      std::string options = kSmall;
+      if (!engine.empty())
+        options =
+            " --dataset digits --engine threads --nodes 4 --oversubscribe --graph ring --samples-per-node 100 "
+            "--model mlp:8 --iterations 100000000 --evaluations 10 --output t.h5 ";
+      const Ran ran =
+          run_program(folder, "run" + options + "--algorithm " + algorithm + " --fault crash:3@0.1 --patience 2");
+      EXPECT_EQ(ran.status, 1);
+      EXPECT_EQ(ran.out, "");
+      EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
+      EXPECT_THAT(ran.err, AllOf(StartsWith("quantimed: node 3 sent nothing of round "), HasSubstr(" wait for it")));
+      expect_good_trace(folder, RunStatus::interrupted);
+      const Trace trace = read_trace(folder / "t.h5");
+      EXPECT_EQ("quantimed: " + trace.verdict.substr(std::string("INVALID: ").size()) + "\n", ran.err);
+      EXPECT_FALSE(std::filesystem::exists(folder / "t.h5.partial"));
+      const Ran resumed = run_program(folder, "run --resume t.h5");
+      EXPECT_EQ(resumed.status, 2);
+      EXPECT_THAT(resumed.err, AllOf(HasSubstr("--resume"), HasSubstr("--fault")));
+    }
+}
+
+TEST(FaultProgram, OptionsThatMakeNoSenseAreRefused) {
+  const Folder folder;
+  for (const std::string options : {"--fault crash:6@1", "--fault 'crash:1@-1'", "--fault fire", "--fault 'crash:1@1;'",
+                                    "--patience 0", "--patience -1", "--patience soon"}) {
+    const Ran ran = run_program(folder, "run" + kSmall + options);
+    EXPECT_EQ(ran.status, 2) << options;
+    EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
+    EXPECT_THAT(ran.err, HasSubstr(options.substr(0, options.find(' ')))) << options;
+  }
+}
+
+TEST(FaultProgram, AFileThatMayNotGrowIsOneLineAndNothingIsLeftBehind) {  // as on a full disk
+  const Folder folder;
+  const Ran ran = run_program(folder, "--version; ulimit -f 8; " + kProgram + "run" + kSmall);
+  EXPECT_EQ(ran.status, 2);
+  EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("t.h5: cannot be written"), HasSubstr("ulimit")));
+  for (const auto& entry : std::filesystem::directory_iterator(folder.str()))
+    EXPECT_THAT(entry.path().filename().string(), testing::AnyOf("out", "err", "t.h5.lock"));
+}
+
+const std::string kEndless =
+    "run --dataset digits --samples-per-node 200 --algorithm dsgd --iterations 10000000 --output a/t.h5 & p=$!; "
+    "while kill -0 $p && ! test -e a/t.h5.lock; do sleep 0.05; done; ";
+
+TEST(FaultProgram, ARunOutlivesAFolderThatIsAwayForAWhile) {
+  const Folder folder;
+  std::filesystem::create_directory(folder / "a");
+  const Ran ran = run_program(folder, kEndless + "mv a b; sleep 6; mv b a; kill -INT $p; wait $p");
+  EXPECT_EQ(ran.status, 75) << ran.err;
+  const Trace trace = read_trace(folder / "a/t.h5");
+  EXPECT_EQ(trace.status, RunStatus::interrupted);
+  EXPECT_GE(number(trace.summary, "unwritten_checkpoints", 0), 1);
+}
+
+TEST(FaultProgram, AFolderThatIsGoneIsOneLine) {
+  const Folder folder;
+  std::filesystem::create_directory(folder / "a");
+  const Ran ran = run_program(folder, kEndless + "rm -r a; sleep 1; kill -INT $p; wait $p");
+  EXPECT_EQ(ran.status, 2);
+  EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("a/t.h5: cannot be written: No such file or directory"));
+}
+
+TEST(FaultProgram, MemoryThatIsRefusedIsOneLine) {
+  for (const std::string engine : {"virtual", "threads --oversubscribe"}) {
+    const Folder folder;
+    const Ran ran = run_program(folder, "--version; ulimit -v 6000000; " + kProgram +
+                                            "run --dataset digits --nodes 64 --samples-per-node 20 --model mlp:200000 "
+                                            "--iterations 5 --output t.h5 --engine " +
+                                            engine);
+    EXPECT_EQ(ran.status, 2) << engine;
+    EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
+    EXPECT_FALSE(std::filesystem::exists(folder / "t.h5"));
+  }
+}
+
+}  // namespace
+}  // namespace quantimed
