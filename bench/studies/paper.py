@@ -105,9 +105,10 @@ def compose(claims: list[Claim], tables: list[Table], at: Path, facts: str, dist
 def facts(jobs: dict[str, list[Job]], outcome: Outcome | None, quick: bool) -> str:
     every = {job.path: job for found in jobs.values() for job in found}
     commits = sorted({read_trace(path).commit for path in every})
+    machines = sorted({read_trace(path).machine for path in every})
     form = "`make paper QUICK=1`: short horizons and few settings, a smoke test more than a finding" if quick else "`make paper`"
     time_text = f" in {outcome.seconds:.0f} s" if outcome and not outcome.kept else ""
-    return (f"Made by {form}: {len(every)} runs{time_text}, program at commit {', '.join(commits)}. 50 nodes in virtual "
+    return (f"Made by {form}: {len(every)} runs{time_text}, program at commit {', '.join(commits)}, on {'; '.join(machines)}. 50 nodes in virtual "
             f"time unless said otherwise; {OURS} is ours.")
 
 

@@ -27,6 +27,7 @@ class Trace:
     status: str
     verdict: str
     commit: str
+    machine: str  # "CPU, N processing units"
     ini: str
     summary: dict[str, float]
     iteration: np.ndarray  # of the points of the curve
@@ -41,8 +42,9 @@ class Trace:
 def read_trace(path: Path) -> Trace:
     try:
         with h5py.File(path, "r") as file:
-            progress = file["progress"]
-            return Trace(path, file.attrs["status"], file.attrs["verdict"], file.attrs["commit"],
+            progress, here = file["progress"], file["environment"].attrs
+            machine = f"{here.get('cpu', 'unknown processor')}, {here.get('processing_units', '?')} processing units"
+            return Trace(path, file.attrs["status"], file.attrs["verdict"], file.attrs["commit"], machine,
                          file["config/ini"][()].decode(), {k: float(v) for k, v in file["summary"].attrs.items()},
                          progress["iteration"][:], progress["time"][:], progress["loss"][:])
     except (OSError, KeyError, ValueError) as error:
