@@ -96,6 +96,7 @@ class ThreadsEngine {
   bool choosing_ = true;                      // by the main thread, between two barriers
   std::atomic<std::uint32_t> living_ = 0;     // nodes that still run
   std::optional<Interference> interference_;  // made and unmade by the main thread
+  Seconds expected_round_s_ = 0;
   bool stop_observing_ = false;
   std::int64_t checkpoints_;
 };
@@ -241,9 +242,10 @@ void ThreadsEngine::tell_failures(Outcome& outcome) {
 
 // The main thread sleeps while the nodes run: it shares their cores.
 void ThreadsEngine::watch(Outcome& outcome) {
-  Seconds round = 0;
-  for (const auto& node : shared_.nodes) round = std::max(round, node->expected_round());
-  Stillness stillness(run_.patience_s, round, shared_.now());
+  // Where nodes go on once they have lost their patience, a still run is not stuck yet.
+  const bool goes_on = !run_.faults.empty() && run_.algorithm.goes_on_without;
+  const Seconds patience = goes_on ? run_.patience() + kUsualPatience_s : run_.patience_s;
+  Stillness stillness(patience, expected_round_s_, shared_.now());
   while (living_.load(std::memory_order_acquire) > 0) {
     std::this_thread::sleep_for(kLook);
     if (watcher_.wants_to_stop() && !outcome.interrupted) {
@@ -457,6 +459,8 @@ Outcome ThreadsEngine::operator()() {
   }
   shared_.epoch = std::chrono::steady_clock::now() - std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                                                          std::chrono::duration<double>(before_s_));
+  if (!shared_.abort.load(std::memory_order_acquire))
+    for (const auto& node : shared_.nodes) expected_round_s_ = std::max(expected_round_s_, node->expected_round());
   const bool began = !shared_.abort.load(std::memory_order_acquire);
   ready.arrive_and_wait();
   try {

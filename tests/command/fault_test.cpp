@@ -117,8 +117,8 @@ TEST(FaultProgram, AFolderThatIsGoneIsOneLine) {
 TEST(FaultProgram, MemoryThatIsRefusedIsOneLine) {
   for (const std::string engine : {"virtual", "threads --oversubscribe"}) {
     const Folder folder;
-    const Ran ran = run_program(folder, "--version; ulimit -v 6000000; " + kProgram +
-                                            "run --dataset digits --nodes 64 --samples-per-node 20 --model mlp:200000 "
+    const Ran ran = run_program(folder, "--version; ulimit -v 3000000; " + kProgram +
+                                            "run --dataset digits --nodes 64 --samples-per-node 20 --model mlp:20000 "
                                             "--iterations 5 --output t.h5 --engine " +
                                             engine);
     EXPECT_EQ(ran.status, 2) << engine;

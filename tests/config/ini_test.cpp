@@ -80,6 +80,7 @@ class RandomConfig {
     if (name == "deadline") return fmt::format("{}", any_double());
     if (name == "alpha" || name == "epsilon") return stream_.index(2) ? "0.2" : "dsgd=0.2, q-dsgd=0.3*T^(-1/6),15/T";
     if (name == "graphs") return stream_.index(2) ? "ring" : "erdos-renyi:0.5";
+    if (name == "fault") return stream_.index(2) ? "crash:3@10" : "stall:1@0.5,2;crash:2@1";
     if (row.check) return get_option(row, Config{});  // their words are other modules'
     // Anything but control characters, and not this option's own word.
     static constexpr char kAwkward[] = "ab# \"\\=[];,:'%\xc3\xa9";

@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -223,6 +224,7 @@ TEST(ThreadsEngine, ANodeThatThrowsEndsTheRun) {
                                         .quantizes = false,
                                         .uses_epsilon = false,
                                         .uses_deadline = false,
+                                        .goes_on_without = false,
                                         .alpha = "1",
                                         .epsilon = "1"};
   const quantimed::Run broken{.algorithm = kBroken,
@@ -236,7 +238,8 @@ TEST(ThreadsEngine, ANodeThatThrowsEndsTheRun) {
                               .iterations = 3,
                               .oversubscribe = true};
   KeepingWatcher watcher = small.watcher();
-  EXPECT_THROW(run_threads(broken, watcher), InternalError);
+  EXPECT_THAT(run_threads(broken, watcher).failure,
+              testing::AllOf(testing::HasSubstr("failed in round 0"), testing::HasSubstr("in their own round")));
 }
 
 // modulo decodes to low-precision's numbers, so the whole trajectory is the same while no block is decoded wrongly.

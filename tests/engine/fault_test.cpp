@@ -233,6 +233,7 @@ TEST(Fault, WeightsStillSumToOne) {
     run.faults = {{.node = 1, .time = 0}, {.node = 3, .time = 0}};
     const Shown shown = on(engine, small, run);
     EXPECT_EQ(shown.outcome.lost.size(), 2u);
+    ASSERT_EQ(shown.outcome.failure, "");
     const auto &first = shown.watcher.cuts.front().models, &last = shown.watcher.cuts.back().models;
     ASSERT_EQ(last.size(), 2u);
     for (std::size_t k = 0; k < last[0].size(); ++k) EXPECT_NEAR(last[0][k], first[0][k], 1e-5);
