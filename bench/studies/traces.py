@@ -42,10 +42,12 @@ class Trace:
 def read_trace(path: Path) -> Trace:
     try:
         with h5py.File(path, "r") as file:
-            progress, here = file["progress"], file["environment"].attrs
+            progress = file["progress"]
+            here = file["environment"].attrs if "environment" in file else {}
             machine = f"{here.get('cpu', 'unknown processor')}, {here.get('processing_units', '?')} processing units"
             return Trace(path, file.attrs["status"], file.attrs["verdict"], file.attrs["commit"], machine,
-                         file["config/ini"][()].decode(), {k: float(v) for k, v in file["summary"].attrs.items()},
+                         file["config/ini"][()].decode(), {k: float(v) for k, v in file["summary"].attrs.items()
+                          if not isinstance(v, (str, bytes))},
                          progress["iteration"][:], progress["time"][:], progress["loss"][:])
     except (OSError, KeyError, ValueError) as error:
         raise StudyError(f"{path}: not a whole trace ({error}); run the study again") from None

@@ -111,7 +111,7 @@ def test_another_schema_version(copies: Path) -> None:
     assert why_of(copies, "dsgd-seed1.h5") == "schema version 1; this report reads 2"
 
 
-@pytest.mark.parametrize("share", [0.01, 0.3, 0.9, 0.99])
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.9, 0.97])  # the last per cent may be padding
 def test_truncated(copies: Path, share: float) -> None:
     path = copies / "dsgd-seed1.h5"
     whole = path.read_bytes()
