@@ -44,6 +44,9 @@ constexpr int kStyle = po::command_line_style::allow_long | po::command_line_sty
   throw InputError("--{}: the value is missing; give {}", name, row ? value_syntax(*row) : "one");
 }
 
+// Boost takes words off the front of a vector: 100,000 of them would keep it busy for minutes.
+constexpr int kMostWords = 10'000;
+
 std::string without_dashes(const std::string& name) {
   return name.substr(std::min(name.find_first_not_of('-'), name.size()));
 }
@@ -201,6 +204,7 @@ void validate(const Config& config, const std::string& command) {
 
 Request parse_command_line(int argc, const char* const* argv) {
   if (argc < 2) return help_request(short_help());
+  if (argc > kMostWords) throw InputError("a command line of {} words is too long; give at most {}", argc, kMostWords);
   const Arguments arguments(argv + 2, argv + argc);
   const std::string first = argv[1];
   if (asks_for_help(first)) return help_request(full_help());

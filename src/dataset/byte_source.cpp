@@ -30,6 +30,13 @@ std::uint64_t regular_file_size(const fs::path& path) {
   return size;
 }
 
+void MemoryBudget::take(const fs::path& path, std::uint64_t bytes) {
+  if (bytes > left_)
+    reject_data(path, fmt::format("takes {} bytes of memory, and unpacks to far more than its size", bytes),
+                "unpack it yourself, and check it");
+  left_ -= bytes;
+}
+
 ByteSource::ByteSource(const fs::path& path) : path_(path), file_size_(regular_file_size(path)) {
   if (file_size_ == 0) reject_data(path_, "the file is empty", kMendFetchAgain);
   errno = 0;

@@ -26,6 +26,19 @@ std::string printable(std::string_view foreign);
 // Size in bytes of a regular file. Throws InputError: absent, a folder, or not a regular file.
 std::uint64_t regular_file_size(const std::filesystem::path& path);
 
+// What reading may take: 10 times the files and 64 MiB, of which 16 are left to libraries. It bounds what a compressed
+// file may unpack to; who needs more unpacks the file himself.
+class MemoryBudget {
+ public:
+  explicit MemoryBudget(std::uint64_t file_bytes) : left_(10 * file_bytes + (std::uint64_t{48} << 20)) {}
+  // Before memory is taken. Throws InputError.
+  void take(const std::filesystem::path& path, std::uint64_t bytes);
+  std::uint64_t left() const { return left_; }
+
+ private:
+  std::uint64_t left_;
+};
+
 // Reads from front to back. Whether the file is compressed is told by its first bytes, never by its name.
 class ByteSource {
  public:
@@ -35,8 +48,7 @@ class ByteSource {
   const std::filesystem::path& path() const { return path_; }
   bool compressed() const { return compressed_; }
 
-  // No honest file of this size holds more bytes than this: deflate's best ratio is 1032 : 1.
-  // Checked before memory is taken for what a header promises.
+  // No file of this size holds more bytes than this: deflate's best ratio is 1032 : 1.
   std::uint64_t most_bytes() const { return compressed_ ? file_size_ * 1032 : file_size_; }
 
   // Fills `out`. Throws InputError: truncated, corrupt.

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "base/isolated.hpp"
 #include "dataset/byte_source.hpp"
 #include "dataset/formats.hpp"
 #include "dataset/hdf5_handle.hpp"
@@ -26,8 +27,11 @@ constexpr std::string_view kMendLayout = "see the layout in datasets/README.md";
 
 class Hdf5Reader {
  public:
-  explicit Hdf5Reader(const fs::path& path)
-      : path_(path), access_(unlocked_access()), file_(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access_.get()), H5Fclose) {
+  Hdf5Reader(const fs::path& path, std::uint64_t bytes)
+      : path_(path),
+        budget_(bytes),
+        access_(unlocked_access()),
+        file_(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access_.get()), H5Fclose) {
     if (!file_ && lock_was_refused()) reject_data(path_, kLockRefused, kMendLock);
     if (!file_) reject_data(path_, "corrupt or truncated HDF5 file", kMendFetchAgain);
   }
@@ -148,9 +152,9 @@ class Hdf5Reader {
   }
 
   template <class T>
-  std::vector<T> read_all(const Hdf5Handle& dataset, const std::string& name, std::uint64_t elements,
-                          hid_t memory) const {
+  std::vector<T> read_all(const Hdf5Handle& dataset, const std::string& name, std::uint64_t elements, hid_t memory) {
     check_stored(dataset, name, elements);
+    budget_.take(path_, elements * sizeof(T));
     std::vector<T> out(elements);
     if (H5Dread(dataset.get(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, out.data()) < 0)
       reject_data(path_, fmt::format("{} cannot be read: corrupt or truncated", name), kMendFetchAgain);
@@ -160,7 +164,7 @@ class Hdf5Reader {
     return out;
   }
 
-  Dataset read_group(const std::string& group, std::uint32_t classes) const {
+  Dataset read_group(const std::string& group, std::uint32_t classes) {
     if (!has_link("/" + group)) reject_data(path_, fmt::format("/{} is missing", group), kMendLayout);
     const std::string x_name = "/" + group + "/features", y_name = "/" + group + "/targets";
     const Hdf5Handle x = open(x_name), y = open(y_name);
@@ -192,6 +196,7 @@ class Hdf5Reader {
   }
 
   fs::path path_;
+  MemoryBudget budget_;
   Hdf5Handle access_;  // as long as the file: closing it forgets why opening failed
   Hdf5Handle file_;
 };
@@ -205,10 +210,38 @@ bool has_hdf5_signature(const fs::path& path) {
   return start == kSignature;
 }
 
+// ---- what comes back from the child that runs HDF5 ----------------------------------------------------
+
+template <class Pipe>
+void transfer(Pipe& pipe, Dataset& data) {
+  transfer(pipe, data.name);
+  transfer(pipe, data.samples);
+  transfer(pipe, data.features);
+  transfer(pipe, data.classes);
+  transfer(pipe, data.bytes);
+  transfer(pipe, data.values);
+  transfer(pipe, data.targets);
+}
+
+template <class Pipe>
+void transfer(Pipe& pipe, DataSplit& split) {
+  transfer(pipe, split.train);
+  bool has_test = split.test.has_value();
+  transfer(pipe, has_test);
+  if (Pipe::kReceives && has_test) split.test.emplace();
+  if (has_test) transfer(pipe, *split.test);
+}
+
 DataSplit read_hdf5(const fs::path& path) {
-  regular_file_size(path);
-  const Hdf5Quiet quiet;
-  return Hdf5Reader(path).read();
+  const std::uint64_t size = regular_file_size(path);
+  try {
+    return isolated<DataSplit>(foreign_file_limits(size), [&] {
+      const Hdf5Quiet quiet;
+      return Hdf5Reader(path, size).read();
+    });
+  } catch (const IsolatedFailure& failure) {
+    reject_data(path, failure.what(), kMendFetchAgain);
+  }
 }
 
 }  // namespace quantimed

@@ -40,7 +40,9 @@ std::size_t read_magic(ByteSource& source, std::size_t least, std::size_t most, 
   return magic[3];
 }
 
-IdxArray read_array(const fs::path& path, std::size_t least, std::size_t most, const char* what) {
+// `each`: bytes of memory for an element, all uses together.
+IdxArray read_array(const fs::path& path, std::size_t least, std::size_t most, const char* what, MemoryBudget& budget,
+                    std::uint64_t each) {
   ByteSource source(path);
   IdxArray array;
   const std::size_t dimensions = read_magic(source, least, most, what);
@@ -61,15 +63,16 @@ IdxArray read_array(const fs::path& path, std::size_t least, std::size_t most, c
     reject_data(path,
                 fmt::format("truncated or corrupt: its header promises {} bytes, more than it can hold", promised),
                 kMendFetchAgain);
+  budget.take(path, each * promised);
   array.elements.resize(promised);
   source.read(array.elements);
   source.expect_end();
   return array;
 }
 
-Dataset read_pair(const fs::path& images, const fs::path& labels) {
-  IdxArray x = read_array(images, 2, 4, "a set of images");
-  const IdxArray y = read_array(labels, 1, 1, "a list of labels");
+Dataset read_pair(const fs::path& images, const fs::path& labels, MemoryBudget& budget) {
+  IdxArray x = read_array(images, 2, 4, "a set of images", budget, 1);
+  const IdxArray y = read_array(labels, 1, 1, "a list of labels", budget, 1 + sizeof(float));
   if (x.samples != y.samples)
     reject_data(labels, fmt::format("{} labels for {} images", y.samples, x.samples), "use files of the same set");
   Dataset data;
@@ -139,9 +142,13 @@ IdxFiles idx_files_beside(const fs::path& images) {
 }
 
 DataSplit read_idx(const IdxFiles& files, std::uint32_t classes) {
-  DataSplit split{read_pair(files.train_images, files.train_labels), std::nullopt};
+  std::uint64_t bytes = 0;
+  for (const fs::path& file : {files.train_images, files.train_labels, files.test_images, files.test_labels})
+    if (!file.empty()) bytes += regular_file_size(file);
+  MemoryBudget budget(bytes);
+  DataSplit split{read_pair(files.train_images, files.train_labels, budget), std::nullopt};
   if (!files.test_images.empty()) {
-    split.test = read_pair(files.test_images, files.test_labels);
+    split.test = read_pair(files.test_images, files.test_labels, budget);
     if (split.test->features != split.train.features)
       reject_data(files.test_images,
                   fmt::format("{} features, where training has {}", split.test->features, split.train.features),

@@ -23,7 +23,6 @@ struct Entry {
 
 struct SparseRows {
   fs::path path;
-  std::uint64_t file_bytes = 0;
   std::vector<double> labels;          // [samples]
   std::vector<std::size_t> row_start;  // [samples + 1]
   std::vector<Entry> entries;
@@ -87,15 +86,26 @@ class LineParser {
   std::size_t number_;
 };
 
-SparseRows parse_file(const fs::path& path) {
+// Taken whole before a line is parsed: growing vectors would take it up to three times.
+void reserve(SparseRows& rows, const std::string& text, MemoryBudget& budget) {
+  const auto count = [&](char c) { return static_cast<std::size_t>(std::count(text.begin(), text.end(), c)); };
+  const std::size_t lines = count('\n') + 1, colons = count(':');
+  // Labels are copied once, to be sorted.
+  budget.take(rows.path, lines * (2 * sizeof(double) + sizeof(std::size_t)) + colons * sizeof(Entry));
+  rows.labels.reserve(lines);
+  rows.row_start.reserve(lines + 1);
+  rows.entries.reserve(colons);
+}
+
+SparseRows parse_file(const fs::path& path, MemoryBudget& budget) {
   ByteSource source(path);
-  const std::uint64_t size = regular_file_size(path);
-  // Text compresses by 10 or so; 200 leaves room for repetitive files, and none for a bomb.
-  const std::string text = source.read_text(source.compressed() ? (1 << 20) + 200 * size : size);
+  // A string that grows is there twice for a moment.
+  const std::string text = source.read_text(budget.left() / 2);
+  budget.take(path, 2 * text.size());
   SparseRows rows;
   rows.path = path;
-  rows.file_bytes = text.size();
   rows.row_start.push_back(0);
+  reserve(rows, text, budget);
   std::size_t number = 0;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
@@ -106,15 +116,16 @@ SparseRows parse_file(const fs::path& path) {
   return rows;
 }
 
-Dataset densify(const SparseRows& rows, std::uint32_t base, std::uint64_t features) {
+Dataset densify(const SparseRows& rows, std::uint32_t base, std::uint64_t features, MemoryBudget& budget) {
   check_dimensions(rows.path, rows.labels.size(), features);
-  // One line with a wild index must not take the machine's memory: real sparse sets stay far below this ratio.
-  const std::uint64_t cells = rows.labels.size() * features, most = (1 << 24) + 256 * rows.file_bytes;
-  if (cells > most)
+  // One line with a wild index must not take the machine's memory.
+  const std::uint64_t cells = rows.labels.size() * features, most = budget.left() / sizeof(float);
+  if (cells + rows.labels.size() > most)
     reject_data(rows.path,
                 fmt::format("{} samples of {} features are too large to hold densely ({} cells, at most {})",
                             rows.labels.size(), features, cells, most),
-                "keep fewer features");
+                "keep fewer features, or store it as HDF5");
+  budget.take(rows.path, (cells + rows.labels.size()) * sizeof(float));
   Dataset data;
   data.samples = static_cast<std::uint32_t>(rows.labels.size());
   data.features = static_cast<std::uint32_t>(features);
@@ -140,9 +151,12 @@ std::vector<double> class_labels(const std::vector<SparseRows>& files) {
 }  // namespace
 
 DataSplit read_libsvm(const fs::path& path) {
+  const fs::path test = path.string() + ".t";
+  const bool has_test = is_file(test);
+  MemoryBudget budget(regular_file_size(path) + (has_test ? regular_file_size(test) : 0));
   std::vector<SparseRows> files;
-  files.push_back(parse_file(path));
-  if (fs::path test = path.string() + ".t"; is_file(test)) files.push_back(parse_file(test));
+  files.push_back(parse_file(path, budget));
+  if (has_test) files.push_back(parse_file(test, budget));
 
   std::uint32_t smallest = 1;
   std::uint64_t largest = 0;
@@ -154,7 +168,7 @@ DataSplit read_libsvm(const fs::path& path) {
   const std::vector<double> labels = class_labels(files);
   std::vector<Dataset> parts;
   for (const SparseRows& rows : files) {
-    Dataset& data = parts.emplace_back(densify(rows, smallest, largest + 1 - smallest));
+    Dataset& data = parts.emplace_back(densify(rows, smallest, largest + 1 - smallest, budget));
     data.classes = static_cast<std::uint32_t>(labels.size());
     if (!labels.empty())
       std::transform(rows.labels.begin(), rows.labels.end(), data.targets.begin(), [&](double y) {

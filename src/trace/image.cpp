@@ -172,7 +172,7 @@ void publish_image(const std::string& path, std::span<const std::byte> image) {
   if (parent >= 0) static_cast<void>(::fsync(parent));
 }
 
-std::uint64_t checked_file_size(const std::string& path) {
+InputFile checked_file(const std::string& path) {
   // Not blocking: a pipe is turned away below instead of waited for.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file < 0) reject_input(path, std::generic_category().message(errno));
@@ -180,16 +180,16 @@ std::uint64_t checked_file_size(const std::string& path) {
   if (::fstat(file, &status) != 0) reject_input(path, std::generic_category().message(errno));
   if (!S_ISREG(status.st_mode)) reject_input(path, "is not a plain file");
   const auto size = static_cast<std::uint64_t>(status.st_size);
-  if (size < kSealBytes) return size;
+  if (size < kSealBytes) return {size, false};
 
   std::array<char, kSealBytes> end{};
   const std::uint64_t before = size - kSealBytes;
   if (::pread(file, end.data(), end.size(), static_cast<off_t>(before)) != static_cast<ssize_t>(end.size()))
     reject_input(path, "cannot be read to its end");
   const std::string found(end.data(), end.size());
-  if (found.starts_with(kSealStart) && found != seal(checksum_of(path, file, before)))
-    reject_input(path, "damaged: its checksum does not fit");
-  return size;
+  if (!found.starts_with(kSealStart)) return {size, false};
+  if (found != seal(checksum_of(path, file, before))) reject_input(path, "damaged: its checksum does not fit");
+  return {size, true};
 }
 
 }  // namespace quantimed

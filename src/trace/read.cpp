@@ -1,6 +1,7 @@
 // HDF5 file → Trace. The file is not trusted: every size is held against the file's own before memory is taken,
 // links must stay inside the file, and only the filters that the writer uses are run.
 #include "base/error.hpp"
+#include "base/isolated.hpp"
 #include "dataset/hdf5_locking.hpp"
 #include "trace/columns.hpp"
 #include "trace/hdf5.hpp"
@@ -32,6 +33,7 @@ constexpr std::size_t kMostTextBytes = std::size_t{1} << 26;
 struct Input {
   hid_t file;
   std::uint64_t bytes;      // of the file
+  std::uint64_t most;       // of memory
   std::uint64_t taken = 0;  // of memory
 };
 
@@ -156,8 +158,11 @@ std::size_t plausible_count(Input& input, hid_t dataset, std::span<const hsize_t
   for (const hsize_t extent : shape)
     if (__builtin_mul_overflow(bytes, extent, &bytes)) bytes = kMostBytes + 1;
   const std::uint64_t stored = std::min<std::uint64_t>(H5Dget_storage_size(dataset), input.bytes);
-  if (bytes > kMostBytes - input.taken || bytes / kDeflateRatio > stored || (bytes > 0 && stored == 0))
+  if (bytes > kMostBytes || bytes / kDeflateRatio > stored || (bytes > 0 && stored == 0))
     throw Fault(fmt::format("{} claims [{}] values, but holds {} bytes", shown, fmt::join(shape, ", "), stored));
+  if (bytes > input.most - input.taken)
+    throw Fault(fmt::format("unpacks to over {} MiB and has no checksum of ours; unpack it (h5repack -f NONE)",
+                            input.most >> 20));
   input.taken += bytes;
   return bytes / sizeof(T);
 }
@@ -281,8 +286,6 @@ Trace read_parts(Input input) {
     read_columns(input, "timeline", columns::kTimeline, trace.timeline, 1);
   if (need(H5Lexists(input.file, "checkpoint", H5P_DEFAULT), "/checkpoint") > 0)
     trace.checkpoint = read_checkpoint(input);
-  if (const std::string contradiction = shape_finding(trace); !contradiction.empty()) throw Fault(contradiction);
-  index_neighbours(trace.network);
   return trace;
 }
 
@@ -293,23 +296,95 @@ PropertyList reading_access() {
   return access;
 }
 
-}  // namespace
-
-Trace read_trace(const std::string& path) {
-  const std::uint64_t bytes = checked_file_size(path);
+Trace read_file(const std::string& path, const InputFile& file) {
+  constexpr std::uint64_t kForHdf5 = std::uint64_t{16} << 20;  // the library's own, beside the values
   const Silence silence;
+  const PropertyList access = reading_access();
+  const hid_t id = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access);
+  if (id < 0 && lock_was_refused()) throw InputError("{}: {}; {}", path, kLockRefused, kMendLock);
+  const File opened(id, "is not an HDF5 file, or is truncated");
+  const std::uint64_t foreign = foreign_file_limits(file.bytes).memory_bytes - kForHdf5;
+  return read_parts({opened, file.bytes, file.is_sealed ? kMostBytes : foreign});
+}
+
+[[noreturn]] void reject(const std::string& path, const std::string& what) {
+  throw InputError("{}: {}; name a trace that `quantimed run` wrote", path, what);
+}
+
+// In the child. What it throws is an InputError.
+Trace read_values_of(const std::string& path, const InputFile& file) {
   try {
-    const PropertyList access = reading_access();
-    const hid_t opened = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access);
-    if (opened < 0 && lock_was_refused()) throw InputError("{}: {}; {}", path, kLockRefused, kMendLock);
-    const File file(opened, "is not an HDF5 file, or is truncated");
-    return read_parts({file, bytes});
+    return read_file(path, file);
   } catch (const Fault& fault) {
-    throw InputError("{}: {}; name a trace that `quantimed run` wrote", path, fault.what());
+    reject(path, fault.what());
   } catch (const std::bad_alloc&) {
     throw InputError("{}: does not fit into memory; read it on a larger machine", path);
   } catch (const std::length_error&) {
     throw InputError("{}: does not fit into memory; read it on a larger machine", path);
+  }
+}
+
+// Our own traces may compress by 1,000 to 1; HDF5 unpacks over 100 MB/s.
+IsolationLimits limits_for(const InputFile& file) {
+  if (!file.is_sealed) return foreign_file_limits(file.bytes);
+  return {.memory_bytes = kMostBytes, .cpu_s = 60 + (file.bytes >> 20) * 10};
+}
+
+}  // namespace
+
+// ---- what comes back from the child --------------------------------------------------------------
+
+template <class Pipe, class Table, class Record>
+void transfer_columns(Pipe& pipe, const Table& table, Record& record) {
+  columns::for_each(table, [&](const auto& column) { transfer(pipe, record.*column.values); });
+}
+
+template <class Pipe>
+void transfer(Pipe& pipe, Network& network) {
+  transfer(pipe, network.nodes);
+  transfer(pipe, network.edges);
+  transfer(pipe, network.weights);
+  transfer(pipe, network.self_weights);
+  transfer(pipe, network.beta);
+  transfer(pipe, network.spectral_gap);
+  transfer(pipe, network.redraws);
+}
+
+template <class Pipe>
+void transfer(Pipe& pipe, Checkpoint& checkpoint) {
+  transfer_columns(pipe, columns::kCheckpoint, checkpoint);
+  transfer(pipe, checkpoint.state);
+}
+
+template <class Pipe>
+void transfer(Pipe& pipe, Trace& trace) {
+  transfer(pipe, trace.status);
+  for (const auto& [name, member] : columns::kRootTexts) transfer(pipe, trace.*member);
+  for (const auto& [name, member] : columns::kAttributeGroups) transfer(pipe, trace.*member);
+  transfer(pipe, trace.ini);
+  transfer(pipe, trace.network);
+  transfer_columns(pipe, columns::kProgress, trace.progress);
+  transfer(pipe, trace.rounds.iterations);
+  transfer(pipe, trace.rounds.nodes);
+  transfer_columns(pipe, columns::kRounds, trace.rounds);
+  transfer(pipe, trace.mean_model);
+  transfer_columns(pipe, columns::kTimeline, trace.timeline);
+  bool has_checkpoint = trace.checkpoint.has_value();
+  transfer(pipe, has_checkpoint);
+  if (Pipe::kReceives && has_checkpoint) trace.checkpoint.emplace();
+  if (has_checkpoint) transfer(pipe, *trace.checkpoint);
+}
+
+Trace read_trace(const std::string& path) {
+  const InputFile file = checked_file(path);
+  try {
+    auto trace = isolated<Trace>(limits_for(file), [&] { return read_values_of(path, file); });
+    // Here, so that nothing a child sends is believed unchecked.
+    if (const std::string contradiction = shape_finding(trace); !contradiction.empty()) reject(path, contradiction);
+    index_neighbours(trace.network);
+    return trace;
+  } catch (const IsolatedFailure& failure) {
+    reject(path, failure.what());
   }
 }
 

@@ -104,8 +104,9 @@ std::string to_text(const Attributes& attributes);  // "name = value" a line
 void write_trace(const std::string& path, const Trace& trace);
 
 // Throws InputError for a file that is not a trace, is of a later schema version, is truncated, damaged or
-// contradicts itself. The file is not trusted: sizes are held against the file's own before memory is taken.
-// What HDF5 itself cannot take (a file forged byte by byte and without our seal, image.hpp) may still end the program.
+// contradicts itself. The file is not trusted: sizes are held against the file's own before memory is taken, and HDF5
+// runs in a child process (base/isolated.hpp), so that a file forged to crash or hang it is an error too. Without our
+// seal (image.hpp) a file may unpack to 10 times its size and 48 MiB.
 Trace read_trace(const std::string& path);
 
 // One invariant. `finding` gives one line that says where and by how much it fails, or nothing.

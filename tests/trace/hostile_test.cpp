@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <hdf5.h>
 #include <sys/stat.h>
+#include <zlib.h>
 
 namespace quantimed {
 namespace {
@@ -66,6 +67,37 @@ TEST_F(Hostile, DamagedAnywhere) {
     spill(path("bad.h5"), bytes);
     expect_no_lie("bad.h5", trace);
   }
+}
+
+std::string sealed(const std::string& image) {
+  const auto sum = crc32_z(0, reinterpret_cast<const unsigned char*>(image.data()), image.size());
+  return fmt::format("{}quantimed-trace-crc32:{:08x}\n\n", image, sum);
+}
+
+// Some of these crash libhdf5 itself, some make it loop; the second file is forged with a seal that fits.
+TEST_F(Hostile, ForgedFilesNeverEndTheProgram) {
+  write_trace(path("a.h5"), sample_trace(3, 3, 2));
+  const std::string whole = slurp(path("a.h5")), image = whole.substr(0, whole.size() - kSealBytes);
+  ASSERT_EQ(sealed(image), whole);
+  Stream random({.seed = 2});
+  int refused = 0;
+  for (int k = 0; k < 300; ++k) {
+    std::string bytes = image;
+    for (std::uint32_t errors = 1 + random.index(3); errors > 0; --errors)
+      bytes[random.index(static_cast<std::uint32_t>(bytes.size()))] ^= static_cast<char>(1u << random.index(8));
+    spill(path("bad.h5"), k % 2 == 0 ? bytes : sealed(bytes));
+    refused += !read_error("bad.h5").empty();
+  }
+  EXPECT_GT(refused, 30);
+}
+
+TEST_F(Hostile, WithoutTheSealNothingUnpacksToFarMoreThanTheFile) {
+  Trace trace = sample_trace();
+  trace.mean_model.assign(20'000'000, 0);  // 80 MB in some 100 KB
+  write_trace(path("a.h5"), trace);
+  const std::string whole = slurp(path("a.h5"));
+  spill(path("bomb.h5"), whole.substr(0, whole.size() - kSealBytes));
+  EXPECT_THAT(read_error("bomb.h5"), HasSubstr("has no checksum of ours"));
 }
 
 TEST_F(Hostile, ClaimsOfDeflateAreHeldAgainstTheFile) {  // zeros compress well: 1,000 to 1 is honest

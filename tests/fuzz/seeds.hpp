@@ -1,0 +1,15 @@
+// Seeds in binary formats, made by the writers themselves: a few hundred bytes each, HDF5 a few thousand.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace quantimed::fuzz {
+
+std::vector<std::string> idx_seeds();
+std::vector<std::string> gzip_seeds();
+std::vector<std::string> cifar_seeds();
+std::vector<std::string> hdf5_seeds();
+std::vector<std::string> trace_seeds();  // one with our seal, one without
+
+}  // namespace quantimed::fuzz
