@@ -1,5 +1,6 @@
 # The outer build: one word a job, CMake below. `make help` lists the words.
-.PHONY: all build/quantimed deps run paper theory report test asan tsan bench coverage format format-check tidy clean help
+.PHONY: all build/quantimed deps run paper theory report test asan tsan fuzz valgrind bench coverage format format-check \
+  tidy cppcheck shellcheck clean help
 .NOTPARALLEL:           # prerequisites in their order: first the packages, then the build
 .ONESHELL:              # a recipe is one script …
 .SHELLFLAGS := -euc     # … that ends at its first failure
@@ -72,6 +73,40 @@ tsan: deps ## the tests of the channel and of the threads engine under ThreadSan
 	$$(setarch -R true 2> /dev/null && echo setarch -R) \
 	  ctest --test-dir build/tsan $(CTEST) -L '^(channel|engine)$$' -E 'TwoWorkers|SparseGraph'
 
+# Seconds for each reader. What is found stays in build/fuzz/found, its name tells the reader: QUANTIMED_FUZZ=NAME
+# build/fuzz/fuzz FILE repeats it.
+FUZZ_SECONDS := 600
+FUZZ_LIMITS := -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=80 -max_len=16384
+fuzz: deps ## Clang's fuzzer on every reader: make fuzz FUZZ_SECONDS=600 [FUZZ_TARGETS="idx trace"]
+	@if ! command -v clang++ > /dev/null; then echo "SKIPPED: clang++ is not installed; NOTHING WAS FUZZED (apt-get install clang)"; exit 0; fi
+	$(call build,fuzz,build/fuzz,--target fuzz fuzz_seeds)
+	mkdir -p build/fuzz/found
+	build/fuzz/fuzz_seeds tests/fuzz/corpus build/fuzz/corpus
+	for target in $(or $(FUZZ_TARGETS),$$(ls build/fuzz/corpus)); do
+	  echo "$$target: $(FUZZ_SECONDS) s"
+	  QUANTIMED_FUZZ=$$target OMP_NUM_THREADS=1 build/fuzz/fuzz $(FUZZ_LIMITS) -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+	    -artifact_prefix=build/fuzz/found/$$target- build/fuzz/corpus/$$target < /dev/null > build/fuzz/$$target.log 2>&1 ||
+	    { tail -n 40 build/fuzz/$$target.log; exit 1; }
+	  grep -E 'executed_units|peak_rss' build/fuzz/$$target.log
+	done
+
+# A portable build: Valgrind does not know the newest instructions. Its threads take turns, so the run is short.
+VALGRIND = valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite
+VALGRIND_RUN := run --dataset digits --nodes 3 --samples-per-node 20 --model mlp:4 --iterations 3 --evaluations 2 --threads 1 --quiet
+valgrind: deps ## a short run of each engine, and verify, under Valgrind
+	@$(call need,valgrind) --version
+	if [ ! -f build/portable/CMakeCache.txt ]; then
+	  cmake -S . -B build/portable -DCMAKE_BUILD_TYPE=RelWithDebInfo -DQUANTIMED_NATIVE=OFF > /dev/null
+	fi
+	cmake --build build/portable -j $(JOBS) --target quantimed
+	folder=$$(mktemp -d)
+	trap 'rm -rf "$$folder"' EXIT
+	export OPENBLAS_NUM_THREADS=1 OPENBLAS_CORETYPE=Haswell
+	for engine in virtual 'threads --oversubscribe'; do
+	  $(VALGRIND) build/portable/quantimed $(VALGRIND_RUN) --engine $$engine --output "$$folder/t.h5"
+	  $(VALGRIND) --trace-children=yes build/portable/quantimed verify --quiet "$$folder/t.h5"
+	done
+
 bench: deps all ## the benchmark programs
 	@build/bench/bench_limits
 	echo
@@ -94,6 +129,13 @@ format-check: ## fails where `make format` would change something
 tidy: deps all ## clang-tidy over src/, with the list in .clang-tidy
 	@find src -name '*.cpp' -print0 | xargs -0 -n 1 -P $(JOBS) \
 	  $(call need,clang-tidy-14 clang-tidy) -p build --quiet --extra-arg=-Wno-unknown-warning-option
+
+cppcheck: ## cppcheck over src/
+	@$(call need,cppcheck) --std=c++20 --language=c++ --enable=warning,performance,portability --inline-suppr --quiet \
+	  --suppressions-list=.cppcheck --error-exitcode=1 -j $(JOBS) -I src src
+
+shellcheck: ## shellcheck over every shell script
+	@grep -rlIE '^#!.*[/ ](ba|da)?sh' --exclude-dir=build --exclude-dir=.git . | xargs $(call need,shellcheck)
 
 clean: ## removes build/
 	@rm -rf build

@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import os
+import secrets
 import shlex
 import struct
 from collections.abc import Callable, Sequence
@@ -79,9 +80,13 @@ def build_report(study: Study, output: Path, pdf: bool = True, progress: Progres
 
 def _write(path: Path, text: str) -> None:
     """Whole or not at all."""
-    half = path.with_name(path.name + ".tmp")
-    half.write_text(text, encoding="utf-8", errors="replace")
-    os.replace(half, path)
+    half = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")  # nobody can plant a link there
+    try:
+        with half.open("x", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+        os.replace(half, path)
+    finally:
+        half.unlink(missing_ok=True)
 
 
 def _markdown(found: Sequence[Table], verdicts: Sequence[Verdict]) -> str:

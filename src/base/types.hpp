@@ -17,6 +17,9 @@ using Seconds = double;          // of the run's own clock, real or virtual
 
 inline constexpr Seconds kForever = std::numeric_limits<Seconds>::infinity();
 
+// The largest batch: traces keep counts as floats, which are exact up to here.
+inline constexpr std::uint32_t kMostSamples = 1u << 24;
+
 // Two cache lines: adjacent-line prefetchers couple neighbouring lines on x86.
 inline constexpr std::size_t kCacheLine = 64;
 inline constexpr std::size_t kSeparation = 2 * kCacheLine;

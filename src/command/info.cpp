@@ -1,6 +1,7 @@
 #include "algorithm/table.hpp"
 #include "blas/blas.hpp"
 #include "command/commands.hpp"
+#include "command/info_text.hpp"
 #include "command/jitter_text.hpp"
 #include "command/progress_line.hpp"
 #include "dataset/dataset.hpp"
@@ -25,6 +26,10 @@ void print_jitter(const Machine& machine, bool quiet) {
 }  // namespace
 
 int info_command(const Request& request) {
+  if (request.config.dependencies) {
+    fmt::print("{}", dependencies_text());
+    return kDone;
+  }
   blas::use_one_thread();
   const Machine machine = inspect_machine();
   fmt::print("machine\n{}", to_text(environment(machine, blas::description())));

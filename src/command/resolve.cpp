@@ -64,9 +64,14 @@ Config resolve(Config c) {
   (void)step_size("--epsilon", c.epsilon, c.iterations);
   if (c.deadline_adapt && parse_deadline(c.deadline, c.batch).fixed_s > 0)
     throw InputError("--deadline-adapt: --deadline {} is fixed; give auto, auto:B or auto:quantile:Q", c.deadline);
-  if (row.uses_deadline && !c.deadline_adapt)
-    if (const auto speed = make_speed_model(c.speed, c.seed))
-      c.deadline = fmt::format("{}", modelled_deadline(parse_deadline(c.deadline, c.batch), *speed, c.nodes));
+  if (row.uses_deadline)
+    if (const auto speed = make_speed_model(c.speed, c.seed)) {
+      const Seconds deadline = modelled_deadline(parse_deadline(c.deadline, c.batch), *speed, c.nodes);
+      if (deadline * speed->mean() > kMostSamples)
+        throw InputError("--deadline {}: mean batches of over {} samples at --speed {}; give a shorter one", c.deadline,
+                         kMostSamples, c.speed);
+      if (!c.deadline_adapt) c.deadline = fmt::format("{}", deadline);
+    }
   if (c.output.empty()) c.output = fmt::format("runs/{}-{}-seed{}.h5", c.algorithm, c.engine, c.seed);
   return c;
 }

@@ -44,6 +44,13 @@ constexpr int kStyle = po::command_line_style::allow_long | po::command_line_sty
   throw InputError("--{}: the value is missing; give {}", name, row ? value_syntax(*row) : "one");
 }
 
+// Words of the line are quoted in errors, which are one line whatever the words hold.
+std::string on_one_line(std::string text) {
+  std::ranges::replace_if(
+      text, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  return text;
+}
+
 // Boost takes words off the front of a vector: 100,000 of them would keep it busy for minutes.
 constexpr int kMostWords = 10'000;
 
@@ -202,7 +209,7 @@ void validate(const Config& config, const std::string& command) {
   }
 }
 
-Request parse_command_line(int argc, const char* const* argv) {
+Request parse_command_line(int argc, const char* const* argv) try {
   if (argc < 2) return help_request(short_help());
   if (argc > kMostWords) throw InputError("a command line of {} words is too long; give at most {}", argc, kMostWords);
   const Arguments arguments(argv + 2, argv + argc);
@@ -216,6 +223,8 @@ Request parse_command_line(int argc, const char* const* argv) {
   // Asking for help wins over everything else that is wrong with a line.
   if (std::ranges::any_of(arguments, asks_for_help)) return help_request(command_help(command.name));
   return parse_options(command, arguments);
+} catch (const InputError& error) {
+  throw InputError("{}", on_one_line(error.what()));
 }
 
 }  // namespace quantimed

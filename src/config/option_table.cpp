@@ -183,7 +183,7 @@ std::vector<OptionRow> model_rows() {
 std::vector<OptionRow> algorithm_rows() {
   return {
     {.name = "batch", .topic = Topic::algorithm, .commands = kRuns | kCalibrate, .value = "B", .help = "samples of a gradient", .field = &C::batch,
-     .least = 1},
+     .least = 1, .most = kMostSamples},
     {.name = "deadline", .topic = Topic::algorithm, .value = "SECONDS|auto:B|auto:quantile:Q",
      .help = "T_d of quantimed-dsgd, or chosen before the clock starts from modelled or measured speeds: for a mean "
              "batch of B, or so that a share Q of the nodes finish --batch samples; auto: auto:BATCH",
@@ -294,6 +294,8 @@ std::vector<OptionRow> output_rows() {
     {.name = "jitter", .topic = Topic::output, .commands = kInfo,
      .help = "measure for 4 s how much time each core loses to interrupts and others, on all at once", .field = &C::jitter,
      .in_ini = false},
+    {.name = "dependencies", .topic = Topic::output, .commands = kInfo,
+     .help = "list the libraries in use with their versions, and nothing else", .field = &C::dependencies, .in_ini = false},
     {.name = "help", .topic = Topic::output, .commands = ~0u, .help = "this text", .in_ini = false},
   };
 }

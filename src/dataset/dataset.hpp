@@ -48,7 +48,7 @@ struct DatasetRequest {
 DataSplit load_dataset(const DatasetRequest& request);
 
 // Writes the documented HDF5 layout (datasets/README.md); load_dataset reads it back unchanged.
-// The file appears complete or not at all: it is written as PATH.partial and renamed. An existing file is replaced.
+// The file appears complete or not at all: it is written beside PATH and renamed. An existing file is replaced.
 // Throws InputError when it cannot be written.
 void export_dataset(const std::filesystem::path& path, const DataSplit& split);
 

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/error.hpp"
+#include "base/temporary.hpp"
 #include "dataset/dataset.hpp"
 #include "dataset/hdf5_handle.hpp"
 
@@ -15,7 +16,9 @@ namespace {
 // Removes the unfinished file unless it was renamed.
 class PartialFile {
  public:
-  explicit PartialFile(const fs::path& target) : target_(target), partial_(target.string() + ".partial") {}
+  explicit PartialFile(const fs::path& target) : target_(target), partial_(make_temporary_beside(target)) {
+    if (partial_.empty()) reject();
+  }
   ~PartialFile() {
     std::error_code ignored;
     if (!done_) fs::remove(partial_, ignored);

@@ -38,9 +38,9 @@ DeadlineRule parse_deadline(const std::string& text, double batch) {
     double value = 0;
     const auto [stop, failure] = std::from_chars(text.data() + from, text.data() + text.size(), value);
     if (failure != std::errc{} || stop != text.data() + text.size() || !std::isfinite(value) || value <= 0 ||
-        value >= most)
+        value >= most || value < kLeastNumber)
       throw InputError(
-          "--deadline {}: give seconds above 0, auto, auto:B for a mean batch of B, or auto:quantile:Q with "
+          "--deadline {}: give seconds from 1e-12 to 1e12, auto, auto:B for a mean batch of B, or auto:quantile:Q with "
           "Q between 0 and 1 for the share of nodes that finish a batch",
           text);
     return value;
@@ -48,8 +48,8 @@ DeadlineRule parse_deadline(const std::string& text, double batch) {
   constexpr std::string_view kQuantile = "auto:quantile:", kBatch = "auto:";
   if (text.empty() || text == "auto") return {.batch = batch};
   if (text.starts_with(kQuantile)) return {.batch = batch, .quantile = number(kQuantile.size(), 1)};
-  if (text.starts_with(kBatch)) return {.batch = number(kBatch.size(), kForever)};
-  return {.fixed_s = number(0, kForever)};
+  if (text.starts_with(kBatch)) return {.batch = number(kBatch.size(), kMostSamples + 1)};
+  return {.fixed_s = number(0, kMostNumber)};
 }
 
 Seconds choose_deadline(const DeadlineRule& rule, std::span<double> speeds) {

@@ -1,6 +1,7 @@
 #include "engine/machine_file.hpp"
 
 #include "base/error.hpp"
+#include "base/temporary.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -137,13 +138,15 @@ void write_machine_file(const std::string& path, const MachineFile& machine) {
     for (const PointsRow& row : kPoints) text += fmt::format("{} = {}\n", row.name, to_text(costs.*row.value));
     for (const TimeRow& row : kTimes) text += fmt::format("{} = {:.4g}\n", row.name, costs.*row.value);
   }
-  const std::string partial = path + ".partial";
+  const std::filesystem::path partial = make_temporary_beside(path);
   std::ofstream file(partial);
   file << text;
   file.close();
-  std::error_code error;
+  std::error_code error, ignored;
   if (file) std::filesystem::rename(partial, path, error);
-  if (!file || error) throw InputError("--output {}: cannot be written; free some space or write elsewhere", path);
+  const bool failed = !file || error;
+  if (failed && !partial.empty()) std::filesystem::remove(partial, ignored);
+  if (failed) throw InputError("--output {}: cannot be written; free some space or write elsewhere", path);
 }
 
 MachineFile read_machine_file(const std::string& path) {

@@ -190,6 +190,9 @@ ModelSpec parse_model_spec(const std::string& option, const std::string& text) {
     if (failure != std::errc{} || stop != text.data() + end || !std::isfinite(value))
       throw InputError("{} {}: \"{}\" is not a number; write it like {}:1.5", option, text,
                        text.substr(begin, end - begin), spec.kind);
+    if (value != 0 && !(std::abs(value) >= kLeastNumber && std::abs(value) <= kMostNumber))
+      throw InputError("{} {}: \"{}\" is out of range; give 0, or {} to {}", option, text,
+                       text.substr(begin, end - begin), kLeastNumber, kMostNumber);
     spec.numbers.push_back(value);
     if (end == text.size()) return spec;
     begin = end + 1;

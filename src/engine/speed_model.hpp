@@ -4,6 +4,7 @@
 // with the same seed meet the same stragglers. A further kind is one class and one row of kSpeedKinds.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -13,6 +14,10 @@
 #include "base/types.hpp"
 
 namespace quantimed {
+
+// Seconds, speeds and bandwidths that a user may give, beside 0: sums and quotients of them stay far from the ends of a
+// float, so no time in a trace is infinite.
+inline constexpr double kLeastNumber = 1e-12, kMostNumber = 1e12;
 
 class SpeedModel {
  public:
@@ -24,9 +29,10 @@ class SpeedModel {
 };
 
 // ⌊V · T_d⌋, the samples that are finished when the deadline passes; a whole product stays whole though it is not
-// exact in binary (29/100 s at 100 samples a second).
+// exact in binary (29/100 s at 100 samples a second). At most kMostSamples, however long the deadline.
 inline std::size_t samples_within(double speed, Seconds deadline) {
-  return static_cast<std::size_t>(std::floor(speed * deadline * (1 + 1e-12)));
+  return static_cast<std::size_t>(
+      std::min(std::floor(speed * deadline * (1 + 1e-12)), static_cast<double>(kMostSamples)));
 }
 
 // One row a kind: how it is written, one line of help. make_speed_model has a maker for each, in this order.
@@ -48,7 +54,8 @@ inline constexpr SpeedKind kSpeedKinds[] = {
 // Null for "none". Throws InputError that names --speed.
 std::unique_ptr<SpeedModel> make_speed_model(const std::string& text, std::uint64_t seed);
 
-// "KIND" or "KIND:NUMBER,NUMBER,…", taken apart; every number finite. `option` and `text` are for the error alone.
+// "KIND" or "KIND:NUMBER,NUMBER,…", taken apart; every number 0 or of a size between kLeastNumber and kMostNumber.
+// `option` and `text` are for the error alone.
 struct ModelSpec {
   std::string kind;
   std::vector<double> numbers;

@@ -324,10 +324,13 @@ Trace read_values_of(const std::string& path, const InputFile& file) {
   }
 }
 
-// Our own traces may compress by 1,000 to 1; HDF5 unpacks over 100 MB/s.
+// Our own traces may compress by 1,000 to 1, and HDF5 unpacks over 100 MB/s.
 IsolationLimits limits_for(const InputFile& file) {
-  if (!file.is_sealed) return foreign_file_limits(file.bytes);
-  return {.memory_bytes = kMostBytes, .cpu_s = 60 + (file.bytes >> 20) * 10};
+  IsolationLimits limits = foreign_file_limits(file.bytes);
+  if (!file.is_sealed) return limits;
+  limits.memory_bytes += std::min(kMostBytes, kDeflateRatio * file.bytes);
+  limits.cpu_s = 5 + 10 * (file.bytes >> 20);
+  return limits;
 }
 
 }  // namespace

@@ -201,6 +201,14 @@ TEST(Program, HelpVersionAndInfo) {
   EXPECT_EQ(run_program(folder, "").status, 2);
 }
 
+TEST(Program, InfoListsTheLibrariesInUse) {
+  const Folder folder;
+  const Ran info = run_program(folder, "info --dependencies");
+  EXPECT_EQ(info.status, 0);
+  for (const char* name : {"OpenBLAS", "HDF5", "Boost", "hwloc", "zlib", "fmt", "Random123", "compiler", "libc"})
+    EXPECT_THAT(info.out, testing::ContainsRegex(std::string("(^|\n)") + name + " +[^ \n]"));
+}
+
 TEST(Program, ExportsADataSetThatTrainsAlike) {
   const Folder folder;
   ASSERT_EQ(run_program(folder, "export --dataset digits --output digits.h5").status, 0);

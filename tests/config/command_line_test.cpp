@@ -78,7 +78,8 @@ const std::map<std::string, std::string> kOther = {{"algorithm", "dsgd"},
                                                    {"output", "a folder/x.h5"},
                                                    {"timeline", "true"},
                                                    {"quiet", "true"},
-                                                   {"jitter", "true"}};
+                                                   {"jitter", "true"},
+                                                   {"dependencies", "true"}};
 
 bool has_field(const OptionRow& row) { return !std::holds_alternative<std::monostate>(row.field); }
 

@@ -23,7 +23,7 @@ class RandomConfig {
   Config draw() {
     Config config;
     for (const OptionRow& row : option_table()) std::visit([&](auto member) { fill(row, config, member); }, row.field);
-    config.dry_run = config.jitter = false;  // not written
+    config.dry_run = config.jitter = config.dependencies = false;  // not written
     config.resume.clear();
     return config;
   }
@@ -77,7 +77,7 @@ class RandomConfig {
   std::string text(const OptionRow& row) {
     if (!row.choices.empty()) return row.choices[stream_.index(static_cast<std::uint32_t>(row.choices.size()))];
     const std::string name = row.name;
-    if (name == "deadline") return fmt::format("{}", any_double());
+    if (name == "deadline") return fmt::format("{}", std::pow(10, stream_.uniform(-11.9, 11.9)));
     if (name == "alpha" || name == "epsilon") return stream_.index(2) ? "0.2" : "dsgd=0.2, q-dsgd=0.3*T^(-1/6),15/T";
     if (name == "graphs") return stream_.index(2) ? "ring" : "erdos-renyi:0.5";
     if (name == "fault") return stream_.index(2) ? "crash:3@10" : "stall:1@0.5,2;crash:2@1";

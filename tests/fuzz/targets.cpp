@@ -121,8 +121,10 @@ void read_ini_file(Bytes bytes) {
   read_ini(folder / "a.ini", config);
   write_file(folder / "b.ini", to_ini(config));
   read_ini(folder / "b.ini", again);
-  again.dry_run = config.dry_run;  // the two that are no matter of a run are not written
+  again.dry_run = config.dry_run;  // those that are no matter of a run are not written
   again.jitter = config.jitter;
+  again.dependencies = config.dependencies;
+  again.resume = config.resume;
   require(config == again, "an .ini does not come back as it was");
   validate(config, "run");
 }

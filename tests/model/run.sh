@@ -17,8 +17,10 @@ failures=0
 # build MODEL FLAGS → ./pan
 build() {
   model=$1; shift
-  spin "$@" -a "$here/$model.pml" >spin.log 2>&1 && cc -O1 -DNFAIR=3 -DVECTORSZ=2048 -o pan pan.c 2>cc.log ||
-    { cat spin.log cc.log; exit 1; }
+  if ! spin "$@" -a "$here/$model.pml" >spin.log 2>&1 || ! cc -O1 -DNFAIR=3 -DVECTORSZ=2048 -o pan pan.c 2>cc.log; then
+    cat spin.log cc.log
+    exit 1
+  fi
 }
 
 # verdict WHAT EXPECTED(0: holds, 1: caught) PAN-FLAGS

@@ -81,14 +81,14 @@ TEST_F(Hostile, ForgedFilesNeverEndTheProgram) {
   ASSERT_EQ(sealed(image), whole);
   Stream random({.seed = 2});
   int refused = 0;
-  for (int k = 0; k < 300; ++k) {
+  for (int k = 0; k < 150; ++k) {
     std::string bytes = image;
     for (std::uint32_t errors = 1 + random.index(3); errors > 0; --errors)
       bytes[random.index(static_cast<std::uint32_t>(bytes.size()))] ^= static_cast<char>(1u << random.index(8));
     spill(path("bad.h5"), k % 2 == 0 ? bytes : sealed(bytes));
     refused += !read_error("bad.h5").empty();
   }
-  EXPECT_GT(refused, 30);
+  EXPECT_GT(refused, 15);
 }
 
 TEST_F(Hostile, WithoutTheSealNothingUnpacksToFarMoreThanTheFile) {
