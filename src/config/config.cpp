@@ -173,13 +173,15 @@ Config default_config(const std::string& command) {
   if (command == "theory") {
     config.dataset = "gaussian-linear:8";
     config.model = "least-squares";
-    config.nodes = 16;
-    config.samples_per_node = 20;
-    config.graph = "torus";
-    config.l2 = 32;
+    config.nodes = 10;
+    config.samples_per_node = 100;
+    config.graph = "complete";
+    config.l2 = 100;
     config.l2_per = "dataset";
-    config.batch = 5;
-    config.codec = "low-precision:1e-2";
+    config.batch = 10;
+    config.codec = "low-precision:0.1";
+    config.c1 = 0.1;
+    config.c2 = 5;
     return config;
   }
   if (command != "scale") return config;

@@ -11,7 +11,7 @@ namespace {
 using testing::HasSubstr;
 
 constexpr const char* kSmall =
-    "theory --nodes 4 --samples-per-node 10 --l2 4 --horizons 20,40,80,160 --seeds 1-3 --c1 0.3 ";
+    "theory --nodes 4 --samples-per-node 10 --l2 4 --horizons 20,40,80,160 --seeds 1-3 --c1 0.3 --c2 1 ";
 
 TEST(Theory, WritesWhatItMeasured) {
   const Folder folder;
@@ -41,7 +41,7 @@ TEST(Theory, TheNumberOfThreadsChangesNothing) {
 
 TEST(Theory, SweepsDeadlinesAndGraphs) {
   const Folder folder;
-  const std::string fixed = "theory --nodes 8 --samples-per-node 50 --l2 40 --horizons 50 --seeds 1,2 --c1 0.1 ";
+  const std::string fixed = "theory --nodes 8 --samples-per-node 50 --l2 40 --horizons 50 --seeds 1,2 --c1 0.1 --c2 1 ";
   const Ran deadlines = run_program(folder, fixed + "--deadlines 0.1,0.2,0.4,0.8 --output d");
   ASSERT_EQ(deadlines.status, 0) << deadlines.err;
   EXPECT_THAT(deadlines.out, HasSubstr("exponent of max(E[1/V]/T_d, 1/m)"));
@@ -59,7 +59,7 @@ TEST(Theory, BadUseIsOneLineAndStatusTwo) {
            {"--horizons 100 --deadlines 0.1,0.2,0.3", "--deadlines: 3 points"},
            {"--deadlines 0.1,0.2,0.3,0.4", "the horizon is fixed"},
            {"--horizons 100 --graphs ring,torus,star,complete --deadlines 1,2,3,4", "vary one of them"},
-           {"--horizons 100 --deadlines 1,2,4,8", "more --samples-per-node"},
+           {"--horizons 100 --deadlines 3,4,6,8", "more --samples-per-node"},
            {"--algorithm async-dsgd", "--algorithm async-dsgd"},
            {"--l2-per batch", "--l2-per batch"},
            {"--c2 1000", "--c2 1000"},
@@ -67,7 +67,7 @@ TEST(Theory, BadUseIsOneLineAndStatusTwo) {
            {"--model mlp:3 --quantities bias", "--quantities bias"},
            {"--dataset digits --l2 0", "--model least-squares"},
            {"--dataset gaussian-linear:0", "gaussian-linear:0"},
-           {"--horizons 10,20,30,4000000000", "too many records"}}) {
+           {"--c2 1 --horizons 10,20,30,4000000000", "too many records"}}) {
     const Ran ran = run_program(folder, "theory " + arguments);
     EXPECT_EQ(ran.status, 2) << arguments;
     EXPECT_EQ(ran.out, "") << arguments;
@@ -80,7 +80,7 @@ TEST(Theory, ADivergedRunIsNamedAndNotFitted) {
   const Folder folder;
   const Ran ran = run_program(folder,
                               "theory --nodes 4 --samples-per-node 10 --l2 4 --horizons 20,40,80,160 --seeds 1 "
-                              "--c1 1000 --codec exact");
+                              "--c1 1000 --c2 1 --codec exact");
   EXPECT_EQ(ran.status, 0) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("INVALID: 160, seed 1: diverged"));
   EXPECT_THAT(ran.out, HasSubstr("distance: no fit"));
