@@ -10,6 +10,7 @@
 #include "dataset/formats.hpp"
 #include "dataset/shards.hpp"
 #include "engine/deadline_rule.hpp"
+#include "engine/faults.hpp"
 #include "engine/interference.hpp"
 #include "engine/link_model.hpp"
 #include "engine/machine_file.hpp"
@@ -161,6 +162,7 @@ constexpr std::array kParsers = {
     Parser{"link", [](const std::string& v) { parse_link(v); }},
     Parser{"interference", [](const std::string& v) { parse_interference(v, 4); }},
     Parser{"deadline", [](const std::string& v) { parse_deadline(v, 5); }},
+    Parser{"fault", [](const std::string& v) { parse_faults(v, 4); }},
     Parser{"partition", [](const std::string& v) { parse_partition(v); }},
     Parser{"placement", [](const std::string& v) { parse_placement(v); }},
     Parser{"graph", [](const std::string& v) { parse_graph(v); }},
