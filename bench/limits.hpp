@@ -19,7 +19,7 @@ class Blind final : public Watcher {
   bool observe(const Cut&) override { return true; }
   bool wants_to_stop() override { return false; }
   void progress(double) override {}
-  void checkpoint(const Rounds&, std::optional<Checkpoint>) override {}
+  void checkpoint(const RoundsSource&, std::optional<Checkpoint>) override {}
   bool checkpoint_due() override { return false; }
 };
 

@@ -32,7 +32,7 @@ struct RealTime {
                   .evaluations = 1,
                   .oversubscribe = true};
     Blind blind;
-    return run_threads(run, blind).rounds;
+    return run_threads(run, blind).rounds.all();
   }
 };
 

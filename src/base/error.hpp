@@ -22,9 +22,16 @@ class InternalError : public std::logic_error {
   using std::logic_error::logic_error;
 };
 
+// Off only in the build that tells what the guards cost (bench/guards); its runs are INVALID.
+#ifdef QUANTIMED_WITHOUT_GUARDS
+inline constexpr bool kGuards = false;
+#else
+inline constexpr bool kGuards = true;
+#endif
+
 // (Clang 14 lacks std::source_location; these builtins are what it is made of.)
 inline void check(bool invariant, const char* what, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
-  if (!invariant) [[unlikely]]
+  if (kGuards && !invariant) [[unlikely]]
     throw InternalError(fmt::format("{}:{}: {}", file, line, what));
 }
 

@@ -71,15 +71,14 @@ class Recorder final : public Watcher {
     if (report_) report_(done);
   }
 
-  // The longer a checkpoint takes, the rarer they are: less than 2 % of the run.
-  bool checkpoint_due() override { return seconds_since(last_) > std::max(2.0, 50 * cost_); }
-  void checkpoint(const Rounds& rounds, std::optional<Checkpoint> state) override {
+  // The longer a checkpoint takes, the rarer they are: less than 1 % of the run.
+  bool checkpoint_due() override { return kGuards && seconds_since(last_) > std::max(2.0, 100 * cost_); }
+  void checkpoint(const RoundsSource& rounds, std::optional<Checkpoint> state) override {
     const auto start = Clock::now();
-    trace_.rounds = rounds;
     trace_.checkpoint = std::move(state);
     if (trace_.checkpoint) add_account(*trace_.checkpoint);
     try {
-      write_trace(partial_, trace_);
+      write_trace(partial_, trace_, rounds);
     } catch (const InputError&) {  // the disk may have room again when it matters
       ++unwritten_;
     }
@@ -130,7 +129,7 @@ Attribute typed(const std::string& text) {
 }
 
 // Why a run's figures are not to be used; empty where they are.
-std::string invalid_because(const Outcome& outcome, const Rounds& rounds) {
+std::string invalid_because(const Outcome& outcome, const Totals& totals) {
   if (!outcome.failure.empty()) return outcome.failure;
   if (!outcome.invalid.empty()) return outcome.invalid;
   if (outcome.overflows > 0)
@@ -140,7 +139,7 @@ std::string invalid_because(const Outcome& outcome, const Rounds& rounds) {
         "{} blocks of messages were decoded wrongly: two neighbours differ by more than --codec can tell; "
         "give it more bits",
         outcome.violations);
-  if (!rounds.batch.empty() && std::none_of(rounds.batch.begin(), rounds.batch.end(), [](float b) { return b > 0; }))
+  if (totals.gradients > 0 && !(totals.samples > 0))
     return "every batch was empty; give a longer --deadline or a larger --batch";
   return "";
 }
@@ -155,6 +154,7 @@ Trace start_trace(const Setup& setup) {
   trace.config.emplace_back("alpha_value", static_cast<double>(run.options.alpha));
   trace.config.emplace_back("epsilon_value", static_cast<double>(run.options.epsilon));
   trace.ini = to_ini(setup.config);
+  if (!kGuards) trace.verdict = "INVALID: a build without guards";
   const Machine machine = inspect_machine();
   trace.environment = environment(machine, blas::description());
   trace.network = setup.network;
@@ -209,8 +209,10 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   const OutputLock lock = resumption ? std::move(resumption->lock) : OutputLock(config.output);
   blas::use_one_thread();
   const Setup setup(config, data);
-  check_gradient(*setup.problem, setup.shards, config.seed);
-  check_codec(*setup.codec, *setup.problem, config.seed);
+  if (kGuards) {
+    check_gradient(*setup.problem, setup.shards, config.seed);
+    check_codec(*setup.codec, *setup.problem, config.seed);
+  }
 
   Trace trace = start_trace(setup);
   Run run = setup.run();
@@ -219,7 +221,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   std::optional<Resume> resume;
   if (resumption) {
     earlier = take_over(*resumption, trace);
-    run.resume = &resume.emplace(resumption->path, *resumption->trace.checkpoint, resumption->trace.rounds);
+    run.resume = &resume.emplace(resumption->path, *resumption->trace.checkpoint, std::move(resumption->trace.rounds));
   }
   Evaluator evaluator(*setup.problem, setup.shards, data.test ? &*data.test : nullptr, setup.penalty,
                       static_cast<int>(config.threads));
@@ -233,25 +235,26 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
     evaluation_s = recorder.evaluation_s();
     wall_s = recorder.wall_s();
     outcome.measured.emplace_back("unwritten_checkpoints", recorder.unwritten());
+    outcome.measured.emplace_back("unwritten_records", static_cast<std::int64_t>(outcome.rounds.refused()));
     if (trace.progress.loss.empty()) throw RunFailure(outcome.failure);  // there is nothing to tell yet
     if (outcome.checkpoint && !diverged) {
       trace.checkpoint = std::move(outcome.checkpoint);
       recorder.add_account(*trace.checkpoint);
     }
   }
-  trace.rounds = std::move(outcome.rounds);
+  const Totals totals = add_up(outcome.rounds, setup.network);
   trace.status = RunStatus::complete;
   if (outcome.interrupted || !outcome.failure.empty()) trace.status = RunStatus::interrupted;
   if (diverged) trace.status = RunStatus::diverged;
-  if (const std::string why = invalid_because(outcome, trace.rounds); !why.empty()) trace.verdict = "INVALID: " + why;
+  if (const std::string why = invalid_because(outcome, totals); !why.empty()) trace.verdict = "INVALID: " + why;
   // Times that did not count before the cut do not count now.
   if (resumption && config.engine == "threads" && trace.verdict == "VALID") trace.verdict = resumption->trace.verdict;
   trace.environment.insert(trace.environment.end(), outcome.placement.begin(), outcome.placement.end());
-  if (config.timeline) trace.timeline = make_timeline(trace.rounds, run.algorithm.delivery);
-  summarise(trace, run, setup.config, outcome, wall_s, evaluation_s);
+  if (config.timeline) trace.timeline = make_timeline(outcome.rounds, run.algorithm.delivery);
+  summarise(trace, run, setup.config, outcome, totals, wall_s, evaluation_s);
   for (const char* name : {"resumptions", "resumed_at_iteration", "resumed_at_time_s"})
     if (const Attribute* value = find(earlier, name)) trace.summary.emplace_back(name, *value);
-  write_trace(config.output, trace);
+  write_trace(config.output, trace, outcome.rounds);
   std::remove(partial_name(config.output).c_str());
   if (!outcome.failure.empty()) throw RunFailure(outcome.failure);
   return trace;

@@ -31,8 +31,8 @@ struct Resumption;  // resumption.hpp
 
 // One run of a resolved Config, evaluated and summarised; written to config.output as it goes (PATH.partial) and at
 // the end. Validates before it times: gradient, codec, network. Locks its output, so that nobody else writes it.
-// Throws RunFailure for a run that broke off.
-// `resumption`: the run goes on from there; null: from the start.
+// Throws RunFailure for a run that broke off. What comes back is without its rounds, which may be more than memory
+// holds: they are in the file. `resumption`: the run goes on from there; null: from the start.
 Trace run_experiment(const Config& config, const DataSplit& data, const ProgressReport& progress,
                      Resumption* resumption = nullptr);
 

@@ -34,7 +34,8 @@ double mean_of(const std::vector<float>& column) {
   return sum / count;
 }
 
-RoundTimes round_times(const Rounds& rounds) {
+RoundTimes round_times(const Trace& trace) {
+  const Rounds& rounds = trace.rounds;
   std::vector<double> durations;
   for (std::size_t at = 0; at + rounds.nodes < rounds.start_time.size(); ++at)
     durations.push_back(rounds.start_time[at + rounds.nodes] - rounds.start_time[at]);
@@ -183,6 +184,7 @@ Trace Prediction::run(ProgressLine& line, const Config& config, const std::strin
       config, data_, [&](double done) { line.show(piece_, fmt::format("{}, {}", config.algorithm, what), done); });
   ++piece_;
   interrupted_ = interrupted_ || trace.status == RunStatus::interrupted;
+  trace.rounds = read_trace(config.output).rounds;
   return trace;
 }
 
@@ -203,13 +205,13 @@ void Prediction::extrapolate(ProgressLine& line, const std::string& algorithm) {
 
 void Prediction::compare(ProgressLine& line, const std::string& algorithm) {
   Comparison result{.algorithm = algorithm,
-                    .predicted = round_times(run(line, predicted_config(algorithm, nodes_), "predicted").rounds),
+                    .predicted = round_times(run(line, predicted_config(algorithm, nodes_), "predicted")),
                     .measured = {},
                     .invalid = {}};
   for (std::uint32_t repeat = 0; repeat < given_.repeats && !interrupted_; ++repeat) {
     const Trace trace = run(line, measured_config(algorithm, repeat), "measured");
     if (trace.verdict == "VALID")
-      result.measured.push_back(round_times(trace.rounds));
+      result.measured.push_back(round_times(trace));
     else
       result.invalid = trace.verdict;
   }

@@ -2,6 +2,8 @@
 
 #include "base/error.hpp"
 
+#include <filesystem>
+
 namespace quantimed {
 
 namespace {
@@ -19,6 +21,12 @@ std::optional<MachineFile> machine_for(const Config& c, const Problem& problem) 
         "same --model and --dataset",
         c.machine, machine.model, machine.dataset, machine.dimension, c.model, c.dataset, problem.dimension());
   return machine;
+}
+
+// Of a run that writes no file: none.
+std::string folder_of(const std::string& output) {
+  const std::string folder = std::filesystem::path(output).parent_path().string();
+  return folder.empty() && !output.empty() ? "." : folder;
 }
 
 DeadlineRule deadline_rule(const Config& c, const SpeedModel* speed, const MachineCosts* machine) {
@@ -72,7 +80,8 @@ Run Setup::run() const {
           .placement = parse_placement(config.placement, config.smt),
           .interference = parse_interference(config.interference, config.nodes),
           .faults = parse_faults(config.fault, config.nodes),
-          .patience_s = config.patience};
+          .patience_s = config.patience,
+          .record_folder = folder_of(config.output)};
 }
 
 }  // namespace quantimed

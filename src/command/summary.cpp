@@ -9,47 +9,37 @@ namespace quantimed {
 
 namespace {
 
-double total(std::span<const float> column) {
+double sum_of(std::span<const float> column) {
   double sum = 0;
   for (const float v : column)
     if (!std::isnan(v)) sum += static_cast<double>(v);
   return sum;
 }
 
-// Σ over nodes and iterations of bytes sent, one copy to each neighbour.
-double total_bytes(const Rounds& rounds, const Network& network) {
-  double sum = 0;
-  for (std::size_t t = 0; t < rounds.iterations; ++t)
-    for (NodeId i = 0; i < rounds.nodes; ++i) {
-      const float bytes = rounds.bytes_sent[t * rounds.nodes + i];
-      if (!std::isnan(bytes)) sum += static_cast<double>(bytes) * static_cast<double>(network.neighbours(i).size());
-    }
-  return sum;
-}
-
-std::size_t count(std::span<const float> column) {
-  std::size_t entries = 0;
-  for (const float v : column) entries += !std::isnan(v);
-  return entries;
-}
-
 }  // namespace
 
-std::array<double, kPhases> phase_shares(const Rounds& rounds) {
-  std::array<double, kPhases> shares;
-  for (std::size_t k = 0; k < kPhases; ++k) shares[k] = total(rounds.*kPhaseTimes[k]);
-  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
-  for (double& share : shares) share = sum > 0 ? share / sum : 0;
-  return shares;
+Totals add_up(const RoundsSource& rounds, const Network& network) {
+  Totals totals;
+  rounds.for_each_block([&](const Rounds& block, std::size_t) {
+    for (std::size_t k = 0; k < kPhases; ++k) totals.phases_s[k] += sum_of(block.*kPhaseTimes[k]);
+    totals.samples += sum_of(block.batch);
+    totals.overwritten += sum_of(block.overwritten);
+    for (std::size_t at = 0; at < block.batch.size(); ++at) {
+      if (std::isnan(block.batch[at])) continue;
+      ++totals.gradients;
+      totals.message_bytes += static_cast<double>(block.bytes_sent[at]);
+      totals.sent_bytes += static_cast<double>(block.bytes_sent[at]) *
+                           static_cast<double>(network.neighbours(static_cast<NodeId>(at % block.nodes)).size());
+    }
+  });
+  return totals;
 }
 
-void summarise(Trace& trace, const Run& run, const Config& config, const Outcome& outcome, double wall_s,
-               double evaluation_s) {
+void summarise(Trace& trace, const Run& run, const Config& config, const Outcome& outcome, const Totals& totals,
+               double wall_s, double evaluation_s) {
   const Progress& curve = trace.progress;
-  const Rounds& rounds = trace.rounds;
-  const double messages = static_cast<double>(count(rounds.bytes_sent));
   const double coordinates = static_cast<double>(run.problem.dimension());
-  const auto shares = phase_shares(rounds);
+  const double busy_s = std::accumulate(totals.phases_s.begin(), totals.phases_s.end(), 0.0);
   Attributes& s = trace.summary;
   s.clear();
   s.emplace_back("initial_loss", curve.loss.front());
@@ -61,44 +51,44 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
   s.emplace_back("time_to_target_s", config.target_loss > 0 ? time_to_target(curve, config.target_loss) : kForever);
   s.emplace_back("iterations", curve.iteration.back());
   s.emplace_back("end_time_s", outcome.end_time);
-  s.emplace_back("total_samples", total(rounds.batch));
-  s.emplace_back("total_bytes", total_bytes(rounds, run.network));
-  s.emplace_back("mean_batch",
-                 rounds.batch.empty() ? 0.0 : total(rounds.batch) / static_cast<double>(count(rounds.batch)));
+  s.emplace_back("total_samples", totals.samples);
+  s.emplace_back("total_bytes", totals.sent_bytes);
+  s.emplace_back("mean_batch", totals.gradients > 0 ? totals.samples / totals.gradients : 0.0);
   s.emplace_back("paper_bits_per_coordinate", run.codec.paper_bits());
   s.emplace_back("wire_bits_per_coordinate",
-                 messages > 0 ? 8 * total(rounds.bytes_sent) / messages / coordinates : 0.0);
+                 totals.gradients > 0 ? 8 * totals.message_bytes / totals.gradients / coordinates : 0.0);
   s.emplace_back("overflows", static_cast<std::int64_t>(outcome.overflows));
   s.emplace_back("decoding_violations", static_cast<std::int64_t>(outcome.violations));
-  for (std::size_t k = 0; k < kPhases; ++k) s.emplace_back(fmt::format("{}_share", kPhaseNames[k]), shares[k]);
+  for (std::size_t k = 0; k < kPhases; ++k)
+    s.emplace_back(fmt::format("{}_share", kPhaseNames[k]), busy_s > 0 ? totals.phases_s[k] / busy_s : 0.0);
   s.emplace_back("lost_nodes", to_text(outcome.lost));
-  s.emplace_back("overwritten_messages", total(rounds.overwritten));
+  s.emplace_back("overwritten_messages", totals.overwritten);
   s.emplace_back("wall_time_s", wall_s);
   s.emplace_back("evaluation_time_s", evaluation_s);
   s.insert(s.end(), outcome.measured.begin(), outcome.measured.end());
 }
 
-Timeline make_timeline(const Rounds& r, Delivery delivery) {
+Timeline make_timeline(const RoundsSource& rounds, Delivery delivery) {
   enum : std::uint8_t { compute, encode, wait, exchange, mix, publish, record };  // kPhaseNames
   // Synchronous algorithms send before they compute; asynchronous ones when they have mixed.
   static constexpr std::uint8_t kRound[] = {encode, publish, compute, wait, exchange, mix, record};
   static constexpr std::uint8_t kNewest[] = {compute, wait, exchange, mix, encode, publish, record};
   Timeline events;
-  for (std::size_t t = 0; t < r.iterations; ++t)
-    for (std::size_t i = 0; i < r.nodes; ++i) {
-      const std::size_t at = t * r.nodes + i;
+  rounds.for_each_block([&](const Rounds& r, std::size_t first) {
+    for (std::size_t at = 0; at < r.batch.size(); ++at) {
       double clock = r.start_time[at];
       if (std::isnan(clock)) continue;
       for (const std::uint8_t phase : delivery == Delivery::round ? kRound : kNewest) {
         const auto duration = static_cast<double>((r.*kPhaseTimes[phase])[at]);
         if (!(duration > 0)) continue;
-        events.node.push_back(static_cast<std::uint32_t>(i));
-        events.iteration.push_back(static_cast<std::uint32_t>(t));
+        events.node.push_back(static_cast<std::uint32_t>(at % r.nodes));
+        events.iteration.push_back(static_cast<std::uint32_t>(first + at / r.nodes));
         events.phase.push_back(phase);
         events.start.push_back(clock);
         events.end.push_back(clock += duration);
       }
     }
+  });
   return events;
 }
 

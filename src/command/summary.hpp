@@ -8,14 +8,22 @@
 
 namespace quantimed {
 
-// Shares of the time that all nodes spent, in the order of kPhaseNames; they sum to 1.
-std::array<double, kPhases> phase_shares(const Rounds& rounds);
+// Over all nodes and iterations.
+struct Totals {
+  std::array<double, kPhases> phases_s{};  // in the order of kPhaseNames
+  double gradients = 0;                    // empty batches included
+  double samples = 0;
+  double message_bytes = 0;  // each message once
+  double sent_bytes = 0;     // one copy to each neighbour
+  double overwritten = 0;    // messages
+};
+Totals add_up(const RoundsSource& rounds, const Network& network);
 
-// Fills trace.summary from the curve, the rounds and the engine's outcome.
-void summarise(Trace& trace, const Run& run, const Config& config, const Outcome& outcome, double wall_s,
-               double evaluation_s);
+// Fills trace.summary from the curve, the rounds' totals and the engine's outcome.
+void summarise(Trace& trace, const Run& run, const Config& config, const Outcome& outcome, const Totals& totals,
+               double wall_s, double evaluation_s);
 
 // Phases of every node and iteration as events, in the order in which the algorithm goes through them.
-Timeline make_timeline(const Rounds& rounds, Delivery delivery);
+Timeline make_timeline(const RoundsSource& rounds, Delivery delivery);
 
 }  // namespace quantimed

@@ -8,6 +8,7 @@
 #include "command/preflight.hpp"
 #include "command/progress_line.hpp"
 #include "command/signals.hpp"
+#include "command/summary.hpp"
 #include "command/table_text.hpp"
 #include "command/theory_report.hpp"
 
@@ -183,9 +184,8 @@ TheoryRun Theory::run(const TheoryPoint& point, std::uint64_t seed, const std::f
   Measurement measurement(run, point.reference, report, signal_came);
   const Outcome outcome = run_virtual(run, measurement);
   TheoryRun result{.seed = seed, .curve = measurement.curve()};
-  double batches = 0;
-  for (const float batch : outcome.rounds.batch) batches += static_cast<double>(batch);
-  result.mean_batch = batches / static_cast<double>(outcome.rounds.batch.size());
+  const Totals totals = add_up(outcome.rounds, point.setup->network);
+  result.mean_batch = totals.samples / totals.gradients;
   result.end_time_s = outcome.end_time;
   if (measurement.has_diverged())
     result.invalid = "diverged; give smaller --c1 or --c2";

@@ -47,7 +47,7 @@ class Silent final : public Watcher {
   bool observe(const Cut&) override { return true; }
   bool wants_to_stop() override { return !goes_on_(); }
   void progress(double) override {}
-  void checkpoint(const Rounds&, std::optional<Checkpoint>) override {}
+  void checkpoint(const RoundsSource&, std::optional<Checkpoint>) override {}
   bool checkpoint_due() override { return false; }
 
  private:
@@ -232,7 +232,7 @@ Calibration calibrate(const Run& fixed, const Run& until_deadline, const Calibra
     Outcome outcome = run_threads(run, silent);
     if (result.invalid.empty()) result.invalid = outcome.invalid;
     result.interrupted = result.interrupted || outcome.interrupted;
-    return std::move(outcome.rounds);
+    return outcome.rounds.all();
   };
   if (!goes_on()) return result;
   const Rounds rounds = measure(fixed);

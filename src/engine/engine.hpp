@@ -10,6 +10,7 @@
 #include "engine/link_model.hpp"
 #include "engine/machine_costs.hpp"
 #include "engine/placement.hpp"
+#include "engine/records.hpp"
 #include "engine/speed_model.hpp"
 #include "problem/problem.hpp"
 #include "topology/network.hpp"
@@ -30,7 +31,7 @@ enum class Sync { barrier, neighbourhood };
 struct Resume {
   std::string path;  // of the trace, for messages
   const Checkpoint& checkpoint;
-  const Rounds& rounds;  // of the iterations that had ended
+  Rounds rounds;  // of the iterations that had ended; the engine takes them
 };
 
 // One run, resolved. The referenced objects outlive it.
@@ -58,7 +59,8 @@ struct Run {
   InterferenceRequest interference = {};  // threads only
   std::vector<Fault> faults = {};
   Seconds patience_s = 0;          // how long a node waits for a message before its sender counts as lost; 0: auto
-  const Resume* resume = nullptr;  // null: from the start
+  Resume* resume = nullptr;        // null: from the start
+  std::string record_folder = {};  // where records go that memory should not hold; empty: memory holds all
 
   Seconds patience() const { return patience_s > 0 ? patience_s : kUsualPatience_s; }
 };
@@ -78,7 +80,7 @@ class Watcher {
   virtual bool wants_to_stop() = 0;          // a signal came
   virtual void progress(double done) = 0;    // share of the run, 0 … 1
   // What has been recorded so far, and where the run could go on if it were killed; nothing where it could not.
-  virtual void checkpoint(const Rounds& rounds, std::optional<Checkpoint> state) = 0;
+  virtual void checkpoint(const RoundsSource& rounds, std::optional<Checkpoint> state) = 0;
   virtual bool checkpoint_due() = 0;
 };
 
@@ -86,7 +88,7 @@ struct Outcome {
   bool interrupted = false;
   std::optional<Checkpoint> checkpoint;  // of an interrupted run
   Seconds end_time = 0;                  // of the run's clock
-  Rounds rounds;
+  Records rounds;
   std::uint64_t overflows = 0;   // coordinates that did not fit their code
   std::uint64_t violations = 0;  // blocks of messages that are known to have been decoded wrongly (modulo)
   std::string invalid;           // why the timings do not count; empty: they do

@@ -1,48 +1,66 @@
-// One node's records, appended by its own thread while another reads what is finished. Grows by whole pages of
-// records, so that an append is a store, except once in some thousands.
+// One node's records on their way from its own thread to another that takes them. Pages that were emptied come back,
+// so that an append is a store, and touches no new memory while the other thread keeps up.
 #pragma once
 
-#include "engine/records.hpp"
+#include "engine/record_file.hpp"
 
-#include <algorithm>
+#include <array>
 #include <atomic>
-#include <cstring>
-#include <memory>
+#include <cstddef>
+#include <utility>
 
 namespace quantimed {
 
 class RecordLog {
  public:
-  explicit RecordLog(std::size_t expected) : pages_(std::make_unique<std::unique_ptr<RoundRecord[]>[]>(kPages)) {
-    for (std::size_t k = 0; k < std::min(kTouched, expected / kPerPage + 1); ++k) add_page(k);
+  RecordLog() : tail_(new Page()), head_(tail_), spare_(new Page()) {}
+  RecordLog(const RecordLog&) = delete;
+  RecordLog& operator=(const RecordLog&) = delete;
+  ~RecordLog() {
+    delete spare_.load();
+    while (head_) delete std::exchange(head_, head_->next);
   }
-
-  // Records of one node; a run that would need more ends there.
-  static constexpr std::size_t capacity() { return kPages * kPerPage; }
 
   // The owner's thread.
   void append(const RoundRecord& record) {
-    const std::size_t k = count_.load(std::memory_order_relaxed);
-    if (!pages_[k / kPerPage]) add_page(k / kPerPage);
-    pages_[k / kPerPage][k % kPerPage] = record;
-    count_.store(k + 1, std::memory_order_release);  // pairs with the acquire in finished()
+    if (filled_ == kPerPage) {
+      Page* page = spare_.exchange(nullptr, std::memory_order_acquire);  // pairs with take()'s exchange
+      if (!page) page = new Page();
+      tail_->next = page;
+      tail_ = page;
+      filled_ = 0;
+    }
+    tail_->records[filled_++] = record;
+    count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_release);  // pairs with take()
   }
 
-  // Any thread: a copy of what is finished.
-  std::vector<RoundRecord> finished() const {
-    std::vector<RoundRecord> all(count_.load(std::memory_order_acquire));
-    for (std::size_t k = 0; k < all.size(); k += kPerPage)
-      std::copy_n(pages_[k / kPerPage].get(), std::min(kPerPage, all.size() - k), all.data() + k);
-    return all;
+  // One other thread: every record once, in order.
+  template <class Function>
+  void take(Function&& function) {
+    for (const std::size_t count = count_.load(std::memory_order_acquire); taken_ < count; ++taken_) {
+      if (read_ == kPerPage) {  // there is a next page, for a record in it is counted
+        Page* empty = std::exchange(head_, head_->next);
+        empty->next = nullptr;
+        delete spare_.exchange(empty, std::memory_order_acq_rel);
+        read_ = 0;
+      }
+      function(head_->records[read_++]);
+    }
   }
 
  private:
-  static constexpr std::size_t kPerPage = 4096, kPages = 16384, kTouched = 64;
+  static constexpr std::size_t kPerPage = 4096;
+  struct Page {
+    std::array<RoundRecord, kPerPage> records{};  // zeroed, hence touched
+    Page* next = nullptr;
+  };
 
-  void add_page(std::size_t k) { pages_[k] = std::make_unique<RoundRecord[]>(kPerPage); }  // zeroed, hence touched
-
-  std::unique_ptr<std::unique_ptr<RoundRecord[]>[]> pages_;  // [pages]
-  std::atomic<std::size_t> count_ = 0;                       // written by the owner
+  Page* tail_;              // the owner's
+  std::size_t filled_ = 0;  // of the tail; the owner's
+  std::atomic<std::size_t> count_ = 0;
+  Page* head_;                        // the taker's
+  std::size_t read_ = 0, taken_ = 0;  // of the head, and in all; the taker's
+  std::atomic<Page*> spare_;
 };
 
 }  // namespace quantimed

@@ -8,6 +8,9 @@ namespace quantimed {
 
 namespace {
 
+// In memory, of all nodes together: about 20 MB, and as much again while they wait to leave it.
+constexpr std::size_t kRecentRecords = std::size_t{1} << 18;
+
 // Each column of the trace with its field of a record.
 template <class AnyRounds, class Function>
 void for_each_field(AnyRounds& rounds, Function&& function) {
@@ -31,33 +34,92 @@ void for_each_field(AnyRounds& rounds, Function&& function) {
 
 }  // namespace
 
-Rounds to_rounds(std::span<const std::span<const RoundRecord>> records, std::size_t limit) {
-  Rounds rounds;
-  rounds.nodes = records.size();
-  for (const auto& node : records) rounds.iterations = std::max(rounds.iterations, std::min(limit, node.size()));
-  const auto column = [&](auto& out, auto field) {
-    using Value = typename std::decay_t<decltype(out)>::value_type;
-    out.assign(rounds.iterations * rounds.nodes, std::numeric_limits<Value>::quiet_NaN());
-    for (std::size_t i = 0; i < rounds.nodes; ++i)
-      for (std::size_t t = 0; t < std::min(rounds.iterations, records[i].size()); ++t)
-        out[t * rounds.nodes + i] = records[i][t].*field;
-  };
-  for_each_field(rounds, column);
-  return rounds;
+void NodeRecords::finish(std::size_t ended) {
+  finished_ = std::min(ended, size());
+  if (!file_) return;
+  const std::size_t count = file_->block_records();
+  if (finished_ <= first_ + refused_ + count) return;  // after a refusal the disk is asked again a block later
+  std::size_t gone = 0;
+  refused_ = 0;
+  while (finished_ > first_ + count) {  // the last that has ended stays
+    const auto block = file_->keep(std::span<const RoundRecord>(recent_).subspan(gone, count));
+    if (!block) {
+      refused_ = finished_ - first_;
+      break;
+    }
+    blocks_.push_back(*block);
+    first_ += count;
+    gone += count;
+  }
+  recent_.erase(recent_.begin(), recent_.begin() + static_cast<std::ptrdiff_t>(gone));
 }
 
-std::vector<std::vector<RoundRecord>> from_rounds(const Rounds& rounds) {
-  std::vector<std::vector<RoundRecord>> records(rounds.nodes);
-  for (std::size_t i = 0; i < rounds.nodes; ++i) {
-    std::size_t count = 0;
-    while (count < rounds.iterations && !std::isnan(rounds.start_time[count * rounds.nodes + i])) ++count;
-    records[i].resize(count);
+void NodeRecords::read(std::size_t first, std::span<RoundRecord> to) const {
+  while (!to.empty() && first < first_) {
+    const std::size_t each = file_->block_records(), at = first % each, count = std::min(to.size(), each - at);
+    file_->read(blocks_[first / each], at, to.first(count));
+    first += count;
+    to = to.subspan(count);
   }
-  for_each_field(rounds, [&](const auto& column, auto field) {
-    for (std::size_t i = 0; i < rounds.nodes; ++i)
-      for (std::size_t t = 0; t < records[i].size(); ++t) records[i][t].*field = column[t * rounds.nodes + i];
-  });
+  std::copy_n(recent_.begin() + static_cast<std::ptrdiff_t>(first - std::min(first, first_)), to.size(), to.begin());
+}
+
+RoundRecord NodeRecords::at(std::size_t t) const {
+  RoundRecord record;
+  read(t, {&record, 1});
+  return record;
+}
+
+Records::Records(std::size_t nodes, const std::string& folder) {
+  if (!folder.empty())
+    file_ = std::make_shared<RecordFile>(
+        folder, std::clamp<std::size_t>(kRecentRecords / std::max<std::size_t>(nodes, 1), 64, 4096));
+  for (std::size_t i = 0; i < nodes; ++i) nodes_.emplace_back(file_);
+}
+
+Records::Records(const Rounds& before, const std::string& folder) : Records(before.nodes, folder) {
+  for (std::size_t i = 0; i < before.nodes; ++i)
+    for (std::size_t t = 0; t < before.iterations; ++t) {
+      const std::size_t at = t * before.nodes + i;
+      if (std::isnan(before.start_time[at])) break;  // the node has come no further
+      RoundRecord record;
+      for_each_field(before, [&](const auto& column, auto field) { record.*field = column[at]; });
+      nodes_[i].push_back(record);
+      nodes_[i].finish(t + 1);
+    }
+}
+
+std::size_t Records::refused() const {
+  std::size_t records = 0;
+  for (const NodeRecords& node : nodes_) records += node.refused();
   return records;
+}
+
+std::size_t Records::iterations() const {
+  std::size_t most = 0;
+  for (const NodeRecords& node : nodes_) most = std::max(most, node.finished());
+  return most;
+}
+
+Rounds Records::block(std::size_t first, std::size_t last) const {
+  Rounds rounds;
+  rounds.nodes = nodes_.size();
+  rounds.iterations = last - first;
+  for_each_field(rounds, [&](auto& column, auto) {
+    using Value = typename std::decay_t<decltype(column)>::value_type;
+    column.assign(rounds.iterations * rounds.nodes, std::numeric_limits<Value>::quiet_NaN());
+  });
+  std::vector<RoundRecord> records(rounds.iterations);
+  for (std::size_t i = 0; i < rounds.nodes; ++i) {
+    const std::size_t end = std::min(last, nodes_[i].finished());
+    if (end <= first) continue;
+    const std::span<RoundRecord> some = std::span(records).first(end - first);
+    nodes_[i].read(first, some);
+    for_each_field(rounds, [&](auto& column, auto field) {
+      for (std::size_t t = 0; t < some.size(); ++t) column[t * rounds.nodes + i] = some[t].*field;
+    });
+  }
+  return rounds;
 }
 
 }  // namespace quantimed

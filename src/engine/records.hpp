@@ -1,23 +1,74 @@
-// What each node did in each of its iterations, while it happens; Rounds is the same, as the trace stores it.
+// What each node did in each of its iterations, while it happens; Rounds is the same, as the trace stores it. However
+// long the run, memory holds the newest records only.
 #pragma once
 
+#include "engine/record_file.hpp"
 #include "trace/trace.hpp"
 
+#include <memory>
+#include <string>
 #include <vector>
 
 namespace quantimed {
 
-// Meanings and units: Rounds. The phases follow each other without a gap, so they add up to the iteration.
-struct RoundRecord {
-  double start = 0;
-  float compute = 0, encode = 0, publish = 0, wait = 0, exchange = 0, mix = 0, record = 0;
-  float batch = 0, deadline = 0, overshoot = 0, speed_asked = 0, staleness = 0, age = 0, overwritten = 0, bytes = 0;
+// One node's, of one iteration after the other.
+class NodeRecords {
+ public:
+  NodeRecords() = default;  // memory holds all of them
+  explicit NodeRecords(std::shared_ptr<RecordFile> file) : file_(std::move(file)) {}
+
+  std::size_t size() const { return first_ + recent_.size(); }
+  bool empty() const { return size() == 0; }
+  void push_back(const RoundRecord& record) { recent_.push_back(record); }
+  void pop_back() { recent_.pop_back(); }
+
+  // Of iterations that have not ended, and the last that has.
+  RoundRecord& operator[](std::size_t t) { return recent_[t - first_]; }
+  const RoundRecord& operator[](std::size_t t) const { return recent_[t - first_]; }
+  RoundRecord& back() { return recent_.back(); }
+
+  // Iterations below `ended` are over (all of them, if there are fewer): what the trace shows, and what may leave
+  // memory.
+  void finish(std::size_t ended);
+  std::size_t finished() const { return finished_; }
+
+  // Finished records in memory although a file should have them: the disk refuses them.
+  std::size_t refused() const { return refused_; }
+
+  // Any records, from iteration `first` on.
+  void read(std::size_t first, std::span<RoundRecord> to) const;
+  RoundRecord at(std::size_t t) const;
+
+ private:
+  std::shared_ptr<RecordFile> file_;
+  std::vector<std::uint32_t> blocks_;  // of the file: iterations below first_
+  std::size_t first_ = 0, finished_ = 0, refused_ = 0;
+  std::vector<RoundRecord> recent_;
 };
 
-// records[i][t] of node i → [iterations, n], with NaN beyond a node's last. At most `limit` iterations.
-Rounds to_rounds(std::span<const std::span<const RoundRecord>> records, std::size_t limit = ~std::size_t{0});
+// All nodes'.
+class Records final : public RoundsSource {
+ public:
+  Records() = default;
+  // `folder`: where records go that memory should not hold; empty: memory holds all.
+  Records(std::size_t nodes, const std::string& folder);
+  // Of a run that goes on: what had ended before.
+  Records(const Rounds& before, const std::string& folder);
 
-// And back: each node's records up to the first gap.
-std::vector<std::vector<RoundRecord>> from_rounds(const Rounds& rounds);
+  NodeRecords& operator[](std::size_t i) { return nodes_[i]; }
+  const NodeRecords& operator[](std::size_t i) const { return nodes_[i]; }
+  void finish(std::size_t ended) {
+    for (NodeRecords& node : nodes_) node.finish(ended);
+  }
+  std::size_t refused() const;
+
+  std::size_t nodes() const override { return nodes_.size(); }
+  std::size_t iterations() const override;  // finished ones, of the node that has most
+  Rounds block(std::size_t first, std::size_t last) const override;
+
+ private:
+  std::shared_ptr<RecordFile> file_;
+  std::vector<NodeRecords> nodes_;
+};
 
 }  // namespace quantimed

@@ -29,9 +29,10 @@ bool may_go_on(const Run& run) {
   return run.faults.empty() && run.network.nodes * run.problem.dimension() * sizeof(float) <= kSmallBytes;
 }
 
-std::vector<std::vector<RoundRecord>> earlier_records(const Run& run) {
-  if (!run.resume) return std::vector<std::vector<RoundRecord>>(run.network.nodes);
-  return from_rounds(run.resume->rounds);
+Records start_records(const Run& run) {
+  if (!run.resume) return Records(run.network.nodes, run.record_folder);
+  const Rounds before = std::exchange(run.resume->rounds, {});
+  return Records(before, run.record_folder);
 }
 
 double resumed(const Run& run, const std::string& name) {

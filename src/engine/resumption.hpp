@@ -25,8 +25,8 @@ Checkpoint start_checkpoint(std::span<const float* const> models, std::size_t di
 // A checkpoint that is taken only in case of a kill may not double a large run's memory. Runs with faults do not go on.
 bool may_go_on(const Run& run);
 
-// records[i][t] of all iterations that have ended, as to_rounds() took them. [n] empty ones for a new run.
-std::vector<std::vector<RoundRecord>> earlier_records(const Run& run);
+// With those of the iterations that have ended; empty for a new run.
+Records start_records(const Run& run);
 
 // A count or a time of the checkpoint's state; 0 in a new run.
 double resumed(const Run& run, const std::string& name);

@@ -27,20 +27,30 @@ constexpr double kMostLate = 0.05;                     // of the gradients of a 
 constexpr double kFewestRounds = 100;                  // without progress, before an automatic patience ends a run
 constexpr auto kLook = std::chrono::milliseconds(50);  // how often the sleeping main thread looks at the run
 
-// Gradients that were taken, in all.
-double count_of(const Rounds& rounds) {
-  return static_cast<double>(
-      std::count_if(rounds.batch.begin(), rounds.batch.end(), [](float b) { return !std::isnan(b); }));
+Seconds end_of(const RoundRecord& r) {
+  Seconds end = r.start;
+  for (const float phase : {r.compute, r.encode, r.publish, r.wait, r.exchange, r.mix, r.record})
+    end += static_cast<Seconds>(phase);
+  return end;
 }
 
-double share_of_late_gradients(const Rounds& rounds, Seconds slack) {
+// Of all nodes together.
+double gradients_taken(const Records& records) {
+  double count = 0;
+  for (std::size_t i = 0; i < records.nodes(); ++i) count += static_cast<double>(records[i].finished());
+  return count;
+}
+
+double share_of_late_gradients(const Records& records, Seconds slack) {
   double late = 0, all = 0;
-  for (std::size_t at = 0; at < rounds.deadline.size(); ++at) {
-    const auto deadline = static_cast<double>(rounds.deadline[at]);
-    if (!(deadline > 0)) continue;
-    ++all;
-    late += static_cast<double>(rounds.compute_time[at]) > deadline + (slack > 0 ? slack : kUsualSlack * deadline);
-  }
+  records.for_each_block([&](const Rounds& rounds, std::size_t) {
+    for (std::size_t at = 0; at < rounds.deadline.size(); ++at) {
+      const auto deadline = static_cast<double>(rounds.deadline[at]);
+      if (!(deadline > 0)) continue;
+      ++all;
+      late += static_cast<double>(rounds.compute_time[at]) > deadline + (slack > 0 ? slack : kUsualSlack * deadline);
+    }
+  });
   return all > 0 ? late / all : 0;
 }
 
@@ -50,7 +60,7 @@ class ThreadsEngine {
       : run_(run),
         watcher_(watcher),
         before_s_(resumed(run, "clock")),
-        earlier_(earlier_records(run)),
+        records_(start_records(run)),
         shared_(run),
         hardware_(load_hardware()),
         cores_(place(hardware_, run.placement)),
@@ -73,19 +83,18 @@ class ThreadsEngine {
   void restore();
   bool is_finished(Seconds end) const;
   Checkpoint checkpoint(const Outcome& outcome, Seconds end) const;
-  std::vector<std::vector<RoundRecord>> records() const;
-  Rounds recorded() const;
+  void take_records();
   void observe_rounds();
   void observe_times(Seconds end);
   void observe_end(Seconds end);
   void report_placement(Outcome& outcome) const;
   int core_of(NodeId i) const { return cores_[i % cores_.size()]; }
-  Seconds when_all_began(const std::vector<std::vector<RoundRecord>>& records, Round t) const;
+  Seconds when_all_began(Round t) const;
 
   const Run& run_;
   Watcher& watcher_;
-  Seconds before_s_;                               // on the clock when the run was last stopped
-  std::vector<std::vector<RoundRecord>> earlier_;  // [n], of what ran before that
+  Seconds before_s_;  // on the clock when the run was last stopped
+  Records records_;
   ThreadedRun shared_;
   Hardware hardware_;
   std::vector<int> cores_;
@@ -256,38 +265,31 @@ void ThreadsEngine::watch(Outcome& outcome) {
     for (const auto& node : shared_.nodes) all_finished += node->finished();
     const auto finished = static_cast<double>(all_finished) / static_cast<double>(shared_.nodes.size());
     stillness.look(shared_.now(), all_finished);
-    if (outcome.failure.empty() && stillness.is_too_long(shared_.now()))
+    if (kGuards && outcome.failure.empty() && stillness.is_too_long(shared_.now()))
       outcome.failure = end_without_progress(stillness.lasts(shared_.now()));
+    take_records();
     watcher_.progress(kRunning * std::max(finished / run_.iterations, shared_.now() / run_.max_time));
     if (watcher_.checkpoint_due()) {  // on a core that a node needs: rare, and counted
-      watcher_.checkpoint(recorded(), {});
+      watcher_.checkpoint(records_, {});
       ++checkpoints_;
     }
   }
 }
 
-// Each node's, over all parts of the run. From a node's end at a cut to its start after it, the time on the clock (the
-// last node's end, and all nodes' start) is the instrument's own.
-std::vector<std::vector<RoundRecord>> ThreadsEngine::records() const {
-  std::vector<std::vector<RoundRecord>> records = earlier_;
-  for (std::size_t i = 0; i < records.size(); ++i) {
-    const std::vector<RoundRecord> since = shared_.nodes[i]->log().finished();
-    if (!records[i].empty() && !since.empty()) {
-      RoundRecord& last = records[i].back();
-      Seconds end = last.start;
-      for (const float phase :
-           {last.compute, last.encode, last.publish, last.wait, last.exchange, last.mix, last.record})
-        end += static_cast<Seconds>(phase);
-      last.record += static_cast<float>(std::max(0.0, since.front().start - end));
-    }
-    records[i].insert(records[i].end(), since.begin(), since.end());
+// What the nodes have recorded since the last time. From a node's end at a cut to its start after it, the time on the
+// clock (the last node's end, and all nodes' start) is the instrument's own.
+void ThreadsEngine::take_records() {
+  for (std::size_t i = 0; i < shared_.nodes.size(); ++i) {
+    NodeRecords& records = records_[i];
+    shared_.nodes[i]->log().take([&](const RoundRecord& record) {
+      if (run_.resume && records.size() == run_.resume->checkpoint.iteration[i] && !records.empty()) {
+        RoundRecord& last = records.back();
+        last.record += static_cast<float>(std::max(0.0, record.start - end_of(last)));
+      }
+      records.push_back(record);
+    });
+    records.finish(records.size());
   }
-  return records;
-}
-
-Rounds ThreadsEngine::recorded() const {
-  const auto all = records();
-  return to_rounds(std::vector<std::span<const RoundRecord>>(all.begin(), all.end()));
 }
 
 // Nodes begin anew at their iterations, with their models; messages that were under way have arrived.
@@ -325,15 +327,14 @@ Checkpoint ThreadsEngine::checkpoint(const Outcome& outcome, Seconds end) const 
 }
 
 // x̄_t exists once the last node has begun round t.
-Seconds ThreadsEngine::when_all_began(const std::vector<std::vector<RoundRecord>>& records, Round t) const {
+Seconds ThreadsEngine::when_all_began(Round t) const {
   Seconds latest = 0;
-  for (NodeId i = 0; i < records.size(); ++i)
-    if (!is_lost(i, t)) latest = std::max(latest, t < records[i].size() ? records[i][t].start : ended_[i]);
+  for (NodeId i = 0; i < records_.nodes(); ++i)
+    if (!is_lost(i, t)) latest = std::max(latest, t < records_[i].size() ? records_[i].at(t).start : ended_[i]);
   return latest;
 }
 
 void ThreadsEngine::observe_rounds() {
-  const std::vector<std::vector<RoundRecord>> records = this->records();
   std::uint64_t stride = 1;
   for (const auto& node : shared_.nodes) stride = std::max(stride, node->snapshots().stride());
   Round end = ~Round{0};  // the end is observed by itself
@@ -353,7 +354,7 @@ void ThreadsEngine::observe_rounds() {
       models.push_back(copies.model(*copies.at(mark)));
     }
     stop_observing_ =
-        !watcher_.observe({.iteration = static_cast<double>(t), .time = when_all_began(records, t), .models = models});
+        !watcher_.observe({.iteration = static_cast<double>(t), .time = when_all_began(t), .models = models});
   }
 }
 
@@ -477,6 +478,7 @@ Outcome ThreadsEngine::operator()() {
     if (const auto round = shared_.nodes[i]->lost_in()) outcome.lost.push_back({i, *round});
 
   const Seconds end = *std::max_element(ended_.begin(), ended_.end());
+  take_records();
   if (run_.algorithm.delivery == Delivery::newest)
     observe_times(end);
   else
@@ -484,7 +486,6 @@ Outcome ThreadsEngine::operator()() {
   // The nodes of a run that broke off are not at one round.
   if (!stop_observing_ && outcome.failure.empty()) observe_end(end);
   outcome.end_time = end;
-  outcome.rounds = recorded();
   if (is_finished(end)) outcome.interrupted = false;
   outcome.overflows = resumed_count(run_, "overflows");
   outcome.violations = resumed_count(run_, "violations");
@@ -505,11 +506,11 @@ Outcome ThreadsEngine::operator()() {
   outcome.measured.emplace_back("gradients_slower_than_asked", static_cast<std::int64_t>(too_slow));
   outcome.measured.emplace_back("checkpoints", checkpoints_);
   outcome.measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped));
-  const double gradients = count_of(outcome.rounds);
+  const double gradients = gradients_taken(records_);
   if (outcome.invalid.empty() && static_cast<double>(too_slow) > kMostLate * gradients)
     outcome.invalid = fmt::format("in {:.0f} % of the gradients this machine is slower than --speed asks",
                                   100 * static_cast<double>(too_slow) / gradients);
-  const double late = share_of_late_gradients(outcome.rounds, run_.deadline.slack_s);
+  const double late = share_of_late_gradients(records_, run_.deadline.slack_s);
   if (late > kMostLate && outcome.invalid.empty())
     outcome.invalid = fmt::format(
         "{:.0f} % of the gradients ended later than the deadline and its slack allow; leave the cores to the run, or "
@@ -522,6 +523,7 @@ Outcome ThreadsEngine::operator()() {
   report_placement(outcome);
   if (outcome.interrupted && outcome.failure.empty() && run_.faults.empty())
     outcome.checkpoint = checkpoint(outcome, end);
+  outcome.rounds = std::move(records_);
   return outcome;
 }
 

@@ -10,6 +10,8 @@ namespace quantimed {
 
 namespace {
 
+constexpr Round kLastIteration = ~Round{0} - 1;  // an asynchronous node may go beyond T
+
 std::span<float> as_floats(std::span<std::byte> bytes, std::size_t count) {
   check(bytes.size() >= count * sizeof(float), "a model is larger than its message");
   return {reinterpret_cast<float*>(bytes.data()), count};  // cache-line aligned, and std::byte may hold any type
@@ -31,7 +33,6 @@ ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_st
       work_(shared.run.problem.make_workspace()),
       penalised_(shared.run.problem.penalised()),
       deadline_(shared.run.deadline, shared.run.network.neighbours(id).size()),
-      log_(shared.run.iterations),
       fault_(fault_of(shared.run.faults, id)),
       finished_(first_round()) {
   batch_.reserve(std::max<std::size_t>(shared.run.options.batch, ChunkCosts::kLargest));
@@ -314,8 +315,7 @@ RoundThreadNode::RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t s
 bool RoundThreadNode::begins(Round t) {
   if (shared_.abort.load(std::memory_order_acquire)) throw RunAborted{};
   begin_record(t);
-  const bool time_is_up = record_.start >= shared_.run.max_time || shared_.stop.load(std::memory_order_acquire) ||
-                          t + furthest_ + 1 >= RecordLog::capacity();
+  const bool time_is_up = record_.start >= shared_.run.max_time || shared_.stop.load(std::memory_order_acquire);
   Round last = shared_.last_round.load(std::memory_order_acquire);
   if (time_is_up)
     while (last > t + furthest_ && !shared_.last_round.compare_exchange_weak(last, t + furthest_)) {
@@ -415,8 +415,7 @@ bool NewestThreadNode::begins(Round t) {
     for (const auto& node : shared_.nodes) updates += node->finished();
     if (updates >= std::uint64_t{shared_.run.iterations} * n) shared_.stop.store(true, std::memory_order_release);
   }
-  if (record_.start >= shared_.run.max_time || t + 1 >= RecordLog::capacity())
-    shared_.stop.store(true, std::memory_order_release);
+  if (record_.start >= shared_.run.max_time || t >= kLastIteration) shared_.stop.store(true, std::memory_order_release);
   if (!survives(t)) return false;
   return !shared_.stop.load(std::memory_order_acquire) && !shared_.abort.load(std::memory_order_acquire);
 }

@@ -73,7 +73,7 @@ class ThreadNode : public Node {
   std::optional<Round> lost_in() const;
   Seconds expected_round() const;  // after warm_up()
 
-  const RecordLog& log() const { return log_; }
+  RecordLog& log() { return log_; }
   Snapshots& snapshots() { return snapshots_; }
   std::span<const float> model() const { return x_; }
   Round finished() const { return finished_.load(std::memory_order_acquire); }

@@ -45,7 +45,7 @@ Seconds VirtualClock::exchange_time(float bytes) const {
                                                   : run_.codec.paper_bits());
 }
 
-void VirtualClock::advance_on_machine(std::vector<std::vector<RoundRecord>>& records, Round t) {
+void VirtualClock::advance_on_machine(Records& records, Round t) {
   const MachineCosts& machine = *run_.machine;
   const std::uint32_t n = run_.network.nodes;
   for (NodeId i = 0; i < n; ++i) {
@@ -81,7 +81,7 @@ void VirtualClock::advance_on_machine(std::vector<std::vector<RoundRecord>>& rec
   begin_next_round();
 }
 
-void VirtualClock::advance(std::vector<std::vector<RoundRecord>>& records, Round t) {
+void VirtualClock::advance(Records& records, Round t) {
   if (run_.machine) return advance_on_machine(records, t);
   const std::uint32_t n = run_.network.nodes;
   for (NodeId i = 0; i < n; ++i) {

@@ -23,7 +23,7 @@ class VirtualClock {
   //   E_i = max(F_i, max_{j ∈ N_i} max(P_j + latency, P_j − publish + the link's delay)),
   // and S_i of the next round is E_i + mix + record.
   // F_i is later by what a fault takes from node i, or by the patience where it waits for a lost neighbour.
-  void advance(std::vector<std::vector<RoundRecord>>& records, Round t);
+  void advance(Records& records, Round t);
 
   // Before round t is taken: node i has left the run, and its neighbours wait for it in vain; or is late by so much.
   void lose(NodeId i);
@@ -37,7 +37,7 @@ class VirtualClock {
  private:
   Seconds exchange_time(float bytes) const;
   void begin_next_round();
-  void advance_on_machine(std::vector<std::vector<RoundRecord>>& records, Round t);
+  void advance_on_machine(Records& records, Round t);
 
   const Run& run_;
   double dimension_;

@@ -131,7 +131,7 @@ class NewestEngine {
   std::vector<CoordinateRange> penalised_;
   ModelArena arena_;
   std::vector<Outbox> outboxes_;
-  std::vector<std::vector<RoundRecord>> records_;  // [n][t]
+  Records records_;
   std::vector<std::unique_ptr<NewestNode>> nodes_;
   std::vector<Workspace> work_;                 // [workers]
   std::vector<std::vector<SampleId>> batches_;  // [workers]
@@ -338,7 +338,7 @@ NewestEngine::NewestEngine(const Run& run, Watcher& watcher)
       penalised_(run.problem.penalised()),
       arena_(run.network.nodes, p_, 3 * p_ * sizeof(float)),
       outboxes_(run.network.nodes),
-      records_(earlier_records(run)),
+      records_(start_records(run)),
       batches_(run.threads),
       to_strike_(run.faults) {
   for (NodeId i = 0; i < run.network.nodes; ++i) {
@@ -482,13 +482,9 @@ Outcome NewestEngine::operator()() {
   EvaluationSchedule schedule(run_);
   Outcome outcome;
   const std::uint64_t all_updates = std::uint64_t{run_.iterations} * nodes_.size();
-  const auto recorded = [&] {
-    carry_out();
-    // A node's last record is of an iteration that has not ended.
-    std::vector<std::span<const RoundRecord>> views;
-    for (std::size_t i = 0; i < nodes_.size(); ++i)
-      views.push_back(std::span<const RoundRecord>(records_[i]).first(nodes_[i]->round));
-    return to_rounds(views);
+  // A node's last record is of an iteration that has not ended.
+  const auto finish_records = [&] {
+    for (std::size_t i = 0; i < nodes_.size(); ++i) records_[i].finish(nodes_[i]->round);
   };
   if (run_.resume)
     restore();
@@ -502,8 +498,11 @@ Outcome NewestEngine::operator()() {
       if (updates_ >= all_updates) break;
       if (updates_ % nodes_.size() == 0) {
         watcher_.progress(schedule.done(iteration(), now_));
-        if (watcher_.checkpoint_due())
-          watcher_.checkpoint(recorded(), may_go_on(run_) ? std::optional(checkpoint(schedule)) : std::nullopt);
+        finish_records();
+        if (watcher_.checkpoint_due()) {
+          carry_out();
+          watcher_.checkpoint(records_, may_go_on(run_) ? std::optional(checkpoint(schedule)) : std::nullopt);
+        }
       }
       if (watcher_.wants_to_stop()) {
         outcome.interrupted = true;
@@ -524,7 +523,9 @@ Outcome NewestEngine::operator()() {
   if (outcome.interrupted && run_.faults.empty()) outcome.checkpoint = checkpoint(schedule);
   if (!outcome.interrupted && !schedule.observed(iteration())) observe();
   outcome.end_time = now_;
-  outcome.rounds = recorded();
+  carry_out();
+  finish_records();
+  outcome.rounds = std::move(records_);
   outcome.overflows = overflows_;
   outcome.violations = violations_;
   return outcome;

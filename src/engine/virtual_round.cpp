@@ -106,7 +106,7 @@ class RoundEngine {
   std::vector<CoordinateRange> penalised_;
   ModelArena arena_;
   std::vector<Outbox> outboxes_;
-  std::vector<std::vector<RoundRecord>> records_;  // [n][t]
+  Records records_;
   std::vector<std::unique_ptr<RoundNode>> nodes_;
   std::vector<Worker> workers_;
   ReadyQueue queue_;
@@ -133,7 +133,7 @@ RoundNode::RoundNode(RoundEngine& engine, NodeId id, std::span<float> model)
 bool RoundNode::begins(Round t) {
   round = t;
   if (t >= engine_.run_.iterations) return false;
-  engine_.records_[id_].emplace_back();
+  engine_.records_[id_].push_back({});
   return true;
 }
 
@@ -210,7 +210,7 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
       penalised_(run.problem.penalised()),
       arena_(run.network.nodes, p_, 2 * p_ * sizeof(float)),
       outboxes_(run.network.nodes),
-      records_(earlier_records(run)),
+      records_(start_records(run)),
       workers_(run.threads),
       queue_(run.threads),
       clock_(run, p_),
@@ -374,10 +374,6 @@ void RoundEngine::restore() {
 Outcome RoundEngine::operator()() {
   EvaluationSchedule schedule(run_);
   Outcome outcome;
-  const auto recorded = [&](Round finished) {
-    const std::vector<std::span<const RoundRecord>> views(records_.begin(), records_.end());
-    return to_rounds(views, finished);
-  };
   Round now = first_round(run_, 0);
   run_phase(now);
   if (run_.resume) {  // the messages that have just been sent again were counted before
@@ -401,16 +397,17 @@ Outcome RoundEngine::operator()() {
     run_phase(hold);
     seconds_per_round = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() / (hold - now);
     for (Round t = now; t < hold; ++t) clock_.advance(records_, t);
+    records_.finish(hold);
     now = hold;
     watcher_.progress(schedule.done(now, clock_.latest()));
     if (watcher_.checkpoint_due())
-      watcher_.checkpoint(recorded(now), may_go_on(run_) ? std::optional(checkpoint(now, schedule)) : std::nullopt);
+      watcher_.checkpoint(records_, may_go_on(run_) ? std::optional(checkpoint(now, schedule)) : std::nullopt);
   }
   // A curve that breaks off is the beginning of the whole run's: it has no point of its own at the end.
   if (outcome.interrupted && run_.faults.empty()) outcome.checkpoint = checkpoint(now, schedule);
   if (!outcome.interrupted && outcome.failure.empty() && !schedule.observed(now)) observe(now);
   outcome.end_time = std::max(outcome.end_time, clock_.latest());
-  outcome.rounds = recorded(now);
+  outcome.rounds = std::move(records_);
   for (const auto& node : nodes_) {
     outcome.overflows += node->overflows;
     outcome.violations += node->violations;

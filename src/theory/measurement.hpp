@@ -38,7 +38,7 @@ class Measurement final : public Watcher {
   bool observe(const Cut& cut) override;
   bool wants_to_stop() override { return stop_(); }
   void progress(double done) override { report_(done); }
-  void checkpoint(const Rounds&, std::optional<Checkpoint>) override {}
+  void checkpoint(const RoundsSource&, std::optional<Checkpoint>) override {}
   bool checkpoint_due() override { return false; }
 
   const std::vector<CurvePoint>& curve() const { return curve_; }  // about 40 points, evenly in log t, and the end

@@ -44,6 +44,7 @@ class Handle {
   ~Handle() {
     if (id_ >= 0) Close(id_);
   }
+  void close(const std::string& what) { need(Close(std::exchange(id_, H5I_INVALID_HID)), what); }
   operator hid_t() const { return id_; }  // implicit: a handle is used wherever the C library wants its id
 
  private:

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -11,8 +12,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
+#include <optional>
 #include <random>
+#include <span>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -26,6 +28,7 @@ namespace {
 constexpr std::size_t kSealBytes = 32;
 constexpr char kSealStart[] = "quantimed-trace-crc32:";  // then 8 hexadecimal digits, then two line feeds
 static_assert(sizeof kSealStart - 1 + 8 + 2 == kSealBytes);
+constexpr std::size_t kLargestStep = std::size_t{64} << 20;  // by which a file in the making grows
 
 std::string seal(std::uint32_t checksum) { return fmt::format("{}{:08x}\n\n", kSealStart, checksum); }
 
@@ -74,54 +77,6 @@ const char* mend_for(int code) {
   throw InputError("{}: cannot be written: {}; {}", path, std::generic_category().message(code), mend_for(code));
 }
 
-// Removes the file when it goes out of scope, unless it was kept.
-class Temporary {
- public:
-  // A name that nobody can guess and that is not there yet: O_EXCL follows no planted link.
-  Temporary(const fs::path& folder, const std::string& target) : descriptor_(-1) {
-    std::random_device random;
-    for (int attempt = 0; attempt < 100; ++attempt) {
-      name_ = folder / fmt::format(".quantimed-{:08x}{:08x}.tmp", random(), random());
-      const int opened = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-      if (opened >= 0) {
-        descriptor_ = opened;
-        return;
-      }
-      if (errno != EEXIST) break;
-    }
-    reject_output(target, errno);
-  }
-  Temporary(const Temporary&) = delete;
-  Temporary& operator=(const Temporary&) = delete;
-  ~Temporary() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-    if (!kept_) ::unlink(name_.c_str());
-  }
-
-  bool write(std::span<const std::byte> bytes) {
-    constexpr std::size_t kMost = std::size_t{1} << 30;  // Linux writes at most 2 GiB a call
-    while (!bytes.empty()) {
-      const ssize_t done = ::write(descriptor_, bytes.data(), std::min(bytes.size(), kMost));
-      if (done < 0 && errno == EINTR) continue;
-      if (done < 0) return false;
-      bytes = bytes.subspan(static_cast<std::size_t>(done));
-    }
-    return true;
-  }
-
-  // Network file systems report a full disk as late as close, so its answer counts too.
-  bool finish(const fs::path& target) {
-    if (::fsync(descriptor_) != 0) return false;
-    if (::close(std::exchange(descriptor_, -1)) != 0) return false;
-    return kept_ = ::rename(name_.c_str(), target.c_str()) == 0;
-  }
-
- private:
-  int descriptor_;
-  fs::path name_;
-  bool kept_ = false;
-};
-
 // Where the bytes really go: behind links, and never in place of a device or a folder.
 fs::path resolve_output(const std::string& path) {
   struct stat status {};
@@ -137,38 +92,126 @@ fs::path resolve_output(const std::string& path) {
   return real;
 }
 
+fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.parent_path() : fs::path("."); }
+
 [[noreturn]] void reject_input(const std::string& path, const std::string& what) {
   throw InputError("{}: {}; name a trace that `quantimed run` wrote", path, what);
 }
 
-// The checksum of the file's first `size` bytes.
-std::uint32_t checksum_of(const std::string& path, int file, std::uint64_t size) {
+// The checksum of the file's first `size` bytes; nothing where it cannot be read so far (errno; 0: it is shorter).
+std::optional<std::uint32_t> checksum_of(int file, std::uint64_t size) {
   std::vector<std::byte> block(1 << 18);
   std::uint32_t checksum = 0;
   for (std::uint64_t at = 0; at < size;) {
+    errno = 0;
     const ssize_t got =
         ::pread(file, block.data(), std::min<std::uint64_t>(block.size(), size - at), static_cast<off_t>(at));
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) reject_input(path, got == 0 ? "shrinks while it is read" : std::generic_category().message(errno));
+    if (got <= 0) return std::nullopt;
     checksum = extend(checksum, std::span(block).first(static_cast<std::size_t>(got)));
     at += static_cast<std::uint64_t>(got);
   }
   return checksum;
 }
 
+// Room on the disk for all bytes of the file, so that none that is mapped is missing when it is touched.
+int reserve(int file, std::size_t bytes) {
+  int refusal = 0;
+  do refusal = ::posix_fallocate(file, 0, static_cast<off_t>(bytes));
+  while (refusal == EINTR);
+  return refusal;
+}
+
 }  // namespace
 
-void publish_image(const std::string& path, std::span<const std::byte> image) {
-  const fs::path target = resolve_output(path);
-  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
-  if (!target.has_filename()) reject_output(path, EISDIR);
-  const std::string end = seal(extend(0, image));
-  Temporary temporary(folder, path);
-  if (!temporary.write(image) || !temporary.write(std::as_bytes(std::span(end))) || !temporary.finish(target))
-    reject_output(path, errno);
+// Removes the file when it goes out of scope, unless it was kept.
+class ImageFile::Temporary {
+ public:
+  // A name that nobody can guess and that is not there yet: O_EXCL follows no planted link.
+  Temporary(const fs::path& folder, const std::string& target) {
+    std::random_device random;
+    for (int attempt = 0; attempt < 100; ++attempt) {
+      name_ = folder / fmt::format(".quantimed-{:08x}{:08x}.tmp", random(), random());
+      descriptor_ = ::open(name_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      if (descriptor_ >= 0) return;
+      if (errno != EEXIST) break;
+    }
+    reject_output(target, errno);
+  }
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+  ~Temporary() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    if (!kept_) ::unlink(name_.c_str());
+  }
+
+  int descriptor() const { return descriptor_; }
+
+  // Cuts the file to `bytes` and their seal.
+  bool seal_at(std::size_t bytes) {
+    if (::ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) return false;
+    const auto checksum = checksum_of(descriptor_, bytes);
+    if (!checksum) return false;
+    const std::string end = seal(*checksum);
+    for (std::size_t done = 0; done < end.size();) {
+      const ssize_t now = ::pwrite(descriptor_, end.data() + done, end.size() - done, static_cast<off_t>(bytes + done));
+      if (now < 0 && errno == EINTR) continue;
+      if (now < 0) return false;
+      done += static_cast<std::size_t>(now);
+    }
+    return true;
+  }
+
+  // Network file systems report a full disk as late as close, so its answer counts too.
+  bool finish(const fs::path& target) {
+    if (::fsync(descriptor_) != 0) return false;
+    if (::close(std::exchange(descriptor_, -1)) != 0) return false;
+    return kept_ = ::rename(name_.c_str(), target.c_str()) == 0;
+  }
+
+ private:
+  int descriptor_ = -1;
+  fs::path name_;
+  bool kept_ = false;
+};
+
+ImageFile::ImageFile(const std::string& path) : path_(path), target_(resolve_output(path)) {
+  if (!target_.has_filename()) reject_output(path, EISDIR);
+  temporary_ = std::make_unique<Temporary>(folder_of(target_), path);
+}
+
+ImageFile::~ImageFile() { unmap(); }
+
+void ImageFile::unmap() {
+  if (memory_) ::munmap(memory_, capacity_);
+  memory_ = nullptr;
+  capacity_ = 0;
+}
+
+std::byte* ImageFile::resize(std::size_t bytes) {
+  if (bytes <= capacity_) return memory_;
+  // Doubled, up to a step that wastes no disk; what has been written leaves memory, and stays in the file.
+  const std::size_t capacity = std::max(bytes, capacity_ + std::min(capacity_, kLargestStep));
+  if (memory_ && refusal_ == 0) static_cast<void>(::madvise(memory_, capacity_, MADV_DONTNEED));
+  const int file = temporary_->descriptor();
+  if (refusal_ == 0) refusal_ = reserve(file, capacity);
+  void* larger = refusal_ == 0 ? ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
+                               : ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE,
+                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (larger == MAP_FAILED) return nullptr;
+  if (refusal_ != 0 && memory_) std::memcpy(larger, memory_, capacity_);
+  unmap();
+  capacity_ = capacity;
+  return memory_ = static_cast<std::byte*>(larger);
+}
+
+void ImageFile::publish(std::size_t bytes) {
+  unmap();
+  if (refusal_ != 0) reject_output(path_, refusal_);
+  if (!temporary_->seal_at(bytes) || !temporary_->finish(target_)) reject_output(path_, errno);
   // The rename itself is on disk once the folder is. Some file systems refuse to sync folders: nothing is lost then
   // but the certainty after a power cut.
-  const Descriptor parent(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor parent(::open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (parent >= 0) static_cast<void>(::fsync(parent));
 }
 
@@ -188,7 +231,9 @@ InputFile checked_file(const std::string& path) {
     reject_input(path, "cannot be read to its end");
   const std::string found(end.data(), end.size());
   if (!found.starts_with(kSealStart)) return {size, false};
-  if (found != seal(checksum_of(path, file, before))) reject_input(path, "damaged: its checksum does not fit");
+  const auto checksum = checksum_of(file, before);
+  if (!checksum) reject_input(path, errno == 0 ? "shrinks while it is read" : std::generic_category().message(errno));
+  if (found != seal(*checksum)) reject_input(path, "damaged: its checksum does not fit");
   return {size, true};
 }
 

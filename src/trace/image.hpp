@@ -9,14 +9,40 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <filesystem>
+#include <memory>
 #include <string>
 
 namespace quantimed {
 
-// Puts `image` and its seal at `path`, whole or not at all: a temporary beside it, fsync, rename.
-// Throws InputError with path, reason and mend; the temporary is then gone.
-void publish_image(const std::string& path, std::span<const std::byte> image);
+// A file in the making: memory that its writer enlarges, mapped from a temporary file beside `path`, so that a long
+// run's trace fills the disk alone. Throws InputError with path, reason and mend; the temporary is gone unless
+// published.
+class ImageFile {
+ public:
+  explicit ImageFile(const std::string& path);
+  ~ImageFile();
+  ImageFile(const ImageFile&) = delete;
+  ImageFile& operator=(const ImageFile&) = delete;
+
+  // At least as many bytes, with what was there before. Where the disk has no room for them they are plain memory, so
+  // that HDF5 can finish its file, and publish() throws. Null where there is no memory either.
+  std::byte* resize(std::size_t bytes);
+
+  // Puts the first `bytes` and their seal at `path`, whole or not at all: fsync, rename. The memory is gone then.
+  void publish(std::size_t bytes);
+
+ private:
+  class Temporary;
+  void unmap();
+
+  std::string path_;
+  std::filesystem::path target_;
+  std::unique_ptr<Temporary> temporary_;
+  std::byte* memory_ = nullptr;
+  std::size_t capacity_ = 0;
+  int refusal_ = 0;  // errno of the disk
+};
 
 struct InputFile {
   std::uint64_t bytes = 0;

@@ -13,6 +13,7 @@
 #include "topology/network.hpp"
 #include "trace/checkpoint.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -61,6 +62,25 @@ struct Rounds {
   std::vector<double> start_time;  // s, when the iteration began
 };
 
+// Rounds that are had a few iterations at a time: those of a run may be more than memory holds.
+class RoundsSource {
+ public:
+  virtual ~RoundsSource() = default;
+  virtual std::size_t nodes() const = 0;
+  virtual std::size_t iterations() const = 0;
+  virtual Rounds block(std::size_t first, std::size_t last) const = 0;  // iterations [first, last)
+  Rounds all() const { return block(0, iterations()); }
+
+  // `function(block, first)` for one block after the other, each of about a MiB a column.
+  template <class Function>
+  void for_each_block(Function&& function) const {
+    const std::size_t rows = std::max<std::size_t>(1, kBlockValues / std::max<std::size_t>(nodes(), 1));
+    for (std::size_t first = 0; first < iterations(); first += rows)
+      function(block(first, std::min(first + rows, iterations())), first);
+  }
+  static constexpr std::size_t kBlockValues = std::size_t{1} << 18;
+};
+
 // With --timeline. [events] each.
 struct Timeline {
   std::vector<std::uint32_t> node, iteration;
@@ -100,8 +120,10 @@ std::string to_text(const Attributes& attributes);  // "name = value" a line
 
 // Writes PATH whole: a temporary file beside it, flushed to disk, then renamed. A reader never sees half a trace.
 // Throws InputError when the folder is missing or not writable, the disk is full, or PATH is not a plain file.
-// While it writes, memory holds the compressed file.
+// Memory holds a block of rounds and what else the trace has.
 void write_trace(const std::string& path, const Trace& trace);
+// With these rounds in place of trace.rounds.
+void write_trace(const std::string& path, const Trace& trace, const RoundsSource& rounds);
 
 // Throws InputError for a file that is not a trace, is of a later schema version, is truncated, damaged or
 // contradicts itself. The file is not trusted: sizes are held against the file's own before memory is taken, and HDF5

@@ -1,5 +1,5 @@
-// Trace → HDF5 image in memory → publish_image(). The image is complete before the disk is touched, so a full disk is
-// one failed write that we see, instead of a library that can no longer close its file.
+// Trace → HDF5 image → ImageFile. HDF5 never sees a full disk, after which it could no longer close its file: the image
+// is memory to it, and ImageFile tells of the disk.
 #include "base/error.hpp"
 #include "trace/columns.hpp"
 #include "trace/hdf5.hpp"
@@ -22,7 +22,8 @@ namespace {
 
 constexpr std::size_t kCompactBytes = 4096;    // up to this a data set lives in its header: no chunk, no index
 constexpr std::size_t kChunkBytes = 1u << 20;  // fits HDF5's default chunk cache
-constexpr unsigned kDeflateLevel = 1;          // the higher ones gain a few per cent and cost several times as much
+static_assert(RoundsSource::kBlockValues * sizeof(float) == kChunkBytes);
+constexpr unsigned kDeflateLevel = 1;  // the higher ones gain a few per cent and cost several times as much
 
 Space scalar() { return Space(H5Screate(H5S_SCALAR), "scalar"); }
 
@@ -92,13 +93,30 @@ PropertyList layout(std::span<const hsize_t> shape, std::size_t value_bytes, Pac
 }
 
 template <class T>
-Object put_values(hid_t group, const char* name, const char* unit, std::span<const hsize_t> shape, const T* values,
-                  Packing packing = Packing::deflated) {
+Object make_dataset(hid_t group, const char* name, const char* unit, std::span<const hsize_t> shape,
+                    Packing packing = Packing::deflated) {
   const PropertyList creation = layout(shape, sizeof(T), packing);
   Object dataset(H5Dcreate2(group, name, stored_type<T>(), simple(shape), H5P_DEFAULT, creation, H5P_DEFAULT), name);
-  need(H5Dwrite(dataset, memory_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), name);
   put(dataset, "unit", unit);
   return dataset;
+}
+
+template <class T>
+Object put_values(hid_t group, const char* name, const char* unit, std::span<const hsize_t> shape, const T* values,
+                  Packing packing = Packing::deflated) {
+  Object dataset = make_dataset<T>(group, name, unit, shape, packing);
+  need(H5Dwrite(dataset, memory_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), name);
+  return dataset;
+}
+
+// Rows from `first` on.
+template <class T>
+void put_rows(hid_t dataset, const char* name, hsize_t first, std::array<hsize_t, 2> shape, const T* values) {
+  const Space stored(H5Dget_space(dataset), name);
+  need(H5Sselect_hyperslab(stored, H5S_SELECT_SET, std::array<hsize_t, 2>{first, 0}.data(), nullptr, shape.data(),
+                           nullptr),
+       name);
+  need(H5Dwrite(dataset, memory_type<T>(), simple(shape), stored, H5P_DEFAULT, values), name);
 }
 
 // Attributes come back in the order in which they were written.
@@ -150,10 +168,24 @@ void put_run(hid_t file, const Trace& trace) {
   const hsize_t points = trace.progress.iteration.size(), parameters = trace.mean_model.size(),
                 events = trace.timeline.node.size();
   put_columns(make_group(file, "progress"), columns::kProgress, trace.progress, {&points, 1});
-  put_columns(make_group(file, "rounds"), columns::kRounds, trace.rounds,
-              std::array<hsize_t, 2>{trace.rounds.iterations, trace.rounds.nodes});
   put_values(make_group(file, "model"), "mean", "1", {&parameters, 1}, trace.mean_model.data());
   if (events > 0) put_columns(make_group(file, "timeline"), columns::kTimeline, trace.timeline, {&events, 1});
+}
+
+// Block by block: a column's chunk is then complete at once.
+void put_rounds(hid_t file, const RoundsSource& rounds) {
+  const Object group = make_group(file, "rounds");
+  const std::array<hsize_t, 2> shape = {rounds.iterations(), rounds.nodes()};
+  std::vector<Object> datasets;
+  columns::for_each(columns::kRounds, [&]<class T>(const columns::Column<Rounds, T>& column) {
+    datasets.push_back(make_dataset<T>(group, column.name, column.unit, shape));
+  });
+  rounds.for_each_block([&](const Rounds& block, std::size_t first) {
+    auto dataset = datasets.begin();
+    columns::for_each(columns::kRounds, [&](const auto& column) {
+      put_rows(*dataset++, column.name, first, {block.iterations, block.nodes}, (block.*column.values).data());
+    });
+  });
 }
 
 void put_checkpoint(hid_t file, const Checkpoint& checkpoint) {
@@ -168,38 +200,25 @@ void put_checkpoint(hid_t file, const Checkpoint& checkpoint) {
   put(group, checkpoint.state);
 }
 
-// The bytes of a file that lives in memory. HDF5 hands them over when it closes the file: only then are its marks
-// and checksums those of a finished one (H5Fget_file_image of HDF5 1.10 leaves a wrong checksum behind).
-struct Image {
-  std::byte* bytes = nullptr;
-  std::size_t size = 0;
-
-  Image() = default;
-  Image(const Image&) = delete;
-  Image& operator=(const Image&) = delete;
-  ~Image() { std::free(bytes); }
-  H5FD_file_image_callbacks_t callbacks() {
-    using Op = H5FD_file_image_op_t;
-    return {
-        .image_malloc = [](std::size_t n, Op, void*) { return std::malloc(n); },
-        .image_memcpy = [](void* to, const void* from, std::size_t n, Op, void*) { return std::memcpy(to, from, n); },
-        .image_realloc = [](void* old, std::size_t n, Op, void*) { return std::realloc(old, n); },
-        .image_free = [](void* memory, Op op, void* self) -> herr_t {
-          if (op == H5FD_FILE_IMAGE_OP_FILE_CLOSE)
-            static_cast<Image*>(self)->bytes = static_cast<std::byte*>(memory);
-          else
-            std::free(memory);
-          return 0;
-        },
-        .udata_copy = [](void* self) { return self; },
-        .udata_free = [](void*) -> herr_t { return 0; },
-        .udata = this};
-  }
-};
+// Writes into the image, which HDF5 takes for its memory. Complete once the file is closed: only then are its marks and
+// checksums those of a finished one (H5Fget_file_image of HDF5 1.10 leaves a wrong checksum behind).
+H5FD_file_image_callbacks_t writes_into(ImageFile& image) {
+  using Op = H5FD_file_image_op_t;
+  return {
+      .image_malloc = [](std::size_t n, Op, void* file) -> void* { return static_cast<ImageFile*>(file)->resize(n); },
+      .image_memcpy = [](void* to, const void* from, std::size_t n, Op, void*) { return std::memcpy(to, from, n); },
+      .image_realloc = [](void*, std::size_t n, Op, void* file) -> void* {
+        return static_cast<ImageFile*>(file)->resize(n);
+      },
+      .image_free = [](void*, Op, void*) -> herr_t { return 0; },
+      .udata_copy = [](void* file) { return file; },
+      .udata_free = [](void*) -> herr_t { return 0; },
+      .udata = &image};
+}
 
 // In the format of HDF5 1.8: every later program reads it (MATLAB's older ones too), and headers carry checksums.
-File memory_file(Image& image) {
-  H5FD_file_image_callbacks_t callbacks = image.callbacks();
+File make_file(ImageFile& image) {
+  H5FD_file_image_callbacks_t callbacks = writes_into(image);
   const PropertyList access(H5Pcreate(H5P_FILE_ACCESS), "file");
   need(H5Pset_fapl_core(access, kChunkBytes, false), "file");
   need(H5Pset_file_image_callbacks(access, &callbacks), "file");
@@ -209,33 +228,61 @@ File memory_file(Image& image) {
   return File(H5Fcreate("quantimed-trace in memory", H5F_ACC_TRUNC, creation, access), "file");
 }
 
-void make_image(const Trace& trace, Image& image) {
-  {
-    const File file = memory_file(image);
-    put_root(file, trace);
-    put_attribute_groups(file, trace);
-    put_network(file, trace.network);
-    put_run(file, trace);
-    if (trace.checkpoint) put_checkpoint(file, *trace.checkpoint);
-    need(H5Fflush(file, H5F_SCOPE_LOCAL), "flush");
-    image.size = static_cast<std::size_t>(need(H5Fget_file_image(file, nullptr, 0), "size"));  // asks, copies nothing
-  }
-  if (image.bytes == nullptr) throw Fault("close (HDF5: " + last_reason() + ")");
+// Returns the file's size in bytes.
+std::size_t fill(ImageFile& image, const Trace& trace, const RoundsSource& rounds) {
+  File file = make_file(image);
+  put_root(file, trace);
+  put_attribute_groups(file, trace);
+  put_network(file, trace.network);
+  put_run(file, trace);
+  put_rounds(file, rounds);
+  if (trace.checkpoint) put_checkpoint(file, *trace.checkpoint);
+  need(H5Fflush(file, H5F_SCOPE_LOCAL), "flush");
+  const auto bytes = static_cast<std::size_t>(need(H5Fget_file_image(file, nullptr, 0), "size"));  // copies nothing
+  file.close("close");
+  return bytes;
 }
+
+// The rounds of a trace that has them in memory.
+class Whole final : public RoundsSource {
+ public:
+  explicit Whole(const Rounds& rounds) : rounds_(rounds) {}
+  std::size_t nodes() const override { return rounds_.nodes; }
+  std::size_t iterations() const override { return rounds_.iterations; }
+  Rounds block(std::size_t first, std::size_t last) const override {
+    Rounds some;
+    some.nodes = rounds_.nodes;
+    some.iterations = last - first;
+    columns::for_each(columns::kRounds, [&](const auto& column) {
+      const auto begin = (rounds_.*column.values).begin();
+      (some.*column.values)
+          .assign(begin + static_cast<std::ptrdiff_t>(first * some.nodes),
+                  begin + static_cast<std::ptrdiff_t>(last * some.nodes));
+    });
+    return some;
+  }
+
+ private:
+  const Rounds& rounds_;
+};
 
 }  // namespace
 
-void write_trace(const std::string& path, const Trace& trace) {
+void write_trace(const std::string& path, const Trace& trace) { write_trace(path, trace, Whole(trace.rounds)); }
+
+void write_trace(const std::string& path, const Trace& trace, const RoundsSource& rounds) {
   const std::string contradiction = shape_finding(trace);
   check(contradiction.empty(), contradiction.c_str());
-  Image image;
+  check(rounds.nodes() == trace.network.nodes || rounds.iterations() == 0, "a trace has rounds of all its nodes");
+  ImageFile image(path);
+  std::size_t bytes = 0;
   try {
     const Silence silence;
-    make_image(trace, image);
+    bytes = fill(image, trace, rounds);
   } catch (const Fault& fault) {
     throw InternalError(fmt::format("{}: cannot be made: {}", path, fault.what()));
   }
-  publish_image(path, {image.bytes, image.size});
+  image.publish(bytes);
 }
 
 }  // namespace quantimed

@@ -73,7 +73,7 @@ TEST_P(EveryAlgorithm, GivesTheSameBitsAndTimesWithOneAndTwoWorkers) {
       ASSERT_EQ(one.cuts.size(), 11u);
       EXPECT_EQ(first_difference(one.cuts, two.cuts), "") << link;
       EXPECT_EQ(first.end_time, second.end_time);
-      expect_same_rounds(first.rounds, second.rounds);
+      expect_same_rounds(first.rounds.all(), second.rounds.all());
     }
 }
 
@@ -173,7 +173,7 @@ TEST_P(EveryAlgorithm, RecordsAddUp) {
   const SmallRun small(GetParam(), 6, "complete");
   KeepingWatcher watcher = small.watcher();
   const Outcome outcome = run_virtual(small.run(), watcher);
-  const Rounds& r = outcome.rounds;
+  const Rounds r = outcome.rounds.all();
   for (std::size_t i = 0; i < r.nodes; ++i)
     for (std::size_t t = 0; t + 1 < r.iterations; ++t) {
       const std::size_t at = t * r.nodes + i, next = at + r.nodes;
@@ -267,7 +267,7 @@ TEST(ThreadsEngine, StragglersTakeTheTimeThatTheirSpeedAsksFor) {
   run.link = {};
   run.oversubscribe = true;
   KeepingWatcher watcher = small.watcher();
-  const Rounds rounds = run_threads(run, watcher).rounds;
+  const Rounds rounds = run_threads(run, watcher).rounds.all();
   for (std::size_t t = 0; t < rounds.iterations; ++t) {
     EXPECT_GE(rounds.compute_time[2 * t], 20 / 10000.0f * 0.9999f);
     EXPECT_GE(rounds.compute_time[2 * t + 1], 20 / 20000.0f * 0.9999f);
@@ -289,7 +289,7 @@ TEST(ThreadsEngine, ADelayedLinkDelaysBothDeliveries) {
     if (small.row.delivery == Delivery::round) {
       EXPECT_GE(outcome.end_time, 100 * 0.003);
     } else {  // but for the first message, which is there at once, none is younger than the link is long
-      const Rounds& r = outcome.rounds;
+      const Rounds r = outcome.rounds.all();
       int delayed = 0;
       for (std::size_t at = 0; at < r.staleness.size(); ++at)
         if (const std::size_t t = at / r.nodes; r.staleness[at] < static_cast<float>(t)) {

@@ -14,11 +14,11 @@ namespace {
 struct Path {
   SmallRun small{"q-dsgd", 3, "star"};
   quantimed::Run run = small.run();
-  std::vector<std::vector<RoundRecord>> records = std::vector<std::vector<RoundRecord>>(3);
+  Records records = Records(3, "");
   void round(float a, float b, float c) {
     const float compute[] = {a, b, c};
     for (std::size_t i = 0; i < 3; ++i) {
-      records[i].emplace_back();
+      records[i].push_back({});
       records[i].back().compute = compute[i];
       records[i].back().bytes = 100;
     }
@@ -138,7 +138,7 @@ TEST(VirtualEngine, DeadlineRoundsTakeTheDeadlineAndHoldWhatTheSpeedAllows) {
   const SmallRun small("quantimed-dsgd", 6);
   KeepingWatcher watcher = small.watcher();
   const auto run = small.run();
-  const Rounds rounds = run_virtual(run, watcher).rounds;
+  const Rounds rounds = run_virtual(run, watcher).rounds.all();
   for (Round t = 0; t < rounds.iterations; ++t)
     for (NodeId i = 0; i < rounds.nodes; ++i) {
       EXPECT_EQ(rounds.batch[t * rounds.nodes + i], std::floor(small.speed->speed(i, t) * 0.4));
@@ -152,7 +152,7 @@ TEST(VirtualEngine, AnEmptyBatchOnlyMixes) {
   auto run = small.run();
   run.deadline.fixed_s = 1e-3;  // less than any sample takes
   KeepingWatcher watcher = small.watcher();
-  const Rounds rounds = run_virtual(run, watcher).rounds;
+  const Rounds rounds = run_virtual(run, watcher).rounds.all();
   for (const float batch : rounds.batch) EXPECT_EQ(batch, 0);
   // All start at the same point, and a mixture of equals is the same, up to rounding.
   for (std::size_t k = 0; k < watcher.dimension; ++k)
@@ -163,7 +163,7 @@ TEST(VirtualEngine, AnEmptyBatchOnlyMixes) {
 TEST(VirtualEngine, AsynchronousUpdatesFollowEachNodesOwnClock) {
   const SmallRun small("async-dsgd", 5, "complete");
   KeepingWatcher watcher = small.watcher();
-  const Rounds rounds = run_virtual(small.run(), watcher).rounds;
+  const Rounds rounds = run_virtual(small.run(), watcher).rounds.all();
   for (NodeId i = 0; i < rounds.nodes; ++i) {
     double clock = 0;
     for (Round t = 0; t < rounds.iterations && !std::isnan(rounds.start_time[t * rounds.nodes + i]); ++t) {

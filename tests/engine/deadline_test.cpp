@@ -115,11 +115,11 @@ TEST(VirtualEngine, AdaptsTheDeadlineToTheNeighbourhoodAlikeWithTwoWorkers) {
   run.deadline = {.fixed_s = 40, .batch = 20, .adapts = true};  // a hundred times too long at first
   run.iterations = 200;
   KeepingWatcher watcher = small.watcher(), again = small.watcher();
-  const Rounds rounds = run_virtual(run, watcher).rounds;
+  const Rounds rounds = run_virtual(run, watcher).rounds.all();
   EXPECT_EQ(rounds.deadline[0], 40);
   EXPECT_NEAR(mean_batch(rounds, 20), 19.5, 1.5);  // 20 less the half sample that is cut off
   run.threads = 2;
-  EXPECT_EQ(run_virtual(run, again).rounds.deadline, rounds.deadline);
+  EXPECT_EQ(run_virtual(run, again).rounds.all().deadline, rounds.deadline);
 }
 
 TEST(ThreadsEngine, MeasuresTheDeadlineThatGivesTheBatchAskedFor) {
@@ -133,11 +133,11 @@ TEST(ThreadsEngine, MeasuresTheDeadlineThatGivesTheBatchAskedFor) {
   const Outcome outcome = run_threads(run, watcher);
   const double chosen = number(outcome.measured, "deadline_s", 0);
   EXPECT_GT(chosen, 0);
-  for (const float deadline : outcome.rounds.deadline) EXPECT_EQ(deadline, static_cast<float>(chosen));
+  for (const float deadline : outcome.rounds.all().deadline) EXPECT_EQ(deadline, static_cast<float>(chosen));
   if (usable_cores().size() < 2) GTEST_SKIP() << "two nodes on one core compute half of the time";
   // Far from exact, since others may use these cores: what a wrong unit or formula would give is farther off.
-  EXPECT_GT(mean_batch(outcome.rounds, 0), 20);
-  EXPECT_LT(mean_batch(outcome.rounds, 0), 2000);
+  EXPECT_GT(mean_batch(outcome.rounds.all(), 0), 20);
+  EXPECT_LT(mean_batch(outcome.rounds.all(), 0), 2000);
 }
 
 // Node 0 is so slow that the deadline never leaves it a sample: it counts as slow, not as fast, for its neighbours.
@@ -150,10 +150,10 @@ TEST(ThreadsEngine, ANodeWithoutASampleDoesNotShortenTheDeadline) {
   run.oversubscribe = true;
   run.deadline = {.fixed_s = 1e-3, .batch = 20, .adapts = true};
   KeepingWatcher on_threads = small.watcher(), in_virtual = small.watcher();
-  const Rounds rounds = run_threads(run, on_threads).rounds;
+  const Rounds rounds = run_threads(run, on_threads).rounds.all();
   EXPECT_EQ(rounds.batch[0], 0);
   for (const float deadline : rounds.deadline) EXPECT_GE(deadline, 0.9e-3f);
-  const Rounds predicted = run_virtual(run, in_virtual).rounds;
+  const Rounds predicted = run_virtual(run, in_virtual).rounds.all();
   EXPECT_EQ(predicted.batch[0], 0);
   for (const float deadline : predicted.deadline) EXPECT_GE(deadline, 0.9e-3f);
 }
@@ -169,7 +169,7 @@ TEST(ThreadsEngine, AWholeBatchIsNotLostToRounding) {
   run.iterations = 5;
   run.deadline = {.fixed_s = 9 / 9000.1, .slack_s = 1};
   KeepingWatcher watcher = small.watcher();
-  const Rounds rounds = run_threads(run, watcher).rounds;
+  const Rounds rounds = run_threads(run, watcher).rounds.all();
   EXPECT_EQ(*std::max_element(rounds.batch.begin(), rounds.batch.end()), 9);
 }
 
@@ -183,7 +183,7 @@ TEST(ThreadsEngine, RecordsWhatItDidWithTheDeadline) {
   for (const bool adapts : {false, true}) {
     run.deadline = {.fixed_s = 2e-3, .batch = 50, .adapts = adapts, .slack_s = 1e-5};
     KeepingWatcher watcher = small.watcher();
-    const Rounds rounds = run_threads(run, watcher).rounds;
+    const Rounds rounds = run_threads(run, watcher).rounds.all();
     for (std::size_t at = 0; at < rounds.batch.size(); ++at) {
       EXPECT_GE(rounds.compute_time[at], rounds.deadline[at] * 0.99999f);
       EXPECT_GE(rounds.overshoot[at], -rounds.deadline[at]);
@@ -238,7 +238,8 @@ TEST(VirtualEngine, OnAMachineALinkIsWaitedForOnlyBeyondTheGradient) {
   KeepingWatcher watcher = small.watcher();
   const Outcome outcome = run_virtual(run, watcher);
   EXPECT_NEAR(outcome.end_time, 30 * (2e-4 + 5e-3 + 1.5e-4 + 3e-5), 1e-6);
-  EXPECT_NEAR(outcome.rounds.exchange_time[0], 5e-3 - 1e-5 - 1.5e-3 - 4e-5, 1e-7);  // runs beside publish and gradient
+  EXPECT_NEAR(outcome.rounds.all().exchange_time[0], 5e-3 - 1e-5 - 1.5e-3 - 4e-5,
+              1e-7);  // runs beside publish and gradient
 }
 
 TEST(VirtualEngine, OnAMachineAsynchronousNodesPayForEachStep) {
@@ -248,7 +249,7 @@ TEST(VirtualEngine, OnAMachineAsynchronousNodesPayForEachStep) {
   run.link = {};
   run.machine = &kMachine;
   KeepingWatcher watcher = small.watcher();
-  const Rounds rounds = run_virtual(run, watcher).rounds;
+  const Rounds rounds = run_virtual(run, watcher).rounds.all();
   const double update = 1.5e-3 + 4e-5 + 1.5e-4 + 2e-4 + 1e-5 + 3e-5;
   for (std::size_t t = 0; t + 1 < rounds.iterations; ++t)
     EXPECT_NEAR(rounds.start_time[t * rounds.nodes], static_cast<double>(t) * update, 1e-8);

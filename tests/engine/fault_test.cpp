@@ -139,7 +139,7 @@ TEST(VirtualFault, AfterACrashTheOthersDoWhatTheyWouldDoInANetworkWithoutTheNode
   auto twin = other_network.run();
   twin.evaluations = run.evaluations;
   twin.link = {};
-  const Resume resume{"twin", *stopped.checkpoint, stopped.rounds};
+  Resume resume{"twin", *stopped.checkpoint, stopped.rounds.all()};
   twin.resume = &resume;
   const Shown after = on("virtual", small, twin);
 
@@ -163,7 +163,7 @@ TEST(VirtualFault, TheClockChargesThePatienceOnceAndTheDeadRecordNothing) {
     run.sync = sync;
     run.faults = {{.node = 2, .time = 4.5 * kRound_s}};
     run.patience_s = 3;
-    const Rounds rounds = on("virtual", small, run).outcome.rounds;
+    const Rounds rounds = on("virtual", small, run).outcome.rounds.all();
     EXPECT_EQ(rounds.iterations, run.iterations);
     for (NodeId i = 0; i < 6; ++i) {
       EXPECT_EQ(recorded(rounds, i), i == 2 ? 5 : run.iterations);
@@ -219,7 +219,7 @@ TEST(VirtualFault, TheNumberOfWorkersChangesNoBit) {
     EXPECT_EQ(one.outcome.lost, three.outcome.lost);
     EXPECT_EQ(one.outcome.end_time, three.outcome.end_time);
     EXPECT_EQ(one.watcher.cuts, three.watcher.cuts);
-    expect_same_columns(columns::kRounds, one.outcome.rounds, three.outcome.rounds);
+    expect_same_columns(columns::kRounds, one.outcome.rounds.all(), three.outcome.rounds.all());
   }
 }
 
@@ -251,7 +251,7 @@ TEST(VirtualFault, TheSynchronousEndAndSayWhoIsMissing) {
     EXPECT_EQ(node, 3u);
     const NodeId neighbours[] = {2, 4};
     EXPECT_EQ(shown.outcome.failure, silence(3, round, kUsualPatience_s, neighbours));
-    EXPECT_EQ(shown.outcome.rounds.iterations, round);
+    EXPECT_EQ(shown.outcome.rounds.all().iterations, round);
     EXPECT_FALSE(shown.outcome.checkpoint);
     EXPECT_GT(shown.outcome.end_time, 5 + kUsualPatience_s);
   }
@@ -267,13 +267,13 @@ TEST(VirtualFault, AsynchronousNodesKeepTheLastModelAndDoTheDeadNodesShare) {
   ASSERT_EQ(outcome.lost.size(), 1u);
   EXPECT_EQ(outcome.lost[0].node, 1u);
   std::size_t updates = 0;
-  for (NodeId i = 0; i < 5; ++i) updates += recorded(outcome.rounds, i);
+  for (NodeId i = 0; i < 5; ++i) updates += recorded(outcome.rounds.all(), i);
   EXPECT_EQ(updates, std::size_t{run.iterations} * 5);
-  EXPECT_EQ(recorded(outcome.rounds, 1), outcome.lost[0].round);
+  EXPECT_EQ(recorded(outcome.rounds.all(), 1), outcome.lost[0].round);
   EXPECT_LT(outcome.lost[0].round, run.iterations);
   // Its last message grows old at its neighbours.
-  const Round last = recorded(outcome.rounds, 0) - 1;
-  EXPECT_GT(outcome.rounds.message_age[last * 5 + 0], (outcome.end_time - 20) / 2 - 5);
+  const Round last = recorded(outcome.rounds.all(), 0) - 1;
+  EXPECT_GT(outcome.rounds.all().message_age[last * 5 + 0], (outcome.end_time - 20) / 2 - 5);
   EXPECT_GT(outcome.end_time, healthy.end_time);
 }
 
@@ -286,7 +286,7 @@ TEST(ThreadsFault, QuantimedGoesOnWithoutACrashedNode) {
   EXPECT_EQ(shown.outcome.failure, "");
   ASSERT_EQ(shown.outcome.lost.size(), 1u);
   EXPECT_EQ(shown.outcome.lost[0].node, 2u);
-  const Rounds& rounds = shown.outcome.rounds;
+  const Rounds rounds = shown.outcome.rounds.all();
   for (NodeId i = 0; i < 4; ++i) EXPECT_EQ(recorded(rounds, i), i == 2 ? shown.outcome.lost[0].round : run.iterations);
   EXPECT_EQ(shown.watcher.cuts.back().models.size(), 3u);
   EXPECT_GE(shown.outcome.end_time, 0.5);
@@ -315,7 +315,7 @@ TEST(ThreadsFault, WhoWasAwayForTooLongLeaves) {
   const Shown shown = on("threads", small, run);
   ASSERT_EQ(shown.outcome.lost.size(), 1u);
   EXPECT_EQ(shown.outcome.lost[0].node, 1u);
-  EXPECT_EQ(recorded(shown.outcome.rounds, 0), run.iterations);
+  EXPECT_EQ(recorded(shown.outcome.rounds.all(), 0), run.iterations);
 }
 
 TEST(ThreadsFault, AShortStallIsWaitedFor) {
@@ -327,7 +327,7 @@ TEST(ThreadsFault, AShortStallIsWaitedFor) {
     const Shown shown = on("threads", small, run);
     EXPECT_EQ(shown.outcome.failure, "");
     EXPECT_TRUE(shown.outcome.lost.empty());
-    EXPECT_GE(shown.outcome.rounds.record_time[1], 0.1f) << algorithm;
+    EXPECT_GE(shown.outcome.rounds.all().record_time[1], 0.1f) << algorithm;
   }
 }
 
@@ -355,9 +355,9 @@ TEST(ThreadsFault, AsynchronousNodesGoOn) {
   EXPECT_EQ(shown.outcome.failure, "");
   EXPECT_EQ(shown.outcome.lost, (std::vector<LostNode>{{2, 0}}));
   std::size_t updates = 0;
-  for (NodeId i = 0; i < 4; ++i) updates += recorded(shown.outcome.rounds, i);
+  for (NodeId i = 0; i < 4; ++i) updates += recorded(shown.outcome.rounds.all(), i);
   EXPECT_GE(updates, std::size_t{run.iterations} * 4);
-  EXPECT_EQ(recorded(shown.outcome.rounds, 2), 0u);
+  EXPECT_EQ(recorded(shown.outcome.rounds.all(), 2), 0u);
 }
 
 // A model of speeds that fails in the middle of a run: whatever a node's thread throws takes this way.
@@ -379,7 +379,7 @@ TEST(ThreadsFault, ANodeThatThrowsEndsTheRunAndTheTraceSaysSo) {
     run.iterations = 100'000'000;
     const Shown shown = on("threads", small, run);
     EXPECT_EQ(shown.outcome.failure, "node 1 failed in round 7: no speed") << algorithm;
-    EXPECT_EQ(recorded(shown.outcome.rounds, 1), 7u);
+    EXPECT_EQ(recorded(shown.outcome.rounds.all(), 1), 7u);
     EXPECT_FALSE(shown.watcher.cuts.empty());
   }
 }

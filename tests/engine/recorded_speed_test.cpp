@@ -127,14 +127,14 @@ TEST(RecordedSpeed, ATraceIsReplayed) {
   Trace trace = sample_trace(run.iterations, run.network.nodes);
   trace.timeline = {};
   trace.network = small.network;
-  trace.rounds = run_virtual(run, first).rounds;
+  trace.rounds = run_virtual(run, first).rounds.all();
   const SpeedFile place("");
   const std::string file = place.path().string() + ".h5";
   write_trace(file, trace);
   const auto recorded = make_speed_model("file:" + file, 1);
   std::filesystem::remove(file);
   run.speed = recorded.get();
-  const Rounds replayed = run_virtual(run, again).rounds;
+  const Rounds replayed = run_virtual(run, again).rounds.all();
   ASSERT_EQ(replayed.compute_time.size(), trace.rounds.compute_time.size());
   for (std::size_t k = 0; k < replayed.compute_time.size(); ++k)
     EXPECT_NEAR(replayed.compute_time[k], trace.rounds.compute_time[k], 1e-5f * trace.rounds.compute_time[k]);

@@ -37,7 +37,7 @@ Whole stopped(const SmallRun& small, Run run, const std::vector<std::size_t>& mo
     run.threads = 1 + part % 2;  // the number of workers changes no bit
     const Outcome before = std::move(whole.outcome);
     std::optional<Resume> resume;
-    if (before.checkpoint) resume.emplace("a.h5", *before.checkpoint, before.rounds);
+    if (before.checkpoint) resume.emplace("a.h5", *before.checkpoint, before.rounds.all());
     run.resume = resume ? &*resume : nullptr;
     whole.outcome = run_virtual(run, watcher);
     whole.cuts.insert(whole.cuts.end(), watcher.cuts.begin(), watcher.cuts.end());
@@ -57,8 +57,8 @@ void expect_same_whole(const Whole& a, const Whole& b) {
   EXPECT_EQ(a.outcome.end_time, b.outcome.end_time);
   EXPECT_EQ(a.outcome.overflows, b.outcome.overflows);
   EXPECT_EQ(a.outcome.violations, b.outcome.violations);
-  EXPECT_EQ(a.outcome.rounds.iterations, b.outcome.rounds.iterations);
-  expect_same_columns(columns::kRounds, a.outcome.rounds, b.outcome.rounds);
+  EXPECT_EQ(a.outcome.rounds.all().iterations, b.outcome.rounds.all().iterations);
+  expect_same_columns(columns::kRounds, a.outcome.rounds.all(), b.outcome.rounds.all());
 }
 
 struct Case {
@@ -79,7 +79,7 @@ TEST_P(Resumed, GivesTheBitsOfARunThatWasNeverStopped) {
   run.evaluations = 7;
   change(run);
   const Whole whole = unstopped(small, run);
-  ASSERT_GT(whole.outcome.rounds.iterations, 0u);
+  ASSERT_GT(whole.outcome.rounds.all().iterations, 0u);
   std::mt19937 random(5);
   std::size_t stops = 0;
   for (int repeat = 0; repeat < 8; ++repeat) {
@@ -130,7 +130,7 @@ TEST(Resume, APeriodicCheckpointServesAsWell) {
     killed.most_cuts = 6;
     run_virtual(run, killed);
     ASSERT_TRUE(killed.last_state);
-    const Resume resume{"a.h5.partial", *killed.last_state, killed.checkpoints.back()};
+    Resume resume{"a.h5.partial", *killed.last_state, killed.checkpoints.back()};
     run.resume = &resume;
     KeepingWatcher rest = small.watcher();
     Whole parts{.cuts = {killed.cuts.begin(), killed.cuts.begin() + killed.cuts_at_last},
@@ -167,7 +167,7 @@ TEST(Resume, ACheckpointThatDoesNotFitIsRefused) {
     Outcome outcome = run_virtual(run, watcher);
     ASSERT_TRUE(outcome.checkpoint);
     c.spoil(*outcome.checkpoint);
-    const Resume resume{"a.h5", *outcome.checkpoint, outcome.rounds};
+    Resume resume{"a.h5", *outcome.checkpoint, outcome.rounds.all()};
     run.resume = &resume;
     KeepingWatcher rest = small.watcher();
     EXPECT_THROW(run_virtual(run, rest), InputError) << c.name;

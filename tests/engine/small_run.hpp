@@ -43,8 +43,8 @@ class KeepingWatcher final : public Watcher {
   }
   bool wants_to_stop() override { return stop || asked++ >= stop_after; }
   void progress(double done) override { last_progress = done; }
-  void checkpoint(const Rounds& rounds, std::optional<Checkpoint> state) override {
-    checkpoints.push_back(rounds);
+  void checkpoint(const RoundsSource& rounds, std::optional<Checkpoint> state) override {
+    checkpoints.push_back(rounds.all());
     last_state = std::move(state);
     cuts_at_last = cuts.size();
   }

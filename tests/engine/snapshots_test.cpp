@@ -1,6 +1,5 @@
 #include "engine/snapshots.hpp"
 #include "engine/ready_queue.hpp"
-#include "engine/record_log.hpp"
 
 #include <gtest/gtest.h>
 
@@ -38,22 +37,6 @@ TEST(Snapshots, OnATimeGridHoldTheModelThatWasCurrentAtEachMark) {
     EXPECT_EQ(copies.at(mark)->iteration, expected[mark]) << mark;
   }
   EXPECT_EQ(copies.at(6), nullptr);
-}
-
-TEST(RecordLog, CanBeReadWhileItGrows) {
-  RecordLog log(10);
-  std::jthread writer([&] {
-    for (int t = 0; t < 20000; ++t) log.append({.start = static_cast<double>(t)});
-  });
-  std::size_t seen = 0;
-  while (seen < 20000) {
-    const auto records = log.finished();
-    ASSERT_GE(records.size(), seen);
-    seen = records.size();
-    if (seen > 0) {
-      ASSERT_EQ(records.back().start, static_cast<double>(seen - 1));
-    }
-  }
 }
 
 TEST(ReadyQueue, HandsOutEveryNodeOnceAndEndsWhenAllHaveRetired) {
