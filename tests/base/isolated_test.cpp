@@ -56,6 +56,9 @@ TEST(Isolated, AHangIsAnError) {
 }
 
 TEST(Isolated, TooMuchMemoryIsAnError) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer waits for itself for ever when its own report gets no memory";
+#endif
   expect_failure("cannot be read within 64 MiB", [] {
     std::vector<std::string> taken;
     while (taken.size() < 10'000) taken.emplace_back(1 << 20, 'x');
