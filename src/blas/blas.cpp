@@ -1,10 +1,12 @@
 #include "blas/blas.hpp"
 
 #include <cblas.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <new>
 #include <vector>
 
 #include "base/error.hpp"
@@ -126,6 +128,18 @@ void use_one_thread() {
         "libopenblas-pthread-dev and build again");
   openblas_set_num_threads(1);
   check(openblas_get_num_threads() == 1, "OpenBLAS does not keep to one thread");
+}
+
+void require_buffers(std::size_t callers) {
+  constexpr std::size_t kBytes = (std::size_t{128} << 20) + (std::size_t{64} << 10);
+  std::vector<void*> taken;  // all at once, one by one: the kernel refuses a large block that it would grant in parts
+  for (std::size_t k = 0; k < callers; ++k) {
+    void* buffer = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (buffer == MAP_FAILED) break;
+    taken.push_back(buffer);
+  }
+  for (void* buffer : taken) ::munmap(buffer, kBytes);
+  if (taken.size() < callers) throw std::bad_alloc();
 }
 
 std::string description() {

@@ -26,6 +26,10 @@ double measured_sgemm_rate(std::size_t size = 1024, int repeats = 5);
 
 // Holds OpenBLAS to one thread a call and throws InternalError if it does not obey.
 void use_one_thread();
+// OpenBLAS takes a buffer for each of the threads that call it at once, at their first product, and where memory is
+// refused (ulimit -v, an allocation's limit) it asks for ever. Throws bad_alloc instead, before that.
+void require_buffers(std::size_t callers);
+
 std::string description();  // version and kernel in use, e.g. "OpenBLAS 0.3.21 SkylakeX"
 
 }  // namespace quantimed::blas

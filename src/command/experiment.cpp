@@ -22,6 +22,7 @@
 #include <cmath>
 #include <cstdio>
 #include <ctime>
+#include <new>
 #include <optional>
 
 namespace quantimed {
@@ -80,6 +81,8 @@ class Recorder final : public Watcher {
     try {
       write_trace(partial_, trace_, rounds);
     } catch (const InputError&) {  // the disk may have room again when it matters
+      ++unwritten_;
+    } catch (const std::bad_alloc&) {  // and so may memory
       ++unwritten_;
     }
     trace_.checkpoint.reset();  // as large as all models
@@ -208,6 +211,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   const auto start = Clock::now();
   const OutputLock lock = resumption ? std::move(resumption->lock) : OutputLock(config.output);
   blas::use_one_thread();
+  blas::require_buffers(config.engine == "threads" ? config.nodes : config.threads);
   const Setup setup(config, data);
   if (kGuards) {
     check_gradient(*setup.problem, setup.shards, config.seed);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <new>
 #include <set>
 #include <string_view>
 
@@ -67,6 +68,12 @@ const Fault* fault_of(std::span<const Fault> faults, NodeId node) {
 
 std::string list_of(std::span<const NodeId> nodes) {
   return fmt::format("node{} {}", nodes.size() == 1 ? "" : "s", fmt::join(nodes, ", "));
+}
+
+std::string failure_of(NodeId node, Round round, const std::exception& why) {
+  const bool no_memory = dynamic_cast<const std::bad_alloc*>(&why) != nullptr;
+  return fmt::format("node {} failed in round {}: {}", node, round,
+                     no_memory ? "the machine's memory is used up" : why.what());
 }
 
 std::string silence(NodeId node, Round round, Seconds waited, std::span<const NodeId> waiting) {

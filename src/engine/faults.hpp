@@ -45,6 +45,9 @@ std::vector<Fault> parse_faults(const std::string& text, std::uint32_t nodes);
 // Null where none is meant for the node.
 const Fault* fault_of(std::span<const Fault> faults, NodeId node);
 
+// "node 3 failed in round 17: why".
+std::string failure_of(NodeId node, Round round, const std::exception& why);
+
 // "node 3 sent nothing of round 17 for 60 s; nodes 1, 5 wait for it".
 std::string silence(NodeId node, Round round, Seconds waited, std::span<const NodeId> waiting);
 std::string list_of(std::span<const NodeId> nodes);   // "node 1", "nodes 1, 5"

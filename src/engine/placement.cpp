@@ -18,7 +18,7 @@ using Units = std::vector<int>;
 // ---- the text of list: -----------------------------------------------------------------------------
 
 int parse_unit(std::string_view item, const std::string& text) {
-  constexpr int kMost = 1'000'000;
+  constexpr int kMost = 65'536;  // eight times what Linux can number
   int unit = -1;
   const auto [stop, failure] = std::from_chars(item.data(), item.data() + item.size(), unit);
   if (failure != std::errc{} || stop != item.data() + item.size() || unit < 0 || unit >= kMost)

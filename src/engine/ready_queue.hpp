@@ -39,7 +39,7 @@ class ReadyQueue {
     bool last = false;
     {
       const std::lock_guard lock(mutex_);
-      last = --remaining_ == 0;
+      last = remaining_ > 0 && --remaining_ == 0;  // 0 already: the phase was abandoned
     }
     if (last) changed_.notify_all();
   }

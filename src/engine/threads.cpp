@@ -244,7 +244,7 @@ void ThreadsEngine::tell_failures(Outcome& outcome) {
     try {
       std::rethrow_exception(failures_[i]);
     } catch (const std::exception& error) {
-      outcome.failure = fmt::format("node {} failed in round {}: {}", i, t, error.what());
+      outcome.failure = failure_of(i, t, error);
     }
   }
 }

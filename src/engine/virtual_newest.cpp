@@ -5,6 +5,7 @@
 // range of coordinates, and since an update is coordinate-wise its range needs nobody else's. Gradients depend only
 // on their own node's model: when one is needed, all that are pending are computed, a node a worker.
 #include "base/error.hpp"
+#include "base/first_failure.hpp"
 #include "engine/engine.hpp"
 #include "engine/model_arena.hpp"
 #include "engine/records.hpp"
@@ -366,33 +367,40 @@ void NewestEngine::compute_pending() {
   std::vector<NewestNode*> pending;
   for (auto& node : nodes_)
     if (node->pending) pending.push_back(node.get());
+  FirstFailure failure;
 #pragma omp parallel for schedule(dynamic) num_threads(static_cast <int>(work_.size()))
   for (std::size_t k = 0; k < pending.size(); ++k) {
     const auto worker = static_cast<std::size_t>(omp_get_thread_num());
-    pending[k]->compute(batches_[worker], work_[worker]);
+    failure.guard([&] { pending[k]->compute(batches_[worker], work_[worker]); });
   }
+  failure.rethrow();
 }
 
 void NewestEngine::carry_out() {
   if (deferred_.empty()) return;
   const std::size_t slices = (p_ + Codec::kSlice - 1) / Codec::kSlice;
   std::uint64_t overflows = 0, violations = 0;
+  FirstFailure failure;
 #pragma omp parallel num_threads(static_cast <int>(work_.size())) reduction(+ : overflows, violations)
   {
     const auto worker = static_cast<std::size_t>(omp_get_thread_num());
     const auto workers = static_cast<std::size_t>(omp_get_num_threads());
     const std::size_t first = std::min(p_, slices * worker / workers * Codec::kSlice);
     const std::size_t last = std::min(p_, slices * (worker + 1) / workers * Codec::kSlice);
-    for (const Deferred& work : deferred_) {
-      if (first == last) break;
-      const std::span<float> x = nodes_[work.node]->x;
-      if (work.copy)
-        overflows += run_.codec.encode_slice(x.subspan(first, last - first), work.key, first, work.message).overflows;
-      else
-        violations += mix(x, x, first, last, work.coefficients, std::span(terms_).subspan(work.first_term, work.terms),
-                          run_.codec, work.gradient, penalised_);
-    }
+    failure.guard([&] {
+      for (const Deferred& work : deferred_) {
+        if (first == last) break;
+        const std::span<float> x = nodes_[work.node]->x;
+        if (work.copy)
+          overflows += run_.codec.encode_slice(x.subspan(first, last - first), work.key, first, work.message).overflows;
+        else
+          violations +=
+              mix(x, x, first, last, work.coefficients, std::span(terms_).subspan(work.first_term, work.terms),
+                  run_.codec, work.gradient, penalised_);
+      }
+    });
   }
+  failure.rethrow();
   overflows_ += overflows;
   violations_ += violations;
   deferred_.clear();
@@ -517,11 +525,16 @@ Outcome NewestEngine::operator()() {
     events_.pop();
     now_ = event.time;
     if (!to_strike_.empty() && strikes(event, outcome)) continue;
-    check(nodes_[event.node]->task.resume(), "newest delivery: an algorithm that ended by itself");
+    try {
+      check(nodes_[event.node]->task.resume(), "newest delivery: an algorithm that ended by itself");
+    } catch (const std::exception& error) {
+      outcome.failure = failure_of(event.node, nodes_[event.node]->round, error);
+      break;
+    }
   }
   // A curve that breaks off is the beginning of the whole run's: it has no point of its own at the end.
   if (outcome.interrupted && run_.faults.empty()) outcome.checkpoint = checkpoint(schedule);
-  if (!outcome.interrupted && !schedule.observed(iteration())) observe();
+  if (!outcome.interrupted && outcome.failure.empty() && !schedule.observed(iteration())) observe();
   outcome.end_time = now_;
   carry_out();
   finish_records();

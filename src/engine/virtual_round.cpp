@@ -22,6 +22,7 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <memory>
 
 namespace quantimed {
@@ -90,7 +91,7 @@ class RoundEngine {
  private:
   friend class RoundNode;
 
-  void run_phase(Round hold);
+  std::string run_phase(Round hold);
   void step(std::size_t worker, NodeId i);
   void arrive(std::size_t worker, NodeId i);
   bool observe(Round t);
@@ -266,12 +267,13 @@ void RoundEngine::arrive(std::size_t worker, NodeId i) {
     queue_.push(worker, ready);
 }
 
-// Every node goes on until it has all messages of round `hold`, or has ended.
-void RoundEngine::run_phase(Round hold) {
+// Every node goes on until it has all messages of round `hold`, or has ended. Returns why one could not; of several
+// the earliest, since others may never have come to theirs.
+std::string RoundEngine::run_phase(Round hold) {
   hold_ = hold;
   const std::size_t n = nodes_.size();
   queue_.open(models_.size());
-  std::exception_ptr failure;
+  std::map<std::pair<Round, NodeId>, std::string> failures;
 #pragma omp parallel num_threads(static_cast <int>(workers_.size()))
   {
     const auto worker = static_cast<std::size_t>(omp_get_thread_num());
@@ -281,15 +283,18 @@ void RoundEngine::run_phase(Round hold) {
     for (std::size_t i = last; i > first; --i)
       if (clock_.is_living(static_cast<NodeId>(i - 1))) own.push_back(static_cast<NodeId>(i - 1));
     queue_.push(worker, own);
-    try {
-      while (const auto node = queue_.pop(worker)) step(worker, *node);
-    } catch (...) {
+    while (const auto node = queue_.pop(worker)) {
+      try {
+        step(worker, *node);
+      } catch (const std::exception& error) {
+        const Round round = nodes_[*node]->round;
 #pragma omp critical
-      failure = std::current_exception();
-      queue_.abandon();
+        failures[{round, *node}] = failure_of(*node, round, error);
+        queue_.abandon();
+      }
     }
   }
-  if (failure) std::rethrow_exception(failure);
+  return failures.empty() ? "" : failures.begin()->second;
 }
 
 bool RoundEngine::observe(Round t) {
@@ -375,7 +380,7 @@ Outcome RoundEngine::operator()() {
   EvaluationSchedule schedule(run_);
   Outcome outcome;
   Round now = first_round(run_, 0);
-  run_phase(now);
+  outcome.failure = run_phase(now);
   if (run_.resume) {  // the messages that have just been sent again were counted before
     for (auto& node : nodes_) node->overflows = 0;
     nodes_[0]->overflows = resumed_count(run_, "overflows");
@@ -383,7 +388,7 @@ Outcome RoundEngine::operator()() {
   }
   double seconds_per_round = 0;
   for (;;) {
-    if (now < run_.iterations) outcome.failure = strike(now, outcome);
+    if (outcome.failure.empty() && now < run_.iterations) outcome.failure = strike(now, outcome);
     if (schedule.due(now, clock_.latest()) && !observe(now)) break;
     if (!outcome.failure.empty()) break;
     if (now == run_.iterations || clock_.earliest() >= run_.max_time) break;
@@ -394,7 +399,8 @@ Outcome RoundEngine::operator()() {
     const Round hold = std::min({next_hold(now, seconds_per_round), schedule.next_iteration(), run_.iterations});
     check(hold > now, "virtual engine: a phase without a round");
     const auto began = std::chrono::steady_clock::now();
-    run_phase(hold);
+    outcome.failure = run_phase(hold);
+    if (!outcome.failure.empty()) break;
     seconds_per_round = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() / (hold - now);
     for (Round t = now; t < hold; ++t) clock_.advance(records_, t);
     records_.finish(hold);

@@ -1,5 +1,7 @@
 #include "trace/evaluate.hpp"
 
+#include "base/first_failure.hpp"
+
 #include <omp.h>
 
 #include <algorithm>
@@ -69,11 +71,15 @@ double Evaluator::consensus_error(std::span<const float* const> models) const {
 
 LossSum Evaluator::total_loss(const Dataset& data, std::span<const SampleId> rows) {
   std::vector<LossSum> parts(parts_of(rows.size(), kRowsPerPart));
+  FirstFailure failure;
 #pragma omp parallel for schedule(dynamic) num_threads(threads_)
   for (std::size_t k = 0; k < parts.size(); ++k) {
     const auto part = rows.subspan(k * kRowsPerPart, std::min(kRowsPerPart, rows.size() - k * kRowsPerPart));
-    parts[k] = problem_.loss_sum(mean_, data, part, work_[static_cast<std::size_t>(omp_get_thread_num())]);
+    failure.guard([&] {
+      parts[k] = problem_.loss_sum(mean_, data, part, work_[static_cast<std::size_t>(omp_get_thread_num())]);
+    });
   }
+  failure.rethrow();
   LossSum total;
   for (const LossSum& part : parts) {
     total.loss += part.loss;
@@ -87,6 +93,7 @@ LossSum Evaluator::total_loss(const Dataset& data, std::span<const SampleId> row
 double Evaluator::gradient_norm_squared() {
   const std::span<const SampleId> rows = shards_.rows;
   const std::size_t per_part = parts_of(rows.size(), kGradientParts);
+  FirstFailure failure;
 #pragma omp parallel for schedule(dynamic) num_threads(threads_)
   for (std::size_t k = 0; k < kGradientParts; ++k) {
     const std::size_t first = std::min(k * per_part, rows.size()), last = std::min(first + per_part, rows.size());
@@ -94,9 +101,12 @@ double Evaluator::gradient_norm_squared() {
       std::fill(gradients_[k].begin(), gradients_[k].end(), 0.0f);
       continue;
     }
-    problem_.gradient_sum(mean_, rows.subspan(first, last - first), false, gradients_[k],
-                          work_[static_cast<std::size_t>(omp_get_thread_num())]);
+    failure.guard([&] {
+      problem_.gradient_sum(mean_, rows.subspan(first, last - first), false, gradients_[k],
+                            work_[static_cast<std::size_t>(omp_get_thread_num())]);
+    });
   }
+  failure.rethrow();
   std::vector<double> sum(mean_.size(), 0.0);
   for (const auto& part : gradients_)
     for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += static_cast<double>(part[k]);

@@ -198,7 +198,10 @@ std::byte* ImageFile::resize(std::size_t bytes) {
   void* larger = refusal_ == 0 ? ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
                                : ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE,
                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (larger == MAP_FAILED) return nullptr;
+  if (larger == MAP_FAILED) {
+    is_out_of_memory_ = true;
+    return nullptr;
+  }
   if (refusal_ != 0 && memory_) std::memcpy(larger, memory_, capacity_);
   unmap();
   capacity_ = capacity;

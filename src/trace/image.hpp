@@ -28,6 +28,7 @@ class ImageFile {
   // At least as many bytes, with what was there before. Where the disk has no room for them they are plain memory, so
   // that HDF5 can finish its file, and publish() throws. Null where there is no memory either.
   std::byte* resize(std::size_t bytes);
+  bool is_out_of_memory() const { return is_out_of_memory_; }
 
   // Puts the first `bytes` and their seal at `path`, whole or not at all: fsync, rename. The memory is gone then.
   void publish(std::size_t bytes);
@@ -42,6 +43,7 @@ class ImageFile {
   std::byte* memory_ = nullptr;
   std::size_t capacity_ = 0;
   int refusal_ = 0;  // errno of the disk
+  bool is_out_of_memory_ = false;
 };
 
 struct InputFile {

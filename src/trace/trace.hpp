@@ -119,7 +119,8 @@ std::string to_text(const Attribute& attribute);
 std::string to_text(const Attributes& attributes);  // "name = value" a line
 
 // Writes PATH whole: a temporary file beside it, flushed to disk, then renamed. A reader never sees half a trace.
-// Throws InputError when the folder is missing or not writable, the disk is full, or PATH is not a plain file.
+// Throws InputError when the folder is missing or not writable, the disk is full, or PATH is not a plain file, and
+// bad_alloc.
 // Memory holds a block of rounds and what else the trace has.
 void write_trace(const std::string& path, const Trace& trace);
 // With these rounds in place of trace.rounds.

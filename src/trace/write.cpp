@@ -6,11 +6,14 @@
 #include "trace/image.hpp"
 #include "trace/shapes.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
+#include <new>
 #include <span>
 #include <string_view>
 
@@ -22,6 +25,7 @@ namespace {
 
 constexpr std::size_t kCompactBytes = 4096;    // up to this a data set lives in its header: no chunk, no index
 constexpr std::size_t kChunkBytes = 1u << 20;  // fits HDF5's default chunk cache
+constexpr std::size_t kHdf5Bytes = 64u << 20;  // chunk caches, buffers, and a block of rounds: about 40 MiB
 static_assert(RoundsSource::kBlockValues * sizeof(float) == kChunkBytes);
 constexpr unsigned kDeflateLevel = 1;  // the higher ones gain a few per cent and cost several times as much
 
@@ -266,6 +270,13 @@ class Whole final : public RoundsSource {
   const Rounds& rounds_;
 };
 
+// HDF5 1.10 crashes where malloc gives it nothing, so it is called only where it will get what it needs.
+void require_memory_for_hdf5() {
+  void* room = ::mmap(nullptr, kHdf5Bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) throw std::bad_alloc();
+  ::munmap(room, kHdf5Bytes);
+}
+
 }  // namespace
 
 void write_trace(const std::string& path, const Trace& trace) { write_trace(path, trace, Whole(trace.rounds)); }
@@ -275,11 +286,13 @@ void write_trace(const std::string& path, const Trace& trace, const RoundsSource
   check(contradiction.empty(), contradiction.c_str());
   check(rounds.nodes() == trace.network.nodes || rounds.iterations() == 0, "a trace has rounds of all its nodes");
   ImageFile image(path);
+  require_memory_for_hdf5();
   std::size_t bytes = 0;
   try {
     const Silence silence;
     bytes = fill(image, trace, rounds);
   } catch (const Fault& fault) {
+    if (image.is_out_of_memory()) throw std::bad_alloc();
     throw InternalError(fmt::format("{}: cannot be made: {}", path, fault.what()));
   }
   image.publish(bytes);

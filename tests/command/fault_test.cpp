@@ -127,5 +127,32 @@ TEST(FaultProgram, MemoryThatIsRefusedIsOneLine) {
   }
 }
 
+// From some moment on the system grants no more memory: the run goes on without it, or says so and leaves what it had.
+TEST(FaultProgram, MemoryThatIsRefusedInTheMiddleOfARunIsOneLine) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer ends a program that gets no memory";
+#endif
+  for (const std::string engine : {"virtual --threads 1", "threads --nodes 2 --graph complete --oversubscribe"})
+    for (const std::string moment : {"0.3", "2.1"}) {
+      const Folder folder;
+      const Ran ran = run_program(
+          folder,
+          "run --dataset digits --samples-per-node 200 --algorithm dsgd --iterations 10000000 --output t.h5 --engine " +
+              engine + " & p=$!; while kill -0 $p && ! test -e t.h5.lock; do sleep 0.05; done; sleep " + moment +
+              "; prlimit --pid $p --data=1000000 || touch unlimited; sleep 2.5; kill -INT $p 2> /dev/null; wait $p");
+      if (std::filesystem::exists(folder / "unlimited")) GTEST_SKIP() << "prlimit is not here: " << ran.err;
+      if (ran.status == 75) {
+        EXPECT_EQ(ran.err, "");
+        EXPECT_EQ(read_trace(folder / "t.h5").status, RunStatus::interrupted);
+        continue;
+      }
+      EXPECT_TRUE(ran.status == 1 || ran.status == 2) << ran.status << " " << ran.err;
+      EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
+      EXPECT_THAT(ran.err, HasSubstr("memory is used up"));
+      EXPECT_FALSE(std::filesystem::exists(folder / "t.h5"));
+      if (std::filesystem::exists(folder / "t.h5.partial")) read_trace(folder / "t.h5.partial");
+    }
+}
+
 }  // namespace
 }  // namespace quantimed

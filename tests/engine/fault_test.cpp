@@ -363,17 +363,21 @@ TEST(ThreadsFault, AsynchronousNodesGoOn) {
 // A model of speeds that fails in the middle of a run: whatever a node's thread throws takes this way.
 class FailingSpeeds final : public SpeedModel {
  public:
+  explicit FailingSpeeds(double speed) : speed_(speed) {}
   double speed(NodeId node, Round round) const override {
     if (node == 1 && round == 7) throw std::runtime_error("no speed");
-    return 1e9;
+    return speed_;
   }
-  double mean() const override { return 1e9; }
+  double mean() const override { return speed_; }
+
+ private:
+  double speed_;
 };
 
 TEST(ThreadsFault, ANodeThatThrowsEndsTheRunAndTheTraceSaysSo) {
   for (const char* algorithm : {"quantimed-dsgd", "dsgd", "async-dsgd"}) {
     const SmallRun small(algorithm, 3, "complete");
-    const FailingSpeeds speeds;
+    const FailingSpeeds speeds(1e9);
     auto run = on_threads(small.run());
     run.speed = &speeds;
     run.iterations = 100'000'000;
@@ -382,6 +386,84 @@ TEST(ThreadsFault, ANodeThatThrowsEndsTheRunAndTheTraceSaysSo) {
     EXPECT_EQ(recorded(shown.outcome.rounds.all(), 1), 7u);
     EXPECT_FALSE(shown.watcher.cuts.empty());
   }
+}
+
+TEST(VirtualFault, ANodeThatThrowsEndsTheRunAndTheTraceSaysSo) {
+  for (const char* algorithm : {"quantimed-dsgd", "dsgd", "async-dsgd"})
+    for (const std::uint32_t threads : {1u, 2u}) {
+      const SmallRun small(algorithm, 3, "complete");
+      const FailingSpeeds speeds(50);
+      auto run = small.run();
+      run.speed = &speeds;
+      run.threads = threads;
+      run.iterations = 1000;
+      const Shown shown = on("virtual", small, run);
+      EXPECT_EQ(shown.outcome.failure, "node 1 failed in round 7: no speed") << algorithm;
+      EXPECT_LE(recorded(shown.outcome.rounds.all(), 1), 7u);
+      EXPECT_FALSE(shown.watcher.cuts.empty());
+      EXPECT_FALSE(shown.outcome.checkpoint);
+    }
+}
+
+// A code that cannot be read any more after some messages.
+class FailingCodec final : public Codec {
+ public:
+  explicit FailingCodec(const Codec& codec) : codec_(codec) {}
+  std::string name() const override { return codec_.name(); }
+  double paper_bits() const override { return codec_.paper_bits(); }
+  double variance_bound(std::span<const float> x) const override { return codec_.variance_bound(x); }
+  std::size_t capacity(std::size_t p) const override { return codec_.capacity(p); }
+  Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
+    return codec_.encode(x, key, message);
+  }
+  std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first,
+                           std::span<const float> own, std::span<float> acc) const override {
+    if (++read_ > 50) throw std::runtime_error("no message");
+    return codec_.accumulate(message, weight, first, own, acc);
+  }
+  bool is_sliceable() const override { return codec_.is_sliceable(); }
+  Encoded encode_slice(std::span<const float> x, const StreamKey& key, std::size_t first,
+                       std::span<std::byte> message) const override {
+    return codec_.encode_slice(x, key, first, message);
+  }
+
+ private:
+  const Codec& codec_;
+  mutable std::atomic<int> read_ = 0;
+};
+
+Run with_codec(const Run& run, const Codec& codec, std::uint32_t threads) {
+  return {.algorithm = run.algorithm,
+          .options = run.options,
+          .problem = run.problem,
+          .network = run.network,
+          .shards = run.shards,
+          .codec = codec,
+          .penalty = run.penalty,
+          .deadline = run.deadline,
+          .speed = run.speed,
+          .link = run.link,
+          .iterations = 1000,
+          .evaluations = 2,
+          .threads = threads};
+}
+
+// An exception that left a parallel region would end the program.
+TEST(VirtualFault, WhatAWorkerThrowsEndsTheRunAndNotTheProgram) {
+  for (const char* algorithm : {"quantimed-dsgd", "async-dsgd"})
+    for (const std::uint32_t threads : {1u, 2u}) {
+      const SmallRun small(algorithm, 3, "complete");
+      const FailingCodec codec(*small.codec);
+      const auto run = with_codec(small.run(), codec, threads);
+      KeepingWatcher watcher = small.watcher();
+      std::string said;
+      try {
+        said = run_virtual(run, watcher).failure;
+      } catch (const std::runtime_error& error) {  // thrown by what several nodes' work was put together in
+        said = error.what();
+      }
+      EXPECT_THAT(said, HasSubstr("no message")) << algorithm;
+    }
 }
 
 }  // namespace

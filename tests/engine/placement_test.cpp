@@ -129,7 +129,7 @@ TEST(Placement, AListIsTakenAsItIs) {
 
 TEST(Placement, AListsErrorsNameWhatIsWrong) {
   for (const char* text : {"list:", "list:,", "list:1,", "list:a", "list:-1", "list:1-", "list:1-2-3", "list:0x1",
-                           "list:1 ", "list:99999999999", "list", "lists:1", "", "Compact"})
+                           "list:1 ", "list:99999999999", "list:7-663233", "list", "lists:1", "", "Compact"})
     EXPECT_THAT(error_of([&] { parse_placement(text); }), HasSubstr(std::string("--placement ") + text + ": "));
   EXPECT_THAT(error_of([] { parse_placement("list:3-1"); }), HasSubstr("give 1-3"));
   EXPECT_THAT(error_of([] { parse_placement("list:0-3,2"); }), HasSubstr("unit 2 is there twice"));
