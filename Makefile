@@ -124,18 +124,17 @@ format: ## lays out all sources
 	@$(call need,clang-format-14 clang-format) -i $(SOURCES)
 
 format-check: ## fails where `make format` would change something
-	@$(call need,clang-format-14 clang-format) --dry-run -Werror $(SOURCES)
+	@tests/lint.sh format
 
 tidy: deps all ## clang-tidy over src/, with the list in .clang-tidy
 	@find src -name '*.cpp' -print0 | xargs -0 -n 1 -P $(JOBS) \
 	  $(call need,clang-tidy-14 clang-tidy) -p build --quiet --extra-arg=-Wno-unknown-warning-option
 
 cppcheck: ## cppcheck over src/
-	@$(call need,cppcheck) --std=c++20 --language=c++ --enable=warning,performance,portability --inline-suppr --quiet \
-	  --suppressions-list=.cppcheck --error-exitcode=1 -j $(JOBS) -I src src
+	@tests/lint.sh cppcheck
 
 shellcheck: ## shellcheck over every shell script
-	@grep -rlIE '^#!.*[/ ](ba|da)?sh' --exclude-dir=build --exclude-dir=.git . | xargs $(call need,shellcheck)
+	@tests/lint.sh shell
 
 clean: ## removes build/
 	@rm -rf build
@@ -151,7 +150,7 @@ PACKAGES := g++ cmake ninja-build make pkg-config git libopenblas-pthread-dev li
 # Not in every distribution. The generated data set `digits` always works; without a browser or SLURM their tests are
 # skipped.
 WELCOME := dataset-fashion-mnist $(if $(filter test,$(MAKECMDGOALS)),chromium chromium-driver python3-selenium \
-  slurm-wlm munge shellcheck)
+  slurm-wlm munge shellcheck cppcheck)
 
 # Installs what is missing. Asks dpkg once, so it costs nothing when all is there.
 deps: ## installs what is missing (Debian, Ubuntu; root or sudo)

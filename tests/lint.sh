@@ -1,0 +1,33 @@
+#!/bin/sh
+# tests/lint.sh clocks|format|shell|cppcheck: one look at all sources. Exit status 77 where the tool is missing.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+# first_of TOOL...: the first that is installed, or an end that says so.
+first_of() {
+  for tool; do command -v "$tool" && return; done
+  echo "SKIPPED: '$tool' is not installed; NOTHING WAS LOOKED AT (apt-get install $tool)" >&2
+  exit 77
+}
+sources() { find src tests bench -name '*.[ch]pp' -print0; }
+
+case ${1:-} in
+  clocks)  # the wall clock may step, so it gives a trace's date and nothing else
+    found=$(grep -rnE 'system_clock|high_resolution_clock|gettimeofday|CLOCK_REALTIME|[^_a-z]time\((nullptr|NULL|0|&)' src | grep -v '\.created = ')
+    if [ -n "$found" ]; then printf 'Read the steady clock instead:\n%s\n' "$found"; exit 1; fi
+    grep -rq 'steady_clock' src ;;
+  format)
+    tool=$(first_of clang-format-14 clang-format) || exit
+    sources | xargs -0 "$tool" --dry-run -Werror ;;
+  shell)  # -x, -P: what a script sources is read with it
+    tool=$(first_of shellcheck) || exit
+    grep -rlIE '^#!.*[/ ](ba|da)?sh' --exclude-dir=build --exclude-dir=.git --exclude-dir=runs . |
+      xargs "$tool" -x -P . ;;
+  cppcheck)
+    tool=$(first_of cppcheck) || exit
+    "$tool" --std=c++20 --language=c++ --enable=warning,performance,portability --inline-suppr --quiet \
+      --suppressions-list=.cppcheck --error-exitcode=1 -j "$(nproc)" -I src src ;;
+  *)
+    echo "usage: tests/lint.sh clocks|format|shell|cppcheck" >&2
+    exit 2 ;;
+esac
