@@ -18,6 +18,9 @@
 // Writes the counters of a build for line coverage, which _exit would lose; null in every other build.
 extern "C" [[gnu::weak]] void __gcov_dump();  // NOLINT(bugprone-reserved-identifier): the compiler's own name
 
+// Of the sanitizers; null in every other build. A fuzzer would keep each of the child's deaths as a finding.
+extern "C" [[gnu::weak]] void __sanitizer_set_death_callback(void (*)());  // NOLINT(bugprone-reserved-identifier)
+
 namespace quantimed {
 
 namespace {
@@ -48,6 +51,7 @@ void set_limit(__rlimit_resource kind, std::uint64_t value) {
 void confine(const IsolationLimits& limits, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);
+  if (__sanitizer_set_death_callback) __sanitizer_set_death_callback(nullptr);
   for (const int number : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGXCPU, SIGPIPE}) std::signal(number, SIG_DFL);
   if (const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC); nowhere >= 0) ::dup2(nowhere, STDERR_FILENO);
   if (const std::uint64_t have = data_bytes(); have > 0) set_limit(RLIMIT_DATA, have + limits.memory_bytes);
