@@ -115,6 +115,9 @@ TEST(FaultProgram, AFolderThatIsGoneIsOneLine) {
 }
 
 TEST(FaultProgram, MemoryThatIsRefusedIsOneLine) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer wants more memory than this test grants";
+#endif
   for (const std::string engine : {"virtual", "threads --oversubscribe"}) {
     const Folder folder;
     const Ran ran = run_program(folder, "--version; ulimit -v 3000000; " + kProgram +
