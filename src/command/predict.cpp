@@ -58,6 +58,7 @@ struct Comparison {
 void print_line(const std::string& what, double predicted, const std::vector<RoundTimes>& measured, double scale,
                 auto figure) {
   std::vector<double> values;
+  values.reserve(measured.size());
   for (const RoundTimes& run : measured) values.push_back(scale * figure(run));
   const Spread s = spread(std::move(values));
   fmt::print("  {:<16}{:>12.2f}{:>12.2f}   [{:.2f} - {:.2f}]", what, scale * predicted, s.median, s.min, s.max);

@@ -232,6 +232,7 @@ std::string ThreadsEngine::end_without_progress(Seconds waited) {
   shared_.abort.store(true, std::memory_order_release);
   if (waiting.empty()) return fmt::format("no node has ended an iteration for {:.3g} s, and none waits", waited);
   std::vector<std::string> texts;
+  texts.reserve(waiting.size());
   for (const auto& [whom, who] : waiting) texts.push_back(silence(std::get<1>(whom), std::get<2>(whom), waited, who));
   return fmt::format("{}", fmt::join(texts, "; "));
 }
@@ -400,6 +401,7 @@ void ThreadsEngine::observe_end(Seconds end) {
 // "0,0,1,1": for each node the NUMA node that holds its model (0+1: both hold a part of it).
 std::string in_node_order(const std::vector<std::vector<int>>& numa_nodes) {
   std::vector<std::string> nodes;
+  nodes.reserve(numa_nodes.size());
   for (const std::vector<int>& each : numa_nodes)
     nodes.push_back(each.empty() ? "unknown" : fmt::format("{}", fmt::join(each, "+")));
   const bool is_unknown = std::all_of(numa_nodes.begin(), numa_nodes.end(), [](auto& each) { return each.empty(); });

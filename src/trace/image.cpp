@@ -87,7 +87,7 @@ fs::path resolve_output(const std::string& path) {
   if (!S_ISREG(status.st_mode))
     throw InputError("{}: cannot be written: it is not a plain file; name another with --output", path);
   std::error_code failure;
-  const fs::path real = fs::canonical(path, failure);
+  fs::path real = fs::canonical(path, failure);
   if (failure) reject_output(path, failure.value());
   return real;
 }

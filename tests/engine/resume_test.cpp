@@ -37,7 +37,7 @@ Whole stopped(const SmallRun& small, Run run, const std::vector<std::size_t>& mo
     run.threads = 1 + part % 2;  // the number of workers changes no bit
     const Outcome before = std::move(whole.outcome);
     std::optional<Resume> resume;
-    if (before.checkpoint) resume.emplace("a.h5", *before.checkpoint, before.rounds.all());
+    if (before.checkpoint) resume.emplace(Resume{"a.h5", *before.checkpoint, before.rounds.all()});
     run.resume = resume ? &*resume : nullptr;
     whole.outcome = run_virtual(run, watcher);
     whole.cuts.insert(whole.cuts.end(), watcher.cuts.begin(), watcher.cuts.end());
