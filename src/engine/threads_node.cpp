@@ -311,7 +311,8 @@ RoundThreadNode::RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t s
 // When time is up, all nodes must end with the same round. A node in round t knows that nobody is beyond
 // t + its distance, since each round waits for the neighbours' messages; so all can still reach t + `furthest_` and
 // nobody has passed it. Who gets that far has received, over the messages' release / acquire pairs, what this node
-// wrote before publishing its round t.
+// wrote before publishing its round t; or, over its seat, where a neighbour gave it up before that: so it takes its
+// seat after this.
 bool RoundThreadNode::begins(Round t) {
   if (shared_.abort.load(std::memory_order_acquire)) throw RunAborted{};
   begin_record(t);

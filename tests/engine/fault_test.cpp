@@ -1,6 +1,7 @@
 // Nodes that die or fall silent: who goes on, who waits, and what the others' numbers become.
 #include "engine/small_run.hpp"
 
+#include "algorithm/algorithms.hpp"
 #include "base/error.hpp"
 #include "trace/columns.hpp"
 #include "trace/same.hpp"
@@ -9,7 +10,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 namespace quantimed {
 namespace {
@@ -329,6 +332,57 @@ TEST(ThreadsFault, AShortStallIsWaitedFor) {
     EXPECT_TRUE(shown.outcome.lost.empty());
     EXPECT_GE(shown.outcome.rounds.all().record_time[1], 0.1f) << algorithm;
   }
+}
+
+// Q-DSGD, whose numbers do not depend on time, but that goes on without lost nodes.
+AlgorithmRow going_on(Task (*text)(Node&, const Options&)) {
+  AlgorithmRow row = find_algorithm("q-dsgd");
+  row.run = text;
+  row.goes_on_without = true;
+  return row;
+}
+
+Run run_of(const SmallRun& small, const AlgorithmRow& row) {
+  const Run usual = small.run();
+  return {.algorithm = row,
+          .options = usual.options,
+          .problem = usual.problem,
+          .network = usual.network,
+          .shards = usual.shards,
+          .codec = usual.codec,
+          .penalty = usual.penalty,
+          .speed = usual.speed,
+          .link = {},
+          .iterations = 4,
+          .evaluations = 4};
+}
+
+// Whichever node comes first waits before its first round.
+std::atomic<bool> somebody_is_late = false;
+
+Task late_q_dsgd(Node& node, const Options& options) {
+  if (!somebody_is_late.exchange(true)) std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  return q_dsgd(node, options);
+}
+
+// All of its neighbours go on without it from round 0 on, or none does.
+TEST(ThreadsFault, WhoIsLateForItsFirstRoundIsLostToAllOrToNone) {
+  const SmallRun small("q-dsgd", 3, "complete");
+  const AlgorithmRow late = going_on(late_q_dsgd), punctual = going_on(q_dsgd);
+  auto run = on_threads(run_of(small, late));
+  run.patience_s = 0.5;
+  run.faults = {{.node = 0, .time = 3600}};  // strikes nobody: without any, nobody is given up
+  somebody_is_late = false;
+  const Shown shown = on("threads", small, run);
+  ASSERT_EQ(shown.outcome.failure, "");
+
+  auto twin = run_of(small, punctual);
+  for (const LostNode& lost : shown.outcome.lost) twin.faults.push_back({.node = lost.node, .time = 0});
+  const Shown expected = on("virtual", small, twin);
+  EXPECT_EQ(shown.outcome.lost, expected.outcome.lost);
+  ASSERT_EQ(shown.watcher.cuts.size(), expected.watcher.cuts.size());
+  for (std::size_t k = 0; k < expected.watcher.cuts.size(); ++k)
+    EXPECT_EQ(shown.watcher.cuts[k].models, expected.watcher.cuts[k].models) << "cut " << k;
 }
 
 TEST(ThreadsFault, TheWatchEndsARunThatWaitsForACrashedNode) {
