@@ -179,7 +179,7 @@ class RoundThreadNode final : public ThreadNode {
   // of 2t pairs with that step's acquire) and has not promised round t. Whoever enters round t first changes 2t into
   // 2t + 1, also in one step, and leaves the run where it finds that it was given up. So either all neighbours get
   // round t or none, and the two slots stay safe. A node that is held up inside a round, or before its first, is waited
-  // for.
+  // for. tests/model/seat.pml checks this exhaustively on three nodes and on four.
   alignas(kSeparation) std::atomic<std::uint64_t> seat_ = 1;  // odd: nobody gives it up before its first takes_seat()
   static constexpr std::uint64_t kGivenUp = std::uint64_t{1} << 40;
 };
