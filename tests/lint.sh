@@ -1,12 +1,16 @@
 #!/bin/sh
-# tests/lint.sh clocks|format|shell|cppcheck: one look at all sources. Exit status 77 where the tool is missing.
+# tests/lint.sh clocks|format|shell|cppcheck: one look at all sources. Exit status 77 where the tool is missing, or is
+# of another version than Debian 12's: what another finds is news, but no fault of who only wants to test the program.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-# first_of TOOL...: the first that is installed, or an end that says so.
+# first_of VERSION TOOL...: the first that is installed and of this version, or an end that says so.
 first_of() {
-  for tool; do command -v "$tool" && return; done
-  echo "SKIPPED: '$tool' is not installed; NOTHING WAS LOOKED AT (apt-get install $tool)" >&2
+  version=$1; shift
+  for tool; do
+    case $("$tool" --version 2> /dev/null) in *"$version"*) echo "$tool"; return ;; esac
+  done
+  echo "SKIPPED: '$tool' with '$version' in its version is not installed; NOTHING WAS LOOKED AT" >&2
   exit 77
 }
 sources() { find src tests bench -name '*.[ch]pp' -print0; }
@@ -17,14 +21,14 @@ case ${1:-} in
     if [ -n "$found" ]; then printf 'Read the steady clock instead:\n%s\n' "$found"; exit 1; fi
     grep -rq 'steady_clock' src ;;
   format)
-    tool=$(first_of clang-format-14 clang-format) || exit
+    tool=$(first_of 'version 14.' clang-format-14 clang-format) || exit
     sources | xargs -0 "$tool" --dry-run -Werror ;;
   shell)  # -x, -P: what a script sources is read with it
-    tool=$(first_of shellcheck) || exit
+    tool=$(first_of 'version: 0.9.' shellcheck) || exit
     grep -rlIE '^#!.*[/ ](ba|da)?sh' --exclude-dir=build --exclude-dir=.git --exclude-dir=runs . |
       xargs "$tool" -x -P . ;;
   cppcheck)
-    tool=$(first_of cppcheck) || exit
+    tool=$(first_of 'Cppcheck 2.10' cppcheck) || exit
     "$tool" --std=c++20 --language=c++ --enable=warning,performance,portability --inline-suppr --quiet \
       --suppressions-list=.cppcheck --error-exitcode=1 -j "$(nproc)" -I src src ;;
   *)

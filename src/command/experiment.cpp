@@ -225,8 +225,8 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   std::optional<Resume> resume;
   if (resumption) {
     earlier = take_over(*resumption, trace);
-    run.resume =
-        &resume.emplace(Resume{resumption->path, *resumption->trace.checkpoint, std::move(resumption->trace.rounds)});
+    resume.emplace(Resume{resumption->path, *resumption->trace.checkpoint, std::move(resumption->trace.rounds)});
+    run.resume = &*resume;
   }
   Evaluator evaluator(*setup.problem, setup.shards, data.test ? &*data.test : nullptr, setup.penalty,
                       static_cast<int>(config.threads));
