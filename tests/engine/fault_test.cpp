@@ -442,7 +442,7 @@ TEST(ThreadsFault, ANodeThatThrowsEndsTheRunAndTheTraceSaysSo) {
   }
 }
 
-TEST(VirtualFault, ANodeThatThrowsEndsTheRunAndTheTraceSaysSo) {
+TEST(VirtualFault, ANodeThatThrowsEndsTheRunOfOneAndOfTwoWorkers) {
   for (const char* algorithm : {"quantimed-dsgd", "dsgd", "async-dsgd"})
     for (const std::uint32_t threads : {1u, 2u}) {
       const SmallRun small(algorithm, 3, "complete");
@@ -503,7 +503,7 @@ Run with_codec(const Run& run, const Codec& codec, std::uint32_t threads) {
 }
 
 // An exception that left a parallel region would end the program.
-TEST(VirtualFault, WhatAWorkerThrowsEndsTheRunAndNotTheProgram) {
+TEST(VirtualFault, WhatOneOfTwoWorkersThrowsEndsTheRunAndNotTheProgram) {
   for (const char* algorithm : {"quantimed-dsgd", "async-dsgd"})
     for (const std::uint32_t threads : {1u, 2u}) {
       const SmallRun small(algorithm, 3, "complete");
