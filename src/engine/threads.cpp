@@ -4,6 +4,8 @@
 #include "engine/engine.hpp"
 #include "engine/hardware.hpp"
 #include "engine/resumption.hpp"
+#include "engine/stillness.hpp"
+#include "engine/threads_curve.hpp"
 #include "engine/threads_node.hpp"
 
 #include <fmt/format.h>
@@ -21,10 +23,8 @@ namespace quantimed {
 
 namespace {
 
-constexpr double kRunning = 0.5;                       // of the progress shown: the rest is the evaluation that follows
 constexpr int kTrials = 4;                             // of a deadline that is measured
 constexpr double kMostLate = 0.05;                     // of the gradients of a VALID run
-constexpr double kFewestRounds = 100;                  // without progress, before an automatic patience ends a run
 constexpr auto kLook = std::chrono::milliseconds(50);  // how often the sleeping main thread looks at the run
 
 Seconds end_of(const RoundRecord& r) {
@@ -70,7 +70,13 @@ class ThreadsEngine {
   Outcome operator()();
 
  private:
+  void prepare(Outcome& outcome);
+  void run_nodes(Outcome& outcome);
+  std::vector<std::jthread> start_threads(std::barrier<>& warm, std::barrier<>& ready);
   void live(NodeId i, std::barrier<>& warm, std::barrier<>& ready);
+  void fail(NodeId i);
+  void break_off() { shared_.abort.store(true, std::memory_order_release); }
+  bool is_broken_off() const { return shared_.abort.load(std::memory_order_acquire); }
   bool measures_deadline() const { return run_.algorithm.uses_deadline && shared_.deadline_s == 0; }
   void measure_speeds(NodeId i, std::barrier<>& warm);
   void choose_deadline(std::barrier<>& warm, Outcome& outcome);
@@ -79,17 +85,15 @@ class ThreadsEngine {
   void watch(Outcome& outcome);
   std::string end_without_progress(Seconds waited);
   void tell_failures(Outcome& outcome);
-  bool is_lost(NodeId i, Round t) const { return shared_.nodes[i]->lost_in().value_or(~Round{0}) <= t; }
   void restore();
   bool is_finished(Seconds end) const;
-  Checkpoint checkpoint(const Outcome& outcome, Seconds end) const;
+  Checkpoint checkpoint(const Outcome& outcome) const;
   void take_records();
-  void observe_rounds();
-  void observe_times(Seconds end);
-  void observe_end(Seconds end);
+  void draw_curve(const Outcome& outcome);
+  void add_up(Outcome& outcome);
+  void judge(Outcome& outcome) const;
   void report_placement(Outcome& outcome) const;
   int core_of(NodeId i) const { return cores_[i % cores_.size()]; }
-  Seconds when_all_began(Round t) const;
 
   const Run& run_;
   Watcher& watcher_;
@@ -106,8 +110,8 @@ class ThreadsEngine {
   std::atomic<std::uint32_t> living_ = 0;     // nodes that still run
   std::optional<Interference> interference_;  // made and unmade by the main thread
   Seconds expected_round_s_ = 0;
-  bool stop_observing_ = false;
   std::int64_t checkpoints_;
+  std::uint64_t too_slow_ = 0, dropped_ = 0;  // of all nodes, once the run has ended
 };
 
 std::unique_ptr<ThreadNode> ThreadsEngine::make_node(NodeId i) {
@@ -134,6 +138,11 @@ void ThreadsEngine::check_memory() const {
         run_.evaluations, run_.network.nodes, needed / 0x1p30);
 }
 
+void ThreadsEngine::fail(NodeId i) {
+  failures_[i] = std::current_exception();
+  break_off();
+}
+
 // A node's thread, from its first page of memory to its last update.
 void ThreadsEngine::live(NodeId i, std::barrier<>& warm, std::barrier<>& ready) {
   try {
@@ -142,20 +151,18 @@ void ThreadsEngine::live(NodeId i, std::barrier<>& warm, std::barrier<>& ready) 
     shared_.nodes[i]->warm_up();
     numa_nodes_[i] = memory_nodes_of(hardware_, std::as_bytes(shared_.nodes[i]->model()));
   } catch (...) {
-    failures_[i] = std::current_exception();
-    shared_.abort.store(true, std::memory_order_release);
+    fail(i);
   }
   warm.arrive_and_wait();  // all nodes exist
   if (measures_deadline()) measure_speeds(i, warm);
   ready.arrive_and_wait();  // the clock has been set
-  if (!shared_.abort.load(std::memory_order_acquire)) {
+  if (!is_broken_off()) {
     try {
       Task task = run_.algorithm.run(*shared_.nodes[i], run_.options);
       check(!task.resume(), "on threads an algorithm runs straight through");
     } catch (const RunAborted&) {  // another node's failure is the one to tell
     } catch (...) {
-      failures_[i] = std::current_exception();
-      shared_.abort.store(true, std::memory_order_release);
+      fail(i);
     }
   }
   ended_[i] = shared_.now();
@@ -165,14 +172,13 @@ void ThreadsEngine::live(NodeId i, std::barrier<>& warm, std::barrier<>& ready) 
 // Before the clock starts: all nodes compute until a trial deadline, which then moves to where the rule wants it. The
 // speeds depend a little on the deadline, since its last samples are computed in small chunks: hence several trials.
 void ThreadsEngine::measure_speeds(NodeId i, std::barrier<>& warm) {
-  if (shared_.abort.load(std::memory_order_acquire)) return;
+  if (is_broken_off()) return;
   for (bool is_first = true;; is_first = false) {
     try {
       const auto batch = static_cast<std::size_t>(std::clamp(run_.deadline.batch, 1.0, double{ChunkCosts::kLargest}));
       speeds_[i] = is_first ? shared_.nodes[i]->speeds_of(batch) : shared_.nodes[i]->speeds_until(shared_.deadline_s);
     } catch (...) {
-      failures_[i] = std::current_exception();
-      shared_.abort.store(true, std::memory_order_release);
+      fail(i);
     }
     warm.arrive_and_wait();  // this trial's speeds are there
     warm.arrive_and_wait();  // the main thread has chosen, and says whether to go on
@@ -181,7 +187,7 @@ void ThreadsEngine::measure_speeds(NodeId i, std::barrier<>& warm) {
 }
 
 void ThreadsEngine::choose_deadline(std::barrier<>& warm, Outcome& outcome) {
-  if (shared_.abort.load(std::memory_order_acquire)) return;
+  if (is_broken_off()) return;
   std::exception_ptr failure;
   for (int trial = 0; choosing_; ++trial) {
     warm.arrive_and_wait();
@@ -194,34 +200,11 @@ void ThreadsEngine::choose_deadline(std::barrier<>& warm, Outcome& outcome) {
       failure = std::current_exception();
     }
     if (outcome.interrupted) shared_.stop.store(true, std::memory_order_release);
-    choosing_ = trial < kTrials && !failure && !outcome.interrupted && !shared_.abort.load(std::memory_order_acquire);
+    choosing_ = trial < kTrials && !failure && !outcome.interrupted && !is_broken_off();
     warm.arrive_and_wait();
   }
   if (failure) std::rethrow_exception(failure);
 }
-
-// How long no node has ended an iteration, and how long is too long.
-class Stillness {
- public:
-  Stillness(Seconds patience, Seconds expected_round, Seconds now)
-      : patience_(patience), longest_(expected_round), since_(now) {}
-  void look(Seconds now, std::uint64_t finished) {
-    if (finished == finished_) return;
-    longest_ = std::max(longest_, now - since_ - kCoarse_s);
-    since_ = now;
-    finished_ = finished;
-  }
-  Seconds lasts(Seconds now) const { return now - since_; }
-  bool is_too_long(Seconds now) const {
-    return lasts(now) > (patience_ > 0 ? patience_ : std::max(kUsualPatience_s, kFewestRounds * longest_));
-  }
-
- private:
-  static constexpr Seconds kCoarse_s = 2 * std::chrono::duration<Seconds>(kLook).count();  // looks are not finer
-  Seconds patience_, longest_;
-  Seconds since_;
-  std::uint64_t finished_ = 0;
-};
 
 // Who waits for whom: first for those who do not wait themselves.
 std::string ThreadsEngine::end_without_progress(Seconds waited) {
@@ -229,7 +212,7 @@ std::string ThreadsEngine::end_without_progress(Seconds waited) {
   for (NodeId i = 0; i < shared_.nodes.size(); ++i)
     if (const auto waits = shared_.nodes[i]->waits())
       waiting[{shared_.nodes[waits->node]->waits().has_value(), waits->node, waits->round}].push_back(i);
-  shared_.abort.store(true, std::memory_order_release);
+  break_off();
   if (waiting.empty()) return fmt::format("no node has ended an iteration for {:.3g} s, and none waits", waited);
   std::vector<std::string> texts;
   texts.reserve(waiting.size());
@@ -255,7 +238,7 @@ void ThreadsEngine::watch(Outcome& outcome) {
   // Where nodes go on once they have lost their patience, a still run is not stuck yet.
   const bool goes_on = !run_.faults.empty() && run_.algorithm.goes_on_without;
   const Seconds patience = goes_on ? run_.patience() + kUsualPatience_s : run_.patience_s;
-  Stillness stillness(patience, expected_round_s_, shared_.now());
+  Stillness stillness(patience, expected_round_s_, std::chrono::duration<double>(kLook).count(), shared_.now());
   while (living_.load(std::memory_order_acquire) > 0) {
     std::this_thread::sleep_for(kLook);
     if (watcher_.wants_to_stop() && !outcome.interrupted) {
@@ -269,7 +252,7 @@ void ThreadsEngine::watch(Outcome& outcome) {
     if (kGuards && outcome.failure.empty() && stillness.is_too_long(shared_.now()))
       outcome.failure = end_without_progress(stillness.lasts(shared_.now()));
     take_records();
-    watcher_.progress(kRunning * std::max(finished / run_.iterations, shared_.now() / run_.max_time));
+    watcher_.progress(kRunningShare * std::max(finished / run_.iterations, shared_.now() / run_.max_time));
     if (watcher_.checkpoint_due()) {  // on a core that a node needs: rare, and counted
       watcher_.checkpoint(records_, {});
       ++checkpoints_;
@@ -314,88 +297,17 @@ bool ThreadsEngine::is_finished(Seconds end) const {
   return updates >= std::uint64_t{run_.iterations} * shared_.nodes.size() || end >= run_.max_time;
 }
 
-Checkpoint ThreadsEngine::checkpoint(const Outcome& outcome, Seconds end) const {
+Checkpoint ThreadsEngine::checkpoint(const Outcome& outcome) const {
   std::vector<const float*> models;
   for (const auto& node : shared_.nodes) models.push_back(node->model().data());
   Checkpoint checkpoint = start_checkpoint(models, run_.problem.dimension());
   for (const auto& node : shared_.nodes) node->save(checkpoint);
   checkpoint.start_time = ended_;
-  checkpoint.state = {{"clock", end},
+  checkpoint.state = {{"clock", outcome.end_time},
                       {"overflows", static_cast<std::int64_t>(outcome.overflows)},
                       {"violations", static_cast<std::int64_t>(outcome.violations)}};
   for (const auto& figure : outcome.measured) checkpoint.state.push_back(figure);
   return checkpoint;
-}
-
-// x̄_t exists once the last node has begun round t.
-Seconds ThreadsEngine::when_all_began(Round t) const {
-  Seconds latest = 0;
-  for (NodeId i = 0; i < records_.nodes(); ++i)
-    if (!is_lost(i, t)) latest = std::max(latest, t < records_[i].size() ? records_[i].at(t).start : ended_[i]);
-  return latest;
-}
-
-void ThreadsEngine::observe_rounds() {
-  std::uint64_t stride = 1;
-  for (const auto& node : shared_.nodes) stride = std::max(stride, node->snapshots().stride());
-  Round end = ~Round{0};  // the end is observed by itself
-  for (const auto& node : shared_.nodes) {
-    node->snapshots().coarsen_to(stride);
-    if (!node->lost_in()) end = std::min(end, node->finished());
-  }
-  // Up to the cut the curve is there already.
-  const std::uint64_t first_mark = run_.resume ? first_round(run_, 0) / stride + 1 : 0;
-  for (std::uint64_t mark = first_mark; mark * stride < end && !stop_observing_; ++mark) {
-    const auto t = static_cast<Round>(mark * stride);
-    watcher_.progress(kRunning + (1 - kRunning) * static_cast<double>(t) / static_cast<double>(end));
-    std::vector<const float*> models;
-    for (NodeId i = 0; i < shared_.nodes.size(); ++i) {
-      if (is_lost(i, t)) continue;
-      const Snapshots& copies = shared_.nodes[i]->snapshots();
-      models.push_back(copies.model(*copies.at(mark)));
-    }
-    stop_observing_ =
-        !watcher_.observe({.iteration = static_cast<double>(t), .time = when_all_began(t), .models = models});
-  }
-}
-
-// About as many points as were asked for, out of the up to four times as many that were kept.
-void ThreadsEngine::observe_times(Seconds end) {
-  std::uint64_t stride = 1;
-  for (const auto& node : shared_.nodes) stride = std::max(stride, node->snapshots().stride());
-  while (end / (static_cast<double>(stride) * NewestThreadNode::kGrid_s) > run_.evaluations + 1.0) stride *= 2;
-  for (const auto& node : shared_.nodes) node->snapshots().coarsen_to(stride);
-  const Seconds step = static_cast<double>(stride) * NewestThreadNode::kGrid_s;
-  const std::uint64_t first_mark = run_.resume ? static_cast<std::uint64_t>(before_s_ / step) + 1 : 0;
-  for (std::uint64_t mark = first_mark; static_cast<double>(mark) * step < end && !stop_observing_; ++mark) {
-    watcher_.progress(kRunning + (1 - kRunning) * static_cast<double>(mark) * step / end);
-    double iterations = 0;
-    std::vector<const float*> models;
-    for (std::size_t i = 0; i < shared_.nodes.size(); ++i) {
-      const Snapshots& copies = shared_.nodes[i]->snapshots();
-      const Snapshots::Copy* copy = copies.at(mark);
-      iterations += copy ? copy->iteration : shared_.nodes[i]->finished();
-      if (shared_.nodes[i]->lost_in() && static_cast<double>(mark) * step >= ended_[i]) continue;
-      models.push_back(copy ? copies.model(*copy) : shared_.nodes[i]->model().data());
-    }
-    stop_observing_ = !watcher_.observe({.iteration = iterations / static_cast<double>(shared_.nodes.size()),
-                                         .time = static_cast<double>(mark) * step,
-                                         .models = models});
-  }
-}
-
-void ThreadsEngine::observe_end(Seconds end) {
-  std::vector<const float*> models;
-  double all = 0, living = 0;  // iterations
-  for (const auto& node : shared_.nodes) {
-    all += node->finished();
-    if (node->lost_in()) continue;
-    living += node->finished();
-    models.push_back(node->model().data());
-  }
-  const double iteration = run_.algorithm.delivery == Delivery::newest ? all / static_cast<double>(shared_.nodes.size())
-                                                                       : living / static_cast<double>(models.size());
-  watcher_.observe({.iteration = iteration, .time = end, .models = models});
 }
 
 // "0,0,1,1": for each node the NUMA node that holds its model (0+1: both hold a part of it).
@@ -414,16 +326,11 @@ void ThreadsEngine::report_placement(Outcome& outcome) const {
   outcome.placement.emplace_back("placement", run_.placement.text);
   outcome.placement.emplace_back("placement_smt", run_.placement.smt);  // "smt" is whether the machine has it on
   outcome.placement.emplace_back("node_numa", in_node_order(numa_nodes_));
-  for (NodeId i = 0; i < numa_nodes_.size() && outcome.invalid.empty(); ++i)
-    if (!are_local(hardware_, numa_nodes_[i], core_of(i)))
-      outcome.invalid =
-          fmt::format("node {} is on core {}, its model in the memory of NUMA node {}, which is not local", i,
-                      core_of(i), fmt::join(numa_nodes_[i], "+"));
 }
 
-Outcome ThreadsEngine::operator()() {
+// Before any thread: that there is room for the nodes, on cores and in memory.
+void ThreadsEngine::prepare(Outcome& outcome) {
   const std::uint32_t n = run_.network.nodes;
-  Outcome outcome;
   if (n > cores_.size()) {
     if (!run_.oversubscribe) require_units(run_.placement, cores_.size(), n);
     outcome.invalid = fmt::format("{} nodes share {} cores", n, cores_.size());
@@ -436,68 +343,77 @@ Outcome ThreadsEngine::operator()() {
   ended_.resize(n);
   speeds_.resize(n);
   living_ = n;
-  shared_.epoch = std::chrono::steady_clock::now();
-  std::barrier<> warm(n + 1), ready(n + 1);
+}
+
+std::vector<std::jthread> ThreadsEngine::start_threads(std::barrier<>& warm, std::barrier<>& ready) {
+  const std::uint32_t n = run_.network.nodes;
   std::vector<std::jthread> threads;
-  const auto give_up = [&] { shared_.abort.store(true, std::memory_order_release); };
   try {
     for (NodeId i = 0; i < n; ++i) threads.emplace_back([&, i] { live(i, warm, ready); });
   } catch (const std::system_error&) {
-    give_up();
+    break_off();
     for (std::size_t missing = threads.size(); missing < n + 1; ++missing) {  // for them, and for this thread
       (void)warm.arrive();
       (void)ready.arrive();
     }
     throw InputError("--nodes {}: the system refuses more than {} threads; use fewer", n, threads.size());
   }
+  return threads;
+}
+
+// From the first thread to the last: two barriers, between which deadlines are measured, and the run itself.
+void ThreadsEngine::run_nodes(Outcome& outcome) {
+  const std::uint32_t n = run_.network.nodes;
+  shared_.epoch = std::chrono::steady_clock::now();
+  std::barrier<> warm(n + 1), ready(n + 1);
+  std::vector<std::jthread> threads = start_threads(warm, ready);
   warm.arrive_and_wait();
   try {  // the deadline is chosen for cores as the run will find them
-    if (run_.resume && !shared_.abort.load(std::memory_order_acquire)) restore();
+    if (run_.resume && !is_broken_off()) restore();
     if (run_.interference.count > 0) interference_.emplace(run_.interference, cores_, run_.seed);
     if (measures_deadline()) choose_deadline(warm, outcome);
   } catch (...) {
-    give_up();
+    break_off();
     (void)ready.arrive();
     throw;
   }
   shared_.epoch = std::chrono::steady_clock::now() - std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                                                          std::chrono::duration<double>(before_s_));
-  if (!shared_.abort.load(std::memory_order_acquire))
+  const bool began = !is_broken_off();
+  if (began)
     for (const auto& node : shared_.nodes) expected_round_s_ = std::max(expected_round_s_, node->expected_round());
-  const bool began = !shared_.abort.load(std::memory_order_acquire);
   ready.arrive_and_wait();
   try {
-    if (!shared_.abort.load(std::memory_order_acquire)) watch(outcome);
+    if (!is_broken_off()) watch(outcome);
   } catch (...) {  // the nodes end before their memory does
-    give_up();
+    break_off();
     throw;
   }
   threads.clear();
   if (began && outcome.failure.empty()) tell_failures(outcome);
   for (const std::exception_ptr& failure : failures_)
     if (failure && outcome.failure.empty()) std::rethrow_exception(failure);
-  for (NodeId i = 0; i < n; ++i)
-    if (const auto round = shared_.nodes[i]->lost_in()) outcome.lost.push_back({i, *round});
+}
 
-  const Seconds end = *std::max_element(ended_.begin(), ended_.end());
-  take_records();
-  if (run_.algorithm.delivery == Delivery::newest)
-    observe_times(end);
-  else
-    observe_rounds();
-  // The nodes of a run that broke off are not at one round.
-  if (!stop_observing_ && outcome.failure.empty()) observe_end(end);
-  outcome.end_time = end;
-  if (is_finished(end)) outcome.interrupted = false;
+// The nodes of a run that broke off are not at one round: its curve has no end.
+void ThreadsEngine::draw_curve(const Outcome& outcome) {
+  ThreadsCurve curve(shared_, records_, ended_, watcher_);
+  if (curve.observe(before_s_, outcome.end_time) && outcome.failure.empty()) curve.observe_end(outcome.end_time);
+}
+
+// What the nodes have counted, this time and before a cut.
+void ThreadsEngine::add_up(Outcome& outcome) {
   outcome.overflows = resumed_count(run_, "overflows");
   outcome.violations = resumed_count(run_, "violations");
-  std::uint64_t too_slow = resumed_count(run_, "gradients_slower_than_asked");
-  std::uint64_t dropped = resumed_count(run_, "dropped_messages");
-  for (const auto& node : shared_.nodes) {
-    outcome.overflows += node->overflows();
-    outcome.violations += node->violations();
-    too_slow += node->too_slow();
-    dropped += node->dropped();
+  too_slow_ = resumed_count(run_, "gradients_slower_than_asked");
+  dropped_ = resumed_count(run_, "dropped_messages");
+  for (NodeId i = 0; i < shared_.nodes.size(); ++i) {
+    const ThreadNode& node = *shared_.nodes[i];
+    outcome.overflows += node.overflows();
+    outcome.violations += node.violations();
+    too_slow_ += node.too_slow();
+    dropped_ += node.dropped();
+    if (const auto round = node.lost_in()) outcome.lost.push_back({i, *round});
   }
   if (run_.algorithm.uses_deadline) outcome.measured.emplace_back("deadline_s", shared_.deadline_s);
   if (interference_) {
@@ -505,26 +421,45 @@ Outcome ThreadsEngine::operator()() {
     outcome.measured.emplace_back("interference_asked_s", resumed(run_, "interference_asked_s") + asked);
     outcome.measured.emplace_back("interference_had_s", resumed(run_, "interference_had_s") + had);
   }
-  outcome.measured.emplace_back("gradients_slower_than_asked", static_cast<std::int64_t>(too_slow));
+  outcome.measured.emplace_back("gradients_slower_than_asked", static_cast<std::int64_t>(too_slow_));
   outcome.measured.emplace_back("checkpoints", checkpoints_);
-  outcome.measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped));
+  outcome.measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped_));
+}
+
+// Whether the timings count: the first reason against it.
+void ThreadsEngine::judge(Outcome& outcome) const {
+  const auto reject = [&](std::string why) {
+    if (outcome.invalid.empty()) outcome.invalid = std::move(why);
+  };
   const double gradients = gradients_taken(records_);
-  if (outcome.invalid.empty() && static_cast<double>(too_slow) > kMostLate * gradients)
-    outcome.invalid = fmt::format("in {:.0f} % of the gradients this machine is slower than --speed asks",
-                                  100 * static_cast<double>(too_slow) / gradients);
-  const double late = share_of_late_gradients(records_, run_.deadline.slack_s);
-  if (late > kMostLate && outcome.invalid.empty())
-    outcome.invalid = fmt::format(
-        "{:.0f} % of the gradients ended later than the deadline and its slack allow; leave the cores to the run, or "
-        "give "
-        "a larger --deadline-slack",
-        100 * late);
-  if (dropped > 0 && outcome.invalid.empty())
-    outcome.invalid =
-        fmt::format("{} messages found the link full and were dropped; give --link a lower latency", dropped);
+  if (static_cast<double>(too_slow_) > kMostLate * gradients)
+    reject(fmt::format("in {:.0f} % of the gradients this machine is slower than --speed asks",
+                       100 * static_cast<double>(too_slow_) / gradients));
+  if (const double late = share_of_late_gradients(records_, run_.deadline.slack_s); late > kMostLate)
+    reject(
+        fmt::format("{:.0f} % of the gradients ended later than the deadline and its slack allow; leave the cores to "
+                    "the run, or give a larger --deadline-slack",
+                    100 * late));
+  if (dropped_ > 0)
+    reject(fmt::format("{} messages found the link full and were dropped; give --link a lower latency", dropped_));
+  for (NodeId i = 0; i < numa_nodes_.size(); ++i)
+    if (!are_local(hardware_, numa_nodes_[i], core_of(i)))
+      reject(fmt::format("node {} is on core {}, its model in the memory of NUMA node {}, which is not local", i,
+                         core_of(i), fmt::join(numa_nodes_[i], "+")));
+}
+
+Outcome ThreadsEngine::operator()() {
+  Outcome outcome;
+  prepare(outcome);
+  run_nodes(outcome);
+  outcome.end_time = *std::ranges::max_element(ended_);
+  take_records();
+  draw_curve(outcome);
+  if (is_finished(outcome.end_time)) outcome.interrupted = false;
+  add_up(outcome);
+  judge(outcome);
   report_placement(outcome);
-  if (outcome.interrupted && outcome.failure.empty() && run_.faults.empty())
-    outcome.checkpoint = checkpoint(outcome, end);
+  if (outcome.interrupted && outcome.failure.empty() && run_.faults.empty()) outcome.checkpoint = checkpoint(outcome);
   outcome.rounds = std::move(records_);
   return outcome;
 }
