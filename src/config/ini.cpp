@@ -2,13 +2,11 @@
 #include "config/ini.hpp"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
 #include <string_view>
 
 #include "base/error.hpp"
+#include "base/text_file.hpp"
 #include "config/option_table.hpp"
 
 namespace quantimed {
@@ -16,7 +14,7 @@ namespace quantimed {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r";
-constexpr std::streamsize kMostBytes = 1 << 20;
+constexpr std::uint64_t kMostBytes = 1 << 20;
 
 std::string trimmed(const std::string& text) {
   const std::size_t first = text.find_first_not_of(kBlanks);
@@ -69,28 +67,18 @@ void read_line(const std::string& line, std::set<std::string>& seen, Config& con
   set_option(*row, config, rest.starts_with('"') ? unquoted(rest) : without_comment(rest));
 }
 
-// Bounded: --config /dev/zero must end.
-std::string read_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path))
-    throw InputError("--config {}: cannot be read; give a file of \"name = value\" lines", path);
-  std::string text(static_cast<std::size_t>(kMostBytes) + 1, '\0');
-  file.read(text.data(), kMostBytes + 1);
-  if (file.gcount() > kMostBytes)
-    throw InputError("--config {}: over 1 MiB; give a file of \"name = value\" lines", path);
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  return text;
-}
-
 }  // namespace
 
-void read_ini(const std::string& path, Config& config) { read_ini_text(path, read_text(path), config); }
+void read_ini(const std::string& path, Config& config) {
+  read_ini_text(path, read_text_file("--config " + path, path, "a file of \"name = value\" lines", kMostBytes), config);
+}
 
 void read_ini_text(const std::string& name, const std::string& text, Config& config) {
-  std::istringstream lines(text);
   std::set<std::string> seen;
-  std::string line;
-  for (int number = 1; std::getline(lines, line); ++number) {
+  int number = 0;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string line(take_line(rest));
+    ++number;
     try {
       read_line(line, seen, config);
     } catch (const InputError& error) {

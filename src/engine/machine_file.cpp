@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/temporary.hpp"
+#include "base/text_file.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -101,10 +102,7 @@ struct Section {
 };
 
 ptree parse(const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) refuse(path, "there is no such file");
-  if (std::filesystem::file_size(path, error) > kMostBytes) refuse(path, "is larger than 1 MiB");
-  std::ifstream file(path);
+  std::istringstream file(read_text_file("--machine " + path, path, "one made by `quantimed calibrate`", kMostBytes));
   ptree tree;
   try {
     boost::property_tree::ini_parser::read_ini(file, tree);

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <numeric>
 #include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/text_file.hpp"
 
 namespace quantimed {
 
@@ -35,45 +34,13 @@ class RecordedSpeed final : public SpeedModel {
   double mean_;
 };
 
-[[noreturn]] void refuse_length(const std::string& option) {
-  throw InputError("{}: is longer than {} MiB; give fewer lines", option, kMaxFileBytes >> 20);
-}
-
-// Reads no more than the limit, whatever the path turns out to be: pipes and devices do not know their size.
-std::string read_bounded(const std::string& option, const std::string& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error))
-    throw InputError("{}: is a folder; give a text file of speeds, or a trace (.h5)", option);
-  if (const auto size = std::filesystem::file_size(path, error); !error && size > kMaxFileBytes) refuse_length(option);
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError("{}: cannot be opened; check the path and its permissions", option);
-  std::string text;
-  for (constexpr std::size_t kPiece = 1 << 20; file;) {
-    const std::size_t have = text.size();
-    text.resize(have + kPiece);
-    file.read(text.data() + have, kPiece);
-    text.resize(have + static_cast<std::size_t>(file.gcount()));
-    if (text.size() > kMaxFileBytes) refuse_length(option);
-  }
-  if (file.bad()) throw InputError("{}: cannot be read to its end; check the disk", option);
-  return text;
-}
-
-// A piece of the file, fit for a terminal.
-std::string shown(std::string_view text) {
-  std::string result(text.substr(0, 40));
-  std::replace_if(
-      result.begin(), result.end(), [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '?');
-  return result;
-}
-
 void skip_blanks(std::string_view& line) { line.remove_prefix(std::min(line.find_first_not_of(kBlank), line.size())); }
 
 double parse_speed(std::string_view word) {
   double value = 0;
   const auto [end, failure] = std::from_chars(word.data(), word.data() + word.size(), value);
   if (failure != std::errc{} || end != word.data() + word.size() || !std::isfinite(value) || value <= 0)
-    throw InputError("\"{}\" is not a speed; write samples per second, above 0", shown(word));
+    throw InputError("\"{}\" is not a speed; write samples per second, above 0", excerpt(word));
   return value;
 }
 
@@ -93,15 +60,15 @@ void parse_line(std::string_view line, std::vector<double>& speeds) {
 }
 
 std::unique_ptr<SpeedModel> read_text(const std::string& option, const std::string& path) {
-  const std::string text = read_bounded(option, path);
+  const std::string text =
+      read_text_file(option, path, "a shorter text file of speeds, or a trace (.h5)", kMaxFileBytes);
   std::vector<double> speeds;
   // Taken once: a vector that grows is there up to three times.
   speeds.reserve(1 + static_cast<std::size_t>(std::ranges::count_if(
                          text, [](char c) { return c == ',' || c == '\n' || kBlank.find(c) != kBlank.npos; })));
   std::size_t columns = 0, number = 0;
   for (std::string_view rest = text; !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    const std::string_view line = take_line(rest);
     ++number;
     const std::size_t before = speeds.size();
     try {

@@ -177,9 +177,9 @@ TEST(Ini, ErrorsNameFileLineOptionAndMend) {
 
 TEST(Ini, UnreadableFiles) {
   EXPECT_THAT(error_of({"run", "--config", "/nonexistent.ini"}),
-              StartsWith("--config /nonexistent.ini: cannot be read"));
-  EXPECT_THAT(error_of({"run", "--config", "/"}), StartsWith("--config /: cannot be read"));
-  EXPECT_THAT(error_of({"run", "--config", "/dev/zero"}), HasSubstr("over 1 MiB"));
+              StartsWith("--config /nonexistent.ini: cannot be opened"));
+  EXPECT_THAT(error_of({"run", "--config", "/"}), StartsWith("--config /: is a folder"));
+  EXPECT_THAT(error_of({"run", "--config", "/dev/zero"}), HasSubstr("longer than 1 MiB"));
 }
 
 }  // namespace

@@ -101,7 +101,7 @@ TEST_F(MachineFiles, ThatAreWrongAreRefusedByName) {
       {with(text, "1:1e-05 50:8e-05", "1 1e-05"), "gradient_s"},
       {with(text, "1:1e-05 50:8e-05", "0:1e-05 50:8e-05"), "gradient_s"},
       {text.substr(0, text.find("[exact]")), "no section about a code"},
-      {std::string(2 << 20, ';'), "larger than 1 MiB"},
+      {std::string(2 << 20, ';'), "longer than 1 MiB"},
   };
   for (const auto& [bad, because] : cases) {
     const std::string said = complaint(bad);

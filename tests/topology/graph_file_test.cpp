@@ -72,7 +72,7 @@ TEST_F(GraphFile, MustExistAndBeAFile) {
   std::uint32_t redraws = 0;
   const auto open = [&](const std::string& path) { make_edges(parse_graph("file:" + path), 2, 1, redraws); };
   EXPECT_THAT([&] { open(path_ + ".missing"); }, ThrowsMessage<InputError>(HasSubstr("cannot be opened")));
-  EXPECT_THAT([&] { open(testing::TempDir()); }, ThrowsMessage<InputError>(HasSubstr("directory")));
+  EXPECT_THAT([&] { open(testing::TempDir()); }, ThrowsMessage<InputError>(HasSubstr("is a folder")));
 }
 
 TEST_F(GraphFile, HasABoundedSize) {

@@ -1,0 +1,47 @@
+#include "base/text_file.hpp"
+
+#include "base/error.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+namespace quantimed {
+
+std::string read_text_file(const std::string& label, const std::string& path, const std::string& wanted,
+                           std::uint64_t most_bytes) {
+  const auto refuse_length = [&] {
+    throw InputError("{}: is longer than {} MiB; give {}", label, most_bytes >> 20, wanted);
+  };
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) throw InputError("{}: is a folder; give {}", label, wanted);
+  if (const auto size = std::filesystem::file_size(path, error); !error && size > most_bytes) refuse_length();
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw InputError("{}: cannot be opened; check the path and its permissions, or give {}", label, wanted);
+  std::string text;
+  for (constexpr std::size_t kPiece = 1 << 20; file;) {
+    const std::size_t have = text.size();
+    text.resize(have + kPiece);
+    file.read(text.data() + have, kPiece);
+    text.resize(have + static_cast<std::size_t>(file.gcount()));
+    if (text.size() > most_bytes) refuse_length();
+  }
+  if (file.bad()) throw InputError("{}: cannot be read to its end; check the disk", label);
+  return text;
+}
+
+std::string_view take_line(std::string_view& text) {
+  const std::string_view line = text.substr(0, text.find('\n'));
+  text.remove_prefix(std::min(line.size() + 1, text.size()));
+  return line;
+}
+
+std::string excerpt(std::string_view text) {
+  constexpr std::size_t kLongest = 40;
+  std::string result(text.substr(0, kLongest));
+  std::ranges::replace_if(
+      result, [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '?');
+  return text.size() > kLongest ? result + "…" : result;
+}
+
+}  // namespace quantimed

@@ -1,0 +1,21 @@
+// Text files that users name: read whole, within bounds, and quoted in errors.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace quantimed {
+
+// All of the file. Throws InputError "LABEL: ...; give WANTED" where it is a folder, cannot be read, or has more than
+// so many bytes; a pipe or a device, which do not know their size, is read no further than that.
+std::string read_text_file(const std::string& label, const std::string& path, const std::string& wanted,
+                           std::uint64_t most_bytes);
+
+// Takes the next line off the front of the text, without its end.
+std::string_view take_line(std::string_view& text);
+
+// The beginning of a piece of a file, fit for a line on a terminal.
+std::string excerpt(std::string_view text);
+
+}  // namespace quantimed

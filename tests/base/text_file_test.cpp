@@ -1,0 +1,78 @@
+#include "base/text_file.hpp"
+
+#include "base/error.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+namespace quantimed {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+using testing::ThrowsMessage;
+
+class TextFile : public testing::Test {
+ protected:
+  TextFile() : path_(testing::TempDir() + "text_file." + std::to_string(::getpid())) {}
+  ~TextFile() override { std::filesystem::remove(path_); }
+  void write(const std::string& text) const { std::ofstream(path_, std::ios::binary) << text; }
+  std::string read(std::uint64_t most = 1 << 20) const {
+    return read_text_file("--graph file:x", path_, "a list of edges", most);
+  }
+  const std::string path_;
+};
+
+TEST_F(TextFile, ComesWholeWithAllItsBytes) {
+  const std::string text = std::string("a\0b\r\n", 5) + std::string(3 << 20, 'x');
+  write(text);
+  EXPECT_EQ(read(4 << 20), text);
+  write("");
+  EXPECT_EQ(read(), "");
+}
+
+TEST_F(TextFile, IsRefusedByItsSizeBeforeItIsRead) {
+  write("");
+  std::filesystem::resize_file(path_, std::uintmax_t{1} << 40);  // sparse: more than memory holds
+  EXPECT_THAT([&] { read(); }, ThrowsMessage<InputError>("--graph file:x: is longer than 1 MiB; give a list of edges"));
+}
+
+TEST_F(TextFile, ThatNeverEndsIsReadNoFurther) {
+  EXPECT_THAT([] { read_text_file("--config /dev/zero", "/dev/zero", "lines", 1 << 20); },
+              ThrowsMessage<InputError>(HasSubstr("longer than 1 MiB")));
+}
+
+TEST_F(TextFile, MayBeAPipe) {
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  std::jthread writer([&] { write("0 1\n"); });
+  EXPECT_EQ(read(), "0 1\n");
+}
+
+TEST_F(TextFile, ThatIsNoneSaysWhatToGive) {
+  EXPECT_THAT([&] { read(); },
+              ThrowsMessage<InputError>(AllOf(StartsWith("--graph file:x: cannot be opened"), HasSubstr("a list"))));
+  EXPECT_THAT([] { read_text_file("--config /", "/", "lines", 1); },
+              ThrowsMessage<InputError>("--config /: is a folder; give lines"));
+}
+
+TEST(Lines, AreTakenOffTheFront) {
+  std::string_view text = "one\n\ntwo\r\nthree";
+  for (const char* line : {"one", "", "two\r", "three"}) EXPECT_EQ(take_line(text), line);
+  EXPECT_TRUE(text.empty());
+}
+
+TEST(Excerpt, IsShortAndCanBePrinted) {
+  EXPECT_EQ(excerpt("a\x1b[2Jb\n"), "a?[2Jb?");
+  EXPECT_EQ(excerpt(std::string(40, 'x')), std::string(40, 'x'));
+  EXPECT_EQ(excerpt(std::string(41, 'x')), std::string(40, 'x') + "…");
+}
+
+}  // namespace
+}  // namespace quantimed
