@@ -12,7 +12,6 @@
 
 #include <cmath>
 #include <filesystem>
-#include <map>
 
 namespace quantimed {
 
@@ -115,10 +114,10 @@ std::string format_table(const std::vector<Row>& rows, const std::vector<std::st
 // What the table says, in a sentence, and what keeps it from saying so.
 std::string verdict(const std::vector<RunResult>& results, const std::vector<Row>& rows, double target) {
   std::string text;
-  std::map<std::string, std::size_t> invalid;
+  std::vector<std::string> invalid;
   for (const RunResult& run : results)
-    if (run.verdict != "VALID") ++invalid[run.verdict];
-  for (const auto& [why, runs] : invalid) text += fmt::format("{} ({} of {} runs)\n", why, runs, results.size());
+    if (run.verdict != "VALID") invalid.push_back(run.verdict);
+  for (const auto& [why, runs] : tally(invalid)) text += fmt::format("{} ({} of {} runs)\n", why, runs, results.size());
   for (const Row& row : rows)
     if (row.left_out > 0)
       text += fmt::format("{}: {} of {} runs diverged, were stopped or are INVALID, and are not in the table\n",

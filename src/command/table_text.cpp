@@ -4,7 +4,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <fstream>
+#include <map>
 
 namespace quantimed {
 
@@ -14,7 +17,68 @@ std::size_t width_of(const std::string& utf8) {  // one column a code point
   return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+// A sentence cut at its numbers: texts[0] numbers[0] texts[1] … texts.back(). What follows a letter is part of a name.
+struct Cut {
+  std::vector<std::string> texts = {""}, numbers;
+};
+
+Cut cut(const std::string& sentence) {
+  Cut result;
+  for (std::size_t i = 0; i < sentence.size();) {
+    std::size_t end = i;
+    if (i == 0 || !is_letter(sentence[i - 1]))
+      while (end < sentence.size() &&
+             (is_digit(sentence[end]) ||
+              (end > i && sentence[end] == '.' && end + 1 < sentence.size() && is_digit(sentence[end + 1]))))
+        ++end;
+    if (end == i) {
+      result.texts.back() += sentence[i++];
+      continue;
+    }
+    result.numbers.push_back(sentence.substr(i, end - i));
+    result.texts.emplace_back();
+    i = end;
+  }
+  return result;
+}
+
 }  // namespace
+
+std::vector<std::pair<std::string, std::size_t>> tally(std::span<const std::string> sentences) {
+  struct Range {
+    std::string least, most;
+  };
+  struct Group {
+    std::vector<Range> ranges;
+    std::size_t count = 0;
+  };
+  const auto value = [](const std::string& number) { return std::strtod(number.c_str(), nullptr); };
+  std::map<std::vector<std::string>, Group> groups;  // by the texts between the numbers
+  for (const std::string& sentence : sentences) {
+    const Cut parts = cut(sentence);
+    Group& group = groups[parts.texts];
+    if (group.count++ == 0)
+      for (const std::string& number : parts.numbers) group.ranges.push_back({number, number});
+    for (std::size_t k = 0; k < parts.numbers.size(); ++k) {
+      auto& [least, most] = group.ranges[k];
+      least = std::min(least, parts.numbers[k], [&](auto& a, auto& b) { return value(a) < value(b); });
+      most = std::max(most, parts.numbers[k], [&](auto& a, auto& b) { return value(a) < value(b); });
+    }
+  }
+  std::vector<std::pair<std::string, std::size_t>> result;
+  for (const auto& [texts, group] : groups) {
+    std::string sentence = texts.front();
+    for (std::size_t k = 0; k < group.ranges.size(); ++k) {
+      const auto& [least, most] = group.ranges[k];
+      sentence += (least == most ? least : fmt::format("{}–{}", least, most)) + texts[k + 1];
+    }
+    result.emplace_back(sentence, group.count);
+  }
+  return result;
+}
 
 std::string spread_text(const Spread& s, const char* unit, const char* infinite) {
   if (std::isnan(s.median)) return "—";

@@ -3,7 +3,9 @@
 
 #include "command/statistics.hpp"
 
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace quantimed {
@@ -13,6 +15,10 @@ std::string spread_text(const Spread& spread, const char* unit = "", const char*
 
 // Columns padded to their widest cell. `lines`: the header first, all of one length.
 std::string table_text(const std::vector<std::vector<std::string>>& lines);
+
+// Sentences, each with how often it stands there. Those that differ in their numbers alone are one, with the numbers'
+// ranges: "6–10 % of the gradients ended late".
+std::vector<std::pair<std::string, std::size_t>> tally(std::span<const std::string> sentences);
 
 // Throws InputError that names --output.
 void write_text(const std::string& path, const std::string& text);

@@ -181,6 +181,17 @@ TEST(TableText, AlignsColumnsByCodePoints) {
   EXPECT_EQ(spread_text({}), "—");
 }
 
+TEST(Tally, PutsTogetherWhatDiffersInItsNumbersAlone) {
+  using Counts = std::vector<std::pair<std::string, std::size_t>>;
+  const std::vector<std::string> said = {"9 % of 0.5 late", "10 % of 0.5 late",   "float16 is no node",
+                                         "9 % of 2.5 late", "float32 is no node", "late by 1.",
+                                         "late by 1."};
+  EXPECT_EQ(
+      tally(said),
+      (Counts{{"9–10 % of 0.5–2.5 late", 3}, {"float16 is no node", 1}, {"float32 is no node", 1}, {"late by 1.", 2}}));
+  EXPECT_EQ(tally({}), Counts{});
+}
+
 // ---- the program -----------------------------------------------------------------------------------
 const std::string kQuick = "scale --dataset digits --model mlp:8 --iterations 20 ";
 
