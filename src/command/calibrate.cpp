@@ -51,7 +51,7 @@ void print_costs(const std::string& code, const MachineCosts& costs, std::uint32
 
 }  // namespace
 
-std::optional<MachineFile> calibrate_machine(Config config, const DataSplit& data,
+std::optional<MachineFile> calibrate_machine(const Config& config, const DataSplit& data,
                                              const std::function<bool(double)>& progress) {
   blas::use_one_thread();
   const Config resolved = bare(config, "dsgd", kIterations);

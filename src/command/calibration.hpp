@@ -13,7 +13,7 @@ namespace quantimed {
 // What this machine's cores cost for the data, model, batch and codes (exact, and --codec) of this Config, all cores of
 // `config.nodes` at work. Nothing when `progress` (0 … 1) says to stop. Throws InputError where there are not two
 // cores.
-std::optional<MachineFile> calibrate_machine(Config config, const DataSplit& data,
+std::optional<MachineFile> calibrate_machine(const Config& config, const DataSplit& data,
                                              const std::function<bool(double)>& progress);
 
 }  // namespace quantimed

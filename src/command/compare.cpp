@@ -208,6 +208,7 @@ int compare_command(const Request& request) {
   }
   const double target = choose_target(results, given.target_loss);
   std::vector<Row> rows;
+  rows.reserve(algorithms.size());
   for (const std::string& algorithm : algorithms) rows.push_back(make_row(results, algorithm, target));
   const std::string text = fmt::format(
       "{}\n{} runs of each (seeds {}{}); median [min–max]; target {}\n\n{}\n{}", setting(runs.front(), given),

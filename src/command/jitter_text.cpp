@@ -42,7 +42,7 @@ std::string histogram(std::span<const CoreJitter> cores) {
   for (std::size_t k = 0; k < std::size(kDecades); ++k) {
     std::uint64_t count = 0;
     for (const CoreJitter& core : cores) count += core.detours.decades[k];
-    const auto length = static_cast<std::size_t>(kPerDecade * std::log10(static_cast<double>(count) + 1) + 0.5);
+    const auto length = static_cast<std::size_t>(std::lround(kPerDecade * std::log10(static_cast<double>(count) + 1)));
     out += fmt::format("  {:>10}{:>10}{}{}\n", kDecades[k], count, length > 0 ? "  " : "", std::string(length, '#'));
   }
   return out;

@@ -232,7 +232,7 @@ std::string write_theory(const std::string& folder, const Config& given, const s
                              row_of(q).name);
   }
   const Config& c = points.front().config;
-  const std::string text = fmt::format(
+  std::string text = fmt::format(
       "{}, {}, {} nodes of {} samples, {}, {}, {}, c1 {}, c2 {}, batch {}, deadline {}, seeds {}\n\n{}\n{}\n{}{}{}",
       given.algorithm, points.front().setup->problem->description(), c.nodes, points.front().setup->shards.per_node,
       results.axis == Axis::graph ? "graph varied" : c.graph, given.codec, given.schedule, given.c1, given.c2, c.batch,

@@ -32,6 +32,7 @@ std::vector<Trial> plan_trials(const AlgorithmRow& algorithm, std::uint32_t tria
 // the final loss (∞: diverged).
 struct Score {
   double time = 0, loss = 0;
+  // NOLINTNEXTLINE(modernize-use-nullptr): takes <=> for a comparison with 0
   auto operator<=>(const Score&) const = default;
 };
 Score score(RunStatus status, const Progress& curve, double target_loss);  // target_loss 0: none

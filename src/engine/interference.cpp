@@ -1,12 +1,11 @@
 #include "engine/interference.hpp"
 
-#include <time.h>
-
 #include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
+#include <ctime>
 #include <mutex>
 #include <string_view>
 #include <system_error>

@@ -205,7 +205,7 @@ std::vector<std::string> concerns(const Machine& machine) {
                     "clocksource=tsc).",
                     machine.clock_source, machine.clock_cost_ns));
   if (machine.virtualised)
-    found.push_back("This is a virtual machine, whose cores may be taken away at any time: time on a real one.");
+    found.emplace_back("This is a virtual machine, whose cores may be taken away at any time: time on a real one.");
   return found;
 }
 

@@ -133,7 +133,7 @@ std::string rounds_add_up(const Trace& trace) {
 std::string deadlines_kept(const Trace& trace) {
   const Rounds& rounds = trace.rounds;
   Seconds deadline = 0, took = 0, overshoot = 0;
-  const std::string where = first_round(rounds, [&](std::size_t t, std::size_t i) {
+  std::string where = first_round(rounds, [&](std::size_t t, std::size_t i) {
     const std::size_t at = t * rounds.nodes + i;
     deadline = static_cast<double>(rounds.deadline[at]);
     took = static_cast<double>(rounds.compute_time[at]);
