@@ -11,7 +11,7 @@ namespace quantimed {
 std::string read_text_file(const std::string& label, const std::string& path, const std::string& wanted,
                            std::uint64_t most_bytes) {
   const auto refuse_length = [&] {
-    throw InputError("{}: is longer than {} MiB; give {}", label, most_bytes >> 20, wanted);
+    throw InputError("{}: is longer than {} MiB; give a shorter one", label, most_bytes >> 20);
   };
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) throw InputError("{}: is a folder; give {}", label, wanted);

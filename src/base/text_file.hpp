@@ -7,8 +7,8 @@
 
 namespace quantimed {
 
-// All of the file. Throws InputError "LABEL: ...; give WANTED" where it is a folder, cannot be read, or has more than
-// so many bytes; a pipe or a device, which do not know their size, is read no further than that.
+// All of the file. Throws InputError that begins with the label: a folder, or not to be opened ("give WANTED"), or of
+// more than so many bytes. A pipe or a device, which do not know their size, is read no further than that.
 std::string read_text_file(const std::string& label, const std::string& path, const std::string& wanted,
                            std::uint64_t most_bytes);
 

@@ -60,8 +60,7 @@ void parse_line(std::string_view line, std::vector<double>& speeds) {
 }
 
 std::unique_ptr<SpeedModel> read_text(const std::string& option, const std::string& path) {
-  const std::string text =
-      read_text_file(option, path, "a shorter text file of speeds, or a trace (.h5)", kMaxFileBytes);
+  const std::string text = read_text_file(option, path, "a text file of speeds, or a trace (.h5)", kMaxFileBytes);
   std::vector<double> speeds;
   // Taken once: a vector that grows is there up to three times.
   speeds.reserve(1 + static_cast<std::size_t>(std::ranges::count_if(

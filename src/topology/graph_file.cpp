@@ -45,8 +45,8 @@ NodeId parse_node(std::string_view word, const Place& place) {
 }  // namespace
 
 Edges read_edges(const GraphRequest& graph, std::uint32_t nodes) {
-  const std::string text = read_text_file("--graph " + describe(graph), graph.path,
-                                          "a smaller file of edges, \"i j\" a line", kMaxFileBytes);
+  const std::string text =
+      read_text_file("--graph " + describe(graph), graph.path, "a file of edges, \"i j\" a line", kMaxFileBytes);
   Edges edges;
   Place place{graph, nodes, 0};
   for (std::string_view rest = text; !rest.empty();) {

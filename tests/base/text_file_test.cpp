@@ -41,7 +41,7 @@ TEST_F(TextFile, ComesWholeWithAllItsBytes) {
 TEST_F(TextFile, IsRefusedByItsSizeBeforeItIsRead) {
   write("");
   std::filesystem::resize_file(path_, std::uintmax_t{1} << 40);  // sparse: more than memory holds
-  EXPECT_THAT([&] { read(); }, ThrowsMessage<InputError>("--graph file:x: is longer than 1 MiB; give a list of edges"));
+  EXPECT_THAT([&] { read(); }, ThrowsMessage<InputError>("--graph file:x: is longer than 1 MiB; give a shorter one"));
 }
 
 TEST_F(TextFile, ThatNeverEndsIsReadNoFurther) {
