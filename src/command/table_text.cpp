@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <regex>
 
 namespace quantimed {
 
@@ -17,31 +18,21 @@ std::size_t width_of(const std::string& utf8) {  // one column a code point
   return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
 // A sentence cut at its numbers: texts[0] numbers[0] texts[1] … texts.back(). What follows a letter is part of a name.
 struct Cut {
-  std::vector<std::string> texts = {""}, numbers;
+  std::vector<std::string> texts, numbers;
 };
 
 Cut cut(const std::string& sentence) {
+  static const std::regex kNumber(R"(\b\d+(\.\d+)?)");
   Cut result;
-  for (std::size_t i = 0; i < sentence.size();) {
-    std::size_t end = i;
-    if (i == 0 || !is_letter(sentence[i - 1]))
-      while (end < sentence.size() &&
-             (is_digit(sentence[end]) ||
-              (end > i && sentence[end] == '.' && end + 1 < sentence.size() && is_digit(sentence[end + 1]))))
-        ++end;
-    if (end == i) {
-      result.texts.back() += sentence[i++];
-      continue;
-    }
-    result.numbers.push_back(sentence.substr(i, end - i));
-    result.texts.emplace_back();
-    i = end;
+  std::string rest = sentence;
+  for (std::sregex_iterator at(sentence.begin(), sentence.end(), kNumber), end; at != end; ++at) {
+    result.texts.push_back(at->prefix());
+    result.numbers.push_back(at->str());
+    rest = at->suffix();
   }
+  result.texts.push_back(rest);
   return result;
 }
 
