@@ -213,7 +213,6 @@ TEST(ThreadsEngine, MoreNodesThanCoresIsInvalidAndNeedsToBeAskedFor) {
 
 TEST(ThreadsEngine, ANodeThatThrowsEndsTheRun) {
   const SmallRun small("dsgd");
-  auto run = small.run();
   static constexpr AlgorithmRow kBroken{.name = "broken",
                                         .help = "",
                                         .run = [](Node& node, const Options&) -> Task {
@@ -227,16 +226,12 @@ TEST(ThreadsEngine, ANodeThatThrowsEndsTheRun) {
                                         .goes_on_without = false,
                                         .alpha = "1",
                                         .epsilon = "1"};
-  const quantimed::Run broken{.algorithm = kBroken,
-                              .options = run.options,
-                              .problem = run.problem,
-                              .network = run.network,
-                              .shards = run.shards,
-                              .codec = run.codec,
-                              .penalty = {},
-                              .link = {},
-                              .iterations = 3,
-                              .oversubscribe = true};
+  auto broken = small.run_with(kBroken, *small.codec);
+  broken.speed = nullptr;
+  broken.link = {};
+  broken.penalty = {};
+  broken.iterations = 3;
+  broken.oversubscribe = true;
   KeepingWatcher watcher = small.watcher();
   EXPECT_THAT(run_threads(broken, watcher).failure,
               testing::AllOf(testing::HasSubstr("failed in round 0"), testing::HasSubstr("in their own round")));

@@ -343,18 +343,11 @@ AlgorithmRow going_on(Task (*text)(Node&, const Options&)) {
 }
 
 Run run_of(const SmallRun& small, const AlgorithmRow& row) {
-  const Run usual = small.run();
-  return {.algorithm = row,
-          .options = usual.options,
-          .problem = usual.problem,
-          .network = usual.network,
-          .shards = usual.shards,
-          .codec = usual.codec,
-          .penalty = usual.penalty,
-          .speed = usual.speed,
-          .link = {},
-          .iterations = 4,
-          .evaluations = 4};
+  Run run = small.run_with(row, *small.codec);
+  run.link = {};
+  run.iterations = 4;
+  run.evaluations = 4;
+  return run;
 }
 
 // Whichever node comes first waits before its first round.
@@ -486,29 +479,16 @@ class FailingCodec final : public Codec {
   mutable std::atomic<int> read_ = 0;
 };
 
-Run with_codec(const Run& run, const Codec& codec, std::uint32_t threads) {
-  return {.algorithm = run.algorithm,
-          .options = run.options,
-          .problem = run.problem,
-          .network = run.network,
-          .shards = run.shards,
-          .codec = codec,
-          .penalty = run.penalty,
-          .deadline = run.deadline,
-          .speed = run.speed,
-          .link = run.link,
-          .iterations = 1000,
-          .evaluations = 2,
-          .threads = threads};
-}
-
 // An exception that left a parallel region would end the program.
 TEST(VirtualFault, WhatOneOfTwoWorkersThrowsEndsTheRunAndNotTheProgram) {
   for (const char* algorithm : {"quantimed-dsgd", "async-dsgd"})
     for (const std::uint32_t threads : {1u, 2u}) {
       const SmallRun small(algorithm, 3, "complete");
       const FailingCodec codec(*small.codec);
-      const auto run = with_codec(small.run(), codec, threads);
+      auto run = small.run_with(small.row, codec);
+      run.iterations = 1000;
+      run.evaluations = 2;
+      run.threads = threads;
       KeepingWatcher watcher = small.watcher();
       std::string said;
       try {

@@ -73,13 +73,15 @@ struct SmallRun {
         codec(make_codec(row.quantizes ? codec_text : "exact")),
         speed(make_speed_model("uniform:10,90", 1)) {}
 
-  Run run() const {
-    return {.algorithm = row,
-            .options = {.alpha = 0.2f, .epsilon = row.uses_epsilon ? 0.5f : 1.0f, .batch = 20},
+  Run run() const { return run_with(row, *codec); }
+  // Another algorithm or code, to which a Run only refers: both must outlive it.
+  Run run_with(const AlgorithmRow& algorithm, const Codec& code) const {
+    return {.algorithm = algorithm,
+            .options = {.alpha = 0.2f, .epsilon = algorithm.uses_epsilon ? 0.5f : 1.0f, .batch = 20},
             .problem = *problem,
             .network = network,
             .shards = shards,
-            .codec = *codec,
+            .codec = code,
             .penalty = {.lambda = 1, .per = Penalty::Per::batch},
             .deadline = {.fixed_s = 0.4},
             .speed = speed.get(),
