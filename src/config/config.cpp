@@ -125,7 +125,6 @@ Request parse_options(const CommandRow& command, const Arguments& arguments) {
     if (option.string_key != "config")
       set_option(*find_option(option.string_key), request.config, option.value.front());
   }
-  if (request.config.resume.empty()) validate(request.config, request.command);
   return request;
 }
 
@@ -143,7 +142,57 @@ const CommandRow& command_of(const std::string& name) {
 
 bool asks_for_help(const std::string& argument) { return argument == "--help" || argument == "-h"; }
 
+// What a command runs, of all that was given: some fix the engine themselves.
+Config as_run_by(const std::string& command, Config config) {
+  if (command == "theory") config.engine = "virtual";
+  if (command == "predict") {  // measures on threads; what it predicts is held against that
+    config.engine = "threads";
+    config.machine.clear();
+  }
+  return config;
+}
+
+bool runs_something(const std::string& command) {
+  const CommandRow* row = find_command(command);
+  return row && (row->bit & kRuns);
+}
+
+ClockBit clock_of(const Config& config) {
+  if (config.engine == "threads") return kRealTime;
+  return config.machine.empty() ? kModelledTime : kPredictedTime;
+}
+
+const char* where(ClockBit clock) {
+  switch (clock) {
+    case kModelledTime:
+      return "in virtual time";
+    case kPredictedTime:
+      return "with --machine, whose costs are charged instead";
+    case kRealTime:
+      return "in real time";
+  }
+  return "";
+}
+
+// Options that say how the clock goes, on a clock that does not go by them. An .ini may hold any option, so that one
+// file serves both engines: only what was given on the command line is meant for this run.
+void refuse_other_clocks(const Request& request) {
+  if (!runs_something(request.command)) return;
+  const ClockBit clock = clock_of(as_run_by(request.command, request.config));
+  for (const auto& [name, value] : request.given) {
+    const OptionRow& row = *find_option(name);
+    if (row.clocks & clock) continue;
+    throw InputError("--{}{}: means nothing {}; leave it out{}", name, is_switch(row) ? "" : " " + value, where(clock),
+                     row.clocks & kRealTime ? ", or give --engine threads"
+                     : clock == kRealTime && request.command != "scale" && request.command != "predict"
+                         ? ", or give --engine virtual"
+                         : "");
+  }
+}
+
+// Contradictions between the engine and the time models, whatever command runs them and wherever they were given.
 void check_engine_options(const Config& config) {
+  const ClockBit clock = clock_of(config);
   const bool is_virtual = config.engine == "virtual";
   if (is_virtual && config.oversubscribe)
     throw InputError(
@@ -153,15 +202,16 @@ void check_engine_options(const Config& config) {
     throw InputError(
         "--interference {}: virtual time has no cores to compete for; leave it out, or give --engine threads",
         config.interference);
-  const bool has_own_speed = !is_virtual || !config.machine.empty();
-  if (!has_own_speed && config.speed == "none")
+  if (clock == kModelledTime && config.speed == "none")
     throw InputError(
         "--speed none: the machine's own speed is for --engine threads or a --machine; in virtual time give "
         "uniform:10,90 or another kind");
-  if (has_own_speed && config.link.starts_with("paper"))
+  if (clock != kModelledTime && config.link.starts_with("paper"))
     throw InputError(
         "--link {}: charges the paper's clock alone; for a real machine give none or alpha-beta:LATENCY,BANDWIDTH",
         config.link);
+  if (clock != kModelledTime && config.sync != Config{}.sync)
+    throw InputError("--sync {}: means nothing {}; leave it out", config.sync, where(clock));
   if (!is_virtual && !config.machine.empty())
     throw InputError("--machine {}: on threads the machine is this one; give --engine virtual", config.machine);
 }
@@ -193,10 +243,13 @@ Config default_config(const std::string& command) {
 }
 
 void validate(const Config& config, const std::string& command) {
-  if (command != "run" && command != "compare" && command != "scale") return;
+  if (!runs_something(command)) return;
   if (command == "scale" && config.engine != "threads")
     throw InputError("--engine {}: scale measures real time; give threads, or use quantimed predict", config.engine);
-  check_engine_options(config);
+  if (command == "theory" && !config.machine.empty())
+    throw InputError("--machine {}: theory runs on the modelled clock; leave it out", config.machine);
+  check_engine_options(as_run_by(command, config));
+  if (command == "tune" || command == "theory") return;  // they choose the steps
   std::vector<std::string> algorithms = config.algorithms;
   if (command == "run") algorithms = {config.algorithm};
   if (algorithms.empty())
@@ -224,7 +277,11 @@ Request parse_command_line(int argc, const char* const* argv) try {
   }
   // Asking for help wins over everything else that is wrong with a line.
   if (std::ranges::any_of(arguments, asks_for_help)) return help_request(command_help(command.name));
-  return parse_options(command, arguments);
+  Request request = parse_options(command, arguments);
+  if (!request.config.resume.empty()) return request;  // that brings its own configuration
+  validate(request.config, request.command);
+  refuse_other_clocks(request);
+  return request;
 } catch (const InputError& error) {
   throw InputError("{}", on_one_line(error.what()));
 }

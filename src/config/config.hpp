@@ -98,8 +98,8 @@ struct Request {
 // Throws InputError: one line that names the option, the value, the mend. Unknown options name the nearest known one.
 Request parse_command_line(int argc, const char* const* argv);
 
-// Contradictions between options, for the commands that run something. Throws InputError. --speed, --link and
-// --interference are only checked for where they are allowed: the engines understand their text.
+// Contradictions between options: one check for all commands that run something. Throws InputError. --speed, --link
+// and --interference are only checked for where they are allowed: the engines understand their text.
 void validate(const Config& config, const std::string& command);
 
 // Every option as "name = value" lines that --config reads back to the same Config. Only dry_run, resume, jitter and

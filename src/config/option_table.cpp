@@ -119,10 +119,10 @@ std::vector<OptionRow> run_rows() {
     {.name = "threads", .value = "N", .help = "worker threads of virtual time and of evaluation; auto: all cores allowed",
      .field = &C::threads, .usual = "auto", .most = 65536},
     {.name = "oversubscribe", .commands = kTimedRuns, .help = "let threads have more nodes than cores; its timings are marked INVALID",
-     .field = &C::oversubscribe},
+     .field = &C::oversubscribe, .clocks = kRealTime},
     {.name = "placement", .commands = kTimedRuns, .value = "KIND", .help = "which cores the nodes of --engine threads live on",
-     .field = &C::placement, .check = check_placement, .listing = placement_listing},
-    {.name = "smt", .commands = kTimedRuns, .help = "count simultaneous-multithreading siblings as cores (threads)", .field = &C::smt},
+     .field = &C::placement, .check = check_placement, .listing = placement_listing, .clocks = kRealTime},
+    {.name = "smt", .commands = kTimedRuns, .help = "count simultaneous-multithreading siblings as cores (threads)", .field = &C::smt, .clocks = kRealTime},
     {.name = "iterations", .commands = kTimedRuns, .value = "T", .help = "iterations of each node", .field = &C::iterations,
      .least = 1, .instead = "--horizons"},
     {.name = "horizons", .commands = kTheory, .value = "T,T",
@@ -196,7 +196,7 @@ std::vector<OptionRow> algorithm_rows() {
      .is_above_least = true},
     {.name = "deadline-slack", .topic = Topic::algorithm, .commands = kTimedRuns, .value = "SECONDS",
      .help = "on threads: how far past T_d a gradient may rarely end; auto: 1 % of T_d", .field = &C::deadline_slack,
-     .usual = "auto", .is_above_least = true},
+     .usual = "auto", .is_above_least = true, .clocks = kRealTime},
     {.name = "alpha", .topic = Topic::algorithm, .commands = kTimedRuns & ~kTune, .value = "STEP",
      .help = "weight of the gradient: 0.2, 0.3*T^(-1/6) with T the iterations, or one for each algorithm, "
              "dsgd=0.2,q-dsgd=0.3*T^(-1/6); auto: the published one",
@@ -248,7 +248,7 @@ std::vector<OptionRow> time_rows() {
     {.name = "interference", .topic = Topic::time_model, .commands = kTimedRuns, .value = "COUNT,SHARE,PERIOD",
      .help = "on threads, compete for the cores of nodes 0 to COUNT-1: each meets a thread that is busy for SHARE of "
              "every PERIOD seconds",
-     .field = &C::interference, .usual = "none"},
+     .field = &C::interference, .usual = "none", .clocks = kRealTime},
     {.name = "link", .topic = Topic::time_model, .value = "KIND",
      .help = "what a message costs; auto: paper:3 in virtual time, none on threads", .field = &C::link,
      .usual = "auto", .listing = link_listing},
@@ -261,10 +261,10 @@ std::vector<OptionRow> time_rows() {
              "make no progress; auto: 60, and no less than 100 rounds where no --fault was asked for",
      .field = &C::patience, .usual = "auto", .is_above_least = true},
     {.name = "bits", .topic = Topic::time_model, .help = "what virtual time charges: the paper's count, or the bits sent (T_C is for 16 bits, so that exact float32 models then cost 2 T_C)",
-     .field = &C::bits, .choices = {"paper", "wire"}},
+     .field = &C::bits, .choices = {"paper", "wire"}, .clocks = kModelledTime},
     {.name = "sync", .topic = Topic::time_model,
      .help = "a virtual round lasts as long as the slowest node, or as the slowest neighbour", .field = &C::sync,
-     .choices = {"barrier", "neighbourhood"}},
+     .choices = {"barrier", "neighbourhood"}, .clocks = kModelledTime},
   };
 }
 

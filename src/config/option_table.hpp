@@ -42,6 +42,8 @@ std::span<const CommandRow> command_table();
 const CommandRow* find_command(const std::string& name);  // null: not known
 
 // ---- options -----------------------------------------------------------------------------------
+// What a run's clock may be. An option that says how one of them goes means nothing on the others.
+enum ClockBit : unsigned { kModelledTime = 1, kPredictedTime = 2, kRealTime = 4 };  // predicted: with a --machine
 // The order of the help and of the .ini.
 inline constexpr const char* kTopics[] = {"run",     "data",       "model",      "algorithm",
                                           "network", "time model", "evaluation", "output"};
@@ -72,6 +74,7 @@ struct OptionRow {
   Listing (*listing)() = nullptr;                    // shown under the option's help
   const char* instead = nullptr;                     // what to use in a command that does not take it
   bool in_ini = true;
+  unsigned clocks = ~0u;  // on which clocks it means something; refused on the command line beside another one
 };
 const std::vector<OptionRow>& option_table();
 const OptionRow* find_option(const std::string& name);  // null: not known

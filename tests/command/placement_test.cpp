@@ -91,10 +91,12 @@ TEST(PlacementOption, AListDecidesWhoIsWhere) {
   EXPECT_EQ(text(trace.config, "placement", ""), "list:" + list);
 }
 
-TEST(PlacementOption, IsNotUsedInVirtualTime) {
+TEST(PlacementOption, MeansNothingInVirtualTime) {
   const Folder folder;
   const Environment no_l3(Variables{{"HWLOC_SYNTHETIC", enough_cores()}});
-  EXPECT_EQ(run_program(folder, "run --dry-run --dataset digits --placement l3").status, 0);
+  const Ran refused = run_program(folder, "run --dry-run --dataset digits --placement l3");
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, HasSubstr("--placement l3: means nothing in virtual time"));
   EXPECT_EQ(run_program(folder, "run --dry-run --dataset digits --placement l3 --engine threads").status, 2);
 }
 

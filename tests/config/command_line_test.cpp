@@ -85,8 +85,7 @@ bool has_field(const OptionRow& row) { return !std::holds_alternative<std::monos
 
 // What an option needs beside it so as not to contradict the rest.
 std::vector<std::string> company(const OptionRow& row) {
-  if (std::string(row.name) == "oversubscribe" || std::string(row.name) == "interference")
-    return {"--engine", "threads"};
+  if (row.clocks == kRealTime) return {"--engine", "threads"};
   return {};
 }
 
@@ -214,6 +213,59 @@ TEST(CommandLine, Contradictions) {
   EXPECT_THAT(error_of({"run", "--speed", "none"}), StartsWith("--speed none: "));
   EXPECT_EQ(error_of({"run", "--speed", "none", "--engine", "threads"}), "");
   EXPECT_THAT(error_of({"compare", "--engine", "threads", "--link", "paper:3"}), StartsWith("--link paper:3: "));
+}
+
+// Whatever the command: what it runs has one clock, and an option that says how another one goes is an error.
+TEST(CommandLine, OneCheckOfTheClockForAllCommands) {
+  const std::vector<std::string> modelled = {"run", "compare", "tune", "theory"};  // as they are by default
+  const std::vector<std::vector<std::string>> real = {{"run", "--engine", "threads"},
+                                                      {"compare", "--engine", "threads"},
+                                                      {"tune", "--engine", "threads"},
+                                                      {"scale"},
+                                                      {"predict"}};
+  const auto refused = [](std::vector<std::string> words, std::vector<std::string> more, const std::string& start) {
+    words.insert(words.end(), more.begin(), more.end());
+    EXPECT_THAT(error_of(words), AllOf(StartsWith(start), HasSubstr("; "))) << testing::PrintToString(words);
+  };
+  for (const std::string& command : modelled) {
+    refused({command}, {"--speed", "none"}, "--speed none: ");  // gradients would be free
+    EXPECT_EQ(error_of({command, "--link", "paper:3", "--bits", "paper", "--sync", "neighbourhood"}), "") << command;
+  }
+  for (const std::vector<std::string>& words : real) {
+    refused(words, {"--link", "paper:3"}, "--link paper:3: ");
+    for (const char* value : {"paper", "wire"})
+      refused(words, {"--bits", value}, fmt::format("--bits {}: means nothing in real time", value));
+    for (const char* value : {"barrier", "neighbourhood"})
+      refused(words, {"--sync", value}, fmt::format("--sync {}: means nothing in real time", value));
+    EXPECT_EQ(error_of(words), "");
+  }
+  for (const char* command : {"run", "compare", "tune"}) {
+    refused({command}, {"--placement", "spread"}, "--placement spread: means nothing in virtual time");
+    refused({command}, {"--smt"}, "--smt: means nothing in virtual time");
+    refused({command}, {"--deadline-slack", "1e-3"}, "--deadline-slack 1e-3: means nothing in virtual time");
+    refused({command}, {"--interference", "1,1,0.1"}, "--interference 1,1,0.1: ");
+    refused({command}, {"--oversubscribe"}, "--oversubscribe: ");
+  }
+  refused({"run", "--machine", "m.ini"}, {"--bits", "paper"}, "--bits paper: means nothing with --machine");
+  refused({"compare", "--machine", "m.ini"}, {"--sync", "neighbourhood"}, "--sync neighbourhood: means nothing with");
+  EXPECT_EQ(error_of({"predict", "--placement", "spread", "--link", "alpha-beta:1,1e6"}), "");
+}
+
+// An .ini holds all options, so that one file serves every command and both engines.
+TEST(CommandLine, AnIniMayHoldOptionsOfAnotherClockButNoContradiction) {
+  const TemporaryFile all(to_ini(Config{}));
+  EXPECT_EQ(error_of({"run", "--config", all.path(), "--engine", "threads"}), "");
+  for (const char* text : {"speed = none", "link = paper:3\nengine = threads", "sync = neighbourhood\nengine = threads",
+                           "oversubscribe = true", "machine = m.ini\nlink = paper:3"}) {
+    const TemporaryFile ini(std::string(text) + "\n");
+    for (const char* command : {"run", "compare", "tune"}) {
+      EXPECT_THAT(error_of({command, "--config", ini.path()}), StartsWith("--")) << command << ": " << text;
+    }
+  }
+  const TemporaryFile speed("speed = none\n"), machine("machine = m.ini\n"), link("link = paper:3\n");
+  EXPECT_THAT(error_of({"theory", "--config", speed.path()}), StartsWith("--speed none: "));
+  EXPECT_THAT(error_of({"theory", "--config", machine.path()}), StartsWith("--machine m.ini: "));
+  EXPECT_THAT(error_of({"predict", "--config", link.path()}), StartsWith("--link paper:3: "));
 }
 
 TEST(CommandLine, NumbersAreStrict) {
