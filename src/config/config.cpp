@@ -227,7 +227,6 @@ Config default_config(const std::string& command) {
     config.samples_per_node = 100;
     config.graph = "complete";
     config.l2 = 100;
-    config.l2_per = "dataset";
     config.batch = 10;
     config.codec = "low-precision:0.1";
     config.c1 = 0.1;

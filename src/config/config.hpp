@@ -33,7 +33,7 @@ struct Config {
   std::string loss;                     // "": the model's usual one
   std::vector<double> initial = {0.5};  // half-widths of the uniform start, one a layer or one for all
   double l2 = 1.0;                      // λ
-  std::string l2_per = "batch";         // batch | dataset
+  std::string l2_per = "dataset";       // dataset | batch
   std::uint32_t batch = 50;             // b
   std::string deadline;                 // T_d, see parse_deadline; "": auto
   bool deadline_adapt = false;
@@ -47,7 +47,7 @@ struct Config {
   std::string link;                                    // "": paper:3 in virtual time, none on threads
   std::string fault;                                   // see parse_faults; "": none
   double patience = 0;                                 // s; 0: auto
-  std::string bits = "paper";                          // paper | wire: what the virtual clock charges
+  std::string bits = "wire";                           // wire | paper: what the virtual clock charges
   std::string sync = "barrier";                        // barrier | neighbourhood
   std::uint32_t evaluations = 50;                      // K
   double target_loss = 0;                              // 0: none (run), chosen from the runs (compare)

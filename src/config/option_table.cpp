@@ -175,8 +175,9 @@ std::vector<OptionRow> model_rows() {
     {.name = "l2", .topic = Topic::model, .value = "LAMBDA", .help = "weight of the l2 term; biases are left out",
      .field = &C::l2},
     {.name = "l2-per", .topic = Topic::model,
-     .help = "gradient + LAMBDA x / |batch| (the paper's code), or LAMBDA x / (training samples)", .field = &C::l2_per,
-     .choices = {"batch", "dataset"}},
+     .help = "gradient + LAMBDA x / (training samples): every algorithm has the same objective; or LAMBDA x / |batch|, "
+             "as in the paper's code: the objective then depends on the batch",
+     .field = &C::l2_per, .choices = {"dataset", "batch"}},
   };
 }
 
@@ -260,8 +261,9 @@ std::vector<OptionRow> time_rows() {
      .help = "how long a node waits for a message before its sender counts as lost, and how long a run on threads may "
              "make no progress; auto: 60, and no less than 100 rounds where no --fault was asked for",
      .field = &C::patience, .usual = "auto", .is_above_least = true},
-    {.name = "bits", .topic = Topic::time_model, .help = "what virtual time charges: the paper's count, or the bits sent (T_C is for 16 bits, so that exact float32 models then cost 2 T_C)",
-     .field = &C::bits, .choices = {"paper", "wire"}, .clocks = kModelledTime},
+    {.name = "bits", .topic = Topic::time_model, .help = "what virtual time charges: the bits that are sent (T_C is for 16 bits, so exact float32 models cost 2 T_C), "
+             "or the paper's count",
+     .field = &C::bits, .choices = {"wire", "paper"}, .clocks = kModelledTime},
     {.name = "sync", .topic = Topic::time_model,
      .help = "a virtual round lasts as long as the slowest node, or as the slowest neighbour", .field = &C::sync,
      .choices = {"barrier", "neighbourhood"}, .clocks = kModelledTime},
