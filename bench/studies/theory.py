@@ -26,6 +26,7 @@ ORDER = ("strongly-convex", "strongly-convex-0.4", "strongly-convex-logistic", "
          "nonconvex-sigmoid", "growing-variance", "gradient-noise", "deadline", "spectral-gap", "nonconvex-relu")
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe and Ito's
 Row = dict[str, str]
+VARIANTS = "also with c1,c2: "  # in a file's head: the finding must not hang on one choice of constants
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Experiment:
     title: str
     text: str
     folder: Path
+    constants: tuple[str, str] | None = None  # c1 and c2 in place of the file's: the same theorem, other steps
 
     def rows(self, name: str) -> list[Row]:
         with open(self.folder / f"{name}.csv", encoding="utf-8", newline="") as file:
@@ -68,13 +70,17 @@ def load(names: str | None, runs: Path) -> list[Experiment]:
         if name not in ORDER:
             raise StudyError(f"--experiments {name}: not one of {', '.join(ORDER)}")
         head = [line[2:] for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# ")]
+        also = [line.removeprefix(VARIANTS) for line in head if line.startswith(VARIANTS)]
+        head = [line for line in head if not line.startswith(VARIANTS)]
         found.append(Experiment(name, path, head[0], " ".join(head[1:]), runs / name))
+        for c1, c2 in (pair.split(",") for line in also for pair in line.replace(" ", "").split("|")):
+            found.append(Experiment(name, path, f"{head[0]}, c1 = {c1}, c2 = {c2}", "", runs / f"{name}-c1-{c1}-c2-{c2}", (c1, c2)))
     return found
 
 
 def run(experiment: Experiment, program: Path, seeds: str | None) -> None:
     """Runs it, unless its folder holds the results of this very file, program and seeds."""
-    key = hashlib.sha256(experiment.path.read_bytes() + program.read_bytes() + (seeds or "").encode()).hexdigest()
+    key = hashlib.sha256(experiment.path.read_bytes() + program.read_bytes() + repr((seeds, experiment.constants)).encode()).hexdigest()
     mark = experiment.folder / "finished"
     if mark.exists() and mark.read_text(encoding="utf-8") == key:
         print(f"{experiment.name}: kept")
@@ -82,6 +88,8 @@ def run(experiment: Experiment, program: Path, seeds: str | None) -> None:
     mark.unlink(missing_ok=True)
     begin = time.monotonic()
     command = [str(program), "theory", "--config", str(experiment.path), "--output", str(experiment.folder)]
+    if experiment.constants:
+        command += [f"--c1={experiment.constants[0]}", f"--c2={experiment.constants[1]}"]
     # Its progress is shown on this terminal, and Ctrl-C reaches it from there.
     done = subprocess.run(command + ([f"--seeds={seeds}"] if seeds else []), stdout=subprocess.DEVNULL, env=environment())
     if done.returncode == INTERRUPTED:
@@ -116,10 +124,10 @@ def draw(experiment: Experiment, folder: Path) -> Path:
         span = np.array([min(ends), max(ends)])
         axes.plot(span, np.exp(constant) * span**exponent, color=colour, linewidth=1.2,
                   label=f"{fit['quantity']}: {exponent:.3f} [{float(fit['low']):.3f}, {float(fit['high']):.3f}]")
-        if fit["promised"]:
-            promised = float(fit["promised"])
-            at = y[0] / x[0] ** promised  # from the first point on
-            axes.plot(x, at * x**promised, color=colour, linewidth=0.8, linestyle=":", label=f"promised: {promised:.3f}")
+        if fit["bound"]:
+            bound = float(fit["bound"])
+            at = y[0] / x[0] ** bound  # from the first point on
+            axes.plot(x, at * x**bound, color=colour, linewidth=0.8, linestyle=":", label=f"bound: {bound:.3f}")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel(AXES[experiment.axis])
@@ -168,23 +176,33 @@ def exponent_text(fit: Row) -> str:
 def summary_rows(experiments: list[Experiment]) -> Iterator[list[str]]:
     for experiment in experiments:
         if not experiment.rows("fits"):
-            yield [experiment.title, "–", "no fit", "–", "**no verdict**", "see below"]
+            yield [experiment.title, "–", "no fit", "–", "**no finding**", "see below", "–", "–"]
         for fit in experiment.rows("fits"):
             bent = "" if fit["is_straight"] == "true" else ", bent"
-            promised = f"{float(fit['promised']):.3f}" if fit["promised"] else "–"
-            yield [experiment.title, fit["quantity"], exponent_text(fit), promised, f"**{fit['verdict']}**",
-                   f"{fit['first']} to {fit['last']}{bent}"]
+            bound = f"{float(fit['bound']):.3f}" if fit["bound"] else "–"
+            reason = f": {fit['reason']}" if fit["reason"] else ""
+            yield [experiment.title, fit["quantity"], exponent_text(fit), bound, f"**{fit['finding']}**{reason}",
+                   f"{fit['first']} to {fit['last']}{bent}", f"{float(fit['last_exponent']):.3f}", fit["bounded"]]
 
 
 RULES = """Exponents are of T, of max(E[1/V]/T_d, 1/m) where the deadline is varied, and of 1 − β where the graph is. What each
 quantity is: `quantimed theory --help`, and below.
 
-**Range.** It ends at the last point and reaches back as far as a straight line will do: where the change of slope from end to
-end, of a parabola, has a 95 % interval that holds 0, or is below a tenth of the slope. It has four points at least; where
-these are bent too, the table says so. **Interval.** 95 %, the wider of two: the bootstrap over seeds (2,000 resamples, the
-same seeds at every point), and Student's from the points' distances from the line. **Verdict.** A promise is an upper bound
-in the limit, so it is *as promised* where the interval meets the promised exponent give or take a tenth of it, *better* where
-the quantity falls faster, *worse* where it falls slower over this range. f and W are the same for all seeds."""
+**Range.** Horizons that measure the initial error and not the rate are left out: for distances those with T α ε μ < 10, for
+means over the iterations those whose later part (the average over the second half; for gradients and consensus the last
+iterate) is less than half of the mean. The range ends at the last point and
+reaches back as far as a straight line fits: where the change of slope from end to end, of a parabola, has a 95 % interval that
+holds 0, or is below a tenth of the slope. It has four points at least; where these are bent too, the table says so.
+
+**Interval.** 95 %, the wider of two: the bootstrap over seeds (2,000 resamples, the same seeds at every point), and Student's
+from the points' distances from the line. The interval of *bias*, which is computed and has no noise, shows curvature alone.
+
+**Finding.** A theorem gives an upper bound in the limit, so the test is one-sided and the default is *not decided*. *Bound met*:
+the whole interval falls at least as fast as the bound, give or take a tenth of its exponent. *Slower than the bound over this
+range*: the whole interval lies beyond that. *Not decided*: the interval holds 0, holds the bound, or is wider than half of its
+exponent; no range is straight; or the initial error dominates. A bound over graphs is for the worst one, so a few graphs show
+at most that it was not violated. The last two columns show where the slope is heading, and y divided by the bound's power of x
+at both ends of the range, which must stay bounded. f and W are the same for all seeds."""
 
 
 def section(experiment: Experiment, at: Path) -> list[str]:
@@ -203,9 +221,10 @@ def section(experiment: Experiment, at: Path) -> list[str]:
 def compose(experiments: list[Experiment], at: Path, commit: str, seconds: float | None) -> str:
     took = f" in {seconds:.0f} s" if seconds is not None else ""
     lines = ["# The theorems, by experiment", "", f"Made by `make theory`{took}, program at {commit}.",
-             *table(["experiment", "quantity", "exponent [95 %]", "promised", "verdict", "range"], list(summary_rows(experiments))),
+             *table(["experiment", "quantity", "exponent [95 %]", "bound", "finding", "range", "last two points",
+                     "y over the bound, first and last"], list(summary_rows(experiments))),
              RULES, ""]
-    for experiment in experiments:
+    for experiment in (e for e in experiments if not e.constants):
         lines += section(experiment, at)
     return "\n".join(lines)
 
@@ -222,7 +241,7 @@ def report(args: argparse.Namespace) -> int:
         text = compose(experiments, args.output, version, None if kept else time.monotonic() - begin)
         args.output.write_text(text, encoding="utf-8")
     for row in summary_rows(experiments):
-        print(f"{row[0]}: {row[1]} {row[2]}, promised {row[3]}: {row[4].strip('*')}")
+        print(f"{row[0]}: {row[1]} {row[2]}, bound {row[3]}: {row[4].replace('*', '')}")
     print(f"{args.output} after {time.monotonic() - begin:.0f} s")
     return 0
 

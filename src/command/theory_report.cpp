@@ -2,7 +2,6 @@
 
 #include "base/error.hpp"
 #include "command/table_text.hpp"
-#include "theory/estimates.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -15,9 +14,6 @@ namespace quantimed {
 
 namespace {
 
-// A promise is of the limit; over the range that can be run a slope differs from its limit by a little. So much of the
-// promised exponent counts as kept.
-constexpr double kBend = 0.1;
 constexpr const char* kAxisNames[] = {"T", "max(E[1/V]/T_d, 1/m)", "1 - beta"};
 
 double value_of(const TheoryRun& run, Quantity q) {
@@ -66,12 +62,59 @@ struct FitRow {
   Quantity quantity;
   PowerFit fit;
   std::optional<Promise> promised;
-  std::string outcome;
+  Finding finding;
+  std::vector<double> mean;  // [points], over seeds
 };
+
+double mean_of(const std::vector<TheoryRun>& runs, Quantity q) {
+  double sum = 0;
+  std::size_t count = 0;
+  for (const TheoryRun& run : runs)
+    if (run.invalid.empty()) {
+      sum += value_of(run, q);
+      ++count;
+    }
+  return count == 0 ? std::nan("") : sum / static_cast<double>(count);
+}
+
+// T α ε μ: how often the initial error has been divided by e. NaN where f is not strongly convex.
+double progress_of(const TheoryPoint& point, double mu) {
+  if (!(mu > 0)) return std::nan("");
+  return point.config.iterations * std::stod(point.config.alpha) * std::stod(point.config.epsilon) * mu;
+}
+
+// The same figure without the first iterations: where it is far below the mean over all, the mean is the start's.
+std::optional<Quantity> later_part_of(Quantity q) {
+  switch (q) {
+    case Quantity::average_gap:
+      return Quantity::late_average_gap;
+    case Quantity::mean_gradient:
+      return Quantity::gradient;
+    case Quantity::mean_consensus:
+      return Quantity::consensus;
+    default:
+      return {};
+  }
+}
+
+// Whether this horizon measures the initial error rather than what the theorem's rate is about.
+bool is_start(Quantity q, const TheoryPoint& point, const std::vector<TheoryRun>& runs, const TheoryResults& results) {
+  if (results.axis != Axis::horizon || q == Quantity::bias) return false;
+  if (const auto later = later_part_of(q)) return mean_of(runs, *later) < kLeastLateShare * mean_of(runs, q);
+  return progress_of(point, results.smoothness.mu) < kLeastProgress;  // false where f is not strongly convex
+}
+
+// The first point from which on no horizon measures the start.
+std::size_t first_beyond_start(Quantity q, const std::vector<TheoryPoint>& points, const TheoryResults& results) {
+  std::size_t first = points.size();
+  while (first > 0 && !is_start(q, points[first - 1], results.runs[first - 1], results)) --first;
+  return first;
+}
 
 // Nothing where a run is missing or does not count, or a value is not above 0.
 std::optional<FitRow> fit_quantity(Quantity q, const std::vector<TheoryPoint>& points, const TheoryResults& results,
                                    const Config& given) {
+  FitRow row{.quantity = q, .fit = {}, .promised = {}, .finding = {"no bound", ""}, .mean = {}};
   std::vector<double> x;
   std::vector<std::vector<double>> y;
   for (std::size_t k = 0; k < points.size(); ++k) {
@@ -82,55 +125,121 @@ std::optional<FitRow> fit_quantity(Quantity q, const std::vector<TheoryPoint>& p
       if (!run.invalid.empty() || !(value > 0)) return {};
       y.back().push_back(value);
     }
+    row.mean.push_back(mean_of(results.runs[k], q));
   }
-  FitRow row{.quantity = q, .fit = fit_power(x, y, given.seeds.front()), .promised = {}, .outcome = "no promise"};
+  std::size_t first = first_beyond_start(q, points, results);
+  std::string reason;
+  if (points.size() - first < kLeastPoints) {
+    reason = fmt::format("the initial error dominates up to T = {}", points[first - 1].label);
+    first = 0;
+  }
+  const auto from = static_cast<std::ptrdiff_t>(first);
+  row.fit = fit_power(std::span(x).subspan(first), {y.begin() + from, y.end()}, given.seeds.front());
+  row.fit.first += first;
   const bool is_covered = given.algorithm == "quantimed-dsgd" && given.activation != "relu";
   if (is_covered) row.promised = promise(results.schedule, results.axis, q);
-  if (row.promised) row.outcome = verdict(row.fit, *row.promised, results.axis);
+  if (row.promised) row.finding = judge_bound(row.fit, *row.promised, results.axis, q, reason);
+  if (row.finding.text == kNoViolation) row.finding.text += fmt::format(" on {} graphs", points.size());
   return row;
 }
 
+// The exponent between the last two points: where a bent slope is heading.
+double last_exponent(const FitRow& row, const std::vector<TheoryPoint>& points) {
+  const std::size_t n = points.size();
+  return std::log(row.mean[n - 1] / row.mean[n - 2]) / std::log(points[n - 1].x / points[n - 2].x);
+}
+
+// y / x^promise at the ends of the range: it must stay bounded.
+std::string bounded_text(const FitRow& row, const std::vector<TheoryPoint>& points) {
+  if (!row.promised) return "—";
+  const auto at = [&](std::size_t k) { return row.mean[k] / std::pow(points[k].x, row.promised->exponent); };
+  return fmt::format("{:.3g}, {:.3g}", at(row.fit.first), at(points.size() - 1));
+}
+
+std::string finding_text(const Finding& finding) {
+  return finding.reason.empty() ? finding.text : fmt::format("{}: {}", finding.text, finding.reason);
+}
+
 std::string fits_csv(const std::vector<FitRow>& rows, const std::vector<TheoryPoint>& points) {
-  std::string csv = "quantity,exponent,low,high,promised,verdict,first,last,is_straight,log_constant\n";
+  std::string csv =
+      "quantity,exponent,low,high,bound,finding,reason,first,last,is_straight,log_constant,last_exponent,bounded\n";
   for (const FitRow& row : rows)
-    csv += fmt::format("{},{:.6g},{:.6g},{:.6g},{},{},{},{},{},{:.9g}\n", row_of(row.quantity).name, row.fit.exponent,
-                       row.fit.low, row.fit.high, row.promised ? fmt::format("{:.6g}", row.promised->exponent) : "",
-                       row.outcome, points[row.fit.first].label, points.back().label, row.fit.is_straight,
-                       row.fit.log_constant);
+    csv += fmt::format("{},{:.6g},{:.6g},{:.6g},{},{},\"{}\",{},{},{},{:.9g},{:.6g},\"{}\"\n",
+                       row_of(row.quantity).name, row.fit.exponent, row.fit.low, row.fit.high,
+                       row.promised ? fmt::format("{:.6g}", row.promised->exponent) : "", row.finding.text,
+                       row.finding.reason, points[row.fit.first].label, points.back().label, row.fit.is_straight,
+                       row.fit.log_constant, last_exponent(row, points), bounded_text(row, points));
   return csv;
+}
+
+// Which term this horizon measures, of the quantity that the theorem is about.
+std::string dominating(const TheoryPoint& point, const std::vector<TheoryRun>& runs, const TheoryResults& results) {
+  if (const double progress = progress_of(point, results.smoothness.mu); !std::isnan(progress)) {
+    double at_start = 0;
+    for (const TheoryRun& run : runs)
+      if (run.invalid.empty() && !run.curve.empty())
+        at_start = run.curve.front().values[static_cast<std::size_t>(Quantity::distance)];
+    return terms_of(progress, at_start, mean_of(runs, Quantity::penalty_distance), mean_of(runs, Quantity::bias))
+        .largest();
+  }
+  const Quantity q =
+      results.schedule.kind == Schedule::Kind::nonconvex ? Quantity::mean_gradient : Quantity::average_gap;
+  return is_start(q, point, runs, results) ? "start" : "noise, bias";
 }
 
 std::string values_table(const std::vector<Quantity>& quantities, const std::vector<TheoryPoint>& points,
                          const TheoryResults& results) {
-  std::vector<std::vector<std::string>> lines = {{"", kAxisNames[static_cast<int>(results.axis)], "alpha", "epsilon"}};
+  const bool is_horizon = results.axis == Axis::horizon;
+  std::vector<std::vector<std::string>> lines = {
+      {"point", kAxisNames[static_cast<int>(results.axis)], "alpha", "epsilon"}};
+  if (is_horizon) lines[0] = {"T", "alpha", "epsilon", "T alpha epsilon mu", "dominated by"};
   for (const Quantity q : quantities) lines[0].push_back(row_of(q).name);
   for (std::size_t k = 0; k < points.size(); ++k) {
-    lines.push_back({points[k].label, fmt::format("{:.4g}", points[k].x),
-                     fmt::format("{:.3g}", std::stod(points[k].config.alpha)),
-                     fmt::format("{:.3g}", std::stod(points[k].config.epsilon))});
+    const std::string alpha = fmt::format("{:.3g}", std::stod(points[k].config.alpha));
+    const std::string epsilon = fmt::format("{:.3g}", std::stod(points[k].config.epsilon));
+    const double progress = progress_of(points[k], results.smoothness.mu);
+    if (is_horizon)
+      lines.push_back({points[k].label, alpha, epsilon, std::isnan(progress) ? "—" : fmt::format("{:.3g}", progress),
+                       dominating(points[k], results.runs[k], results)});
+    else
+      lines.push_back({points[k].label, fmt::format("{:.4g}", points[k].x), alpha, epsilon});
     for (const Quantity q : quantities) {
-      std::vector<double> values;
-      for (const TheoryRun& run : results.runs[k])
-        if (run.invalid.empty()) values.push_back(value_of(run, q));
-      double mean = 0;
-      for (const double value : values) mean += value / static_cast<double>(values.size());
-      lines.back().push_back(values.empty() ? "—" : fmt::format("{:.3g}", mean));
+      const double mean = mean_of(results.runs[k], q);
+      lines.back().push_back(std::isnan(mean) ? "—" : fmt::format("{:.3g}", mean));
     }
   }
   return table_text(lines);
 }
 
 std::string fits_table(const std::vector<FitRow>& rows, const std::vector<TheoryPoint>& points, Axis axis) {
-  std::vector<std::vector<std::string>> lines = {{"quantity",
-                                                  fmt::format("exponent of {}", kAxisNames[static_cast<int>(axis)]),
-                                                  "95 % interval", "promised", "verdict", "range"}};
+  const char* x = kAxisNames[static_cast<int>(axis)];
+  std::vector<std::vector<std::string>> lines = {{"quantity", fmt::format("exponent of {}", x), "95 % interval",
+                                                  "bound", "finding", "range", "exponent of the last two points",
+                                                  "y over the bound's power of x, first and last"}};
   for (const FitRow& row : rows)
     lines.push_back({row_of(row.quantity).name, fmt::format("{:.3f}", row.fit.exponent),
                      fmt::format("{:.3f} to {:.3f}", row.fit.low, row.fit.high),
-                     row.promised ? fmt::format("{:.3f}", row.promised->exponent) : "—", row.outcome,
+                     row.promised ? fmt::format("{:.3f}", row.promised->exponent) : "—", finding_text(row.finding),
                      fmt::format("{} to {}{}", points[row.fit.first].label, points.back().label,
-                                 row.fit.is_straight ? "" : ", bent")});
+                                 row.fit.is_straight ? "" : ", bent"),
+                     fmt::format("{:.3f}", last_exponent(row, points)), bounded_text(row, points)});
   return table_text(lines);
+}
+
+// What an axis cannot show, said beside what it does.
+std::string limits_of_axis(const std::vector<TheoryPoint>& points, const TheoryResults& results) {
+  if (results.axis == Axis::graph)
+    return fmt::format(
+        "\nThe bound is for the worst graph, and {} graphs were run on one problem at one T: they can contradict it, "
+        "not confirm it.\n",
+        points.size());
+  if (results.axis != Axis::deadline) return "";
+  const bool reaches = std::ranges::any_of(points, [](const TheoryPoint& point) {
+    return point.noise_share > point.seconds_a_sample / std::stod(point.config.deadline);
+  });
+  return fmt::format("\nmax(E[1/V]/T_d, 1/m): {}\n",
+                     reaches ? "the longest deadline reaches the branch 1/m."
+                             : "no deadline reaches the branch 1/m; what is shown is the branch E[1/V]/T_d alone.");
 }
 
 std::string constants_csv(const std::vector<Constant>& constants) {
@@ -156,13 +265,6 @@ std::string failures(const std::vector<TheoryPoint>& points, const TheoryResults
 
 }  // namespace
 
-std::string verdict(const PowerFit& fit, const Promise& promise, Axis axis) {
-  const double slack = kBend * std::abs(promise.exponent);
-  if (fit.low <= promise.exponent + slack && promise.exponent - slack <= fit.high) return "as promised";
-  const bool is_below = fit.high < promise.exponent;
-  return is_below == (axis == Axis::horizon) ? "better than promised" : "worse than promised";
-}
-
 std::vector<Quantity> theory_quantities(const Config& given, const TheoryResults& results, bool has_solution) {
   std::vector<Quantity> list;
   for (const std::string& name : given.quantities) {
@@ -175,46 +277,6 @@ std::vector<Quantity> theory_quantities(const Config& given, const TheoryResults
     for (const QuantityRow& row : quantity_table())
       if (promise(results.schedule, results.axis, row.quantity) && (has_solution || !row.needs_solution))
         list.push_back(row.quantity);
-  return list;
-}
-
-std::vector<Constant> theory_constants(const std::vector<TheoryPoint>& points, std::uint64_t seed,
-                                       const Smoothness& smoothness) {
-  const TheoryPoint& point = points.back();
-  const Setup& setup = *point.setup;
-  const Reference& reference = point.reference;
-  std::vector<float> x(setup.problem->dimension());
-  setup.problem->initialise(x, seed);
-  std::vector<Constant> list;
-  const std::string where = reference.minimum ? "x*" : "the start";
-  if (reference.minimum) {
-    std::copy(reference.minimum->x.begin(), reference.minimum->x.end(), x.begin());
-    double most_error = 0;
-    for (const TheoryPoint& p : points) most_error = std::max(most_error, p.reference.penalty.error);
-    list = {{"mu", "min_i least eigenvalue of the Hessian of f_i (logistic: of its l2 term)", smoothness.mu},
-            {"K", "max_i largest eigenvalue of the Hessian of f_i (logistic: at most)", smoothness.K},
-            {"f*", "min f", reference.minimum->value},
-            {"|grad f(x*)|", "what is left at x*", reference.minimum->gradient_norm},
-            {"error of x*_a", "bound on |x - x*_a| of the computed one, the largest of all points", most_error},
-            {"|x*|^2", "squared norm", dot(reference.minimum->x, reference.minimum->x)},
-            {"float32 floor", "|x*|^2 2^-48: what float32 can tell of a squared distance",
-             dot(reference.minimum->x, reference.minimum->x) * 0x1.0p-48},
-            {"gamma^2", "max_i (1/m) sum |grad l(x, theta) - grad f_i(x)|^2 at x*",
-             gradient_noise(*reference.problem, reference.minimum->x)},
-            {"D^2", "(1/n) sum_i |grad f_i(x*)|^2", disagreement(*reference.problem, reference.minimum->x)}};
-  } else {
-    list = {{"K", "largest |eigenvalue| of the Hessian of f at the start: no more than K",
-             estimate_curvature(*setup.problem, setup.shards, x, seed)},
-            {"gamma^2", "max_i (1/m) sum |grad l(x, theta) - grad f_i(x)|^2 at the start",
-             estimate_gradient_noise(*setup.problem, setup.shards, x)}};
-  }
-  list.push_back({"sigma^2", fmt::format("E|Q(x) - x|^2 at {}, mean of 200 draws", where),
-                  quantizer_variance(*setup.codec, x, seed)});
-  list.push_back({"sigma^2 bound", fmt::format("the quantizer's bound at {}", where), setup.codec->variance_bound(x)});
-  list.push_back({"beta", "second-largest |eigenvalue| of W, of the last point", setup.network.beta});
-  list.push_back({"E[1/V]", "s a sample, mean over nodes and iterations", point.seconds_a_sample});
-  list.push_back(
-      {"max(E[1/V]/T_d, 1/m)", "the deadline's part in the gradient's noise, of the last point", point.noise_share});
   return list;
 }
 
@@ -238,8 +300,8 @@ std::string write_theory(const std::string& folder, const Config& given, const s
       results.axis == Axis::graph ? "graph varied" : c.graph, given.codec, given.schedule, given.c1, given.c2, c.batch,
       results.axis == Axis::deadline ? "varied" : c.deadline, fmt::join(given.seeds, ", "),
       constants_text(results.constants), values_table(quantities, points, results),
-      rows.empty() ? "" : fmt::format("\n{}", fits_table(rows, points, results.axis)), missing,
-      failures(points, results));
+      rows.empty() ? "" : fmt::format("\n{}", fits_table(rows, points, results.axis)),
+      limits_of_axis(points, results) + missing, failures(points, results));
   write_text(folder + "/measurements.csv", measurements(points, results));
   write_text(folder + "/curves.csv", curves(points, results));
   write_text(folder + "/fits.csv", fits_csv(rows, points));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "command/setup.hpp"
+#include "theory/finding.hpp"
 #include "theory/fit.hpp"
 #include "theory/measurement.hpp"
 
@@ -50,9 +51,5 @@ std::vector<Quantity> theory_quantities(const Config& given, const TheoryResults
 // curve), fits (a line a quantity), constants; and table.md. Returns the table.
 std::string write_theory(const std::string& folder, const Config& given, const std::vector<TheoryPoint>& points,
                          const TheoryResults& results);
-
-// "as promised": the interval meets the promised exponent, give or take a tenth of it, for a finite range bends a
-// slope; else "better than promised" or "worse than promised".
-std::string verdict(const PowerFit& fit, const Promise& promise, Axis axis);
 
 }  // namespace quantimed

@@ -25,8 +25,8 @@ constexpr CommandRow kCommands[] = {
     {kPredict, "predict", "[OPTIONS]", "virtual time against real time on this machine, phase by phase"},
     {kTune, "tune", "[OPTIONS]", "step sizes, the same budget for each algorithm: all trials, and an .ini to run"},
     {kTheory, "theory", "[OPTIONS]",
-     "the theorems' rates by experiment: runs the horizons, fits the exponents, holds them "
-     "against the promise"},
+     "the theorems' rates by experiment: runs the horizons, fits the exponents, compares them "
+     "with the bound"},
     {kScale, "scale", "[OPTIONS]", "strong and weak scaling over cores, in real time: a folder of traces, and tables"},
     {kVerify, "verify", "[OPTIONS] FILE...", "checks traces: schema, invariants, verdict"},
     {kInfo, "info", "[OPTIONS]", "cores, caches, clock, BLAS, limits; what is wrong with this machine"},

@@ -31,6 +31,7 @@ Measurement::Measurement(const Run& run, const Reference& reference, std::functi
 void Measurement::add_to_average(const Cut& cut) {
   if (averaged_ > 0)
     for (std::size_t k = 0; k < sum_.size(); ++k) sum_[k] += mean_[k];  // of the cut before
+  if (averaged_ == run_.iterations / 2) early_sum_ = sum_;
   std::ranges::fill(mean_, 0.0);
   for (const float* x : cut.models)
     for (std::size_t k = 0; k < mean_.size(); ++k) mean_[k] += static_cast<double>(x[k]);
@@ -72,6 +73,11 @@ Quantities Measurement::measure(const Cut& cut) {
   if (averaged_ > 1) {
     for (std::size_t k = 0; k < sum_.size(); ++k) scratch_[k] = sum_[k] / (averaged_ - 1);
     set(Quantity::average_gap, f.value(scratch_) - minimum.value);
+  }
+  if (static_cast<Round>(cut.iteration) == run_.iterations && !early_sum_.empty()) {
+    const double count = run_.iterations - run_.iterations / 2;
+    for (std::size_t k = 0; k < sum_.size(); ++k) scratch_[k] = (sum_[k] - early_sum_[k]) / count;
+    set(Quantity::late_average_gap, f.value(scratch_) - minimum.value);
   }
   if (!reference_.penalty.x.empty()) {
     const std::size_t p = mean_.size();

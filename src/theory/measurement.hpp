@@ -56,6 +56,7 @@ class Measurement final : public Watcher {
   std::function<bool()> stop_;
   std::unique_ptr<Evaluator> evaluator_;      // where there is no reference
   std::vector<double> mean_, sum_, scratch_;  // [p]: x̄_t, Σ_{s<t} x̄_s
+  std::vector<double> early_sum_;             // [p]: Σ_{s<T/2} x̄_s, once it is known
   Round averaged_ = 0, points_ = 0;
   double gradient_sum_ = 0, consensus_sum_ = 0;
   Round next_curve_ = 0;

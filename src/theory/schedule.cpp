@@ -16,6 +16,7 @@ constexpr QuantityRow kTable[] = {
     {Q::bias, "bias", "(1/n) sum_i |x*_a,i - x*|^2, computed", true},
     {Q::gap, "gap", "f(mean_i x_i) - f*", true},
     {Q::average_gap, "average-gap", "f((1/T) sum_{t<T} mean_i x_i,t) - f*", true},
+    {Q::late_average_gap, "late-average-gap", "f((2/T) sum_{T/2<=t<T} mean_i x_i,t) - f*, at the end of a run", true},
     {Q::gradient, "gradient", "|grad f(mean_i x_i)|^2", false},
     {Q::mean_gradient, "mean-gradient", "(1/T) sum_{t<T} |grad f(mean_i x_i,t)|^2", false},
     {Q::consensus, "consensus", "(1/n) sum_i |x_i - mean_j x_j|^2", false},

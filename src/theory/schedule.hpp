@@ -15,6 +15,7 @@ enum class Quantity {
   bias,
   gap,
   average_gap,
+  late_average_gap,
   gradient,
   mean_gradient,
   consensus,

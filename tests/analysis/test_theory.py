@@ -44,7 +44,7 @@ def experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_report_has_a_verdict_and_a_plot_for_each(experiments: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert theory.main([]) == 0
     text = (experiments / "results/theory.md").read_text()
-    for word in ("A small ridge regression", "penalty-distance", "promised", "-0.250", "gamma^2", "1.000"):
+    for word in ("A small ridge regression", "penalty-distance", "bound", "not decided", "-0.250", "gamma^2", "1.000"):
         assert word in text
     for name in ("strongly-convex.png", "strongly-convex-approach.png", "deadline.png"):
         assert (experiments / "results/theory" / name).stat().st_size > 5000

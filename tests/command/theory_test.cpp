@@ -18,7 +18,7 @@ TEST(Theory, WritesWhatItMeasured) {
   const Ran ran = run_program(folder, std::string(kSmall) + "--output out1");
   ASSERT_EQ(ran.status, 0) << ran.err;
   EXPECT_EQ(ran.err, "");
-  for (const char* word : {"distance", "penalty-distance", "bias", "promised", "gamma^2", "| 160"})
+  for (const char* word : {"distance", "penalty-distance", "bias", "bound", "finding", "gamma^2", "| 160"})
     EXPECT_THAT(ran.out, HasSubstr(word));
   EXPECT_EQ(contents(folder / "out1/table.md"), ran.out);
   const std::string measurements = contents(folder / "out1/measurements.csv");
@@ -86,14 +86,33 @@ TEST(Theory, ADivergedRunIsNamedAndNotFitted) {
   EXPECT_THAT(ran.out, HasSubstr("distance: no fit"));
 }
 
-TEST(Theory, VerdictsFollowTheInterval) {
-  const Promise promise{-0.25};
-  EXPECT_EQ(verdict({.exponent = -0.3, .low = -0.4, .high = -0.2}, promise, Axis::horizon), "as promised");
-  EXPECT_EQ(verdict({.exponent = -0.23, .low = -0.235, .high = -0.229}, promise, Axis::horizon), "as promised");
-  EXPECT_EQ(verdict({.exponent = -0.5, .low = -0.6, .high = -0.4}, promise, Axis::horizon), "better than promised");
-  EXPECT_EQ(verdict({.exponent = -0.1, .low = -0.2, .high = 0}, promise, Axis::horizon), "worse than promised");
-  EXPECT_EQ(verdict({.exponent = 2, .low = 1.5, .high = 2.5}, {1}, Axis::deadline), "better than promised");
-  EXPECT_EQ(verdict({.exponent = -3, .low = -4, .high = -2.5}, {-2}, Axis::graph), "worse than promised");
+TEST(Theory, AShortRangeOfTheInitialErrorDecidesNothing) {
+  const Folder folder;
+  const Ran ran = run_program(folder, std::string(kSmall) + "--output out1");
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("not decided: the initial error dominates up to T = 160"));
+  EXPECT_THAT(ran.out, HasSubstr("| start"));
+  EXPECT_THAT(ran.out, HasSubstr("T alpha epsilon mu"));
+}
+
+TEST(Theory, ThirtyGraphsWouldNotConfirmAWorstCase) {
+  const Folder folder;
+  const Ran ran =
+      run_program(folder,
+                  "theory --nodes 8 --samples-per-node 50 --l2 40 --horizons 50 --seeds 1,2 --c1 0.1 --c2 1 "
+                  "--graphs ring,torus,exponential,complete --output g");
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("they can contradict it, not confirm it"));
+  EXPECT_THAT(ran.out, testing::Not(HasSubstr("bound met")));
+}
+
+TEST(Theory, SaysWhichBranchOfTheDeadlinesTermWasReached) {
+  const Folder folder;
+  const std::string fixed = "theory --nodes 4 --samples-per-node 10 --l2 4 --horizons 50 --seeds 1,2 --c1 0.1 --c2 1 ";
+  const Ran without = run_program(folder, fixed + "--deadlines 0.05,0.1,0.15,0.2 --output a");
+  EXPECT_THAT(without.out, HasSubstr("no deadline reaches the branch 1/m")) << without.err;
+  const Ran with = run_program(folder, fixed + "--deadlines 0.05,0.1,0.2,0.8 --output b");
+  EXPECT_THAT(with.out, HasSubstr("the longest deadline reaches the branch 1/m")) << with.err;
 }
 
 }  // namespace

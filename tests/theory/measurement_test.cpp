@@ -108,7 +108,7 @@ TEST(Measurement, QuantitiesAreTheirFormulas) {
     return sum;
   };
   double gradients = 0, consensus = 0;
-  std::vector<double> average(3, 0.0), g(3);
+  std::vector<double> average(3, 0.0), late(3, 0.0), g(3);
   for (Round t = 0; t < kT; ++t) {
     const auto& models = watcher.cuts[t].models;
     const std::vector<double> mean = mean_of(models);
@@ -116,6 +116,8 @@ TEST(Measurement, QuantitiesAreTheirFormulas) {
     gradients += dot(g, g) / kT;
     consensus += distance(models, [&](std::size_t, std::size_t k) { return mean[k]; }) / kT;
     for (std::size_t k = 0; k < 3; ++k) average[k] += mean[k] / kT;
+    if (t >= kT / 2)
+      for (std::size_t k = 0; k < 3; ++k) late[k] += mean[k] / (kT - kT / 2);
   }
   const auto& models = watcher.cuts[kT].models;
   const std::vector<double> mean = mean_of(models);
@@ -132,6 +134,7 @@ TEST(Measurement, QuantitiesAreTheirFormulas) {
   expect(Quantity::bias, bias);
   expect(Quantity::gap, quadratic.convex->value(mean) - quadratic.minimum->value);
   expect(Quantity::average_gap, quadratic.convex->value(average) - quadratic.minimum->value);
+  expect(Quantity::late_average_gap, quadratic.convex->value(late) - quadratic.minimum->value);
   expect(Quantity::gradient, dot(g, g));
   expect(Quantity::mean_gradient, gradients);
   expect(Quantity::consensus, distance(models, [&](std::size_t, std::size_t k) { return mean[k]; }));
