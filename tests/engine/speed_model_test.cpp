@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
+#include "paths.hpp"
 
 namespace quantimed {
 namespace {

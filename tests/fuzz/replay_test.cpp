@@ -4,6 +4,7 @@
 
 #include "base/random.hpp"
 #include "dataset/files.hpp"
+#include "paths.hpp"
 
 #include <gtest/gtest.h>
 #include <malloc.h>

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <numeric>
 
+#include "paths.hpp"
 #include "problem/problem.hpp"
 
 namespace quantimed {
