@@ -3,30 +3,69 @@
 #
 # SLURM sends USR1 to the batch shell a minute before the time limit (--signal=B:USR1@60). The shell hands it on, the
 # run finishes its iteration, leaves a checkpoint in its trace and exits with 75, and the job goes back into the queue.
-# Started again, it goes on from the checkpoint. Any other end of a job (scancel, preemption, a node's failure) leaves
+# Started again, it resumes from the checkpoint. Any other end of a job (scancel, preemption, a node's failure) leaves
 # the checkpoint too, but then it is for SLURM or the user to start it again.
 
+readonly interrupted=75 bad_input=2 refused=4
+
+# The site's modules and other bash first. A command of it that fails ends the job: what follows would run with other
+# libraries than meant. Failures inside of files that it sources are theirs.
+if [ -n "${QUANTIMED_SETUP:-}" ]; then
+  folder_before=$PWD setup_status=0
+  set +u  # modules and Spack use variables that are not set
+  trap 'setup_status=$?
+        if [ "${BASH_SOURCE[0]}" = "$QUANTIMED_SETUP" ]; then
+          echo "set-up: $BASH_COMMAND: exit status $setup_status; the job ends here (module and [setup] of the site file)" >&2
+          exit "$bad_input"
+        fi' ERR
+  # shellcheck disable=SC1090  # the user's own
+  source "$QUANTIMED_SETUP"
+  trap - ERR
+  set -u
+  cd "$folder_before" || exit "$bad_input"
+fi
 quantimed=${QUANTIMED_PROGRAM:-$QUANTIMED_HOME/build/quantimed}
-# shellcheck disable=SC1090  # modules and the like, for scripts that are submitted by hand
-if [ -n "${QUANTIMED_SETUP:-}" ]; then source "$QUANTIMED_SETUP"; fi
 # Every file is written whole under a temporary name and renamed, so HDF5's locks protect nothing here; on file systems
 # without locks (Lustre without -o flock, some NFS) they make opening a file fail.
 export HDF5_USE_FILE_LOCKING=${HDF5_USE_FILE_LOCKING:-FALSE}
 
-readonly interrupted=75 bad_input=2
+# A program that does not start (another processor, a library that is not on this node) is told once, not for each run.
+if ! release=$("$quantimed" --version 2>&1); then
+  echo "$quantimed does not start on ${SLURMD_NODENAME:-this machine}: ${release##*$'\n'}" >&2
+  exit "$bad_input"
+fi
+
+# cores_in LIST: how many there are in a list as 0-3,8.
+cores_in() {
+  local range count=0
+  for range in ${1//,/ }; do count=$((count + ${range#*-} - ${range%-*} + 1)); done
+  echo "$count"
+}
+
+# The cores of this job: as many as it was granted, or fewer where its mask allows fewer.
+granted=${SLURM_CPUS_PER_TASK:-${SLURM_CPUS_ON_NODE:-1}}
+mask=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status)
+usable=$(cores_in "$mask")
+if [ "$usable" -lt "$granted" ]; then
+  echo "the job was granted $granted cores and may use $usable (its mask is $mask): something binds it, SLURM_CPU_BIND, a taskset or the node's SLURM" >&2
+  granted=$usable
+fi
+
 out_of_time=false  # SLURM's warning came
 must_stop=false    # that, or the job is being ended
+came=USR1          # the last signal
 signals=0
 children=()
+hand_on_as=USR1    # what the children understand
 
-trap 'out_of_time=true; hand_on' USR1
-trap 'hand_on' TERM INT
+trap 'out_of_time=true; hand_on USR1' USR1
+trap 'hand_on TERM' TERM INT
 
 # Once: the program takes a second signal of one kind as an order to drop everything, and when a job is cancelled SLURM
 # has sent it one already.
 hand_on() {
-  signals=$((signals + 1))
-  if [ "$must_stop" = false ] && [ ${#children[@]} -gt 0 ]; then kill -USR1 "${children[@]}" 2> /dev/null; fi
+  signals=$((signals + 1)) came=$1
+  if [ "$must_stop" = false ] && [ ${#children[@]} -gt 0 ]; then kill "-${hand_on_as:-$came}" "${children[@]}" 2> /dev/null; fi
   must_stop=true
 }
 
@@ -60,33 +99,62 @@ is_whole() {
   [ -f "$1" ] && [[ $("$quantimed" verify --quiet "$1" 2>&1) =~ :\ (complete|diverged),\  ]]
 }
 
-# attempt TRACE OPTION…: goes on where an earlier attempt was cut; without one, or one that cannot go on, starts anew.
+# attempt TRACE OPTION…: resumes what an earlier attempt left, or makes the trace from its beginning. What belongs to
+# other options, other data or another program is refused and kept; what cannot be resumed is set aside.
 attempt() {
-  local trace=$1 status
+  local trace=$1 found=nothing
   shift
-  if [ -f "$trace" ] || [ -f "$trace.partial" ]; then
-    in_background "$quantimed" run --resume "$trace" "$@" --quiet
-    status=$?
-    if [ "$status" != "$bad_input" ] || [ -f "$trace.lock" ]; then return "$status"; fi
-    echo "$trace: started anew" >&2
+  if [ -e "$trace" ] || [ -e "$trace.partial" ]; then
+    found=$("$QUANTIMED_HOME/slurm/earlier" "$trace" "$@")
+    case $? in
+      0) ;;
+      "$refused") found=resume ;;  # no h5py here to look into the trace with: only what the program resumes is safe
+      *) if [ "$must_stop" = true ]; then return "$interrupted"; else return "$bad_input"; fi ;;
+    esac
   fi
-  in_background "$quantimed" run "$@" --output "$trace" --quiet
+  case $found in
+    done) return 0 ;;
+    resume) in_background "$quantimed" run --resume "$trace" "$@" --quiet ;;
+    *) in_background "$quantimed" run "$@" --output "$trace" --quiet ;;
+  esac
 }
 
 # go_on TRACE OPTION…: makes the trace with `quantimed run OPTION…`, whatever of it there is already.
-# 0 or 3 (diverged): it is whole. 75: cut again. Else: what the program said.
+# 0 or 3 (diverged): it is whole. 75: cut again. 4: the machine refused memory or disk, and what there is stays.
+# Else: what the program said.
 go_on() {
-  local status waited_s=0
+  local status waited_s=0 locked
   while true; do
-    if is_whole "$1"; then return 0; fi
+    locked=false
+    if [ -f "$1.lock" ]; then locked=true; fi
     attempt "$@"
     status=$?
     # A lock that is still there is another's: SLURM started this job again and the first, on a node that it took for
-    # dead, goes on all the same.
-    if [ "$status" != "$bad_input" ] || [ ! -f "$1.lock" ] || [ "$waited_s" -ge 600 ]; then return "$status"; fi
+    # dead, continues all the same. One that has gone was a dead process's.
+    if [ "$status" != "$bad_input" ] && [ "$status" != "$refused" ]; then return "$status"; fi
+    if [ -f "$1.lock" ]; then locked=true; elif [ "$locked" = false ]; then return "$status"; fi
+    if [ "$waited_s" -ge 600 ]; then return "$status"; fi
     in_background sleep 5 || return
     waited_s=$((waited_s + 5))
   done
+}
+
+# same_as_before FOLDER OPTION…: a folder is of one set of options and one program, which asked.txt says.
+same_as_before() {
+  local folder=$1 asked
+  shift
+  asked=$(echo "$release"; if [ $# -gt 0 ]; then printf '%q ' "$@"; fi)
+  if [ -f "$folder/asked.txt" ]; then
+    if [ "$asked" = "$(< "$folder/asked.txt")" ]; then return 0; fi
+    printf '%s holds what was asked for as:\n%s\nand now this is asked for:\n%s\nGive another folder, or remove this one.\n' \
+      "$folder" "$(< "$folder/asked.txt")" "$asked" >&2
+    return 1
+  fi
+  if compgen -G "$folder/*.h5" > /dev/null; then
+    echo "$folder holds traces of other runs: give another folder, or remove them" >&2
+    return 1
+  fi
+  echo "$asked" > "$folder/asked.txt.$$" && mv "$folder/asked.txt.$$" "$folder/asked.txt"
 }
 
 # Puts this job back into the queue if it was cut by its time limit, and ends the script.
@@ -97,7 +165,7 @@ end_job() {
     if [ "${SLURM_RESTART_COUNT:-0}" -ge "${QUANTIMED_MOST_RESTARTS:-100}" ]; then
       echo "cut by its time limit after $SLURM_RESTART_COUNT restarts; give more --time" >&2
     else
-      scontrol requeue "${job:-$SLURM_JOB_ID}" || echo "not requeued; submit it again, and it goes on" >&2
+      scontrol requeue "${job:-$SLURM_JOB_ID}" || echo "not requeued; submit it again, and it continues" >&2
     fi
   fi
   exit "$status"

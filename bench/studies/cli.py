@@ -6,7 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from .runner import BAD_INPUT, INTERRUPTED, Job, Outcome, execute, find_program, is_done, only_user_of, plan, write_plan
+from .job import Job, is_done, others_in, others_text
+from .runner import BAD_INPUT, INTERRUPTED, Outcome, execute, find_program, only_user_of, plan, plans_in, write_plan
 from .study_file import Run, Study, StudyError, parse_seeds, read_study
 
 
@@ -25,6 +26,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--quick", action="store_true", help="the file's [quick] form")
     p.add_argument("--jobs", type=int, metavar="N", default=len(os.sched_getaffinity(0)),
                    help="runs at a time [the cores allowed]")
+    p.add_argument("--any-commit", action="store_true",
+                   help="count traces that another commit of the same version made, too")
     p.add_argument("--list", action="store_true", help="print the runs, and whether each is done")
     p.add_argument("--dry-run", action="store_true", help="print each run's resolved .ini and stop")
     p.add_argument("--quiet", action="store_true", help="errors alone")
@@ -51,7 +54,7 @@ def report(outcome: Outcome, folder: Path) -> None:
     for job, reason in outcome.failed:
         print(f"failed: {job.run.study}: {job.run.label()}: {reason}", file=sys.stderr)
     if outcome.stopped:
-        print(f"stopped; {outcome.kept + outcome.ran} runs are kept in {folder}, the same command goes on",
+        print(f"stopped; {outcome.kept + outcome.ran} runs are kept in {folder}, the same command continues",
               file=sys.stderr)
 
 
@@ -65,7 +68,7 @@ def run_studies(args: argparse.Namespace) -> int:
     if len(set(names)) < len(names):
         raise StudyError(f"{args.files[0]}: two study files of one name; run them one by one")
     folder: Path = args.output or Path("runs") / names[0]
-    jobs: dict[str, list[Job]] = plan(runs, folder, program)
+    jobs: dict[str, list[Job]] = plan(runs, folder, program, any_commit=args.any_commit)
     everything = [job for name in names for job in jobs[name]]
     if args.dry_run:
         for job in everything:
@@ -78,6 +81,8 @@ def run_studies(args: argparse.Namespace) -> int:
     with only_user_of(folder):
         for study in studies:
             write_plan(study, jobs[study.name], folder)
+        if not args.quiet and (others := others_in(folder, plans_in(folder))):
+            print(f"study: {folder}: {others_text(others)}: kept, and not part of this study as it is now", file=sys.stderr)
         outcome = execute(everything, program, args.jobs, not args.quiet)
     report(outcome, folder)
     if not args.quiet and not outcome.stopped:

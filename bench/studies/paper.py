@@ -136,10 +136,10 @@ def repeat(args: argparse.Namespace) -> int:
     if args.jobs < 1:
         raise StudyError(f"--jobs {args.jobs}: give 1 or more")
     folder: Path = args.runs or Path("runs/paper-quick" if args.quick else "runs/paper")
+    seeds = parse_seeds(args.seeds, "--seeds") if args.seeds else None
     program, begin = find_program(), time.monotonic()
     with only_user_of(folder):
         studies = load(args, folder, program)
-        seeds = parse_seeds(args.seeds, "--seeds") if args.seeds else None
         jobs = plan([(s, s.runs(None if s.name.endswith("-tune") else seeds)) for s in studies], folder, program)
         for study in studies:
             write_plan(study, jobs[study.name], folder)

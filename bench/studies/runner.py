@@ -14,45 +14,20 @@ import subprocess
 import sys
 import tempfile
 import time
-import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import h5py
-
+from .job import NOT_COMPARED as NOT_COMPARED
+from .job import AGAIN, OTHER, RESUME, Job, Release, ini_value, is_done, look, release_of, set_aside
+from .job import facts_of as facts_of
 from .study_file import Run, Study, StudyError
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERRUPTED, BAD_INPUT, DIVERGED = 75, 2, 3
-SEAL = re.compile(rb"([0-9a-f]{8})\n\n\Z")
-# Lines of an .ini that do not change what is computed.
-NOT_COMPARED = re.compile(r"^(output|quiet) = .*\n", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Job:
-    run: Run
-    path: Path
-    ini: str = field(repr=False)  # resolved by the program, without NOT_COMPARED
-
-    @property
-    def real_time(self) -> bool:
-        """On the machine's own clock: it runs after all others, and alone."""
-        return ini_value(self.ini, "engine") == "threads"
-
-    @property
-    def cost(self) -> float:
-        """Only a weight, for the order and the time left: nodes' iterations, and something for starting."""
-        nodes, iterations = (int(ini_value(self.ini, name)) for name in ("nodes", "iterations"))
-        return nodes * (iterations + 40)
-
-
-def ini_value(ini: str, name: str) -> str:
-    match = re.search(rf"^{re.escape(name)} = (.*)$", ini, re.MULTILINE)
-    return match[1] if match else ""
+FINGERPRINT = re.compile(r"^# data fingerprint:? *([0-9a-f]+)\n", re.MULTILINE)  # in what --dry-run prints
 
 
 def find_program() -> Path:
@@ -67,11 +42,24 @@ def environment() -> dict[str, str]:
     return ({"QUANTIMED_DATA": str(beside)} if beside.is_dir() else {}) | os.environ
 
 
-def plan(studies: Iterable[tuple[Study, list[Run]]], folder: Path, program: Path,
-         elsewhere: bool = False) -> dict[str, list[Job]]:
+def resolved(program: Path, arguments: Iterable[str]) -> tuple[str, str]:
+    """The .ini that `quantimed run ARGUMENTS` comes to, and its data's fingerprint."""
+    done = subprocess.run([str(program), "run", *arguments, "--dry-run"], capture_output=True, text=True, env=environment())
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[0] if done.stderr.strip() else f"exit status {done.returncode}"
+        raise StudyError(reason.removeprefix("quantimed: "))
+    data = FINGERPRINT.search(done.stdout)
+    return NOT_COMPARED.sub("", FINGERPRINT.sub("", done.stdout)), data[1] if data else ""
+
+
+def plan(studies: Iterable[tuple[Study, list[Run]]], folder: Path, program: Path, elsewhere: bool = False,
+         any_commit: bool = False) -> dict[str, list[Job]]:
     """Each study's jobs. The program itself resolves the options, so a bad one ends here and not after an hour.
-    A job's file is named by all its options: studies that share a run share its file.
-    elsewhere: they will run on another machine, so the cores of this one do not matter."""
+    A job's file is named by all that decides its bits: options, data, program. Studies that share a run share its file.
+    elsewhere: they will run on another machine, so the cores of this one do not matter.
+    any_commit: a trace that another commit of the same version made counts, too."""
+    release = release_of(program)
+
     def resolve(run: Run) -> Job:
         arguments = [f"--{k}" if v == "true" else f"--{k}={v}" for k, v in run.options.items() if v != "false"]
         real_time = run.options.get("engine") == "threads"
@@ -80,25 +68,39 @@ def plan(studies: Iterable[tuple[Study, list[Run]]], folder: Path, program: Path
             if not run.options.get("nodes", "").isdecimal():
                 raise StudyError(f"{run.study}: {run.label()}: nodes: give their number; auto would count this machine's cores")
             engine = [f"--threads={run.options['nodes']}", "--oversubscribe"]
-        command = [str(program), "run", *engine, f"--algorithm={run.algorithm}",
-                   f"--seed={run.seed}", *arguments, "--dry-run"]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment())
-        if done.returncode:
-            reason = done.stderr.strip().splitlines()[0] if done.stderr.strip() else f"exit status {done.returncode}"
-            raise StudyError(f"{run.study}: {run.label()}: {reason.removeprefix('quantimed: ')}")
-        ini = NOT_COMPARED.sub("", done.stdout)
+        try:
+            ini, data = resolved(program, [*engine, f"--algorithm={run.algorithm}", f"--seed={run.seed}", *arguments])
+        except StudyError as error:
+            raise StudyError(f"{run.study}: {run.label()}: {error}") from None
         if real_time and elsewhere and "oversubscribe" not in run.options:
             ini = ini.replace("\noversubscribe = true\n", "\noversubscribe = false\n")
-        name = f"{run.algorithm}-seed{run.seed}-{hashlib.sha256(ini.encode()).hexdigest()[:12]}.h5"
-        return Job(run, folder / name, ini)
+        job = Job(run, folder / name_of(run, ini, data, release), ini, release, data)
+        return of_any_commit(job, folder) if any_commit and not is_done(job) else job
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         return {study.name: list(pool.map(resolve, runs)) for study, runs in studies}
 
 
+def name_of(run: Run, ini: str, data: str, release: Release) -> str:
+    identity = "\0".join((ini, data, release.version, release.commit))
+    return f"{run.algorithm}-seed{run.seed}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.h5"
+
+
+def of_any_commit(job: Job, folder: Path) -> Job:
+    """The same job with the trace of another commit of this version, where there is one."""
+    assert job.release
+    for path in sorted(folder.glob(f"{job.run.algorithm}-seed{job.run.seed}-*.h5")):
+        if (facts := facts_of(path)) and facts.release.version == job.release.version:
+            other = replace(job, path=path, release=facts.release)
+            if is_done(other):
+                return other
+    return job
+
+
 def write_plan(study: Study, jobs: list[Job], folder: Path) -> None:
     runs = [{"file": job.path.name, "algorithm": job.run.algorithm, "seed": job.run.seed, "setting": job.run.setting,
-             "options": job.run.options, "ini": job.ini} for job in jobs]
+             "options": job.run.options, "version": job.release.version if job.release else "",
+             "commit": job.release.commit if job.release else "", "data": job.data, "ini": job.ini} for job in jobs]
     text = json.dumps({"study": study.name, "figure": study.text("figure"), "runs": runs}, indent=1)
     write_whole(folder / f"{study.name}.study.json", text + "\n")
 
@@ -109,9 +111,15 @@ def read_plan(path: Path) -> list[Job]:
         plan = json.loads(path.read_text(encoding="utf-8"))
         runs = [(Run(plan["study"], r["algorithm"], int(r["seed"]), r["setting"], r["options"]), r) for r in plan["runs"]]
         # A name, never a path that leads elsewhere.
-        return [Job(run, path.parent / Path(r["file"]).name, r["ini"]) for run, r in runs]
+        return [Job(run, path.parent / Path(r["file"]).name, r["ini"],
+                    Release(r["version"], r["commit"]) if r.get("version") else None, r.get("data", "")) for run, r in runs]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StudyError(f"{path}: no plan of a study ({error}); submit or run the study anew") from None
+        raise StudyError(f"{path}: no plan of a study ({error}); submit or run the study again") from None
+
+
+def plans_in(folder: Path) -> list[Job]:
+    """The jobs of all plans in a folder; two that share a run share its file."""
+    return list({job.path.name: job for plan in sorted(folder.glob("*.study.json")) for job in read_plan(plan)}.values())
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -126,20 +134,6 @@ def write_whole(path: Path, text: str) -> None:
         except BaseException:
             os.unlink(file.name)
             raise
-
-
-def is_done(job: Job) -> bool:
-    """Whether the trace is there, whole, and of exactly this run. A run that diverged is done: it would again."""
-    try:
-        image = job.path.read_bytes()
-        seal = SEAL.search(image)  # 32 bytes that end in the checksum of all before
-        if not seal or int(seal[1], 16) != zlib.crc32(image[:-32]):
-            return False
-        with h5py.File(job.path, "r") as file:
-            status = file.attrs["status"]
-            return status in ("complete", "diverged") and NOT_COMPARED.sub("", file["config/ini"][()].decode()) == job.ini
-    except (OSError, KeyError, ValueError, AttributeError, RuntimeError):
-        return False
 
 
 @dataclass
@@ -206,16 +200,22 @@ def execute(jobs: Iterable[Job], program: Path, at_once: int, progress: bool) ->
 
 
 def start(job: Job, program: Path) -> subprocess.Popen[str]:
+    """From where an earlier attempt was stopped, if there was one."""
     ini = job.path.with_suffix(".ini")
     ini.write_text(job.ini, encoding="utf-8")
-    command = [str(program), "run", "--config", str(ini), "--output", str(job.path), "--quiet"]
+    found = look(job)
+    if found.verdict in (AGAIN, OTHER):
+        for path in (job.path, job.path.with_name(job.path.name + ".partial")):
+            set_aside(path)
+    output = ["--resume", str(job.path)] if found.verdict == RESUME else ["--output", str(job.path)]
+    command = [str(program), "run", "--config", str(ini), *output, "--quiet"]
     # Its own session: Ctrl-C reaches this process alone, which then ends the children in order.
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment(),
                             start_new_session=True)
 
 
 def settle(child: subprocess.Popen[str], job: Job, outcome: Outcome) -> str:
-    """Books a child that has ended. Returns a message where going on is useless: the next would fail alike."""
+    """Books a child that has ended. Returns a message where the others would fail in the same way."""
     assert child.stderr
     with child.stderr:
         message = child.stderr.read().strip().splitlines()
@@ -233,8 +233,7 @@ def settle(child: subprocess.Popen[str], job: Job, outcome: Outcome) -> str:
 
 
 def stop(running: dict[subprocess.Popen[str], Job]) -> int:
-    """Ends the children and clears up after them. Returns how many ended just in time, and are kept."""
-    kept = 0
+    """Ends the children, which leave their checkpoints. Returns how many ended just in time, and are kept."""
     for child in running:
         child.send_signal(signal.SIGINT)
     for child, job in running.items():
@@ -243,13 +242,8 @@ def stop(running: dict[subprocess.Popen[str], Job]) -> int:
         except subprocess.TimeoutExpired:
             child.kill()
             child.communicate()
-        if is_done(job):
-            kept += 1
-        else:
-            job.path.unlink(missing_ok=True)
-        for suffix in (".h5.partial", ".ini"):
-            job.path.with_suffix(suffix).unlink(missing_ok=True)
-    return kept
+        job.path.with_suffix(".ini").unlink(missing_ok=True)
+    return sum(is_done(job) for job in running.values())
 
 
 class Meter:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DISTRIBUTION = "/usr/bin/python3"
-BAD_INPUT = 2
+BAD_INPUT, NO_PACKAGES = 2, 4
+MODULES = {"scaling-table": "scaling"}  # where they are called otherwise
 
 
 def start(name: str) -> int:
@@ -18,14 +19,14 @@ def start(name: str) -> int:
         if os.access(DISTRIBUTION, os.X_OK) and Path(sys.executable).resolve() != Path(DISTRIBUTION).resolve():
             os.execv(DISTRIBUTION, [DISTRIBUTION, *sys.argv])
         print(f"{name}: needs Python's h5py and NumPy: apt-get install python3-h5py, or a module", file=sys.stderr)
-        return BAD_INPUT
+        return NO_PACKAGES
     # See surviving.sh. HDF5 reads it when h5py is imported.
     os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(ROOT / "bench"))
     from studies.study_file import StudyError
     try:
-        return importlib.import_module(f"cluster.{name}").main(sys.argv[1:])
+        return importlib.import_module(f"cluster.{MODULES.get(name, name)}").main(sys.argv[1:])
     except StudyError as error:
         print(f"{name}: {error}", file=sys.stderr)
     except BrokenPipeError:

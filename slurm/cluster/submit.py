@@ -88,20 +88,27 @@ class Submission:
         where.mkdir(parents=True)
         for number, pack in enumerate(self.packs, 1):
             (where / f"task-{number}.txt").write_text("".join(f"{stem(job)}\n" for job in pack), encoding="utf-8")
-        variables = {"QUANTIMED_HOME": str(ROOT), "QUANTIMED_PROGRAM": str(program),
+        variables = {"QUANTIMED_HOME": str(ROOT), "QUANTIMED_PROGRAM": str(program), "QUANTIMED_RELEASE": version_of(program),
                      "QUANTIMED_ALONE": "yes" if self.real_time else "no"}
         if data := environment().get("QUANTIMED_DATA"):
             variables["QUANTIMED_DATA"] = str(Path(data).resolve())
+        # SLURM need not hand on the environment (SBATCH_EXPORT=NONE).
+        variables |= {name: os.environ[name] for name in ("QUANTIMED_REPORT_OPTIONS", "HDF5_USE_FILE_LOCKING") if name in os.environ}
+        if script := self.site.script():
+            (where / "site.sh").write_text(script, encoding="utf-8")
+            variables["QUANTIMED_SETUP"] = str(self.path / "site.sh")
         exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
-        (where / "setup.sh").write_text(f"# What every job of this submission begins with.\n{exports}{self.site.script()}",
-                                        encoding="utf-8")
+        (where / "setup.sh").write_text(f"# What every job of this submission begins with.\n{exports}", encoding="utf-8")
         (where / "environment.txt").write_text(describe(program, self.site), encoding="utf-8")
+
+
+def version_of(program: Path) -> str:
+    return subprocess.run([str(program), "--version"], capture_output=True, text=True).stdout.strip()
 
 
 def describe(program: Path, site: Site) -> str:
     """What a reader in a year wants to know; each trace says more of the node it ran on."""
-    version = subprocess.run([str(program), "--version"], capture_output=True, text=True).stdout.strip()
-    facts = {"program": str(program), "version": version, "submitted": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    facts = {"program": str(program), "version": version_of(program), "submitted": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
              "from": platform.node(), "slurm": queue.ask(["sbatch", "--version"]).strip(),
              "modules": os.environ.get("LOADEDMODULES", ""), "command": shlex.join(sys.argv),
              **{f"site.{name}": value for name, value in site.values.items()}}

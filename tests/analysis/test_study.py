@@ -1,12 +1,14 @@
 """bench/study and bench/paper: files, grids, resuming, and claims on traces whose truth is known."""
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import h5py
@@ -17,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 
 from studies import claims, effects, paper, quantizers, runner, statistics, traces  # noqa: E402
+from studies import job as job_module  # noqa: E402
 from studies.ledger import Ledger, explain  # noqa: E402
 from studies.study_file import Run, StudyError, read_study  # noqa: E402
 
@@ -166,7 +169,7 @@ def test_only_what_is_missing_damaged_or_another_run_is_run_again(small: Path, f
 
 
 @needs_program
-def test_a_signal_ends_the_children_and_keeps_what_is_done(tmp_path: Path) -> None:
+def test_a_signal_ends_the_children_and_keeps_what_is_done_and_what_is_half_done(tmp_path: Path) -> None:
     # Many, so that some are left when the first is done.
     file = write(tmp_path / "s.ini", SMALL.replace("iterations = 6", "iterations = 3000") +
                  "algorithms = dsgd\nseeds = 1-40\n")
@@ -178,11 +181,88 @@ def test_a_signal_ends_the_children_and_keeps_what_is_done(tmp_path: Path) -> No
         time.sleep(0.01)
     child.send_signal(signal.SIGINT)
     _, message = child.communicate(timeout=60)
-    kept = len(list(folder.glob("*.h5")))  # an interrupted run leaves none
+    jobs = runner.read_plan(folder / "s.study.json")
+    kept = sum(runner.is_done(job) for job in jobs)
     assert child.returncode == 75 and f"{kept} runs are kept" in message
-    assert 0 < kept < 40 and not list(folder.glob("*.partial")) and not list(folder.glob("*.ini"))
+    assert 0 < kept < 40 and not list(folder.glob("*.ini"))
     listed = study_command(file, "--output", folder, "--list").stdout
     assert listed.count("done ") == kept and listed.count("to do ") == 40 - kept
+
+
+@needs_program
+def test_a_run_that_was_stopped_is_resumed_and_gives_the_same_bits(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.ini", SMALL.replace("iterations = 6", "iterations = 100000") + "algorithms = dsgd\nseeds = 1\n")
+    (job,) = runner.plan([(s := read_study(file), s.runs())], tmp_path / "out", PROGRAM)["s"]
+    (tmp_path / "out").mkdir()
+    child = runner.start(job, PROGRAM)
+    time.sleep(0.5)
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=60)
+    assert child.returncode == 75 and runner.look(job).verdict == job_module.RESUME
+    whole = tmp_path / "whole.h5"
+    assert study_command(file, "--output", tmp_path / "out").returncode == 0
+    subprocess.run([PROGRAM, "run", "--config", write(tmp_path / "r.ini", job.ini), "--output", whole, "--quiet"], check=True)
+    with h5py.File(job.path) as file:
+        assert file["summary"].attrs["resumptions"] == 1
+    assert arrays(job.path) == arrays(whole)
+
+
+def retold(path: Path, **changes: str) -> None:
+    """The same trace with other words of its own, sealed again."""
+    image = path.read_bytes()[:-32]
+    path.write_bytes(image)
+    with h5py.File(path, "r+") as file:
+        for name, value in changes.items():
+            if name == "fingerprint":
+                file.require_group("data").attrs[name] = value
+            else:
+                file.attrs[name] = value
+    image = path.read_bytes()
+    path.write_bytes(image + b"quantimed-trace-crc32:%08x\n\n" % zlib.crc32(image))
+
+
+@needs_program
+def test_traces_of_other_options_another_program_or_other_data_are_never_taken_for_those_asked_for(small: Path, finished: Path,
+                                                                                                  tmp_path: Path) -> None:
+    folder = tmp_path / "f"
+    shutil.copytree(finished, folder)
+    jobs = runner.read_plan(folder / "small.study.json")
+    assert all(runner.is_done(job) for job in jobs)
+    release, job = runner.release_of(PROGRAM), jobs[0]
+    assert job.release == release
+    # Each alone makes it another run's trace, and the reason is said.
+    retold(job.path, software_version="0.0.9")
+    assert "was made by quantimed 0.0.9" in runner.look(job).why
+    retold(job.path, software_version=release.version, commit="abcdef")
+    assert "(abcdef), and this is" in runner.look(job).why
+    retold(job.path, commit=release.commit)
+    assert runner.is_done(job)
+    assert "is of other data" in runner.look(dataclasses.replace(job, data="1234")).why
+    other = dataclasses.replace(job, ini=job.ini.replace("iterations = 6", "iterations = 60"))
+    assert "is of a run with iterations = 6, and 60 is asked for" in runner.look(other).why
+    # They have other names, so both stay, and a folder that holds older runs says so.
+    more = write(tmp_path / "small.ini", small.read_text().replace("iterations = 6", "iterations = 7"))
+    done = study_command(more, "--output", folder)
+    assert done.returncode == 0 and "8 runs" in done.stdout and "0 kept" in done.stdout
+    assert "8 traces of other options: kept, and not part of this study as it is now" in done.stderr
+    assert len(list(folder.glob("*.h5"))) == 16
+
+
+@needs_program
+def test_the_traces_of_another_commit_count_where_it_is_said(small: Path, finished: Path, tmp_path: Path) -> None:
+    def plan_of(**options: bool) -> list[runner.Job]:
+        return runner.plan([(s := read_study(small), s.runs())], folder, PROGRAM, **options)["small"]
+    folder = tmp_path / "f"
+    shutil.copytree(finished, folder)
+    for job in plan_of():  # as another build of the same version would have named them
+        retold(job.path, commit="abcdef")
+        job.path.rename(folder / job.path.name.replace(job.path.stem[-12:], "0" * 12))
+    assert not any(runner.is_done(job) for job in plan_of())
+    assert all(runner.is_done(job) for job in plan_of(any_commit=True))
+    done = study_command(small, "--output", folder, "--any-commit")
+    assert done.returncode == 0 and "0 runs" in done.stdout and "8 kept" in done.stdout and not done.stderr
+    done = study_command(small, "--output", folder)
+    assert "8 runs" in done.stdout and "8 traces made by quantimed" in done.stderr and "(abcdef)" in done.stderr
 
 
 @needs_program

@@ -113,7 +113,7 @@ def test_a_run_cut_by_its_time_limit_goes_on_and_gives_the_same_bits(study, box:
     box.release_now(f"{array}_1")
     assert s.wait() == "COMPLETED"
     (run, lines), = histories(s.folder).items()
-    assert [(line[1], line[2], line[5]) for line in lines] == [("start", "-", "0"), ("end", "75", "0"), ("start", "-", "1"), ("end", "0", "1")]
+    assert [(line[1], line[2], line[5]) for line in lines] == [("start", "-", "0"), ("cut", "75", "0"), ("start", "-", "1"), ("end", "0", "1")]
     trace, = s.traces()
     uncut = s.folder / "uncut.h5.reference"
     subprocess.run([program, "run", "--config", s.folder / "configs" / f"{run}.ini", "--output", uncut, "--quiet"], check=True)

@@ -3,13 +3,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 
+import h5py
 import pytest
 
 from conftest import ROOT, SLURM, SMALL, arrays, tool, write
 
+from cluster import scaling
 from cluster.site import read_site
 from cluster.submit import deal
 from studies import runner
@@ -36,6 +40,168 @@ def test_directives_come_before_the_first_command(script: Path) -> None:
     first = next(k for k, line in enumerate(lines) if line and not line.startswith("#"))
     assert any(line.startswith("#SBATCH") for line in lines[:first])
     assert not any(line.startswith("#SBATCH") for line in lines[first:])
+
+
+# The batch scripts without SLURM: what there is already is never taken for something else, and never thrown away
+
+OPTIONS = ["--dataset", "digits", "--nodes", "4", "--graph", "ring", "--model", "mlp:8", "--samples-per-node", "20", "--batch", "10",
+           "--algorithm", "dsgd"]
+
+
+def script(name: str, *arguments: object, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "SBATCH", "QUANTIMED_HOME", "SEEDS", "ALGORITHMS"))}
+    return subprocess.run(["bash", str(SLURM / name), *map(str, arguments)], capture_output=True, text=True, timeout=240, cwd=cwd,
+                          env=clean | {"QUANTIMED_REPORT_OPTIONS": "--no-pdf"} | variables)
+
+
+def iterations(path: Path) -> int:
+    with h5py.File(path) as file:
+        return int(file["config"].attrs["iterations"])
+
+
+def cut(program: Path, trace: Path, *options: str) -> None:
+    """A run of many iterations that is stopped."""
+    child = subprocess.Popen([program, "run", *OPTIONS, *options, "--output", trace, "--quiet"])
+    end = time.monotonic() + 120
+    while not trace.with_name(trace.name + ".lock").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    child.send_signal(signal.SIGUSR1)
+    assert child.wait(timeout=120) == 75
+
+
+def test_a_run_by_hand_refuses_the_trace_of_other_options_and_keeps_it(tmp_path: Path) -> None:
+    trace = tmp_path / "a.h5"
+    assert script("run.sbatch", trace, *OPTIONS, "--iterations", "30").returncode == 0
+    before = trace.read_bytes()
+    again = script("run.sbatch", trace, *OPTIONS, "--iterations", "30")
+    assert again.returncode == 0 and "complete already, with these options" in again.stderr
+    refused = script("run.sbatch", trace, *OPTIONS, "--iterations", "60")
+    assert refused.returncode == 2 and trace.read_bytes() == before
+    assert "is of a run with iterations = 30, and 60 is asked for" in refused.stderr
+
+
+def test_a_run_by_hand_keeps_the_checkpoint_of_other_options_and_resumes_its_own(tmp_path: Path, program: Path) -> None:
+    trace = tmp_path / "i.h5"
+    cut(program, trace, "--iterations", "40000")
+    for left in (trace, tmp_path / "i.h5.partial"):
+        if left != trace:  # as a killed run leaves it
+            trace.rename(left)
+        before = left.read_bytes()
+        refused = script("run.sbatch", trace, *OPTIONS, "--iterations", "400")
+        assert refused.returncode == 2 and "is of a run with iterations = 40000, and 400 is asked for" in refused.stderr
+        assert left.read_bytes() == before
+    done = script("run.sbatch", trace, *OPTIONS, "--iterations", "40000")
+    assert done.returncode == 0, done.stderr
+    with h5py.File(trace) as file:
+        assert file.attrs["status"] == "complete" and file["summary"].attrs["resumptions"] == 1
+
+
+def test_what_cannot_be_resumed_is_set_aside_and_not_lost(tmp_path: Path) -> None:
+    trace = tmp_path / "a.h5"
+    trace.write_bytes(b"not a trace")
+    done = script("run.sbatch", trace, *OPTIONS, "--iterations", "20")
+    assert done.returncode == 0 and "set aside as a.h5.damaged" in done.stderr
+    assert (tmp_path / "a.h5.damaged").read_bytes() == b"not a trace" and iterations(trace) == 20
+
+
+def test_without_h5py_only_what_the_program_itself_resumes_is_touched(tmp_path: Path, program: Path) -> None:
+    trace = tmp_path / "a.h5"
+    (tmp_path / "home" / "slurm").mkdir(parents=True)
+    for file in ("surviving.sh", "run.sbatch"):
+        shutil.copy(SLURM / file, tmp_path / "home" / "slurm")
+    write(tmp_path / "home" / "slurm" / "earlier", "#!/bin/sh\nexit 4\n").chmod(0o755)  # as it ends without h5py
+    (tmp_path / "home" / "build").mkdir()
+    cut(program, trace, "--iterations", "20000")
+    done = subprocess.run(["bash", tmp_path / "home" / "slurm" / "run.sbatch", trace, *OPTIONS, "--iterations", "20000"],
+                          env=os.environ | {"QUANTIMED_PROGRAM": str(program)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    trace.write_bytes(b"not a trace")
+    done = subprocess.run(["bash", tmp_path / "home" / "slurm" / "run.sbatch", trace, *OPTIONS, "--iterations", "20000"],
+                          env=os.environ | {"QUANTIMED_PROGRAM": str(program)}, capture_output=True, text=True)
+    assert done.returncode == 2 and trace.read_bytes() == b"not a trace"
+
+
+def test_compare_takes_seeds_and_refuses_a_folder_of_other_options(tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    options = [*OPTIONS[:-2], "--algorithms", "dsgd,q-dsgd"]
+    done = script("compare.sbatch", folder, *options, "--seeds", "1-2", "--iterations", "20")
+    assert done.returncode == 0, done.stderr
+    names = {f"{a}-seed{k}.h5" for a in ("dsgd", "q-dsgd") for k in (1, 2)}
+    assert {path.name for path in folder.glob("*.h5")} == names
+    for seeds in ("--seeds=1-2", "--seeds=3"):  # a further seed would mix both
+        refused = script("compare.sbatch", folder, *options, seeds, "--iterations", "60")
+        assert refused.returncode == 2 and "is of a run with iterations = 20, and 60 is asked for" in refused.stderr
+    assert {iterations(path) for path in folder.glob("*.h5")} == {20} and {path.name for path in folder.glob("*.h5")} == names
+    more = script("compare.sbatch", folder, *OPTIONS[:-2], "--iterations", "20", SEEDS="3", ALGORITHMS="dsgd")
+    assert more.returncode == 0 and (folder / "dsgd-seed3.h5").is_file()
+
+
+@pytest.mark.parametrize("name, options", [("compare.sbatch", ["--seeds", "1-2"]), ("scale.sbatch", ["--cores", "1,2"])])
+def test_a_bad_option_stops_a_script_at_its_first_error(tmp_path: Path, name: str, options: list[str]) -> None:
+    done = script(name, tmp_path / "f", *options, "--bacth", "3")
+    assert done.returncode == 2 and done.stderr.count("--bacth") == 1, done.stderr
+    if name == "compare.sbatch":
+        assert script(name, tmp_path / "f", "--seeds", "3-x").stderr == "--seeds 3-x: '3-x' is not a number or a range like 1-3\n"
+
+
+def test_scaling_joins_its_steps_into_one_table_and_refuses_other_options(tmp_path: Path) -> None:
+    options = ["--dataset", "digits", "--graph", "complete", "--model", "mlp:8", "--iterations", "20", "--samples-per-node", "50",
+               "--batch", "10", "--algorithms", "dsgd", "--study", "strong", "--repeats", "2"]
+    folder = tmp_path / "s"
+    done = script("scale.sbatch", folder, *options, "--cores", "1,2", "--oversubscribe")
+    assert done.returncode == 0, done.stderr
+    assert "on 2 cores: measured in" in done.stdout and "give more --cores" not in done.stdout
+    table = (folder / "table.md").read_text()
+    assert table in done.stdout and "efficiency" in table
+    assert [line.split("|")[2].strip() for line in table.splitlines() if line.startswith("| dsgd")] == ["1", "2"]
+    stood = {path: path.stat().st_mtime_ns for path in folder.glob("*.h5")}
+    assert script("scale.sbatch", folder, *options, "--cores", "1,2", "--oversubscribe").returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("*.h5")} == stood
+    refused = script("scale.sbatch", folder, *options, "--cores", "1,2", "--oversubscribe", "--seed", "2")
+    assert refused.returncode == 2 and "Give another folder" in refused.stderr
+
+
+def test_the_scaling_table_has_the_figures_of_its_traces(tmp_path: Path) -> None:
+    def point(cores: int, repeat: int, samples: float, verdict: str = "VALID") -> scaling.Point:
+        return scaling.Point("strong", "dsgd", cores, repeat, verdict, samples, samples / 10, 0.25)
+    one, two, four = scaling.rows([point(1, 1, 100.0), point(1, 2, 200.0), point(2, 1, 180.0), point(2, 2, 300.0),
+                                   point(4, 1, 300.0), point(4, 2, 9.0, "INVALID: busy: x")], "strong", "dsgd")
+    assert one[4:6] == ["1 [1–1]", "100 [100–100] %"]
+    assert two[3:] == ["240 [180–300]", "1.65 [1.5–1.8]", "82.5 [75–90] %", "25.0 %", "VALID"]
+    assert four[4:6] == ["3 [3–3]", "75 [75–75] %"] and four[7] == "1 of 2 VALID; INVALID"
+
+
+@pytest.mark.parametrize("text, names", [("module load gcc/99\n", "module load gcc/99: exit status 127"),
+                                         ("true\nls /nonexistent-folder\ntrue\n", "ls /nonexistent-folder: exit status 2")])
+def test_a_set_up_that_fails_stops_the_job_with_its_line(tmp_path: Path, text: str, names: str) -> None:
+    setup = write(tmp_path / "setup.sh", text)
+    done = script("run.sbatch", tmp_path / "a.h5", *OPTIONS, "--iterations", "20", QUANTIMED_SETUP=str(setup))
+    assert done.returncode == 2 and names in done.stderr and not (tmp_path / "a.h5").exists()
+
+
+def test_a_set_up_may_use_unset_variables_other_folders_and_files_that_test_things(tmp_path: Path) -> None:
+    write(tmp_path / "inner.sh", "false\n[ -n \"$NOT_SET\" ] && echo never\ntrue\n")
+    setup = write(tmp_path / "setup.sh", f"echo \"$NOT_SET\"\nif false; then :; fi\nsource {tmp_path}/inner.sh\ncd /\n")
+    done = script("run.sbatch", "a.h5", *OPTIONS, "--iterations", "20", QUANTIMED_SETUP=str(setup), cwd=tmp_path)
+    assert done.returncode == 0 and (tmp_path / "a.h5").is_file(), done.stderr
+
+
+def test_a_program_that_does_not_start_is_said_once(tmp_path: Path) -> None:
+    program = write(tmp_path / "quantimed", "#!/bin/sh\necho 'error while loading shared libraries: libx.so' >&2\nexit 127\n")
+    program.chmod(0o755)
+    done = script("compare.sbatch", tmp_path / "f", *OPTIONS[:-2], QUANTIMED_PROGRAM=str(program))
+    assert done.returncode == 2 and done.stderr.count("libx.so") == 1 and "does not start on" in done.stderr
+
+
+def test_fewer_cores_than_granted_are_said(tmp_path: Path) -> None:
+    if not shutil.which("taskset"):
+        pytest.skip("no taskset (util-linux)")
+    core = min(os.sched_getaffinity(0))
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("SLURM")}
+    done = subprocess.run(["taskset", "-c", str(core), "bash", SLURM / "run.sbatch", tmp_path / "a.h5", *OPTIONS, "--iterations", "20"],
+                          env=clean | {"SLURM_CPUS_PER_TASK": "4"}, capture_output=True, text=True)
+    assert done.returncode == 0 and f"granted 4 cores and may use 1 (its mask is {core})" in done.stderr
 
 
 # Study folders. Runs are made by bench/study: both share plans and traces.
