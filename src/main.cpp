@@ -23,6 +23,7 @@ int dispatch(const quantimed::Request& request) {
   if (request.command == "theory") return theory_command(request);
   if (request.command == "predict") return predict_command(request);
   if (request.command == "info") return info_command(request);
+  if (request.command == "report") return report_command(request);
   if (request.command == "export") return export_command(request);
   if (request.command == "version") fmt::print("quantimed {} {}\n", build::kVersion, build::kCommit);
   fmt::print("{}", request.help);

@@ -17,5 +17,6 @@ int theory_command(const Request& request);
 int verify_command(const Request& request);
 int info_command(const Request& request);
 int export_command(const Request& request);
+int report_command(const Request& request);  // does not come back
 
 }  // namespace quantimed

@@ -83,7 +83,8 @@ int compare_command(const Request& request) {
     }
   }
   const std::string text =
-      setting(runs.front(), given) + "\n" + comparison_text(algorithms, results, given.target_loss);
+      setting(runs.front(), given) + "\n" +
+      comparison_text(algorithms, results, given.target_loss.empty() ? 0 : given.target_loss.front());
   write_text(folder + "/table.md", text);
   if (interrupted) fmt::print("Stopped by a signal in run {} of {}.\n\n", results.size(), runs.size());
   fmt::print("{}Traces and this table: {}/\n", text, folder);

@@ -15,6 +15,9 @@ namespace quantimed {
 // Throws InputError for contradictions.
 Config resolve(Config config);
 
+// A line that says where the published epsilon is above 1 and was taken as 1; "" where it was not.
+std::string epsilon_notice(const Config& given, const Config& resolved);
+
 // A run broke off: somebody was missing, or failed (exit status 1). Its trace has been written and says so.
 class RunFailure : public std::runtime_error {
  public:

@@ -33,7 +33,29 @@ std::uint32_t cores_with_time(std::uint32_t cores) {
   return quota ? std::clamp<std::uint32_t>(static_cast<std::uint32_t>(*quota), 1, cores) : cores;
 }
 
+// ε, at most 1 unless the user allows more: above it a round no longer averages, and models that agree drift apart.
+std::string averaging_step(const Config& c, const AlgorithmRow& row) {
+  const std::string given = for_algorithm(c.epsilon, c.algorithm), step = or_else(given, row.epsilon);
+  const double value = step_size("--epsilon", step, step_horizon(c));
+  if (!row.uses_epsilon || c.allow_large_epsilon || value <= 1) return step;
+  if (given.empty()) return "1";  // the published one is for long horizons
+  throw InputError(
+      "--epsilon {}: is {:.3g} at T = {}, and above 1 a round no longer averages; give at most 1{}, or "
+      "--allow-large-epsilon",
+      step, value, step_horizon(c), step.find('T') == std::string::npos ? "" : ", a longer horizon");
+}
+
 }  // namespace
+
+std::string epsilon_notice(const Config& given, const Config& resolved) {
+  const AlgorithmRow& row = find_algorithm(resolved.algorithm);
+  if (!row.uses_epsilon || resolved.allow_large_epsilon || !for_algorithm(given.epsilon, resolved.algorithm).empty())
+    return "";
+  const double published = step_size("--epsilon", row.epsilon, step_horizon(resolved));
+  if (published <= 1) return "";
+  return fmt::format("{}: epsilon is 1; the published {} would be {:.3g} at T = {}", resolved.algorithm, row.epsilon,
+                     published, step_horizon(resolved));
+}
 
 Config resolve(Config c) {
   const AlgorithmRow& row = find_algorithm(c.algorithm);
@@ -59,9 +81,8 @@ Config resolve(Config c) {
   (void)parse_interference(c.interference, c.nodes);
   (void)parse_faults(c.fault, c.nodes);
   c.alpha = or_else(for_algorithm(c.alpha, c.algorithm), row.alpha);
-  c.epsilon = or_else(for_algorithm(c.epsilon, c.algorithm), row.epsilon);
-  (void)step_size("--alpha", c.alpha, c.iterations);
-  (void)step_size("--epsilon", c.epsilon, c.iterations);
+  c.epsilon = averaging_step(c, row);
+  (void)step_size("--alpha", c.alpha, step_horizon(c));
   if (c.deadline_adapt && parse_deadline(c.deadline, c.batch).fixed_s > 0)
     throw InputError("--deadline-adapt: --deadline {} is fixed; give auto, auto:B or auto:quantile:Q", c.deadline);
   if (row.uses_deadline)

@@ -50,9 +50,9 @@ void print_result(const Trace& trace, const Config& config) {
   if (is_valid)
     fmt::print("  time        {:.6g} s on the run's clock ({:.2f} s wall, {:.2f} s of it evaluation)\n",
                figure("end_time_s"), figure("wall_time_s"), figure("evaluation_time_s"));
-  if (config.target_loss > 0 && is_valid) {
+  if (!config.target_loss.empty() && is_valid) {
     const double time = figure("time_to_target_s");
-    fmt::print("  to loss {:<4g}{}\n", config.target_loss,
+    fmt::print("  to loss {:<4g}{}\n", config.target_loss.front(),
                std::isinf(time) ? " missed" : fmt::format(" {:.6g} s", time));
   }
   fmt::print("  batch       {:.1f} samples a node and iteration, {:.4g} iterations\n", figure("mean_batch"),
@@ -67,7 +67,7 @@ void print_result(const Trace& trace, const Config& config) {
         100 * figure("encode_share"), 100 * figure("mix_share"),
         100 * (figure("publish_share") + figure("record_share")));
   if (figure("final_loss") > figure("initial_loss"))
-    fmt::print("  WARNING     the loss has grown; give smaller steps, --alpha or --epsilon, or more --iterations\n");
+    fmt::print("  WARNING     the loss has grown; give a smaller --alpha\n");
   if (figure("mean_batch") < 1)
     fmt::print("  WARNING     most batches were empty; give a longer --deadline or a larger --batch\n");
   if (trace.network.redraws > 0)
@@ -118,6 +118,8 @@ int run_command(const Request& request) {
                     fmt::format("{}-repeat{}{}", path.stem().string(), repeat + 1, path.extension().string()))
                        .string();
     }
+    if (const std::string notice = epsilon_notice(request.config, one); !notice.empty() && !one.quiet)
+      fmt::print(stderr, "quantimed: {}\n", notice);
     const Trace trace = run_experiment(one, data, [&](double done) { line.show(repeat, one.algorithm, done); });
     line.clear();
     if (!config.quiet) print_result(trace, one);

@@ -57,8 +57,8 @@ Setup::Setup(const Config& resolved, const DataSplit& data)
 Run Setup::run() const {
   const MachineCosts* costs = machine ? &machine->costs(codec->name()) : nullptr;
   return {.algorithm = row,
-          .options = {.alpha = static_cast<float>(step_size("--alpha", config.alpha, config.iterations)),
-                      .epsilon = static_cast<float>(step_size("--epsilon", config.epsilon, config.iterations)),
+          .options = {.alpha = static_cast<float>(step_size("--alpha", config.alpha, step_horizon(config))),
+                      .epsilon = static_cast<float>(step_size("--epsilon", config.epsilon, step_horizon(config))),
                       .batch = config.batch},
           .problem = *problem,
           .network = network,

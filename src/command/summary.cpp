@@ -47,8 +47,9 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
   s.emplace_back("final_accuracy", curve.accuracy.back());
   s.emplace_back("final_test_loss", curve.test_loss.back());
   s.emplace_back("final_test_accuracy", curve.test_accuracy.back());
-  s.emplace_back("target_loss", config.target_loss);
-  s.emplace_back("time_to_target_s", config.target_loss > 0 ? time_to_target(curve, config.target_loss) : kForever);
+  const double target = config.target_loss.empty() ? 0 : config.target_loss.front();
+  s.emplace_back("target_loss", target);
+  s.emplace_back("time_to_target_s", target > 0 ? time_to_target(curve, target) : kForever);
   s.emplace_back("iterations", curve.iteration.back());
   s.emplace_back("end_time_s", outcome.end_time);
   s.emplace_back("total_samples", totals.samples);

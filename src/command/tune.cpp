@@ -44,6 +44,7 @@ class Tuning {
   std::size_t runs_in_all() const;
 
   Config given_;
+  double target_;
   std::string folder_;
   std::vector<Search> searches_;
   DataSplit data_;
@@ -60,7 +61,9 @@ void check_range(const char* option, const std::vector<double>& range) {
 }
 
 Tuning::Tuning(const Request& request)
-    : given_(request.config), folder_(given_.output.empty() ? "runs/tune" : given_.output) {
+    : given_(request.config),
+      target_(given_.target_loss.empty() ? 0 : given_.target_loss.front()),
+      folder_(given_.output.empty() ? "runs/tune" : given_.output) {
   check_range("--alpha-range", given_.alpha_range);
   check_range("--epsilon-range", given_.epsilon_range);
   std::vector<std::string> names = given_.algorithms;
@@ -108,11 +111,11 @@ void Tuning::run(Search& search, std::size_t trial, std::size_t seeds) {
     }
     const bool counts = trace.verdict == "VALID";
     const Score worth =
-        counts ? score(trace.status, trace.progress, given_.target_loss) : Score{.time = kForever, .loss = kForever};
+        counts ? score(trace.status, trace.progress, target_) : Score{.time = kForever, .loss = kForever};
     search.scores[trial].push_back(worth);
     csv_ += fmt::format("{},\"{}\",\"{}\",{},{},{},\"{}\",{},{},{}\n", config.algorithm, config.alpha, config.epsilon,
                         search.trials[trial].is_published, seed, to_string(trace.status), trace.verdict,
-                        given_.target_loss > 0 ? fmt::format("{}", worth.time) : "", trace.progress.loss.back(),
+                        target_ > 0 ? fmt::format("{}", worth.time) : "", trace.progress.loss.back(),
                         std::filesystem::path(config.output).filename().string());
     interrupted_ = signal_came();
   }
@@ -134,7 +137,7 @@ void Tuning::run_search(Search& search) {
 
 std::string Tuning::figure(const Score& score) const {
   if (std::isinf(score.loss)) return "diverged";
-  if (given_.target_loss > 0) return std::isinf(score.time) ? "missed" : fmt::format("{:.4g} s", score.time);
+  if (target_ > 0) return std::isinf(score.time) ? "missed" : fmt::format("{:.4g} s", score.time);
   return fmt::format("{:.4g}", score.loss);
 }
 
@@ -163,7 +166,7 @@ void Tuning::write_best(const Search& search) const {
   write_text(fmt::format("{}/{}.ini", folder_, search.algorithm.name),
              fmt::format("# The best of {} trials for {}, median over seeds {}: {} {}. All trials: trials.csv\n{}",
                          search.trials.size() - 1, search.algorithm.name, fmt::join(given_.seeds, ", "),
-                         given_.target_loss > 0 ? fmt::format("time to loss {:g}", given_.target_loss) : "final loss",
+                         target_ > 0 ? fmt::format("time to loss {:g}", target_) : "final loss",
                          figure(median(search.scores[*search.winner])), to_ini(c)));
 }
 
@@ -204,8 +207,7 @@ int Tuning::operator()() {
   line_.reset();
 
   std::vector<std::vector<std::string>> lines = {
-      {"algorithm", "tuned alpha, epsilon",
-       given_.target_loss > 0 ? fmt::format("time to loss {:g}", given_.target_loss) : "final loss",
+      {"algorithm", "tuned alpha, epsilon", target_ > 0 ? fmt::format("time to loss {:g}", target_) : "final loss",
        "published alpha, epsilon", "with these", "trials"}};
   std::string notes;
   for (const Search& search : searches_) {

@@ -8,7 +8,6 @@
 #include "base/error.hpp"
 #include "config/help.hpp"
 #include "config/ini.hpp"
-#include "config/nearest.hpp"
 #include "config/option_table.hpp"
 
 namespace quantimed {
@@ -110,13 +109,25 @@ void refuse_slips(const std::vector<po::option>& options, const CommandRow& comm
   }
 }
 
+// `algorithm = dsgd` in the .ini of a run would be ignored by a command that takes --algorithms, and its steps taken
+// for every algorithm.
+void read_config_file(const std::string& path, const CommandRow& command, Config& config) {
+  const std::set<std::string> names = read_ini(path, config);
+  const bool takes_several = find_option("algorithms")->commands & command.bit;
+  if (takes_several && names.contains("algorithm") && config.algorithms != std::vector{config.algorithm})
+    throw InputError(
+        "--config {}: algorithm = {} is for quantimed run, and {} takes several; take the line out, or say algorithms "
+        "= {}",
+        path, config.algorithm, command.name, config.algorithm);
+}
+
 Request parse_options(const CommandRow& command, const Arguments& arguments) {
   const std::vector<po::option> options = split(arguments);
   refuse_slips(options, command, std::ranges::find(arguments, "--") != arguments.end());
   Request request{.command = command.name, .config = default_config(command.name), .arguments = {}, .help = {}};
   for (const po::option& option : options) {
     if (is_path(option)) request.arguments.push_back(option.value.front());
-    if (option.string_key == "config") read_ini(option.value.front(), request.config);
+    if (option.string_key == "config") read_config_file(option.value.front(), command, request.config);
   }
   refuse_arguments(command, request.arguments);
   for (const po::option& option : options) {
@@ -135,9 +146,7 @@ Request help_request(std::string text) {
 const CommandRow& command_of(const std::string& name) {
   if (const CommandRow* row = find_command(name)) return *row;
   if (name.starts_with("-")) throw InputError("{}: give the command first, as in quantimed run {}", name, name);
-  std::vector<std::string> known;
-  for (const CommandRow& row : command_table()) known.emplace_back(row.name);
-  throw InputError("{}: not a command; did you mean {}?", name, nearest(name, known));
+  throw unknown_command(name);
 }
 
 bool asks_for_help(const std::string& argument) { return argument == "--help" || argument == "-h"; }
@@ -216,6 +225,17 @@ void check_engine_options(const Config& config) {
     throw InputError("--machine {}: on threads the machine is this one; give --engine virtual", config.machine);
 }
 
+// Who asks threads for 8 threads means nodes; the number of workers that evaluate the run is of no interest.
+void refuse_threads_for_nodes(const Config& config, const std::string& command) {
+  const bool takes_nodes = command == "run" || command == "compare" || command == "tune";
+  if (takes_nodes && config.engine == "threads" && config.threads > 0 && config.nodes == 0)
+    throw InputError(
+        "--threads {}: on threads it is the number of workers that evaluate the run; its nodes, one a core, are "
+        "--nodes {}; "
+        "give --nodes, and --threads beside it if you want both",
+        config.threads, config.threads);
+}
+
 }  // namespace
 
 Config default_config(const std::string& command) {
@@ -231,8 +251,10 @@ Config default_config(const std::string& command) {
     config.codec = "low-precision:0.1";
     config.c1 = 0.1;
     config.c2 = 5;
+    config.seeds = {1, 2, 3, 4, 5};
     return config;
   }
+  if (command == "tune") config.seeds = {101, 102, 103};  // not those that judge what it finds
   if (command != "scale") return config;
   config.engine = "threads";
   config.repeats = 3;
@@ -248,6 +270,10 @@ void validate(const Config& config, const std::string& command) {
   if (command == "theory" && !config.machine.empty())
     throw InputError("--machine {}: theory runs on the modelled clock; leave it out", config.machine);
   check_engine_options(as_run_by(command, config));
+  refuse_threads_for_nodes(config, command);
+  if (command == "run" && config.target_loss.size() > 1)
+    throw InputError("--target-loss {}: run reports the time to one; give one, or use quantimed compare",
+                     get_option(*find_option("target-loss"), config));
   if (command == "tune" || command == "theory") return;  // they choose the steps
   std::vector<std::string> algorithms = config.algorithms;
   if (command == "run") algorithms = {config.algorithm};
@@ -258,7 +284,7 @@ void validate(const Config& config, const std::string& command) {
     find_algorithm(algorithm);
     for (const auto& [option, text] : {std::pair{"--alpha", config.alpha}, std::pair{"--epsilon", config.epsilon}}) {
       const std::string step = for_algorithm(text, algorithm);
-      if (!step.empty()) step_size(option, step, config.iterations);
+      if (!step.empty()) step_size(option, step, step_horizon(config));
     }
   }
 }
@@ -274,6 +300,7 @@ Request parse_command_line(int argc, const char* const* argv) try {
     if (arguments.empty() || asks_for_help(arguments.front())) return help_request(full_help());
     return help_request(command_help(command_of(arguments.front()).name));
   }
+  if (command.bit == kReport) return {.command = command.name, .config = {}, .arguments = arguments, .help = {}};
   // Asking for help wins over everything else that is wrong with a line.
   if (std::ranges::any_of(arguments, asks_for_help)) return help_request(command_help(command.name));
   Request request = parse_options(command, arguments);

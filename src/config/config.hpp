@@ -37,26 +37,30 @@ struct Config {
   std::uint32_t batch = 50;             // b
   std::string deadline;                 // T_d, see parse_deadline; "": auto
   bool deadline_adapt = false;
-  double deadline_slack = 0;       // s; 0: 1 % of T_d
-  std::string alpha, epsilon;      // see for_algorithm; "": the algorithm's published ones
-  std::uint32_t iterations = 300;  // T
+  double deadline_slack = 0;   // s; 0: 1 % of T_d
+  std::string alpha, epsilon;  // see for_algorithm; "": the algorithm's published ones
+  bool allow_large_epsilon = false;
+  std::string tuned_by;            // what the steps were tuned for, see command/certificate.hpp; "": nothing is known
+  std::uint32_t iterations = 300;  // at most
+  std::uint32_t horizon = 0;       // T in the steps' formulas; 0: iterations
   double max_time = kForever;      // s, on the run's clock
+  std::string budget = "time";     // compare, tune: time | iterations, what every algorithm gets as much of
   std::string codec = "low-precision:1e-3";
-  std::string machine;                                 // a machine file; "": none
-  std::string speed;                                   // "": uniform:10,90 in virtual time, none on threads
-  std::string link;                                    // "": paper:3 in virtual time, none on threads
-  std::string fault;                                   // see parse_faults; "": none
-  double patience = 0;                                 // s; 0: auto
-  std::string bits = "wire";                           // wire | paper: what the virtual clock charges
-  std::string sync = "barrier";                        // barrier | neighbourhood
-  std::uint32_t evaluations = 50;                      // K
-  double target_loss = 0;                              // 0: none (run), chosen from the runs (compare)
-  std::uint64_t seed = 1;                              // run
-  std::vector<std::uint64_t> seeds = {1, 2, 3, 4, 5};  // compare
-  std::vector<std::string> algorithms;                 // compare, scale; empty: all
-  std::vector<std::uint64_t> cores;                    // scale; empty: 1, 2, 4, … up to all that may be used
-  std::string study = "both";                          // scale: strong | weak | both
-  std::uint32_t warm_up = 1;                           // scale: runs of each point that are thrown away
+  std::string machine;              // a machine file; "": none
+  std::string speed;                // "": uniform:10,90 in virtual time, none on threads
+  std::string link;                 // "": paper:3 in virtual time, none on threads
+  std::string fault;                // see parse_faults; "": none
+  double patience = 0;              // s; 0: auto
+  std::string bits = "wire";        // wire | paper: what the virtual clock charges
+  std::string sync = "barrier";     // barrier | neighbourhood
+  std::uint32_t evaluations = 50;   // K
+  std::vector<double> target_loss;  // empty: none (run), chosen from the runs (compare, tune)
+  std::uint64_t seed = 1;           // run
+  std::vector<std::uint64_t> seeds = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};  // compare
+  std::vector<std::string> algorithms;                                 // compare, scale; empty: all
+  std::vector<std::uint64_t> cores;  // scale; empty: 1, 2, 4, … up to all that may be used
+  std::string study = "both";        // scale: strong | weak | both
+  std::uint32_t warm_up = 1;         // scale: runs of each point that are thrown away
   std::uint32_t repeats = 1;
   std::uint32_t trials = 24;                      // tune, for each algorithm
   std::vector<double> alpha_range = {0.02, 5};    // tune: [least, most]
@@ -109,9 +113,15 @@ std::string to_ini(const Config& config);
 std::vector<std::pair<std::string, std::string>> to_pairs(const Config& config);
 
 // --alpha and --epsilon: a step for all ("0.2"), or one for each algorithm named ("dsgd=0.2,q-dsgd=0.3*T^(-1/6)");
-// a step without a name is for all that are not named. This is the part of `text` that is meant for `algorithm`:
-// "" where there is none, and its published step holds. Does not throw for a text that was parsed.
-std::string for_algorithm(const std::string& text, const std::string& algorithm);
+// a step without a name is for all that are not named. "dsgd@1.9=0.4" is the one for the target loss 1.9, beside that
+// for all targets. This is the part of `text` that is meant for `algorithm`: "" where there is none, and its published
+// step holds. `target` 0: for all targets. Does not throw for a text that was parsed.
+std::string for_algorithm(const std::string& text, const std::string& algorithm, double target = 0);
+// The targets for which it has steps of their own, in the order of the text.
+std::vector<double> step_targets(const std::string& text, const std::string& algorithm);
+
+// T of the steps' formulas.
+inline std::uint32_t step_horizon(const Config& config) { return config.horizon ? config.horizon : config.iterations; }
 
 // A step at horizon T: "0.2", "0.3*T^(-1/6)", "15*T^-0.5", "15/T^(1/2)", "T^(-1/2)". Finite and above 0.
 // `option` as the user writes it, "--alpha". Throws InputError.

@@ -53,8 +53,16 @@ std::string quoted_where_needed(const std::string& value) {
   return quoted + '"';
 }
 
+// The other dialect: an experiment for bench/study, with sections and lists of values.
+bool is_of_a_study(const std::string& line) {
+  return line.starts_with("[") || line.starts_with("include") || line.starts_with("figure");
+}
+
 void read_line(const std::string& line, std::set<std::string>& seen, Config& config) {
   if (without_comment(line).empty()) return;
+  if (is_of_a_study(trimmed(line)))
+    throw InputError("{}: is a line of a study file, which bench/study runs; --config takes \"name = value\" lines",
+                     without_comment(line));
   const std::size_t equals = line.find('=');
   if (equals == std::string::npos || trimmed(line.substr(0, equals)).find('#') != std::string::npos)
     throw InputError("{}: not a line \"name = value\"; write {} = ...", without_comment(line), without_comment(line));
@@ -69,11 +77,12 @@ void read_line(const std::string& line, std::set<std::string>& seen, Config& con
 
 }  // namespace
 
-void read_ini(const std::string& path, Config& config) {
-  read_ini_text(path, read_text_file("--config " + path, path, "a file of \"name = value\" lines", kMostBytes), config);
+std::set<std::string> read_ini(const std::string& path, Config& config) {
+  return read_ini_text(path, read_text_file("--config " + path, path, "a file of \"name = value\" lines", kMostBytes),
+                       config);
 }
 
-void read_ini_text(const std::string& name, const std::string& text, Config& config) {
+std::set<std::string> read_ini_text(const std::string& name, const std::string& text, Config& config) {
   std::set<std::string> seen;
   int number = 0;
   for (std::string_view rest = text; !rest.empty();) {
@@ -85,6 +94,7 @@ void read_ini_text(const std::string& name, const std::string& text, Config& con
       throw InputError("{}:{}: {}", name, number, error.what());
     }
   }
+  return seen;
 }
 
 std::vector<std::pair<std::string, std::string>> to_pairs(const Config& config) {

@@ -21,7 +21,15 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
 std::string nearest(const std::string& word, std::span<const std::string> known) {
   // A word that someone typed is short; what is not typed need not be compared letter by letter.
   const std::string typed = word.substr(0, 40);
-  return *std::ranges::min_element(known, {}, [&](const std::string& k) { return edit_distance(typed, k); });
+  const auto distance = [&](const std::string& k) { return edit_distance(typed, k); };
+  const auto found = std::ranges::min_element(known, {}, distance);
+  if (found == known.end() || distance(*found) > std::max<std::size_t>(1, typed.size() / 3)) return "";
+  return *found;
+}
+
+std::string did_you_mean(const std::string& word, std::span<const std::string> known) {
+  const std::string near = nearest(word, known);
+  return near.empty() ? "" : "; did you mean " + near + "?";
 }
 
 }  // namespace quantimed

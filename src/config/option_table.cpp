@@ -4,6 +4,7 @@
 #include "codec/codec.hpp"
 #include "config/nearest.hpp"
 #include "config/steps.hpp"
+#include "config/synonyms.hpp"
 #include "dataset/dataset.hpp"
 #include "dataset/shards.hpp"
 #include "engine/deadline_rule.hpp"
@@ -23,11 +24,12 @@ constexpr CommandRow kCommands[] = {
     {kCompare, "compare", "[OPTIONS]", "algorithms x seeds, paired: a folder of traces, and a table"},
     {kCalibrate, "calibrate", "[OPTIONS]", "measures what a node's steps cost on this machine, into a file"},
     {kPredict, "predict", "[OPTIONS]", "virtual time against real time on this machine, phase by phase"},
-    {kTune, "tune", "[OPTIONS]", "step sizes, the same budget for each algorithm: all trials, and an .ini to run"},
+    {kTune, "tune", "[OPTIONS]", "step sizes, the same budget for each algorithm: all trials, and an .ini to compare"},
     {kTheory, "theory", "[OPTIONS]",
      "the theorems' rates by experiment: runs the horizons, fits the exponents, compares them "
      "with the bound"},
     {kScale, "scale", "[OPTIONS]", "strong and weak scaling over cores, in real time: a folder of traces, and tables"},
+    {kReport, "report", "FOLDER...", "a page, figures and tables of the traces in folders (analysis/quantimed-report)"},
     {kVerify, "verify", "[OPTIONS] FILE...", "checks traces: schema, invariants, verdict"},
     {kInfo, "info", "[OPTIONS]", "cores, caches, clock, BLAS, limits; what is wrong with this machine"},
     {kExport, "export", "[OPTIONS]", "writes a data set as HDF5"},
@@ -123,13 +125,24 @@ std::vector<OptionRow> run_rows() {
     {.name = "placement", .commands = kTimedRuns, .value = "KIND", .help = "which cores the nodes of --engine threads live on",
      .field = &C::placement, .check = check_placement, .listing = placement_listing, .clocks = kRealTime},
     {.name = "smt", .commands = kTimedRuns, .help = "count simultaneous-multithreading siblings as cores (threads)", .field = &C::smt, .clocks = kRealTime},
-    {.name = "iterations", .commands = kTimedRuns, .value = "T", .help = "iterations of each node", .field = &C::iterations,
-     .least = 1, .instead = "--horizons"},
+    {.name = "iterations", .commands = kTimedRuns, .value = "T",
+     .help = "iterations of each node, at most; compare and tune: of the algorithm whose iterations are the shortest, and "
+             "all get the time that it needs, unless --budget or --max-time says otherwise",
+     .field = &C::iterations, .least = 1, .instead = "--horizons"},
+    {.name = "horizon", .commands = kTimedRuns, .value = "T",
+     .help = "T in the formulas of --alpha and --epsilon; auto: the iterations, in compare and tune those that the "
+             "algorithm is expected to do in its time",
+     .field = &C::horizon, .usual = "auto", .least = 1, .instead = "--horizons"},
     {.name = "horizons", .commands = kTheory, .value = "T,T",
      .help = "iterations of each node, a run for each; one alone with --deadlines or --graphs", .field = &C::horizons,
      .least = 10, .most = 4e9, .instead = "--iterations"},
-    {.name = "max-time", .commands = kTimedRuns, .value = "SECONDS", .help = "stop when the run's clock, virtual or real, shows this",
-     .field = &C::max_time, .usual = "none", .usual_number = kForever, .is_above_least = true},
+    {.name = "max-time", .commands = kTimedRuns, .value = "SECONDS",
+     .help = "stop when the run's clock, virtual or real, shows this: 90, 5ms, 2min; compare and tune: the time of every "
+             "algorithm",
+     .field = &C::max_time, .usual = "none", .usual_number = kForever, .is_above_least = true, .units = "s"},
+    {.name = "budget", .commands = kCompare | kTune,
+     .help = "what every algorithm gets as much of: the same time on the run's clock, or the same number of iterations",
+     .field = &C::budget, .choices = {"time", "iterations"}},
     {.name = "seed", .commands = kRun | kScale | kExport | kCalibrate | kPredict, .value = "N",
      .help = "fixes generated data, graph, start, samples, speeds and rounding", .field = &C::seed, .instead = "--seeds"},
     {.name = "seeds", .commands = kCompare | kTune | kTheory, .value = "N,N|N-N", .help = "one run of each algorithm for each seed",
@@ -188,22 +201,31 @@ std::vector<OptionRow> algorithm_rows() {
     {.name = "deadline", .topic = Topic::algorithm, .value = "SECONDS|auto:B|auto:quantile:Q",
      .help = "T_d of quantimed-dsgd, or chosen before the clock starts from modelled or measured speeds: for a mean "
              "batch of B, or so that a share Q of the nodes finish --batch samples; auto: auto:BATCH",
-     .field = &C::deadline, .usual = "auto", .check = check_deadline},
+     .field = &C::deadline, .usual = "auto", .check = check_deadline, .units = "s"},
     {.name = "deadline-adapt", .topic = Topic::algorithm,
      .help = "choose T_d anew in each iteration, from the speeds of the node and its neighbours",
      .field = &C::deadline_adapt},
     {.name = "deadlines", .topic = Topic::algorithm, .commands = kTheory, .value = "SECONDS,SECONDS",
      .help = "T_d is varied instead of the horizon; none: --deadline holds", .field = &C::deadlines, .usual = "none",
-     .is_above_least = true},
+     .is_above_least = true, .units = "s"},
     {.name = "deadline-slack", .topic = Topic::algorithm, .commands = kTimedRuns, .value = "SECONDS",
      .help = "on threads: how far past T_d a gradient may rarely end; auto: 1 % of T_d", .field = &C::deadline_slack,
-     .usual = "auto", .is_above_least = true, .clocks = kRealTime},
+     .usual = "auto", .is_above_least = true, .clocks = kRealTime, .units = "s"},
     {.name = "alpha", .topic = Topic::algorithm, .commands = kTimedRuns & ~kTune, .value = "STEP",
-     .help = "weight of the gradient: 0.2, 0.3*T^(-1/6) with T the iterations, or one for each algorithm, "
-             "dsgd=0.2,q-dsgd=0.3*T^(-1/6); auto: the published one",
+     .help = "weight of the gradient: 0.2, 0.3*T^(-1/6) with T the --horizon, or one for each algorithm, "
+             "dsgd=0.2,q-dsgd=0.3*T^(-1/6); compare: dsgd@1.9=0.4 is the one for the target loss 1.9; auto: the "
+             "published one",
      .field = &C::alpha, .usual = "auto", .check = check_alpha},
-    {.name = "epsilon", .topic = Topic::algorithm, .commands = kTimedRuns & ~kTune, .value = "STEP", .help = "step of the mixing, written like --alpha",
+    {.name = "epsilon", .topic = Topic::algorithm, .commands = kTimedRuns & ~kTune, .value = "STEP", .help = "step of the mixing, written like --alpha; at most 1",
      .field = &C::epsilon, .usual = "auto", .check = check_epsilon},
+    {.name = "allow-large-epsilon", .topic = Topic::algorithm, .commands = kTimedRuns,
+     .help = "let epsilon be above 1, where a round no longer averages; the published 15*T^(-1/2) is so below T = 225, and "
+             "taken as 1 without this",
+     .field = &C::allow_large_epsilon},
+    {.name = "tuned-by", .topic = Topic::algorithm, .commands = kTimedRuns & ~kTune, .value = "TEXT",
+     .help = "what the steps were tuned for, as quantimed tune writes it into tuned.ini; tables and traces say whether it "
+             "holds for the run",
+     .field = &C::tuned_by, .usual = "none"},
     {.name = "schedule", .topic = Topic::algorithm, .commands = kTheory, .value = "KIND",
      .help = "a theorem's step sizes at horizon T, and what it promises", .field = &C::schedule,
      .check = check_schedule, .listing = schedule_listing},
@@ -249,18 +271,18 @@ std::vector<OptionRow> time_rows() {
     {.name = "interference", .topic = Topic::time_model, .commands = kTimedRuns, .value = "COUNT,SHARE,PERIOD",
      .help = "on threads, compete for the cores of nodes 0 to COUNT-1: each meets a thread that is busy for SHARE of "
              "every PERIOD seconds",
-     .field = &C::interference, .usual = "none", .clocks = kRealTime},
+     .field = &C::interference, .usual = "none", .clocks = kRealTime, .units = "--s"},
     {.name = "link", .topic = Topic::time_model, .value = "KIND",
      .help = "what a message costs; auto: paper:3 in virtual time, none on threads", .field = &C::link,
-     .usual = "auto", .listing = link_listing},
+     .usual = "auto", .listing = link_listing, .units = "sb"},
     {.name = "fault", .topic = Topic::time_model, .commands = kRun, .value = "KIND",
      .help = "nodes that die or fall silent, several separated by ;  quantimed-dsgd and async-dsgd go on without them, "
              "the others wait and end",
-     .field = &C::fault, .usual = "none", .check = check_fault, .listing = fault_listing},
+     .field = &C::fault, .usual = "none", .check = check_fault, .listing = fault_listing, .units = "-s"},
     {.name = "patience", .topic = Topic::time_model, .commands = kTimedRuns, .value = "SECONDS",
      .help = "how long a node waits for a message before its sender counts as lost, and how long a run on threads may "
              "make no progress; auto: 60, and no less than 100 rounds where no --fault was asked for",
-     .field = &C::patience, .usual = "auto", .is_above_least = true},
+     .field = &C::patience, .usual = "auto", .is_above_least = true, .units = "s"},
     {.name = "bits", .topic = Topic::time_model, .help = "what virtual time charges: the bits that are sent (T_C is for 16 bits, so exact float32 models cost 2 T_C), "
              "or the paper's count",
      .field = &C::bits, .choices = {"wire", "paper"}, .clocks = kModelledTime},
@@ -274,9 +296,9 @@ std::vector<OptionRow> evaluation_rows() {
   return {
     {.name = "evaluations", .topic = Topic::evaluation, .commands = kTimedRuns, .value = "K", .help = "points on the curve, off the clock",
      .field = &C::evaluations, .least = 1, .most = 1'000'000},
-    {.name = "target-loss", .topic = Topic::evaluation, .commands = kTimedRuns, .value = "LOSS",
-     .help = "report the time to this training loss; none: no target in run, chosen from the runs in compare",
-     .field = &C::target_loss, .usual = "none"},
+    {.name = "target-loss", .topic = Topic::evaluation, .commands = kTimedRuns, .value = "LOSS,LOSS",
+     .help = "report the time to these training losses; none: no target in run, chosen from the runs in compare and tune",
+     .field = &C::target_loss, .usual = "none", .is_above_least = true},
     {.name = "quantities", .topic = Topic::evaluation, .commands = kTheory, .value = "NAME,NAME",
      .help = "what to fit, after T iterations; auto: what the schedule makes a promise of. x_i is node i's model",
      .field = &C::quantities, .usual = "auto", .choices = quantity_names(), .listing = quantity_listing},
@@ -310,7 +332,16 @@ std::span<const CommandRow> command_table() { return kCommands; }
 const CommandRow* find_command(const std::string& name) {
   for (const CommandRow& row : kCommands)
     if (name == row.name) return &row;
-  return nullptr;
+  return name == "plot" ? find_command("report") : nullptr;
+}
+
+InputError unknown_command(const std::string& name) {
+  std::vector<std::string> known;
+  for (const CommandRow& row : kCommands) known.emplace_back(row.name);
+  std::string meant = command_meant_by(name);
+  if (meant.empty()) meant = nearest(name, known);
+  return InputError("{}: not a command; {}", name,
+                    meant.empty() ? "quantimed help lists them" : fmt::format("did you mean {}?", meant));
 }
 
 const std::vector<OptionRow>& option_table() {
@@ -333,7 +364,10 @@ const OptionRow* find_option(const std::string& name) {
 InputError unknown_option(const std::string& name) {
   std::vector<std::string> known;
   for (const OptionRow& row : option_table()) known.emplace_back(row.name);
-  return InputError("--{}: not an option; did you mean --{}?", name, nearest(name, known));
+  std::string meant = option_meant_by(name);
+  if (meant.empty()) meant = nearest(name, known);
+  return InputError("--{}: not an option; {}", name,
+                    meant.empty() ? "quantimed help COMMAND lists them" : fmt::format("did you mean --{}?", meant));
 }
 
 std::string value_syntax(const OptionRow& row) {

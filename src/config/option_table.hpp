@@ -26,7 +26,8 @@ enum CommandBit : unsigned {
   kPredict = 256,
   kScale = 512,
   kTune = 1024,
-  kTheory = 2048
+  kTheory = 2048,
+  kReport = 4096
 };
 // Take what describes a run.
 inline constexpr unsigned kRuns = kRun | kCompare | kPredict | kScale | kTune | kTheory;
@@ -40,6 +41,7 @@ struct CommandRow {
 };
 std::span<const CommandRow> command_table();
 const CommandRow* find_command(const std::string& name);  // null: not known
+InputError unknown_command(const std::string& name);  // to be thrown: names the one that is meant, where it can be told
 
 // ---- options -----------------------------------------------------------------------------------
 // What a run's clock may be. An option that says how one of them goes means nothing on the others.
@@ -74,11 +76,12 @@ struct OptionRow {
   Listing (*listing)() = nullptr;                    // shown under the option's help
   const char* instead = nullptr;                     // what to use in a command that does not take it
   bool in_ini = true;
-  unsigned clocks = ~0u;  // on which clocks it means something; refused on the command line beside another one
+  unsigned clocks = ~0u;   // on which clocks it means something; refused on the command line beside another one
+  const char* units = "";  // of the numbers in the value, see without_units()
 };
 const std::vector<OptionRow>& option_table();
 const OptionRow* find_option(const std::string& name);  // null: not known
-InputError unknown_option(const std::string& name);     // to be thrown: names the nearest known one
+InputError unknown_option(const std::string& name);     // to be thrown, likewise
 
 inline bool is_switch(const OptionRow& row) {
   return std::holds_alternative<bool Config::*>(row.field) ||

@@ -1,5 +1,5 @@
 // The little language of --alpha and --epsilon:
-//   steps  := step | [NAME =] step {, [NAME =] step}
+//   steps  := [NAME [@ LOSS] =] step {, [NAME [@ LOSS] =] step}
 //   step   := NUMBER | power | NUMBER * power | NUMBER / power
 //   power  := T | T^NUMBER | T^(NUMBER) | T^(NUMBER/NUMBER)
 #include "config/steps.hpp"
@@ -86,8 +86,17 @@ class StepReader {
 struct NamedStep {
   bool is_named = false;  // else for all that are not named
   std::string name = {};
+  bool has_target = false;  // else for all targets
+  std::string target = {};  // as written
   std::string step;
 };
+
+// Not above 0: no target loss.
+double target_of(const std::string& text) {
+  double value = 0;
+  const auto [stop, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return failure == std::errc{} && stop == text.data() + text.size() && std::isfinite(value) ? value : 0;
+}
 
 std::string trimmed(const std::string& text) {
   const std::size_t first = text.find_first_not_of(' ');
@@ -101,11 +110,17 @@ std::vector<NamedStep> split_steps(const std::string& text) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
     const std::string part = text.substr(begin, end - begin);
     const std::size_t equals = part.find('=');
-    if (equals == std::string::npos)
+    if (equals == std::string::npos) {
       steps.push_back({.step = trimmed(part)});
-    else
-      steps.push_back(
-          {.is_named = true, .name = trimmed(part.substr(0, equals)), .step = trimmed(part.substr(equals + 1))});
+    } else {
+      const std::string name = part.substr(0, equals);
+      const std::size_t at = std::min(name.find('@'), name.size());
+      steps.push_back({.is_named = true,
+                       .name = trimmed(name.substr(0, at)),
+                       .has_target = at < name.size(),
+                       .target = at < name.size() ? name.substr(at + 1) : "",
+                       .step = trimmed(part.substr(equals + 1))});
+    }
     begin = end + 1;
   }
   return steps;
@@ -121,31 +136,51 @@ double step_size(const std::string& option, const std::string& text, std::uint32
   return *value;
 }
 
-std::string for_algorithm(const std::string& text, const std::string& algorithm) {
-  std::string otherwise;
+std::string for_algorithm(const std::string& text, const std::string& algorithm, double target) {
+  std::string named, otherwise;
   for (const NamedStep& entry : split_steps(text)) {
-    if (entry.is_named && entry.name == algorithm) return entry.step;
     if (!entry.is_named) otherwise = entry.step;
+    if (!entry.is_named || entry.name != algorithm) continue;
+    if (entry.target.empty())
+      named = entry.step;
+    else if (target > 0 && target_of(entry.target) == target)
+      return entry.step;
   }
-  return otherwise;
+  return named.empty() ? otherwise : named;
+}
+
+std::vector<double> step_targets(const std::string& text, const std::string& algorithm) {
+  std::vector<double> targets;
+  for (const NamedStep& entry : split_steps(text))
+    if (entry.name == algorithm && !entry.target.empty()) targets.push_back(target_of(entry.target));
+  return targets;
 }
 
 void check_steps(const std::string& option, const std::string& text) {
   std::vector<std::string> known;
   for (const AlgorithmRow& row : algorithm_table()) known.emplace_back(row.name);
   const std::set<std::string> names(known.begin(), known.end());
-  std::set<std::string> seen;
-  for (const NamedStep& entry : split_steps(text)) {
+  std::set<std::pair<std::string, double>> seen;  // 0: for all targets
+  const std::vector<NamedStep> steps = split_steps(text);
+  for (const NamedStep& entry : steps) {
     if (entry.is_named && !names.contains(entry.name))
-      throw InputError("{} {}: no algorithm is called \"{}\"; did you mean {}?", option, text, entry.name,
-                       nearest(entry.name, known));
+      throw InputError("{} {}: no algorithm is called \"{}\"{}", option, text, entry.name,
+                       did_you_mean(entry.name, known));
+    if (entry.has_target && !(target_of(entry.target) > 0))
+      throw InputError("{} {}: \"{}\" is not a target loss; give a number above 0, {}@1.9={}", option, text,
+                       entry.target, entry.name, entry.step);
     // At T = 1 a power is 1: what is refused here is refused at every horizon.
     const std::optional<double> value = StepReader(entry.step, 1).step();
     if (!value || !std::isfinite(*value) || *value <= 0)
       throw InputError("{} {}: \"{}\" is not a step size; give {}", option, text, entry.step, kForms);
-    if (!seen.insert(entry.name).second)
-      throw InputError("{} {}: two steps for {}; give one", option, text, entry.name.empty() ? "all" : entry.name);
+    if (!seen.insert({entry.name, target_of(entry.target)}).second)
+      throw InputError("{} {}: two steps for {}{}{}; give one", option, text, entry.name.empty() ? "all" : entry.name,
+                       entry.target.empty() ? "" : " at ", entry.target);
   }
+  for (const NamedStep& entry : steps)
+    if (!entry.target.empty() && !seen.contains({entry.name, 0}) && !seen.contains({"", 0}))
+      throw InputError("{} {}: {} has a step for one target alone; give the one for all others, {}=STEP, too", option,
+                       text, entry.name, entry.name);
 }
 
 }  // namespace quantimed

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "config/nearest.hpp"
 #include "config/option_table.hpp"
+#include "config/units.hpp"
 
 namespace quantimed {
 
@@ -62,8 +63,18 @@ std::string quoted_item(const std::string& text, const std::string& item) {
   return item == text ? "" : fmt::format("\"{}\" is ", item);
 }
 
+// "1e3", "2.5e4": the digits of a whole number that is written with a power of ten; nothing else is changed.
+std::string without_exponent(const std::string& item) {
+  double value = 0;
+  const auto [stop, failure] = std::from_chars(item.data(), item.data() + item.size(), value);
+  const bool is_whole_power = failure == std::errc{} && stop == item.data() + item.size() && value >= 0 &&
+                              value < 0x1p53 && value == std::floor(value);
+  return is_whole_power && item.find_first_of("eE") != std::string::npos ? fmt::format("{:.0f}", value) : item;
+}
+
 template <class T>
-T parse(const OptionRow& row, const std::string& text, const std::string& item) {
+T parse(const OptionRow& row, const std::string& text, const std::string& given) {
+  const std::string item = std::is_integral_v<T> && !std::is_same_v<T, bool> ? without_exponent(given) : given;
   if constexpr (std::is_same_v<T, bool>) {
     if (item != "true" && item != "false") refuse<T>(row, text, "neither true nor false");
     return item == "true";
@@ -90,11 +101,18 @@ std::string parse<std::string>(const OptionRow& row, const std::string& text, co
   if (!row.choices.empty() && std::ranges::find(row.choices, item) == row.choices.end()) {
     std::string known;
     for (const std::string& choice : row.choices) known += (known.empty() ? "" : ", ") + choice;
-    throw InputError("--{} {}: {}not known; did you mean {}? give one of {}{}{}", row.name, text,
-                     quoted_item(text, item), nearest(item, row.choices), known, row.usual ? ", or " : "",
+    const std::string near = nearest(item, row.choices);
+    throw InputError("--{} {}: {}not known; {}give one of {}{}{}", row.name, text, quoted_item(text, item),
+                     near.empty() ? "" : "did you mean " + near + "? ", known, row.usual ? ", or " : "",
                      row.usual ? row.usual : "");
   }
   return item;
+}
+
+// "dsgd, q-dsgd" is a list, too.
+std::string trimmed(const std::string& item) {
+  const std::size_t first = item.find_first_not_of(' ');
+  return first == std::string::npos ? "" : item.substr(first, item.find_last_not_of(' ') - first + 1);
 }
 
 // "3", or for seeds "1-5".
@@ -118,7 +136,7 @@ std::vector<T> parse_list(const OptionRow& row, const std::string& text) {
   std::vector<T> list;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
-    append_items(row, text, text.substr(begin, end - begin), list);
+    append_items(row, text, trimmed(text.substr(begin, end - begin)), list);
     if (list.size() > kMostItems) throw InputError("--{} {}: give at most {}", row.name, text, kMostItems);
     begin = end + 1;
   }
@@ -163,8 +181,9 @@ void assign(const OptionRow& row, T& field, const std::string& text) {
 
 }  // namespace
 
-void set_option(const OptionRow& row, Config& config, const std::string& text) {
-  refuse_control_characters(row, text);
+void set_option(const OptionRow& row, Config& config, const std::string& given) {
+  refuse_control_characters(row, given);
+  const std::string text = *row.units ? without_units(row.name, given, row.units) : given;
   std::visit(
       [&](auto member) {
         if constexpr (!std::is_same_v<decltype(member), std::monostate>) assign(row, config.*member, text);

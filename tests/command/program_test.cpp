@@ -110,6 +110,44 @@ TEST(Program, ComparesNothingThatDoesNotCount) {
   EXPECT_THAT(missed.out, HasSubstr("No algorithm reached"));
 }
 
+TEST(Program, AShortRunWithThePublishedStepsDoesNotExplode) {
+  for (const char* algorithm : {"quantimed-dsgd", "q-dsgd"}) {
+    const Folder folder;
+    const Ran ran =
+        run_program(folder, "run --graph ring --nodes 16 --dataset digits --iterations 20 --output t.h5 --algorithm " +
+                                std::string(algorithm));
+    ASSERT_EQ(ran.status, 0) << ran.out << ran.err;
+    EXPECT_THAT(ran.err, HasSubstr("epsilon is 1; the published 15*T^(-1/2) would be 3.35 at T = 20"));
+    const Trace trace = read_trace(folder / "t.h5");
+    EXPECT_EQ(number(trace.config, "epsilon_value", 0), 1);
+    EXPECT_LT(trace.progress.loss.back(), trace.progress.loss.front());
+  }
+}
+
+TEST(Program, StepsTakeTheirOwnHorizon) {
+  const Folder folder;
+  const std::string steps =
+      "run --algorithm dsgd --alpha 0.3*T^(-1/2) --nodes 3 --dataset digits --model mlp:4 --threads 1 ";
+  ASSERT_EQ(run_program(folder, steps + "--iterations 9 --horizon 4 --output a.h5").status, 0);
+  const Trace trace = read_trace(folder / "a.h5");
+  EXPECT_FLOAT_EQ(static_cast<float>(number(trace.config, "alpha_value", 0)), 0.15f);
+  std::ofstream(folder / "again.ini") << trace.ini;
+  ASSERT_EQ(run_program(folder, "run --config again.ini --output b.h5").status, 0);
+  EXPECT_EQ(read_trace(folder / "b.h5").progress.loss, trace.progress.loss);
+}
+
+TEST(Program, ReportIsTheOneInPython) {
+  const Folder folder;
+  const Ran help = run_program(folder, "report --help");
+  EXPECT_EQ(help.status, 0) << help.err;
+  EXPECT_THAT(help.out, HasSubstr("quantimed-report"));
+  std::filesystem::create_directory(folder / "bin");
+  std::filesystem::copy_file(QUANTIMED_PROGRAM, folder / "bin/quantimed");
+  const Ran alone = run_program(folder, "version > /dev/null; env -u QUANTIMED_HOME bin/quantimed report .");
+  EXPECT_EQ(alone.status, 2);
+  EXPECT_THAT(alone.err, testing::AllOf(HasSubstr("QUANTIMED_HOME"), testing::EndsWith("\n")));
+}
+
 TEST(Program, BadUseIsOneLineAndStatusTwo) {
   const Folder folder;
   std::ofstream(folder / "wrong.idx") << "this is not a data set, and not text of numbers either";

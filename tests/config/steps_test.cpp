@@ -81,6 +81,29 @@ TEST(StepSize, ForEachAlgorithm) {
   EXPECT_EQ(for_algorithm(text + ",0.1", "dsgd"), "0.2");
 }
 
+TEST(StepSize, ForATarget) {
+  const std::string text = "dsgd=0.2,dsgd@1.9=0.4,0.1,dsgd@2=0.3*T^(-1/6)";
+  EXPECT_EQ(for_algorithm(text, "dsgd"), "0.2");
+  EXPECT_EQ(for_algorithm(text, "dsgd", 1.9), "0.4");
+  EXPECT_EQ(for_algorithm(text, "dsgd", 2), "0.3*T^(-1/6)");
+  EXPECT_EQ(for_algorithm(text, "dsgd", 1.8), "0.2");
+  EXPECT_EQ(for_algorithm(text, "q-dsgd", 1.9), "0.1");
+  EXPECT_EQ(step_targets(text, "dsgd"), (std::vector{1.9, 2.0}));
+  EXPECT_TRUE(step_targets(text, "q-dsgd").empty());
+  EXPECT_EQ(error_of({"compare", "--alpha", text}), "");
+  for (const char* bad : {"dsgd@=0.2,0.1", "dsgd@x=0.2,0.1", "dsgd@-1=0.2,0.1", "dsgd@0=0.2,0.1", "dsgd@inf=1,1"})
+    EXPECT_THAT(error_of({"compare", "--alpha", bad}), HasSubstr("not a target loss")) << bad;
+  EXPECT_THAT(error_of({"compare", "--alpha", "dsgd@2=0.2,dsgd@2.0=0.3,0.1"}), HasSubstr("two steps for dsgd at 2.0"));
+  EXPECT_THAT(error_of({"compare", "--alpha", "dsgd@2=0.2"}), HasSubstr("for one target alone"));
+  EXPECT_THAT(error_of({"compare", "--alpha", "@2=0.2"}), HasSubstr("no algorithm is called"));
+}
+
+TEST(StepSize, OfAHorizonOfItsOwn) {
+  EXPECT_EQ(step_horizon(parse({"run", "--iterations", "70"}).config), 70u);
+  EXPECT_EQ(step_horizon(parse({"run", "--iterations", "70", "--horizon", "9"}).config), 9u);
+  EXPECT_EQ(error_of({"run", "--alpha", "T^200", "--iterations", "1000", "--horizon", "2"}), "");
+}
+
 TEST(StepSize, OnTheCommandLine) {
   EXPECT_EQ(parse({"compare", "--alpha", "dsgd=0.2,q-dsgd=0.3*T^(-1/6)"}).config.alpha, "dsgd=0.2,q-dsgd=0.3*T^(-1/6)");
   EXPECT_EQ(parse({"run", "--epsilon", "auto"}).config.epsilon, "");
@@ -103,7 +126,9 @@ TEST(Nearest, EditDistance) {
   EXPECT_EQ(edit_distance("rnu", "run"), 1u);
   const std::string known[] = {"alpha", "batch", "bits"};
   EXPECT_EQ(nearest("bacth", known), "batch");
-  EXPECT_EQ(nearest(std::string(1'000'000, 'b'), known).empty(), false);
+  EXPECT_EQ(nearest("beta", known), "");
+  EXPECT_EQ(nearest(std::string(1'000'000, 'b'), known), "");
+  EXPECT_EQ(nearest("alpha", {}), "");
 }
 
 }  // namespace
