@@ -252,8 +252,8 @@ TEST(CommandLine, UnitsAreUnderstood) {
   EXPECT_EQ(parse({"run", "--deadline", "5ms"}).config.deadline, "0.005");
   EXPECT_EQ(parse({"run", "--deadline", "auto:50"}).config.deadline, "auto:50");
   EXPECT_EQ(parse({"theory", "--deadlines", "100ms,2s"}).config.deadlines, (std::vector{0.1, 2.0}));
-  EXPECT_EQ(parse({"run", "--link", "alpha-beta:1ms,1GB"}).config.link, "alpha-beta:0.001,1e+09");
-  EXPECT_EQ(parse({"run", "--link", "alpha-beta:2us,100MB/s"}).config.link, "alpha-beta:2e-06,1e+08");
+  EXPECT_EQ(parse({"run", "--link", "alpha-beta:1ms,1GB"}).config.link, "alpha-beta:0.001,1000000000");
+  EXPECT_EQ(parse({"run", "--link", "alpha-beta:2us,100MB/s"}).config.link, "alpha-beta:2e-06,100000000");
   EXPECT_EQ(parse({"run", "--link", "alpha-beta:2e-3,1e8"}).config.link, "alpha-beta:2e-3,1e8");
   EXPECT_EQ(parse({"run", "--link", "paper:500ms"}).config.link, "paper:0.5");
   EXPECT_EQ(parse({"run", "--fault", "stall:3@2min,500ms;crash:12@90s"}).config.fault, "stall:3@120,0.5;crash:12@90");
