@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <system_error>
 
 namespace {
 
@@ -30,6 +31,11 @@ int dispatch(const quantimed::Request& request) {
   return kDone;
 }
 
+int internal_error(const std::exception& error) {
+  fmt::print(stderr, "quantimed: internal error: {}\n", error.what());
+  return quantimed::kInternalError;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -40,14 +46,20 @@ int main(int argc, char** argv) {
   } catch (const InputError& error) {
     fmt::print(stderr, "quantimed: {}\n", error.what());
     return kBadInput;
+  } catch (const MachineRefused& refusal) {
+    fmt::print(stderr, "quantimed: {}\n", refusal.what());
+    return kRefused;
   } catch (const RunFailure& failure) {
     fmt::print(stderr, "quantimed: {}\n", failure.what());
     return kFailed;
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "quantimed: the machine's memory is used up; use fewer --nodes or a smaller --model\n");
-    return kBadInput;
+    return kRefused;
+  } catch (const std::system_error& error) {  // a thread
+    if (!is_shortage(error.code().value())) return internal_error(error);
+    fmt::print(stderr, "quantimed: the machine refuses another thread; raise ulimit -u, or use fewer\n");
+    return kRefused;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "quantimed: internal error: {}\n", error.what());
-    return kInternalError;
+    return internal_error(error);
   }
 }

@@ -1,8 +1,10 @@
-// Two kinds of failure, and nothing else: the user's input is wrong (exit status 2), or we are (exit status 1).
+// Three kinds of failure, and nothing else: the user's input is wrong (exit status 2), the machine refuses what the run
+// needs (exit status 4), or we are wrong (exit status 1).
 #pragma once
 
 #include <fmt/core.h>
 
+#include <cerrno>
 #include <stdexcept>
 #include <string>
 
@@ -15,6 +17,23 @@ class InputError : public std::runtime_error {
   explicit InputError(fmt::format_string<Args...> format, Args&&... args)
       : std::runtime_error(fmt::format(format, static_cast<Args&&>(args)...)) {}
 };
+
+// The machine refuses memory, threads or room on a disk, here or now: the same command can succeed later, or where it
+// is granted more. What a run has written so far stays good. The text is one line: what was refused, and how to mend
+// it.
+class MachineRefused : public std::runtime_error {
+ public:
+  template <class... Args>
+  explicit MachineRefused(fmt::format_string<Args...> format, Args&&... args)
+      : std::runtime_error(fmt::format(format, static_cast<Args&&>(args)...)) {}
+};
+
+// Is this value of errno a shortage of the machine's (MachineRefused), rather than a wrong name or a missing right?
+inline bool is_shortage(int code) {
+  for (const int shortage : {ENOSPC, EDQUOT, EFBIG, EIO, ENOMEM, EAGAIN, EMFILE, ENFILE})
+    if (code == shortage) return true;
+  return false;
+}
 
 // A broken invariant of the program itself. Kept in release builds.
 class InternalError : public std::logic_error {

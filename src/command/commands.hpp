@@ -1,11 +1,17 @@
-// The program's commands. Each returns the exit status: 0 done, 3 diverged, 75 stopped by a signal; errors are thrown.
+// The program's commands. Each returns the exit status; errors are thrown.
 #pragma once
 
 #include "config/config.hpp"
 
 namespace quantimed {
 
-inline constexpr int kDone = 0, kFailed = 1, kInternalError = 1, kBadInput = 2, kDiverged = 3, kInterrupted = 75;
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1, kInternalError = 1;
+inline constexpr int kBadInput = 2;
+inline constexpr int kDiverged = 3;
+inline constexpr int kRefused = 4;  // the machine refused memory, threads or disk: the same command can succeed later
+inline constexpr int kInvalid = 5;  // verify: a trace whose verdict is INVALID
+inline constexpr int kInterrupted = 75;
 
 int run_command(const Request& request);
 int compare_command(const Request& request);

@@ -82,6 +82,8 @@ class Recorder final : public Watcher {
       write_trace(partial_, trace_, rounds);
     } catch (const InputError&) {  // the disk may have room again when it matters
       ++unwritten_;
+    } catch (const MachineRefused&) {
+      ++unwritten_;
     } catch (const std::bad_alloc&) {  // and so may memory
       ++unwritten_;
     }

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 
 #include <fmt/format.h>
+#include <cerrno>
 
 #include <algorithm>
 #include <cstdlib>
@@ -99,10 +100,14 @@ std::string table_text(const std::vector<std::vector<std::string>>& lines) {
 }
 
 void write_text(const std::string& path, const std::string& text) {
+  errno = 0;
   std::ofstream file(path);
   file << text;
   file.close();
-  if (!file) throw InputError("--output {}: cannot be written; free some space or write elsewhere", path);
+  if (file) return;
+  if (is_shortage(errno))
+    throw MachineRefused("--output {}: cannot be written; free some space or write elsewhere", path);
+  throw InputError("--output {}: cannot be written; write elsewhere", path);
 }
 
 }  // namespace quantimed

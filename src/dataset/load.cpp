@@ -154,7 +154,8 @@ DataSplit load_dataset(const DatasetRequest& request) try {
   if (split.test) split.test->name = split.train.name;
   return split;
 } catch (const std::bad_alloc&) {
-  throw InputError("--dataset {}: too large for this machine's memory; keep fewer samples or features", request.name);
+  throw MachineRefused("--dataset {}: too large for this machine's memory; keep fewer samples or features",
+                       request.name);
 }
 
 }  // namespace quantimed

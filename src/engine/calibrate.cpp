@@ -112,7 +112,7 @@ std::vector<std::pair<std::size_t, Seconds>> gradient_times(const Run& run, cons
   } catch (const std::system_error&) {
     goes_on = false;
     for (std::size_t missing = threads.size(); missing < n + 1; ++missing) in_step.arrive_and_drop();  // this one too
-    throw InputError("--nodes {}: the system refuses more than {} threads; use fewer", n, threads.size());
+    throw MachineRefused("--nodes {}: the system refuses more than {} threads; use fewer", n, threads.size());
   }
   for (std::size_t k = 0; k < batches.size() && goes_on; ++k) {
     in_step.arrive_and_wait();

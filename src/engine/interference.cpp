@@ -94,8 +94,8 @@ Interference::Interference(const InterferenceRequest& request, std::span<const i
     for (std::uint32_t k = 0; k < request.count; ++k) threads_.emplace_back(live, k);
   } catch (const std::system_error&) {
     finish();
-    throw InputError("--interference: the system refuses more than {} competing threads; give a lower COUNT",
-                     threads_.size());
+    throw MachineRefused("--interference: the system refuses more than {} competing threads; give a lower COUNT",
+                         threads_.size());
   }
   pinned_.wait();
   for (const Competitor& competitor : competitors_)

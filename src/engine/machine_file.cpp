@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <boost/property_tree/ini_parser.hpp>
+#include <cerrno>
 
 #include <algorithm>
 #include <charconv>
@@ -137,14 +138,17 @@ void write_machine_file(const std::string& path, const MachineFile& machine) {
     for (const TimeRow& row : kTimes) text += fmt::format("{} = {:.4g}\n", row.name, costs.*row.value);
   }
   const std::filesystem::path partial = make_temporary_beside(path);
+  errno = 0;
   std::ofstream file(partial);
   file << text;
   file.close();
   std::error_code error, ignored;
   if (file) std::filesystem::rename(partial, path, error);
-  const bool failed = !file || error;
+  const bool failed = !file || error, is_short = is_shortage(file ? error.value() : errno);
   if (failed && !partial.empty()) std::filesystem::remove(partial, ignored);
-  if (failed) throw InputError("--output {}: cannot be written; free some space or write elsewhere", path);
+  if (failed && is_short)
+    throw MachineRefused("--output {}: cannot be written; free some space or write elsewhere", path);
+  if (failed) throw InputError("--output {}: cannot be written; write elsewhere", path);
 }
 
 MachineFile read_machine_file(const std::string& path) {

@@ -14,12 +14,13 @@ ModelArena::ModelArena(std::uint32_t nodes, std::size_t dimension, std::size_t b
   const double memory = usable_memory_bytes();
   const double needed = static_cast<double>(nodes) * static_cast<double>(bytes_per_node_in_all);
   if (needed > memory)
-    throw InputError("--nodes {}: needs {:.1f} GiB, and {:.1f} GiB may be used; use fewer nodes or a smaller --model",
-                     nodes, needed / 0x1p30, memory / 0x1p30);
+    throw MachineRefused(
+        "--nodes {}: needs {:.1f} GiB, and {:.1f} GiB may be used; use fewer nodes or a smaller --model", nodes,
+        needed / 0x1p30, memory / 0x1p30);
   void* const memory_map = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory_map == MAP_FAILED)
-    throw InputError("--nodes {}: {:.1f} GiB were refused; use fewer nodes or a smaller --model", nodes,
-                     needed / 0x1p30);
+    throw MachineRefused("--nodes {}: {:.1f} GiB were refused; use fewer nodes or a smaller --model", nodes,
+                         needed / 0x1p30);
   ::madvise(memory_map, bytes_, MADV_HUGEPAGE);  // a wish: thousands of models overrun the TLB otherwise
   floats_ = static_cast<float*>(memory_map);
 }

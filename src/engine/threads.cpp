@@ -132,7 +132,7 @@ void ThreadsEngine::check_memory() const {
   }
   const double needed = models * static_cast<double>(run_.problem.dimension()) * sizeof(float);
   if (needed > usable_memory_bytes() / 2)
-    throw InputError(
+    throw MachineRefused(
         "--evaluations {}: {} nodes would need {:.1f} GiB for copies of their models and for messages; give "
         "fewer, or fewer --nodes",
         run_.evaluations, run_.network.nodes, needed / 0x1p30);
@@ -356,7 +356,7 @@ std::vector<std::jthread> ThreadsEngine::start_threads(std::barrier<>& warm, std
       (void)warm.arrive();
       (void)ready.arrive();
     }
-    throw InputError("--nodes {}: the system refuses more than {} threads; use fewer", n, threads.size());
+    throw MachineRefused("--nodes {}: the system refuses more than {} threads; use fewer", n, threads.size());
   }
   return threads;
 }

@@ -74,7 +74,10 @@ const char* mend_for(int code) {
 }
 
 [[noreturn]] void reject_output(const std::string& path, int code) {
-  throw InputError("{}: cannot be written: {}; {}", path, std::generic_category().message(code), mend_for(code));
+  const std::string text =
+      fmt::format("{}: cannot be written: {}; {}", path, std::generic_category().message(code), mend_for(code));
+  if (is_shortage(code)) throw MachineRefused("{}", text);
+  throw InputError("{}", text);
 }
 
 // Where the bytes really go: behind links, and never in place of a device or a folder.

@@ -19,12 +19,19 @@ TEST(InputError, LeavesBracesOfValuesAlone) {
   EXPECT_STREQ(InputError("--graph {}: no such graph", value).what(), "--graph {}{0}%s: no such graph");
 }
 
-// main tells exit status 2 from 1 by these types.
+// main tells exit statuses 2, 4 and 1 by these types.
 TEST(Errors, AreDistinctKinds) {
   EXPECT_THROW(throw InputError("input"), std::runtime_error);
+  EXPECT_THROW(throw MachineRefused("memory"), std::runtime_error);
   EXPECT_THROW(throw InternalError("invariant"), std::logic_error);
+  static_assert(!std::is_base_of_v<InputError, MachineRefused> && !std::is_base_of_v<MachineRefused, InputError>);
   static_assert(!std::is_base_of_v<std::logic_error, InputError>);
   static_assert(!std::is_base_of_v<std::runtime_error, InternalError>);
+}
+
+TEST(Errors, AShortageIsNotAWrongName) {
+  for (const int shortage : {ENOSPC, EFBIG, ENOMEM, EAGAIN, EMFILE}) EXPECT_TRUE(is_shortage(shortage)) << shortage;
+  for (const int other : {0, ENOENT, EACCES, ENOTDIR, EROFS, EINVAL}) EXPECT_FALSE(is_shortage(other)) << other;
 }
 
 TEST(Check, IsSilentWhenTrue) { EXPECT_NO_THROW(check(true, "true is true")); }

@@ -84,7 +84,7 @@ TEST(FaultProgram, OptionsThatMakeNoSenseAreRefused) {
 TEST(FaultProgram, AFileThatMayNotGrowIsOneLineAndNothingIsLeftBehind) {  // as on a full disk
   const Folder folder;
   const Ran ran = run_program(folder, "--version; ulimit -f 8; " + kProgram + "run" + kSmall);
-  EXPECT_EQ(ran.status, 2);
+  EXPECT_EQ(ran.status, 4);
   EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
   EXPECT_THAT(ran.err, AllOf(HasSubstr("t.h5: cannot be written"), HasSubstr("ulimit")));
   for (const auto& entry : std::filesystem::directory_iterator(folder.str()))
@@ -124,7 +124,7 @@ TEST(FaultProgram, MemoryThatIsRefusedIsOneLine) {
                                             "run --dataset digits --nodes 64 --samples-per-node 20 --model mlp:20000 "
                                             "--iterations 5 --output t.h5 --engine " +
                                             engine);
-    EXPECT_EQ(ran.status, 2) << engine;
+    EXPECT_EQ(ran.status, 4) << engine;
     EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
     EXPECT_FALSE(std::filesystem::exists(folder / "t.h5"));
   }
@@ -149,7 +149,7 @@ TEST(FaultProgram, MemoryThatIsRefusedInTheMiddleOfARunIsOneLine) {
         EXPECT_EQ(read_trace(folder / "t.h5").status, RunStatus::interrupted);
         continue;
       }
-      EXPECT_TRUE(ran.status == 1 || ran.status == 2) << ran.status << " " << ran.err;
+      EXPECT_TRUE(ran.status == 1 || ran.status == 4) << ran.status << " " << ran.err;
       EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
       EXPECT_THAT(ran.err, HasSubstr("memory is used up"));
       EXPECT_FALSE(std::filesystem::exists(folder / "t.h5"));
