@@ -36,10 +36,11 @@ void prepare_output(const Config& given, const Config& resolved) {
   require_writable_folder(path.parent_path().string(), "--output", resolved.output);
 }
 
-void print_result(const Trace& trace, const Config& config) {
+void print_result(const Trace& trace, const Config& config, const DataSplit& data) {
   const auto figure = [&](const char* name) { return number(trace.summary, name, std::nan("")); };
   fmt::print("{} on {}, {} nodes, {}: {}\n", config.algorithm, config.dataset, config.nodes,
              config.engine == "virtual" ? "virtual time" : "real time", to_string(trace.status));
+  fmt::print("  data        {}\n", describe(data));
   fmt::print("  loss        {:.4g} at the start, {:.4g} at the end\n", figure("initial_loss"), figure("final_loss"));
   if (!std::isnan(figure("final_accuracy")))
     fmt::print("  accuracy    {:.1f} % training{}\n", 100 * figure("final_accuracy"),
@@ -92,7 +93,7 @@ int resume_command(const Request& request) {
   const Trace trace = run_experiment(
       config, data, [&](double done) { line.show(0, config.algorithm, done); }, &resumption);
   line.clear();
-  if (!config.quiet) print_result(trace, config);
+  if (!config.quiet) print_result(trace, config, data);
   return exit_status(trace);
 }
 
@@ -122,7 +123,7 @@ int run_command(const Request& request) {
       fmt::print(stderr, "quantimed: {}\n", notice);
     const Trace trace = run_experiment(one, data, [&](double done) { line.show(repeat, one.algorithm, done); });
     line.clear();
-    if (!config.quiet) print_result(trace, one);
+    if (!config.quiet) print_result(trace, one, data);
     status = std::max(status, exit_status(trace));
   }
   return status;

@@ -83,7 +83,14 @@ std::optional<CifarFiles> find_cifar_files(const fs::path& folder) {
 }
 
 DataSplit read_cifar(const CifarFiles& files, bool grey, std::uint32_t classes) {
-  DataSplit split{read_files(files.train, grey), std::nullopt};
+  DataSplit split{.train = read_files(files.train, grey), .source = {.format = "CIFAR-10 binary"}};
+  DataSource& source = split.source;
+  for (const fs::path& file : files.train) source.files.push_back(file);
+  source.shape = grey ? std::vector<std::uint32_t>{32, 32} : std::vector<std::uint32_t>{3, 32, 32};
+  if (files.test.empty())
+    source.looked_for = {"test_batch.bin"};
+  else
+    source.files.push_back(source.test = files.test);
   if (!files.test.empty()) split.test = read_files({files.test}, grey);
   if (classes == 0) {
     const auto largest = [](const Dataset& d) { return *std::max_element(d.targets.begin(), d.targets.end()); };

@@ -29,10 +29,33 @@ struct Dataset {
   void gather(std::span<const SampleId> rows, float* out) const;
 };
 
+// What was read, for people and for the trace.
+struct DataSource {
+  std::string format = {};                   // "IDX", "LIBSVM text", "HDF5", "CIFAR-10 binary", "generated"
+  std::vector<std::string> files = {};       // as they were opened, those of training first; none where generated
+  std::vector<std::uint32_t> shape = {};     // of one sample: {28, 28}, {3, 32, 32}, {123}
+  std::vector<double> labels = {};           // [classes]: what class k is called in the source; none in regression
+  std::string test = "none";                 // the file that holds the test set; "generated"
+  std::vector<std::string> looked_for = {};  // where there is no test set: the names under which one is looked for
+  std::vector<std::string> notices = {};     // a line each: what was decided that the files leave open
+};
+
 struct DataSplit {
   Dataset train;
-  std::optional<Dataset> test;  // same features and classes as `train`; absent where the source has none
+  std::optional<Dataset> test = {};  // same features and classes as `train`; absent where the source has none
+  DataSource source = {};            // load_dataset fills it in
 };
+
+// 784 features (28x28), 10 classes (labels 0-9), 60,000 training, 10,000 test (t10k-images-idx3-ubyte)
+// One line; where there is no test set it says where one is looked for.
+std::string describe(const DataSplit& split);
+
+// "0-9", "-1, 1", "1-26, 30": numbers in ascending or given order, runs of at least three joined.
+std::string describe_labels(const std::vector<double>& labels);
+
+// Of values, targets, classes and shapes as they are used, whatever file or name they came from: 32 hexadecimal digits.
+std::string fingerprint(const Dataset& data);
+std::string fingerprint(const DataSplit& split);  // of both parts, and of whether there is a test set
 
 struct DatasetRequest {
   std::string name;               // "digits", "gaussian-linear:8", "mnist", "fashion-mnist", "cifar10", … or a path

@@ -149,7 +149,9 @@ Dataset generate_part(std::uint64_t seed, std::uint32_t first, std::uint32_t sam
 }  // namespace
 
 DataSplit generate_digits(std::uint64_t seed) {
-  return {generate_part(seed, 0, kDigitsTrain), generate_part(seed, kDigitsTrain, kDigitsTest)};
+  return {generate_part(seed, 0, kDigitsTrain),
+          generate_part(seed, kDigitsTrain, kDigitsTest),
+          {.format = "generated", .shape = {28, 28}, .test = "generated"}};
 }
 
 }  // namespace quantimed

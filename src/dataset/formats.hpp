@@ -19,7 +19,8 @@ bool is_file(const std::filesystem::path& path);
 // ---- IDX (LeCun's format of MNIST; idx.cpp) -------------------------------------------------------------
 struct IdxFiles {
   std::filesystem::path train_images, train_labels;
-  std::filesystem::path test_images, test_labels;  // empty where there are none
+  std::filesystem::path test_images = {}, test_labels = {};  // empty where there are none
+  std::vector<std::string> looked_for = {};                  // test images
 };
 // The images file of a folder that holds an IDX training set by a usual name, if any.
 std::optional<std::filesystem::path> find_idx_images(const std::filesystem::path& folder);

@@ -60,7 +60,7 @@ DataSplit generate_gaussian(const DatasetRequest& request) {
   Stream random({.seed = request.seed, .iteration = kSolution, .purpose = Purpose::generated_data});
   std::vector<double> w(features);
   for (double& weight : w) weight = normal(random) / std::sqrt(features);
-  return {draw(request, w, 0, kTrain), draw(request, w, kTrain, kTest)};
+  return {draw(request, w, 0, kTrain), draw(request, w, kTrain, kTest), {.format = "generated", .test = "generated"}};
 }
 
 }  // namespace quantimed

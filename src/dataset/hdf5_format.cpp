@@ -235,10 +235,16 @@ void transfer(Pipe& pipe, DataSplit& split) {
 DataSplit read_hdf5(const fs::path& path) {
   const std::uint64_t size = regular_file_size(path);
   try {
-    return isolated<DataSplit>(foreign_file_limits(size), [&] {
+    DataSplit split = isolated<DataSplit>(foreign_file_limits(size), [&] {
       const Hdf5Quiet quiet;
       return Hdf5Reader(path, size).read();
     });
+    split.source = {.format = "HDF5", .files = {path}};
+    if (split.test)
+      split.source.test = path;
+    else
+      split.source.looked_for = {"/test in " + path.filename().string()};
+    return split;
   } catch (const IsolatedFailure& failure) {
     reject_data(path, failure.what(), kMendFetchAgain);
   }

@@ -21,7 +21,8 @@ constexpr std::array kSuffixes = {"", ".gz"};
 
 struct IdxArray {
   std::uint64_t samples = 0;
-  std::uint64_t features = 1;  // product of the other dimensions
+  std::uint64_t features = 1;        // product of the other dimensions
+  std::vector<std::uint32_t> shape;  // the other dimensions
   std::vector<std::uint8_t> elements;
 };
 
@@ -54,6 +55,7 @@ IdxArray read_array(const fs::path& path, std::size_t least, std::size_t most, c
       array.samples = size;
     } else {
       array.features *= size;
+      array.shape.push_back(static_cast<std::uint32_t>(size));
       check_dimensions(path, 1, array.features);  // at each step, so that the product cannot overflow
     }
   }
@@ -70,11 +72,13 @@ IdxArray read_array(const fs::path& path, std::size_t least, std::size_t most, c
   return array;
 }
 
-Dataset read_pair(const fs::path& images, const fs::path& labels, MemoryBudget& budget) {
+Dataset read_pair(const fs::path& images, const fs::path& labels, MemoryBudget& budget, DataSource& source) {
   IdxArray x = read_array(images, 2, 4, "a set of images", budget, 1);
   const IdxArray y = read_array(labels, 1, 1, "a list of labels", budget, 1 + sizeof(float));
   if (x.samples != y.samples)
     reject_data(labels, fmt::format("{} labels for {} images", y.samples, x.samples), "use files of the same set");
+  source.files.insert(source.files.end(), {images, labels});
+  source.shape = x.shape;
   Dataset data;
   data.samples = static_cast<std::uint32_t>(x.samples);
   data.features = static_cast<std::uint32_t>(x.features);
@@ -122,7 +126,7 @@ IdxFiles idx_files_beside(const fs::path& images) {
   if (at == std::string::npos)
     reject_data(images, "no labels file can be told from this name", "name it PREFIX-images-idx3-ubyte");
   const std::string prefix = name.substr(0, at), kind = name.substr(at);
-  IdxFiles files{images, find_labels(folder, prefix), {}, {}};
+  IdxFiles files{images, find_labels(folder, prefix)};
   if (files.train_labels.empty())
     reject_data(images, fmt::format("its labels are missing ({}labels-idx1-ubyte, or .gz)", prefix),
                 "put the file beside it");
@@ -130,6 +134,7 @@ IdxFiles idx_files_beside(const fs::path& images) {
   for (const char* test : kTestPrefixes) {
     const std::string test_prefix = test + prefix.substr(5);
     const auto found = find_file(folder, test_prefix + kind);
+    files.looked_for.push_back(test_prefix + kind);
     if (found.empty()) continue;
     files.test_images = found;
     files.test_labels = find_labels(folder, test_prefix);
@@ -146,9 +151,17 @@ DataSplit read_idx(const IdxFiles& files, std::uint32_t classes) {
   for (const fs::path& file : {files.train_images, files.train_labels, files.test_images, files.test_labels})
     if (!file.empty()) bytes += regular_file_size(file);
   MemoryBudget budget(bytes);
-  DataSplit split{read_pair(files.train_images, files.train_labels, budget), std::nullopt};
-  if (!files.test_images.empty()) {
-    split.test = read_pair(files.test_images, files.test_labels, budget);
+  DataSplit split;
+  DataSource& source = split.source;
+  source.format = "IDX";
+  split.train = read_pair(files.train_images, files.train_labels, budget, source);
+  if (files.test_images.empty()) {
+    source.looked_for = files.looked_for;
+  } else {
+    source.test = files.test_images;
+    const std::vector<std::uint32_t> shape = source.shape;
+    split.test = read_pair(files.test_images, files.test_labels, budget, source);
+    source.shape = shape;
     if (split.test->features != split.train.features)
       reject_data(files.test_images,
                   fmt::format("{} features, where training has {}", split.test->features, split.train.features),

@@ -175,8 +175,13 @@ DataSplit read_libsvm(const fs::path& path) {
         return static_cast<float>(std::lower_bound(labels.begin(), labels.end(), y) - labels.begin());
       });
   }
-  DataSplit split{std::move(parts[0]), std::nullopt};
-  if (parts.size() > 1) split.test = std::move(parts[1]);
+  DataSplit split{.train = std::move(parts[0]), .source = {.format = "LIBSVM text", .files = {path}, .labels = labels}};
+  if (has_test) {
+    split.test = std::move(parts[1]);
+    split.source.files.push_back(split.source.test = test);
+  } else {
+    split.source.looked_for = {test.filename()};
+  }
   return split;
 }
 

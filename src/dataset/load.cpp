@@ -136,9 +136,23 @@ void filter_classes(DataSplit& split, const DatasetRequest& request) {
     if (std::find(y.begin(), y.end(), static_cast<float>(c)) == y.end())
       throw InputError("--classes: class {} of {} has no training sample; leave it out", c, request.name);
   }
+  std::vector<double> labels;
+  for (const int c : request.classes) labels.push_back(split.source.labels[static_cast<std::size_t>(c)]);
+  split.source.labels = std::move(labels);
   keep_classes(split.train, request.classes);
   if (split.test) keep_classes(*split.test, request.classes);
-  if (split.test && split.test->samples == 0) split.test.reset();
+  if (split.test && split.test->samples == 0) {
+    split.test.reset();
+    split.source.notices.push_back(fmt::format("the test set in {} has none of the chosen classes", split.source.test));
+    split.source.test = "none";
+  }
+}
+
+// What the readers leave out where nothing is special.
+void complete(DataSource& source, const Dataset& train) {
+  if (source.shape.empty()) source.shape = {train.features};
+  if (source.labels.empty())
+    for (std::uint32_t k = 0; k < train.classes; ++k) source.labels.push_back(k);
 }
 
 }  // namespace
@@ -150,6 +164,7 @@ DataSplit load_dataset(const DatasetRequest& request) try {
   if (split.train.name.empty()) split.train.name = row ? request.name : fs::path(request.name).stem().string();
   if (split.train.classes == 1)
     throw InputError("--dataset {}: all labels are the same; at least two classes are needed", request.name);
+  complete(split.source, split.train);
   filter_classes(split, request);
   if (split.test) split.test->name = split.train.name;
   return split;

@@ -27,6 +27,8 @@ TEST(Program, RunsAndWritesATraceThatVerifies) {
     ASSERT_EQ(run.status, 0) << run.err;
     EXPECT_EQ(run.err, "");
     EXPECT_THAT(run.out, HasSubstr("verdict     VALID"));
+    EXPECT_THAT(run.out,
+                HasSubstr("data        784 features (28x28), 10 classes (labels 0-9), 10,000 training, 2,000"));
     const Ran verify = run_program(folder, "verify t.h5");
     EXPECT_EQ(verify.status, 0) << verify.out;
     EXPECT_THAT(verify.out, HasSubstr("all invariants hold"));
