@@ -1,6 +1,6 @@
 # The outer build: one word a job, CMake below. `make help` lists the words.
 .PHONY: all build/quantimed deps run paper theory report test asan tsan fuzz valgrind bench coverage format format-check \
-  tidy cppcheck shellcheck clean help
+  tidy cppcheck shellcheck warnings clean help
 .NOTPARALLEL:           # prerequisites in their order: first the packages, then the build
 .ONESHELL:              # a recipe is one script …
 .SHELLFLAGS := -euc     # … that ends at its first failure
@@ -134,6 +134,9 @@ tidy: deps all ## clang-tidy over src/, with the list in .clang-tidy
 
 cppcheck: ## cppcheck over src/
 	@tests/lint.sh cppcheck
+
+warnings: deps ## builds all with warnings as errors, as developers do (QUANTIMED_WERROR); in build/warnings
+	@$(call build,warnings,build/warnings)
 
 shellcheck: ## shellcheck over every shell script
 	@tests/lint.sh shell

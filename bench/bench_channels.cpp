@@ -85,9 +85,10 @@ class TableReporter final : public benchmark::ConsoleReporter {
       const std::string name = run.benchmark_name();  // GROUP/CARRIER/MEASURE…/iterations:1/manual_time
       const std::size_t group = name.find('/'), carrier = name.find('/', group + 1), end = name.find("/iterations");
       const std::string column = name.substr(0, group) + name.substr(carrier, end - carrier);
-      if (run.error_occurred || group == std::string::npos) continue;
+      const auto ratio = run.counters.find("ratio");  // not there where the run failed
+      if (ratio == run.counters.end() || group == std::string::npos) continue;
       if (std::ranges::find(columns_, column) == columns_.end()) columns_.push_back(column);
-      ratios_[name.substr(group + 1, carrier - group - 1)][column] = run.counters.at("ratio");
+      ratios_[name.substr(group + 1, carrier - group - 1)][column] = ratio->second;
     }
   }
   void Finalize() override {

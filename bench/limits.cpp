@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 #include <omp.h>
 
+#include <cstdio>
 #include <cstring>
 
 namespace quantimed::bench {

@@ -10,6 +10,7 @@
 #include <Random123/threefry.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 

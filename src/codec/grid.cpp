@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "codec/codecs.hpp"
 #include "codec/quantize.hpp"

@@ -1,4 +1,5 @@
 // --codec: the table of codes, and what a user may write.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <string_view>

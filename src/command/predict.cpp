@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 
 namespace quantimed {

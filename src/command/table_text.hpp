@@ -3,6 +3,7 @@
 
 #include "command/statistics.hpp"
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <utility>

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
+
 namespace quantimed {
 
 // One line a trace: its status and verdict, and every invariant that is broken. Status 2 if any is.

@@ -1,6 +1,7 @@
 #include "dataset/digit_strokes.hpp"
 
 #include <array>
+#include <utility>
 
 namespace quantimed {
 

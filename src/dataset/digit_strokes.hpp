@@ -1,6 +1,7 @@
 // How the generated digits are written: strokes on the unit square, x to the right, y downwards.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>

@@ -9,6 +9,7 @@
 #include "engine/threads_node.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <malloc.h>
 
 #include <barrier>

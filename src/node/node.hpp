@@ -9,6 +9,7 @@
 #include <coroutine>
 #include <exception>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 namespace quantimed {

@@ -9,6 +9,7 @@
 #include "trace/shapes.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -106,17 +107,28 @@ T read_named(hid_t object, const char* name, const std::string& owner) {
   throw Fault(shown + " is of the wrong type");
 }
 
-Attributes read_attributes(hid_t group, const std::string& owner) {
+// The one call of ours that HDF5 1.12 took away. Each version is asked in its own words, whatever API it offers.
+hsize_t attribute_count(hid_t object, const std::string& owner) {
+#if H5_VERSION_GE(1, 12, 0)
+  H5O_info2_t info{};
+  need(H5Oget_info3(object, &info, H5O_INFO_NUM_ATTRS), owner);
+#else
   H5O_info_t info{};
-  need(H5Oget_info2(group, &info, H5O_INFO_NUM_ATTRS), owner);
-  if (info.num_attrs > kMostAttributes) throw Fault(fmt::format("{} has {} attributes", owner, info.num_attrs));
+  need(H5Oget_info2(object, &info, H5O_INFO_NUM_ATTRS), owner);
+#endif
+  return info.num_attrs;
+}
+
+Attributes read_attributes(hid_t group, const std::string& owner) {
+  const hsize_t count = attribute_count(group, owner);
+  if (count > kMostAttributes) throw Fault(fmt::format("{} has {} attributes", owner, count));
   unsigned order = 0;
   const PropertyList creation(H5Gget_create_plist(group), owner);
   need(H5Pget_attr_creation_order(creation, &order), owner);
   // Other programs may not track the order; then it is the alphabet's.
   const H5_index_t index = (order & H5P_CRT_ORDER_TRACKED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
   Attributes attributes;
-  for (hsize_t k = 0; k < info.num_attrs; ++k) {
+  for (hsize_t k = 0; k < count; ++k) {
     const std::string number = fmt::format("attribute {} of {}", k, owner);
     const AttributeHandle handle(H5Aopen_by_idx(group, ".", index, H5_ITER_INC, k, H5P_DEFAULT, H5P_DEFAULT), number);
     std::array<char, 256> name{};

@@ -1,5 +1,6 @@
 // Faults as a user meets them: lost nodes, a full disk, a folder that goes away, memory that is refused.
 #include "command/program.hpp"
+#include "here.hpp"
 #include "trace/trace.hpp"
 
 #include <gmock/gmock.h>

@@ -6,11 +6,13 @@
 #include <unistd.h>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
-#include "paths.hpp"
+
+#include "here.hpp"
 
 namespace quantimed {
 

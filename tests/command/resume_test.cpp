@@ -1,5 +1,6 @@
 // Runs of the program that are stopped, killed, or asked to go on from what cannot go on.
 #include "command/program.hpp"
+#include "here.hpp"
 #include "trace/same.hpp"
 #include "trace/trace.hpp"
 

@@ -1,8 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <type_traits>
 
 #include "base/random.hpp"
 #include "config/option_table.hpp"

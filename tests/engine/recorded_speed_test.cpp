@@ -10,7 +10,7 @@
 
 #include "base/error.hpp"
 #include "engine/small_run.hpp"
-#include "paths.hpp"
+#include "here.hpp"
 #include "trace/sample.hpp"
 
 namespace quantimed {

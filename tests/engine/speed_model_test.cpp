@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
-#include "paths.hpp"
+#include "here.hpp"
 
 namespace quantimed {
 namespace {

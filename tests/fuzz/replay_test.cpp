@@ -4,7 +4,7 @@
 
 #include "base/random.hpp"
 #include "dataset/files.hpp"
-#include "paths.hpp"
+#include "here.hpp"
 
 #include <gtest/gtest.h>
 #include <malloc.h>

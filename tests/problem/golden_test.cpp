@@ -4,7 +4,7 @@
 #include <fstream>
 #include <numeric>
 
-#include "paths.hpp"
+#include "here.hpp"
 #include "problem/problem.hpp"
 
 namespace quantimed {

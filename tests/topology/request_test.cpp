@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 #include "base/error.hpp"
 #include "topology/graph.hpp"
 #include "topology/network.hpp"

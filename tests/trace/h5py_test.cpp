@@ -1,5 +1,5 @@
 // The names that scripts rely on, read by a program that is not ours.
-#include "paths.hpp"
+#include "here.hpp"
 #include "sample.hpp"
 
 #include <gtest/gtest.h>
