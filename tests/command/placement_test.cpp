@@ -138,7 +138,7 @@ TEST(PlacementOption, ARunTakesNoMoreMemoryThanItWasGiven) {
   EXPECT_EQ(run_program(folder, run).status, 0);
   const Environment job(Variables{{"SLURM_JOB_ID", "4711"}, {"SLURM_MEM_PER_NODE", "1"}});  // MiB
   const Ran refused = run_program(folder, run);
-  EXPECT_EQ(refused.status, 2);
+  EXPECT_EQ(refused.status, 4);
   EXPECT_THAT(refused.err, HasSubstr("GiB"));
 }
 
