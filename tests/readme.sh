@@ -19,4 +19,7 @@ for name in $named; do
       fi ;;
   esac
 done
+# What to cite is what CMake builds.
+version=$(sed -nE 's/^project\(quantimed VERSION ([0-9.]+).*/\1/p' "$here/../CMakeLists.txt")
+grep -qx "version: $version" "$here/../CITATION.cff" || { echo "CITATION.cff is not of version $version"; missing=1; }
 exit "$missing"

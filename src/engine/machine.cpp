@@ -172,7 +172,7 @@ Attributes environment(const Machine& machine, const std::string& blas) {
       {"cpu_quota", machine.cpu_quota.value_or(kForever)},
       {"compiler", std::string(build::kCompiler)},
       {"flags", std::string(build::kFlags)},
-      {"instructions", std::string(std::string_view(build::kInstructions) == "ON" ? "native" : "portable")},
+      {"instructions", std::string(build::kInstructions)},
       {"sanitizers", std::string(build::kSanitizers)},
       {"blas", blas},
   };
