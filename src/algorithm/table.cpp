@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 
 #include <array>
+#include <string>
 
 namespace quantimed {
 
@@ -54,7 +55,7 @@ constexpr std::array kTable = {
 
 std::span<const AlgorithmRow> algorithm_table() { return kTable; }
 
-const AlgorithmRow& find_algorithm(const std::string& name) {
+const AlgorithmRow& find_algorithm(std::string_view name) {
   std::string known;
   for (const AlgorithmRow& row : kTable) {
     if (name == row.name) return row;

@@ -5,7 +5,7 @@
 #include "node/node.hpp"
 
 #include <span>
-#include <string>
+#include <string_view>
 
 namespace quantimed {
 
@@ -23,6 +23,6 @@ struct AlgorithmRow {
 };
 
 std::span<const AlgorithmRow> algorithm_table();
-const AlgorithmRow& find_algorithm(const std::string& name);  // throws InputError with the known names
+const AlgorithmRow& find_algorithm(std::string_view name);  // throws InputError with the known names
 
 }  // namespace quantimed

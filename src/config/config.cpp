@@ -295,7 +295,8 @@ Request parse_command_line(int argc, const char* const* argv) try {
   const Arguments arguments(argv + 2, argv + argc);
   const std::string first = argv[1];
   if (asks_for_help(first)) return help_request(full_help());
-  const CommandRow& command = command_of(first == "--version" ? "version" : first);
+  const std::string named = first == "--version" ? "version" : first;
+  const CommandRow& command = command_of(named);
   if (command.bit == kHelp) {
     if (arguments.empty() || asks_for_help(arguments.front())) return help_request(full_help());
     return help_request(command_help(command_of(arguments.front()).name));

@@ -115,8 +115,8 @@ ptree parse(const std::string& path) {
 
 }  // namespace
 
-const MachineCosts& MachineFile::costs(const std::string& code) const {
-  const auto found = codes.find(code);
+const MachineCosts& MachineFile::costs(std::string_view code) const {
+  const auto found = codes.find(std::string(code));
   if (found != codes.end()) return found->second;
   std::vector<std::string> known;
   for (const auto& [name, costs] : codes) known.push_back(name);

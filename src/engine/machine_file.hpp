@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace quantimed {
 
@@ -18,7 +19,7 @@ struct MachineFile {
   std::map<std::string, MachineCosts> codes;  // by name: "exact", "low-precision:0.001"
 
   // Throws InputError, which names --machine, where this code was not measured.
-  const MachineCosts& costs(const std::string& code) const;
+  const MachineCosts& costs(std::string_view code) const;
 };
 
 // Whole or not at all. Throws InputError that names --output.

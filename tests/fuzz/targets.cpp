@@ -223,7 +223,7 @@ constexpr Target kTargets[] = {
 
 std::span<const Target> targets() { return kTargets; }
 
-const Target& find_target(const std::string& name) {
+const Target& find_target(std::string_view name) {
   const auto* found = std::ranges::find_if(kTargets, [&](const Target& target) { return name == target.name; });
   require(found != std::end(kTargets), fmt::format("no target {}", name));
   return *found;

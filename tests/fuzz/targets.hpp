@@ -6,6 +6,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace quantimed::fuzz {
@@ -18,7 +19,7 @@ struct Target {
   std::vector<std::string> (*seeds)();  // beside the files of the corpus: what is binary; null: none
 };
 std::span<const Target> targets();
-const Target& find_target(const std::string& name);
+const Target& find_target(std::string_view name);
 
 // Reads once. A finding ends the program: another exception than InputError, or an error of more than a line.
 void run_once(const Target& target, Bytes bytes);
