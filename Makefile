@@ -165,8 +165,9 @@ deps: ## installs what is missing (Debian, Ubuntu; root or sudo)
 	  echo "Once they are installed, say: make $(or $(filter-out deps,$(MAKECMDGOALS)),all) DEPS=skip"
 	  exit 2
 	fi
-	here=" $$(dpkg-query -W -f '$${db:Status-Status}:$${Package}\n' $(PACKAGES) $(WELCOME) 2> /dev/null |
-	  sed -n 's/^installed://p' | tr '\n' ' ')"
+	# What another package provides is here, too: newer distributions have pkg-config from pkgconf.
+	here=" $$(dpkg-query -W -f '$${db:Status-Status} $${Package}, $${Provides}\n' |
+	  sed -n 's/([^)]*)//g; s/,/ /g; s/^installed //p' | tr -s '\n ' ' ') "
 	missing=; for p in $(PACKAGES); do case "$$here" in *" $$p "*) ;; *) missing="$$missing $$p";; esac; done
 	wish=; for p in $(WELCOME); do case "$$here" in *" $$p "*) ;; *) wish="$$wish $$p";; esac; done
 	if [ -z "$$missing$$wish" ]; then exit 0; fi
