@@ -52,7 +52,7 @@ def quantimed(program: Path, dataset: Path) -> Callable[..., None]:
                  "--iterations", "60", "--samples-per-node", "100", "--batch", "10", "--quiet")
         given = set(options)
         kept = [word for k in range(0, len(small) - 1, 2) if small[k] not in given for word in small[k:k + 2]] + ["--quiet"]
-        done = subprocess.run([program, command, *kept, *options], capture_output=True, text=True, timeout=100,
+        done = subprocess.run([program, command, *kept, *options], capture_output=True, text=True, timeout=1000,
                               env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -48,7 +48,7 @@ def real_mnist() -> Path:
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "no_proxy": "*"}
     return subprocess.run([sys.executable, str(SCRIPT), *map(str, arguments)], capture_output=True, text=True,
-                          env=environment, timeout=120)
+                          env=environment, timeout=1200)
 
 
 def refused(result: subprocess.CompletedProcess[str], pattern: str) -> None:

@@ -17,7 +17,7 @@ CLASSES = ("n1", "n2")
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(SCRIPT), *map(str, arguments)], capture_output=True, text=True, timeout=120)
+    return subprocess.run([str(SCRIPT), *map(str, arguments)], capture_output=True, text=True, timeout=1200)
 
 
 def done(*arguments: object) -> str:
@@ -211,7 +211,7 @@ def loads(path: Path, tmp_path: Path) -> str:
     result = subprocess.run(
         [str(program()), "run", "--dataset", str(path), "--model", "mlp:8", "--iterations", "5", "--nodes", "4",
          "--samples-per-node", "all", "--batch", "2", "--graph", "ring", "--output", str(tmp_path / "trace.h5")],
-        capture_output=True, text=True, timeout=120)
+        capture_output=True, text=True, timeout=1200)
     assert result.returncode == 0, result.stderr
     return result.stdout
 

@@ -37,7 +37,7 @@ def write(path: Path, text: str) -> Path:
 def study_command(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"QUANTIMED_PROGRAM": str(PROGRAM)}
     return subprocess.run([sys.executable, str(ROOT / "bench" / "study"), *map(str, arguments)], text=True,
-                          capture_output=True, env=environment, timeout=300, **more)
+                          capture_output=True, env=environment, timeout=3000, **more)
 
 
 # Files
@@ -180,7 +180,7 @@ def test_a_signal_ends_the_children_and_keeps_what_is_done_and_what_is_half_done
     while not list(folder.glob("*.h5")) and time.monotonic() < end:
         time.sleep(0.01)
     child.send_signal(signal.SIGINT)
-    _, message = child.communicate(timeout=60)
+    _, message = child.communicate(timeout=600)
     jobs = runner.read_plan(folder / "s.study.json")
     kept = sum(runner.is_done(job) for job in jobs)
     assert child.returncode == 75 and f"{kept} runs are kept" in message
@@ -195,9 +195,10 @@ def test_a_run_that_was_stopped_is_resumed_and_gives_the_same_bits(tmp_path: Pat
     (job,) = runner.plan([(s := read_study(file), s.runs())], tmp_path / "out", PROGRAM)["s"]
     (tmp_path / "out").mkdir()
     child = runner.start(job, PROGRAM)
-    time.sleep(0.5)
+    while child.poll() is None and not Path(f"{job.path}.lock").exists():  # from then on it knows what a signal means
+        time.sleep(0.01)
     child.send_signal(signal.SIGINT)
-    child.communicate(timeout=60)
+    child.communicate(timeout=600)
     assert child.returncode == 75 and runner.look(job).verdict == job_module.RESUME
     whole = tmp_path / "whole.h5"
     assert study_command(file, "--output", tmp_path / "out").returncode == 0
@@ -420,5 +421,5 @@ def test_every_number_leads_to_its_files(tmp_path: Path) -> None:
 def test_a_bad_option_of_paper_is_one_line_and_status_2(tmp_path: Path) -> None:
     for arguments in (["--studies", "nothing"], ["--trace", "S1"], ["--jobs", "0"], ["--seeds", "x"]):
         done = subprocess.run([sys.executable, str(ROOT / "bench" / "paper"), *arguments], cwd=tmp_path, text=True,
-                              capture_output=True, env=os.environ | {"QUANTIMED_PROGRAM": str(PROGRAM)}, timeout=60)
+                              capture_output=True, env=os.environ | {"QUANTIMED_PROGRAM": str(PROGRAM)}, timeout=600)
         assert done.returncode == 2 and done.stderr.startswith("paper: ") and done.stderr.count("\n") == 1, arguments

@@ -37,7 +37,7 @@ TEST(FaultProgram, QuantimedAndAsynchronousGoOnWithoutALostNode) {
       if (!engine.empty()) options.replace(options.find("--nodes 6"), 9, "");
       if (!engine.empty()) options.replace(options.find("--iterations 40"), 15, "");
       const Ran ran = run_program(folder, "run" + options + engine + "--algorithm " + algorithm +
-                                              " --fault 'crash:1@0.01' --patience 0.5 --timeline");
+                                              " --fault 'crash:1@0.01' --patience 3 --timeline");
       ASSERT_EQ(ran.status, 0) << ran.err;
       expect_good_trace(folder, RunStatus::complete);
       const Trace trace = read_trace(folder / "t.h5");
@@ -93,23 +93,28 @@ TEST(FaultProgram, AFileThatMayNotGrowIsOneLineAndNothingIsLeftBehind) {  // as 
 }
 
 const std::string kEndless =
-    "run --dataset digits --samples-per-node 200 --algorithm dsgd --iterations 10000000 --output a/t.h5 & p=$!; "
-    "while kill -0 $p && ! test -e a/t.h5.lock; do sleep 0.05; done; ";
+    "run --dataset digits --samples-per-node 200 --algorithm dsgd --iterations 10000000 --output a/t.h5 & p=$!; " +
+    until_there("a/t.h5.lock");
 
 TEST(FaultProgram, ARunOutlivesAFolderThatIsAwayForAWhile) {
-  const Folder folder;
-  std::filesystem::create_directory(folder / "a");
-  const Ran ran = run_program(folder, kEndless + "mv a b; sleep 6; mv b a; kill -INT $p; wait $p");
-  EXPECT_EQ(ran.status, 75) << ran.err;
-  const Trace trace = read_trace(folder / "a/t.h5");
-  EXPECT_EQ(trace.status, RunStatus::interrupted);
-  EXPECT_GE(number(trace.summary, "unwritten_checkpoints", 0), 1);
+  double unwritten = 0;
+  for (const char* away_s : {"6", "60"}) {  // it tries every two seconds of its own; others may need the cores, too
+    const Folder folder;
+    std::filesystem::create_directory(folder / "a");
+    const Ran ran = run_program(folder, kEndless + "mv a b; sleep " + away_s + "; mv b a; kill -INT $p; wait $p");
+    EXPECT_EQ(ran.status, 75) << ran.err;
+    const Trace trace = read_trace(folder / "a/t.h5");
+    EXPECT_EQ(trace.status, RunStatus::interrupted);
+    unwritten = number(trace.summary, "unwritten_checkpoints", 0);
+    if (unwritten >= 1) break;
+  }
+  EXPECT_GE(unwritten, 1);
 }
 
 TEST(FaultProgram, AFolderThatIsGoneIsOneLine) {
   const Folder folder;
   std::filesystem::create_directory(folder / "a");
-  const Ran ran = run_program(folder, kEndless + "rm -r a; sleep 1; kill -INT $p; wait $p");
+  const Ran ran = run_program(folder, kEndless + "mv a b; sleep 1; kill -INT $p; wait $p");
   EXPECT_EQ(ran.status, 2);
   EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
   EXPECT_THAT(ran.err, HasSubstr("a/t.h5: cannot be written: No such file or directory"));

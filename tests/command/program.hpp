@@ -44,6 +44,11 @@ inline std::string contents(const std::string& path) {
   return text.str();
 }
 
+// For the shell, after "PROGRAM … &": waits until a file is there, or until the program has ended without it.
+inline std::string until_there(const std::string& file) {
+  return "while kill -0 $p 2>/dev/null && ! test -e " + file + "; do sleep 0.02; done; ";
+}
+
 inline Ran run_program(const Folder& folder, const std::string& arguments) {
   // The folder and both outputs hold for all that `arguments` may go on to say (… & p=$!; kill $p; wait $p).
   const std::string command =

@@ -1,5 +1,6 @@
 // The program from outside: what it prints, what it writes, how it ends.
 #include "command/program.hpp"
+#include "engine/placement.hpp"
 #include "trace/trace.hpp"
 
 #include <gmock/gmock.h>
@@ -8,7 +9,6 @@
 #include <chrono>
 #include <cmath>
 #include <csignal>
-#include <thread>
 
 namespace quantimed {
 namespace {
@@ -49,7 +49,9 @@ TEST(Program, RunsOnThreads) {
                                     std::string(algorithm));
     ASSERT_EQ(run.status, 0) << run.err;
     const Trace trace = read_trace(folder / "t.h5");
-    EXPECT_EQ(trace.verdict.rfind("VALID", 0) == 0, std::thread::hardware_concurrency() >= 3) << trace.verdict;
+    if (usable_cores().size() < 3) {  // with as many it is VALID, unless others used them, too
+      EXPECT_THAT(trace.verdict, testing::StartsWith("INVALID: ")) << algorithm;
+    }
     EXPECT_TRUE(verify_trace(trace).empty()) << verify_trace(trace).front();
   }
 }
@@ -200,7 +202,7 @@ TEST(Program, ASignalEndsTheRunWithStatus75AndAReadableTrace) {
     const Ran ran = run_program(
         folder,
         "run --dataset digits --samples-per-node 200 --algorithm dsgd --iterations 10000000 --output t.h5 --engine " +
-            std::string(engine) + " & p=$!; sleep 4; kill -INT $p; wait $p");
+            std::string(engine) + " & p=$!; " + until_there("t.h5.partial") + "kill -INT $p; wait $p");
     EXPECT_EQ(ran.status, 75) << ran.err;
     const Trace trace = read_trace(folder / "t.h5");
     EXPECT_EQ(trace.status, RunStatus::interrupted);
@@ -212,8 +214,8 @@ TEST(Program, AKilledRunLeavesWhatItHad) {
   const Folder folder;
   run_program(
       folder,
-      "run --dataset digits --samples-per-node 200 --algorithm dsgd --iterations 10000000 --output t.h5 & p=$!; "
-      "for k in $(seq 200); do sleep 0.2; test -e t.h5.partial && break; done; kill -9 $p; wait $p");
+      "run --dataset digits --samples-per-node 200 --algorithm dsgd --iterations 10000000 --output t.h5 & p=$!; " +
+          until_there("t.h5.partial") + "kill -9 $p; wait $p");
   EXPECT_FALSE(std::filesystem::exists(folder / "t.h5"));
   const Trace trace = read_trace(folder / "t.h5.partial");
   EXPECT_EQ(trace.status, RunStatus::running);

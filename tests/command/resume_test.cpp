@@ -25,8 +25,15 @@ const std::string kLong =
 
 // Sends the signal once the run is under way, which it is when its output is locked; "" where it had ended before.
 std::string and_stop(const std::string& signal, const std::string& output, const std::string& after) {
-  return "& p=$!; while kill -0 $p 2>/dev/null && ! test -e " + output + ".lock; do sleep 0.02; done; sleep " + after +
-         "; kill -" + signal + " $p 2>/dev/null; wait $p";
+  return "& p=$!; " + until_there(output + ".lock") + "sleep " + after + "; kill -" + signal +
+         " $p 2>/dev/null; wait $p";
+}
+
+// A run that ends before its signal comes, because others use the cores, is begun again.
+Ran run_until_stopped(const Folder& folder, const std::string& command) {
+  Ran ran = run_program(folder, command);
+  for (int more = 0; more < 9 && ran.status == 0; ++more) ran = run_program(folder, command);
+  return ran;
 }
 
 void expect_same_run(const Trace& a, const Trace& b) {
@@ -51,7 +58,7 @@ TEST(ResumedProgram, GivesTheTraceOfARunThatWasNeverStopped) {
     const Folder folder;
     const std::string run = "run --algorithm " + std::string(c.algorithm) + kLong;
     ASSERT_EQ(run_program(folder, run + "--output whole.h5").status, 0);
-    Ran ran = run_program(folder, run + "--output a.h5 " + and_stop(c.signal, "a.h5", "0"));
+    Ran ran = run_until_stopped(folder, run + "--output a.h5 " + and_stop(c.signal, "a.h5", "0"));
     ASSERT_EQ(ran.status, 75) << ran.err;
     const Trace cut = read_trace(folder / "a.h5");
     EXPECT_EQ(cut.status, RunStatus::interrupted);
@@ -79,8 +86,7 @@ TEST(ResumedProgram, AKilledRunGoesOnFromItsPartialTrace) {
       "--threads 1 --iterations 100000 --max-time 2500 ";
   ASSERT_EQ(run_program(folder, run + "--output whole.h5").status, 0);
   // What a run has is written every two seconds; halted most of the time it need not compute as long.
-  const Ran killed = run_program(folder, run +
-                                             "--output a.h5 & p=$!; while ! test -e a.h5.lock; do sleep 0.02; done; "
+  const Ran killed = run_program(folder, run + "--output a.h5 & p=$!; " + until_there("a.h5.lock") +
                                              "while kill -0 $p && ! test -e a.h5.partial; do sleep 0.01; "
                                              "kill -STOP $p; sleep 0.4; kill -CONT $p; done; kill -9 $p; wait $p");
   if (std::filesystem::exists(folder / "a.h5"))
@@ -100,7 +106,7 @@ TEST(ResumedProgram, RealTimeSaysWhereItWasCut) {
         "run --engine threads --nodes 2 --oversubscribe --graph complete --dataset digits --model mlp:8 --quiet "
         "--samples-per-node 100 --iterations 100000000 --evaluations 4 --max-time 3 --output t.h5 --algorithm " +
         std::string(algorithm);
-    Ran ran = run_program(folder, run + " " + and_stop("USR1", "t.h5", "0.4"));
+    Ran ran = run_until_stopped(folder, run + " " + and_stop("USR1", "t.h5", "0.4"));
     ASSERT_EQ(ran.status, 75) << ran.err;
     const Trace cut = read_trace(folder / "t.h5");
     ASSERT_TRUE(cut.checkpoint);
@@ -174,9 +180,8 @@ TEST(ResumedProgram, TwoNeverWriteOneOutput) {
   const std::string run =
       "run --algorithm dsgd --dataset digits --nodes 4 --model mlp:4 --samples-per-node 50 --quiet --iterations "
       "100000000 --output t.h5 ";
-  const Ran ran =
-      run_program(folder, run + "& p=$!; while ! test -e t.h5.lock; do sleep 0.02; done; '" QUANTIMED_PROGRAM "' " +
-                              run + "; s=$?; kill -TERM $p; wait $p; exit $s");
+  const Ran ran = run_program(folder, run + "& p=$!; " + until_there("t.h5.lock") + "'" QUANTIMED_PROGRAM "' " + run +
+                                          "; s=$?; kill -TERM $p; wait $p; exit $s");
   EXPECT_EQ(ran.status, 2);
   EXPECT_THAT(ran.err, HasSubstr("another process"));
   EXPECT_EQ(read_trace(folder / "t.h5").status, RunStatus::interrupted);  // the first goes its way

@@ -283,9 +283,8 @@ TEST(Scale, ASignalKeepsAndTablesWhatWasDone) {
   const Ran ran =
       run_program(folder,
                   "scale --dataset digits --model mlp:8 --cores 1 --study weak --warm-up 0 --algorithms dsgd --batch 1 "
-                  "--repeats 100000 --iterations 10 & p=$!; "
-                  "for k in $(seq 300); do sleep 0.1; test -e runs/scale/weak-dsgd-n1-repeat1.h5 && break; done; "
-                  "kill -INT $p; wait $p");
+                  "--repeats 100000 --iterations 10 & p=$!; " +
+                      until_there("runs/scale/weak-dsgd-n1-repeat1.h5") + "kill -INT $p; wait $p");
   EXPECT_EQ(ran.status, 75) << ran.err;
   EXPECT_EQ(read_trace(folder / "runs/scale/weak-dsgd-n1-repeat1.h5").status, RunStatus::complete);
   EXPECT_THAT(ran.out, AllOf(HasSubstr("Stopped by a signal after "), HasSubstr(" of 100000 VALID")));

@@ -2,6 +2,7 @@
 #include "engine/small_run.hpp"
 
 #include "base/error.hpp"
+#include "engine/placement.hpp"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -10,7 +11,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <thread>
 
 namespace quantimed {
 namespace {
@@ -205,7 +205,7 @@ TEST(ThreadsEngine, MoreNodesThanCoresIsInvalidAndNeedsToBeAskedFor) {
   run.link = {};
   run.iterations = 3;
   KeepingWatcher watcher = small.watcher();
-  if (std::thread::hardware_concurrency() >= 64) GTEST_SKIP() << "this machine has a core for each of 64 nodes";
+  if (usable_cores().size() >= 64) GTEST_SKIP() << "this machine has a core for each of 64 nodes";
   EXPECT_THROW(run_threads(run, watcher), InputError);
   run.oversubscribe = true;
   EXPECT_FALSE(run_threads(run, watcher).invalid.empty());
@@ -269,6 +269,13 @@ TEST(ThreadsEngine, StragglersTakeTheTimeThatTheirSpeedAsksFor) {
   }
 }
 
+Seconds longest_iteration(const Rounds& r) {
+  Seconds longest = 0;
+  for (std::size_t next = r.nodes; next < r.start_time.size(); ++next)
+    if (!std::isnan(r.start_time[next])) longest = std::max(longest, r.start_time[next] - r.start_time[next - r.nodes]);
+  return longest;
+}
+
 TEST(ThreadsEngine, ADelayedLinkDelaysBothDeliveries) {
   for (const char* algorithm : {"dsgd", "async-dsgd"}) {
     const SmallRun small(algorithm, 2);
@@ -280,7 +287,9 @@ TEST(ThreadsEngine, ADelayedLinkDelaysBothDeliveries) {
     run.iterations = 100;
     KeepingWatcher watcher = small.watcher();
     const Outcome outcome = run_threads(run, watcher);
-    EXPECT_TRUE(outcome.invalid.find("dropped") == std::string::npos) << outcome.invalid;
+    if (longest_iteration(outcome.rounds.all()) < 0.03) {  // no node lost its core for as long as its mailbox can hold
+      EXPECT_TRUE(outcome.invalid.find("dropped") == std::string::npos) << outcome.invalid;
+    }
     if (small.row.delivery == Delivery::round) {
       EXPECT_GE(outcome.end_time, 100 * 0.003);
     } else {  // but for the first message, which is there at once, none is younger than the link is long

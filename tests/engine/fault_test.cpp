@@ -21,7 +21,8 @@ using testing::AllOf;
 using testing::Each;
 using testing::HasSubstr;
 
-constexpr Seconds kRound_s = 0.4;  // of quantimed-dsgd: its deadline
+constexpr Seconds kRound_s = 0.4;   // of quantimed-dsgd: its deadline
+constexpr Seconds kPatience_s = 2;  // on threads: longer than the system lets a healthy one wait for a core
 
 struct Shown {
   KeepingWatcher watcher;
@@ -232,7 +233,7 @@ TEST(Fault, WeightsStillSumToOne) {
     const SmallRun small("quantimed-dsgd", 4, "complete", "exact");
     auto run = engine == std::string("threads") ? on_threads(small.run()) : small.run();
     run.options.alpha = 0;
-    run.patience_s = 0.5;
+    run.patience_s = kPatience_s;
     run.faults = {{.node = 1, .time = 0}, {.node = 3, .time = 0}};
     const Shown shown = on(engine, small, run);
     EXPECT_EQ(shown.outcome.lost.size(), 2u);
@@ -283,7 +284,7 @@ TEST(VirtualFault, AsynchronousNodesKeepTheLastModelAndDoTheDeadNodesShare) {
 TEST(ThreadsFault, QuantimedGoesOnWithoutACrashedNode) {
   const SmallRun small("quantimed-dsgd", 4, "ring");
   auto run = on_threads(small.run());
-  run.patience_s = 0.5;
+  run.patience_s = kPatience_s;
   run.faults = {{.node = 2, .time = 0.02}};
   const Shown shown = on("threads", small, run);
   EXPECT_EQ(shown.outcome.failure, "");
@@ -292,7 +293,7 @@ TEST(ThreadsFault, QuantimedGoesOnWithoutACrashedNode) {
   const Rounds rounds = shown.outcome.rounds.all();
   for (NodeId i = 0; i < 4; ++i) EXPECT_EQ(recorded(rounds, i), i == 2 ? shown.outcome.lost[0].round : run.iterations);
   EXPECT_EQ(shown.watcher.cuts.back().models.size(), 3u);
-  EXPECT_GE(shown.outcome.end_time, 0.5);
+  EXPECT_GE(shown.outcome.end_time, kPatience_s);
 }
 
 // Two crashes on a ring leave two parts, which no message joins: both must end when time is up.
@@ -300,8 +301,8 @@ TEST(ThreadsFault, PartsThatAreCutOffEndInTime) {
   const SmallRun small("quantimed-dsgd", 6, "ring");
   auto run = on_threads(small.run());
   run.iterations = 1'000'000;
-  run.max_time = 2;
-  run.patience_s = 0.3;
+  run.max_time = 4 * kPatience_s;
+  run.patience_s = kPatience_s;
   run.faults = {{.node = 0, .time = 0.05}, {.node = 3, .time = 0.1}};
   const Shown shown = on("threads", small, run);
   EXPECT_EQ(shown.outcome.failure, "");
@@ -313,7 +314,7 @@ TEST(ThreadsFault, WhoWasAwayForTooLongLeaves) {
   const SmallRun small("quantimed-dsgd", 3, "complete");
   auto run = on_threads(small.run());
   run.iterations = 200;
-  run.patience_s = 0.2;
+  run.patience_s = kPatience_s;
   run.faults = {{.node = 1, .time = 0.01, .lasts = 3600}};
   const Shown shown = on("threads", small, run);
   ASSERT_EQ(shown.outcome.lost.size(), 1u);
@@ -354,7 +355,7 @@ Run run_of(const SmallRun& small, const AlgorithmRow& row) {
 std::atomic<bool> somebody_is_late = false;
 
 Task late_q_dsgd(Node& node, const Options& options) {
-  if (!somebody_is_late.exchange(true)) std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  if (!somebody_is_late.exchange(true)) std::this_thread::sleep_for(std::chrono::duration<Seconds>(3 * kPatience_s));
   return q_dsgd(node, options);
 }
 
@@ -363,7 +364,7 @@ TEST(ThreadsFault, WhoIsLateForItsFirstRoundIsLostToAllOrToNone) {
   const SmallRun small("q-dsgd", 3, "complete");
   const AlgorithmRow late = going_on(late_q_dsgd), punctual = going_on(q_dsgd);
   auto run = on_threads(run_of(small, late));
-  run.patience_s = 0.5;
+  run.patience_s = kPatience_s;
   run.faults = {{.node = 0, .time = 3600}};  // strikes nobody: without any, nobody is given up
   somebody_is_late = false;
   const Shown shown = on("threads", small, run);

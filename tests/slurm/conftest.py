@@ -40,7 +40,7 @@ def write(path: Path, text: str) -> Path:
 def tool(name: str, *arguments: object, cwd: Path | None = None,
          environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """slurm/submit, status or collect."""
-    return subprocess.run([sys.executable, str(SLURM / name), *map(str, arguments)], capture_output=True, text=True, timeout=240,
+    return subprocess.run([sys.executable, str(SLURM / name), *map(str, arguments)], capture_output=True, text=True, timeout=1200,
                           cwd=cwd, env=environment or os.environ)
 
 

@@ -50,7 +50,7 @@ OPTIONS = ["--dataset", "digits", "--nodes", "4", "--graph", "ring", "--model", 
 
 def script(name: str, *arguments: object, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "SBATCH", "QUANTIMED_HOME", "SEEDS", "ALGORITHMS"))}
-    return subprocess.run(["bash", str(SLURM / name), *map(str, arguments)], capture_output=True, text=True, timeout=240, cwd=cwd,
+    return subprocess.run(["bash", str(SLURM / name), *map(str, arguments)], capture_output=True, text=True, timeout=1200, cwd=cwd,
                           env=clean | {"QUANTIMED_REPORT_OPTIONS": "--no-pdf"} | variables)
 
 
@@ -67,7 +67,7 @@ def cut(program: Path, trace: Path, *options: str) -> None:
         time.sleep(0.02)
     time.sleep(0.3)
     child.send_signal(signal.SIGUSR1)
-    assert child.wait(timeout=120) == 75
+    assert child.wait(timeout=1200) == 75
 
 
 def test_a_run_by_hand_refuses_the_trace_of_other_options_and_keeps_it(tmp_path: Path) -> None:
