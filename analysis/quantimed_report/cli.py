@@ -74,6 +74,7 @@ class ProgressLine:
 def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     try:
+        import numpy  # noqa: F401  before h5py, which fails without it in words of its own
         from .traces import ReportError  # the first to need packages that may not be here
         try:
             return _report(options)
