@@ -122,14 +122,24 @@ def read_study(path: Path, quick: bool = False) -> Study:
     return study
 
 
+def read_plain(path: Path, label: str = "") -> str:
+    """A text file as any editor saves it; the byte-order mark that some begin with is read over."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not UTF-8 text; save it as UTF-8: iconv -f UTF-16 -t UTF-8 FILE > NEW"
+        raise StudyError(f"{label or path}: cannot be read: {why}") from None
+    if "\0" in text:
+        raise StudyError(f"{label or path}: line {1 + text[:text.index(chr(0))].count(chr(10))} has a zero byte, which is no "
+                         "text; take it out, or save the file as UTF-8 text")
+    return text
+
+
 def _read(path: Path, above: tuple[Path, ...]) -> Sections:
     here = path.resolve()
     if here in above:
         raise StudyError(f"{path}: includes itself, by way of {', '.join(p.name for p in above[above.index(here):])}")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
+    text = read_plain(path)
     sections: Sections = {"": {}}
     section = ""
     for number, raw in enumerate(text.splitlines(), 1):

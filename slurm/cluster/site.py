@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from studies.study_file import StudyError
+from studies.study_file import StudyError, read_plain
 
 # Name here and in sbatch, and what it is for.
 SBATCH = {
@@ -60,10 +60,7 @@ class Site:
 
 
 def read_site(path: Path) -> Site:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
+    lines = read_plain(path).splitlines()
     site = Site()
     for number, raw in enumerate(lines, 1):
         line = raw.strip()
@@ -105,8 +102,5 @@ def chosen_site(args: argparse.Namespace) -> Site:
         if value is not None:
             site.values[name] = value
     if args.setup:
-        try:
-            site.setup = args.setup.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise StudyError(f"--setup {args.setup}: cannot be read: {getattr(error, 'strerror', None) or 'not text'}") from None
+        site.setup = read_plain(args.setup, f"--setup {args.setup}")
     return site

@@ -28,7 +28,23 @@ std::string read_text_file(const std::string& label, const std::string& path, co
     if (text.size() > most_bytes) refuse_length();
   }
   if (file.bad()) throw InputError("{}: cannot be read to its end; check the disk", label);
+  if (const std::string wrong = make_plain(text); !wrong.empty()) throw InputError("{}: {}", label, wrong);
   return text;
+}
+
+std::string make_plain(std::string& text) {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  if (text.starts_with(kMark)) text.erase(0, kMark.size());
+  const std::size_t zero = text.find('\0');
+  // Most of UTF-16's bytes of ASCII text are zeros; its byte-order mark is no beginning of UTF-8.
+  const bool has_mark = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff");
+  if (has_mark || zero <= 1)
+    return "is text in UTF-16 or UTF-32, or no text; save it as UTF-8: iconv -f UTF-16 -t UTF-8 FILE > NEW";
+  if (zero != std::string::npos)
+    return fmt::format("line {} has a zero byte, which is no text; take it out, or save the file as UTF-8 text",
+                       1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(zero), '\n'));
+  if (text.find('\n') == std::string::npos) std::ranges::replace(text, '\r', '\n');
+  return "";
 }
 
 std::string_view take_line(std::string_view& text) {

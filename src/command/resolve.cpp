@@ -2,6 +2,7 @@
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
 #include "command/experiment.hpp"
+#include "dataset/target.hpp"
 #include "engine/deadline_rule.hpp"
 #include "engine/faults.hpp"
 #include "engine/hardware.hpp"
@@ -9,7 +10,7 @@
 #include "engine/link_model.hpp"
 #include "engine/machine.hpp"
 #include "engine/placement.hpp"
-#include "engine/speed_model.hpp"
+#include "engine/recorded_speed.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -76,7 +77,7 @@ Config resolve(Config c) {
   const bool has_own_speed = !is_virtual || !c.machine.empty();
   c.speed = or_else(c.speed, has_own_speed ? "none" : "uniform:10,90");
   c.link = or_else(c.link, has_own_speed ? "none" : "paper:3");
-  (void)make_speed_model(c.speed, c.seed);
+  (void)make_speed_model(c.speed, c.seed, c.nodes);
   (void)parse_link(c.link);
   (void)parse_interference(c.interference, c.nodes);
   (void)parse_faults(c.fault, c.nodes);
@@ -86,7 +87,7 @@ Config resolve(Config c) {
   if (c.deadline_adapt && parse_deadline(c.deadline, c.batch).fixed_s > 0)
     throw InputError("--deadline-adapt: --deadline {} is fixed; give auto, auto:B or auto:quantile:Q", c.deadline);
   if (row.uses_deadline)
-    if (const auto speed = make_speed_model(c.speed, c.seed)) {
+    if (const auto speed = make_speed_model(c.speed, c.seed, c.nodes)) {
       const Seconds deadline = modelled_deadline(parse_deadline(c.deadline, c.batch), *speed, c.nodes);
       if (deadline * speed->mean() > kMostSamples)
         throw InputError("--deadline {}: mean batches of over {} samples at --speed {}; give a shorter one", c.deadline,
@@ -98,7 +99,14 @@ Config resolve(Config c) {
 }
 
 DataSplit load_data(const Config& c) {
-  return load_dataset({.name = c.dataset, .classes = c.classes, .grey = c.grey, .seed = c.seed});
+  TargetWish wish;
+  if (c.model == "least-squares") wish.leaning = Target::regression;
+  if (c.model == "logistic") wish.leaning = Target::classes;
+  DataSplit data = load_dataset({.name = c.dataset, .classes = c.classes, .grey = c.grey, .seed = c.seed}, wish);
+  if (!c.quiet)
+    for (const std::string& notice : data.source.notices)
+      fmt::print(stderr, "quantimed: note: --dataset {}: {}\n", c.dataset, notice);
+  return data;
 }
 
 void require_writable_folder(const std::string& folder, const std::string& option, const std::string& value) {

@@ -1,6 +1,7 @@
 #include "command/setup.hpp"
 
 #include "base/error.hpp"
+#include "engine/recorded_speed.hpp"
 
 #include <filesystem>
 
@@ -50,7 +51,7 @@ Setup::Setup(const Config& resolved, const DataSplit& data)
       shards(make_shards(data.train, parse_partition(config.partition), config.nodes, config.samples_per_node,
                          config.seed)),
       codec(make_codec(row.quantizes ? config.codec : "exact")),
-      speed(make_speed_model(config.speed, config.seed)),
+      speed(make_speed_model(config.speed, config.seed, config.nodes)),
       penalty{.lambda = config.l2, .per = config.l2_per == "batch" ? Penalty::Per::batch : Penalty::Per::dataset},
       machine(machine_for(config, *problem)) {}
 

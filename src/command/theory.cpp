@@ -11,6 +11,7 @@
 #include "command/summary.hpp"
 #include "command/table_text.hpp"
 #include "command/theory_report.hpp"
+#include "engine/recorded_speed.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -177,7 +178,7 @@ void Theory::prepare() {
 
 TheoryRun Theory::run(const TheoryPoint& point, std::uint64_t seed, const std::function<void(double)>& report) const {
   Run run = point.setup->run();
-  const std::unique_ptr<SpeedModel> speed = make_speed_model(point.config.speed, seed);
+  const std::unique_ptr<SpeedModel> speed = make_speed_model(point.config.speed, seed, point.config.nodes);
   run.speed = speed.get();
   run.seed = seed;
   run.threads = 1;

@@ -1,15 +1,15 @@
 #include "dataset/byte_source.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
-
 namespace quantimed {
 
 namespace fs = std::filesystem;
 
 void reject_data(const fs::path& path, std::string_view what, std::string_view mend) {
   throw InputError("--dataset {}: {}; {}", path.string(), what, mend);
+}
+
+void reject_data(const fs::path& path, std::string_view what_and_mend) {
+  throw InputError("--dataset {}: {}", path.string(), what_and_mend);
 }
 
 std::string printable(std::string_view foreign) {
@@ -39,26 +39,12 @@ void MemoryBudget::take(const fs::path& path, std::uint64_t bytes) {
 
 ByteSource::ByteSource(const fs::path& path) : path_(path), file_size_(regular_file_size(path)) {
   if (file_size_ == 0) reject_data(path_, "the file is empty", kMendFetchAgain);
-  errno = 0;
-  file_.reset(gzopen(path.c_str(), "rb"));
-  if (!file_) reject_data(path_, errno ? std::strerror(errno) : "cannot be opened", "make it readable");
-  gzbuffer(file_.get(), 256 * 1024);
-  compressed_ = gzdirect(file_.get()) == 0;  // zlib looks at the first bytes, and passes other files through
-}
-
-std::size_t ByteSource::read_some(void* out, std::size_t size) {
-  constexpr std::size_t kMost = std::size_t{1} << 26;  // zlib counts in int
-  const int got = gzread(file_.get(), out, static_cast<unsigned>(std::min(size, kMost)));
-  int code = Z_OK;
-  const char* reason = gzerror(file_.get(), &code);
-  if (code == Z_BUF_ERROR) reject_data(path_, "the compressed file is truncated", kMendFetchAgain);
-  if (got < 0 || code < 0) reject_data(path_, fmt::format("corrupt ({})", printable(reason)), kMendFetchAgain);
-  return static_cast<std::size_t>(got);
+  file_ = open_unpacker(path_);
 }
 
 void ByteSource::read(std::span<std::uint8_t> out) {
   for (std::size_t done = 0; done < out.size();) {
-    const std::size_t got = read_some(out.data() + done, out.size() - done);
+    const std::size_t got = file_->read(out.subspan(done));
     if (got == 0)
       reject_data(path_, fmt::format("truncated: {} bytes are missing", out.size() - done), kMendFetchAgain);
     done += got;
@@ -67,7 +53,8 @@ void ByteSource::read(std::span<std::uint8_t> out) {
 
 void ByteSource::expect_end() {
   std::uint8_t extra = 0;
-  if (read_some(&extra, 1) != 0) reject_data(path_, "corrupt: longer than its header promises", kMendFetchAgain);
+  if (file_->read(std::span(&extra, 1)) != 0)
+    reject_data(path_, "corrupt: longer than its header promises", kMendFetchAgain);
 }
 
 std::string ByteSource::read_text(std::uint64_t limit) {
@@ -76,12 +63,24 @@ std::string ByteSource::read_text(std::uint64_t limit) {
     constexpr std::size_t kPiece = 1 << 20;
     const std::size_t done = text.size();
     text.resize(done + kPiece);
-    const std::size_t got = read_some(text.data() + done, kPiece);
+    const std::size_t got = file_->read(std::span(reinterpret_cast<std::uint8_t*>(text.data()) + done, kPiece));
     text.resize(done + got);
     if (got == 0) return text;
     if (text.size() > limit)
       reject_data(path_, fmt::format("unpacks to more than {} bytes", limit), "unpack it yourself, and check it");
   }
+}
+
+std::string ByteSource::read_up_to(std::size_t count) {
+  std::string bytes(count, '\0');
+  std::size_t done = 0;
+  while (done < count) {
+    const std::size_t got = file_->read(std::span(reinterpret_cast<std::uint8_t*>(bytes.data()), count).subspan(done));
+    if (got == 0) break;
+    done += got;
+  }
+  bytes.resize(done);
+  return bytes;
 }
 
 }  // namespace quantimed

@@ -1,7 +1,5 @@
-// Bytes from a file that may be gzip-compressed, with every failure a one-line InputError.
+// Bytes from a file that may be compressed, with every failure a one-line InputError.
 #pragma once
-
-#include <zlib.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -10,14 +8,15 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 #include "base/error.hpp"
+#include "dataset/unpack.hpp"
 
 namespace quantimed {
 
 // The one shape of this module's messages: option, path, what is wrong, the mend.
 [[noreturn]] void reject_data(const std::filesystem::path& path, std::string_view what, std::string_view mend);
+[[noreturn]] void reject_data(const std::filesystem::path& path, std::string_view what_and_mend);
 
 inline constexpr std::string_view kMendFetchAgain = "fetch or unpack the file again";
 
@@ -40,17 +39,16 @@ class MemoryBudget {
   std::uint64_t left_;
 };
 
-// Reads from front to back. Whether the file is compressed is told by its first bytes, never by its name.
+// Reads from front to back.
 class ByteSource {
  public:
   // Throws InputError: absent, a folder, not a regular file, unreadable, or empty.
   explicit ByteSource(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
-  bool compressed() const { return compressed_; }
 
-  // No file of this size holds more bytes than this: deflate's best ratio is 1032 : 1.
-  std::uint64_t most_bytes() const { return compressed_ ? file_size_ * 1032 : file_size_; }
+  // No file of this size holds more bytes than this.
+  std::uint64_t most_bytes() const { return file_size_ * file_->best_ratio(); }
 
   // Fills `out`. Throws InputError: truncated, corrupt.
   void read(std::span<std::uint8_t> out);
@@ -58,17 +56,13 @@ class ByteSource {
   void expect_end();
   // All that remains, if it is at most `limit` bytes. Throws InputError: longer, corrupt.
   std::string read_text(std::uint64_t limit);
+  // The next bytes, fewer where the file ends. Throws InputError: corrupt.
+  std::string read_up_to(std::size_t count);
 
  private:
-  std::size_t read_some(void* out, std::size_t size);  // 0 at the end
-
-  struct Close {
-    void operator()(gzFile file) const { gzclose(file); }
-  };
   std::filesystem::path path_;
   std::uint64_t file_size_ = 0;
-  bool compressed_ = false;
-  std::unique_ptr<std::remove_pointer_t<gzFile>, Close> file_;
+  std::unique_ptr<Unpacker> file_;
 };
 
 }  // namespace quantimed

@@ -13,7 +13,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kPlane = 32 * 32;
-constexpr std::size_t kRecord = 1 + 3 * kPlane;
 constexpr std::uint32_t kClasses = 10;
 
 // MATLAB's rgb2gray as it is documented, 0.2989 R + 0.5870 G + 0.1140 B, rounded to nearest; in integers.
@@ -24,16 +23,19 @@ std::uint8_t grey_of(unsigned r, unsigned g, unsigned b) {
 std::uint64_t record_count(const fs::path& path) {
   const std::uint64_t size = regular_file_size(path);
   if (size == 0) reject_data(path, "the file is empty", kMendFetchAgain);
-  if (size % kRecord != 0)
-    reject_data(path, fmt::format("{} bytes are no whole number of CIFAR-10 records of {} bytes", size, kRecord),
+  if (size % kCifarRecord != 0 && size % (kCifarRecord + 1) == 0)
+    reject_data(path, fmt::format("{} bytes are records of CIFAR-100, with two labels each", size),
+                "take CIFAR-10's binary version: datasets/fetch cifar10");
+  if (size % kCifarRecord != 0)
+    reject_data(path, fmt::format("{} bytes are no whole number of CIFAR-10 records of {} bytes", size, kCifarRecord),
                 kMendFetchAgain);
-  return size / kRecord;
+  return size / kCifarRecord;
 }
 
 void append_records(const fs::path& path, bool grey, Dataset& data) {
   ByteSource source(path);
   const std::uint64_t records = record_count(path);
-  std::vector<std::uint8_t> record(kRecord);
+  std::vector<std::uint8_t> record(kCifarRecord);
   for (std::uint64_t i = 0; i < records; ++i) {
     source.read(record);
     if (record[0] >= kClasses)
@@ -63,11 +65,10 @@ Dataset read_files(const std::vector<fs::path>& files, bool grey) {
   return data;
 }
 
-void set_classes(Dataset& data, const fs::path& path, std::uint32_t classes) {
+void check_labels(const Dataset& data, const fs::path& path, std::uint32_t classes) {
   for (const float label : data.targets)
     if (label >= static_cast<float>(classes))
       reject_data(path, fmt::format("label {} is outside 0 … {}", label, classes - 1), kMendFetchAgain);
-  data.classes = classes;
 }
 
 }  // namespace
@@ -82,7 +83,7 @@ std::optional<CifarFiles> find_cifar_files(const fs::path& folder) {
   return files;
 }
 
-DataSplit read_cifar(const CifarFiles& files, bool grey, std::uint32_t classes) {
+Reading read_cifar(const CifarFiles& files, bool grey, std::uint32_t classes) {
   DataSplit split{.train = read_files(files.train, grey), .source = {.format = "CIFAR-10 binary"}};
   DataSource& source = split.source;
   for (const fs::path& file : files.train) source.files.push_back(file);
@@ -92,13 +93,11 @@ DataSplit read_cifar(const CifarFiles& files, bool grey, std::uint32_t classes) 
   else
     source.files.push_back(source.test = files.test);
   if (!files.test.empty()) split.test = read_files({files.test}, grey);
-  if (classes == 0) {
-    const auto largest = [](const Dataset& d) { return *std::max_element(d.targets.begin(), d.targets.end()); };
-    classes = 1 + static_cast<std::uint32_t>(std::max(largest(split.train), split.test ? largest(*split.test) : 0.0f));
-  }
-  set_classes(split.train, files.train.front(), classes);
-  if (split.test) set_classes(*split.test, files.test, classes);
-  return split;
+  if (classes == 0) return {std::move(split), Targets::labels};
+  check_labels(split.train, files.train.front(), classes);
+  if (split.test) check_labels(*split.test, files.test, classes);
+  split.train.classes = classes;
+  return {std::move(split), Targets::classes};
 }
 
 }  // namespace quantimed

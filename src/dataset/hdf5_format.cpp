@@ -10,6 +10,9 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <functional>
+#include <numeric>
+#include <span>
 
 #include "base/isolated.hpp"
 #include "dataset/byte_source.hpp"
@@ -37,8 +40,13 @@ class Hdf5Reader {
   }
 
   DataSplit read() {
-    if (attribute_text("schema").value_or("") != "quantimed-dataset")
-      reject_data(path_, "the root attribute schema is not \"quantimed-dataset\"", kMendLayout);
+    const std::string schema = attribute_text("schema").value_or("");
+    if (schema == "quantimed-trace")
+      reject_data(path_, "is the trace of a run, not a data set", "name the data set of that run");
+    if (schema != "quantimed-dataset")
+      reject_data(path_,
+                  fmt::format("the root attribute schema is not \"quantimed-dataset\" (the file holds {})", contents()),
+                  kMendLayout);
     if (const auto version = attribute_number("schema_version"); version != 1)
       reject_data(path_, fmt::format("schema_version {} is not 1", version), kMendLayout);
     const std::int64_t classes = attribute_number("classes");
@@ -51,12 +59,28 @@ class Hdf5Reader {
       if (split.test->features != split.train.features)
         reject_data(path_, "train and test differ in features", kMendLayout);
     }
+    split.source.shape = shape_;
     split.train.name = attribute_text("name").value_or(path_.stem().string());
     if (split.test) split.test->name = split.train.name;
     return split;
   }
 
  private:
+  // "x, y": the names at the root, few and short.
+  std::string contents() const {
+    struct Names {
+      std::string text;
+      int count = 0;
+    } names;
+    const auto add = [](hid_t, const char* name, const H5L_info_t*, void* into) -> herr_t {
+      auto& to = *static_cast<Names*>(into);
+      to.text += (to.text.empty() ? "" : ", ") + printable(name);
+      return ++to.count < 8 ? 0 : 1;
+    };
+    H5Literate(file_.get(), H5_INDEX_NAME, H5_ITER_NATIVE, nullptr, add, &names);
+    return names.text.empty() ? "nothing" : names.text;
+  }
+
   bool has_link(const std::string& name) const {
     H5L_info_t info{};
     if (H5Lexists(file_.get(), name.c_str(), H5P_DEFAULT) <= 0) return false;
@@ -111,13 +135,36 @@ class Hdf5Reader {
     return dataset;
   }
 
-  std::vector<hsize_t> shape(const Hdf5Handle& dataset, const std::string& name, int rank) const {
+  std::vector<hsize_t> shape(const Hdf5Handle& dataset) const {
     const Hdf5Handle space(H5Dget_space(dataset.get()), H5Sclose);
-    if (H5Sget_simple_extent_ndims(space.get()) != rank)
-      reject_data(path_, fmt::format("{} has not {} dimension{}", name, rank, rank == 1 ? "" : "s"), kMendLayout);
-    std::vector<hsize_t> sizes(static_cast<std::size_t>(rank));
-    H5Sget_simple_extent_dims(space.get(), sizes.data(), nullptr);
+    std::vector<hsize_t> sizes(static_cast<std::size_t>(std::max(0, H5Sget_simple_extent_ndims(space.get()))));
+    if (!sizes.empty()) H5Sget_simple_extent_dims(space.get(), sizes.data(), nullptr);
     return sizes;
+  }
+
+  // [samples, features], or images of up to 3 dimensions, which are features as they lie.
+  std::vector<hsize_t> features_shape(const Hdf5Handle& dataset, const std::string& name) const {
+    const std::vector<hsize_t> sizes = shape(dataset);
+    if (sizes.size() < 2 || sizes.size() > 4)
+      reject_data(path_, fmt::format("{} has {} dimensions; [samples, features] are 2", name, sizes.size()),
+                  kMendLayout);
+    std::uint64_t features = 1;
+    for (const hsize_t size : std::span(sizes).subspan(1)) {
+      features *= std::min<hsize_t>(size, std::uint64_t{1} << 32);
+      check_dimensions(path_, sizes[0], features);  // at each step, so that the product cannot overflow
+    }
+    return sizes;
+  }
+
+  // [samples], or a column of them.
+  std::uint64_t targets_count(const Hdf5Handle& dataset, const std::string& name) const {
+    const std::vector<hsize_t> sizes = shape(dataset);
+    if (sizes.size() == 2 && sizes[1] > 1)
+      reject_data(path_, fmt::format("{} has {} columns; one number a sample is read", name, sizes[1]),
+                  "of one-hot labels store y.argmax(axis=1)");
+    if (sizes.size() != 1 && !(sizes.size() == 2 && sizes[1] == 1))
+      reject_data(path_, fmt::format("{} has not 1 dimension, [samples]", name), kMendLayout);
+    return sizes[0];
   }
 
   // Shuffle and checksum keep the size; deflate's best ratio is 1032. Any other filter could hide any size.
@@ -168,16 +215,19 @@ class Hdf5Reader {
     if (!has_link("/" + group)) reject_data(path_, fmt::format("/{} is missing", group), kMendLayout);
     const std::string x_name = "/" + group + "/features", y_name = "/" + group + "/targets";
     const Hdf5Handle x = open(x_name), y = open(y_name);
-    const auto x_shape = shape(x, x_name, 2), y_shape = shape(y, y_name, 1);
-    check_dimensions(path_, x_shape[0], x_shape[1]);
-    if (y_shape[0] != x_shape[0])
-      reject_data(path_, fmt::format("{} targets for {} samples in /{}", y_shape[0], x_shape[0], group), kMendLayout);
+    const std::vector<hsize_t> x_shape = features_shape(x, x_name);
+    const std::uint64_t y_count = targets_count(y, y_name);
+    const std::uint64_t features = std::accumulate(x_shape.begin() + 1, x_shape.end(), hsize_t{1}, std::multiplies<>());
+    if (y_count != x_shape[0])
+      reject_data(path_, fmt::format("{} targets for {} samples in /{}", y_count, x_shape[0], group),
+                  features == y_count ? "samples are rows: store x.T" : kMendLayout);
+    if (shape_.empty()) shape_.assign(x_shape.begin() + 1, x_shape.end());
 
     Dataset data;
     data.samples = static_cast<std::uint32_t>(x_shape[0]);
-    data.features = static_cast<std::uint32_t>(x_shape[1]);
+    data.features = static_cast<std::uint32_t>(features);
     data.classes = classes;
-    const std::uint64_t cells = x_shape[0] * x_shape[1];
+    const std::uint64_t cells = x_shape[0] * features;
     const Hdf5Handle x_type(H5Dget_type(x.get()), H5Tclose), y_type(H5Dget_type(y.get()), H5Tclose);
     const H5T_class_t x_class = H5Tget_class(x_type.get()), y_class = H5Tget_class(y_type.get());
     if (x_class == H5T_INTEGER && H5Tget_size(x_type.get()) == 1 && H5Tget_sign(x_type.get()) == H5T_SGN_NONE)
@@ -185,13 +235,18 @@ class Hdf5Reader {
     else if (x_class == H5T_FLOAT)
       data.values = read_all<float>(x, x_name, cells, H5T_NATIVE_FLOAT);
     else
-      reject_data(path_, fmt::format("{} is neither uint8 nor float32", x_name), kMendLayout);
+      reject_data(path_, fmt::format("{} is neither uint8 nor float", x_name),
+                  "store bytes of 0 to 255 as x.astype(\"uint8\"), which are read as value / 255, and others as "
+                  "x.astype(\"float32\")");
     if (y_class != H5T_INTEGER && y_class != H5T_FLOAT)
       reject_data(path_, fmt::format("{} is not numeric", y_name), kMendLayout);
     data.targets = read_all<float>(y, y_name, x_shape[0], H5T_NATIVE_FLOAT);
     for (const float label : data.targets)
       if (classes > 0 && !(label >= 0 && label < static_cast<float>(classes) && label == std::floor(label)))
-        reject_data(path_, fmt::format("{}: label {} is not one of 0 … {}", y_name, label, classes - 1), kMendLayout);
+        reject_data(
+            path_, fmt::format("{}: label {} is not one of 0 … {}", y_name, label, classes - 1),
+            "number the classes from 0, numpy.unique(y, return_inverse=True)[1], and set the attribute classes; "
+            "it is 0 for values to regress on");
     return data;
   }
 
@@ -199,6 +254,7 @@ class Hdf5Reader {
   MemoryBudget budget_;
   Hdf5Handle access_;  // as long as the file: closing it forgets why opening failed
   Hdf5Handle file_;
+  std::vector<std::uint32_t> shape_;  // of one sample
 };
 
 }  // namespace
@@ -230,21 +286,24 @@ void transfer(Pipe& pipe, DataSplit& split) {
   transfer(pipe, has_test);
   if (Pipe::kReceives && has_test) split.test.emplace();
   if (has_test) transfer(pipe, *split.test);
+  transfer(pipe, split.source.shape);
 }
 
-DataSplit read_hdf5(const fs::path& path) {
+Reading read_hdf5(const fs::path& path) {
   const std::uint64_t size = regular_file_size(path);
   try {
     DataSplit split = isolated<DataSplit>(foreign_file_limits(size), [&] {
       const Hdf5Quiet quiet;
       return Hdf5Reader(path, size).read();
     });
-    split.source = {.format = "HDF5", .files = {path}};
+    split.source.format = "HDF5";
+    split.source.files = {path};
     if (split.test)
       split.source.test = path;
     else
       split.source.looked_for = {"/test in " + path.filename().string()};
-    return split;
+    const bool has_classes = split.train.classes > 0;
+    return {std::move(split), has_classes ? Targets::classes : Targets::values};
   } catch (const IsolatedFailure& failure) {
     reject_data(path, failure.what(), kMendFetchAgain);
   }

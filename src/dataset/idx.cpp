@@ -3,6 +3,7 @@
 // 32 bits, then the elements, last dimension fastest. Images [samples, rows, columns], labels [samples].
 #include <algorithm>
 #include <array>
+#include <cctype>
 
 #include "dataset/byte_source.hpp"
 #include "dataset/formats.hpp"
@@ -14,10 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint8_t kUnsignedByte = 0x08;
-constexpr std::array kImagesNames = {"train-images-idx3-ubyte", "train-images.idx3-ubyte",
-                                     "train-images-gray32-idx3-ubyte"};
-constexpr std::array kTestPrefixes = {"t10k", "test", "val"};
-constexpr std::array kSuffixes = {"", ".gz"};
+constexpr std::array kTestWords = {"t10k", "test", "val"};
 
 struct IdxArray {
   std::uint64_t samples = 0;
@@ -26,6 +24,23 @@ struct IdxArray {
   std::vector<std::uint8_t> elements;
 };
 
+const char* type_name(std::uint8_t type) {
+  switch (type) {
+    case 0x09:
+      return "signed bytes";
+    case 0x0b:
+      return "16-bit integers";
+    case 0x0c:
+      return "32-bit integers";
+    case 0x0d:
+      return "floats";
+    case 0x0e:
+      return "doubles";
+    default:
+      return "unknown";
+  }
+}
+
 // Throws InputError when the magic number is wrong or has not `least` … `most` dimensions.
 std::size_t read_magic(ByteSource& source, std::size_t least, std::size_t most, const char* what) {
   std::array<std::uint8_t, 4> magic{};
@@ -33,8 +48,8 @@ std::size_t read_magic(ByteSource& source, std::size_t least, std::size_t most, 
   if (magic[0] != 0 || magic[1] != 0)
     reject_data(source.path(), "not an IDX file: wrong magic number", "name an IDX, CIFAR, LIBSVM or HDF5 file");
   if (magic[2] != kUnsignedByte)
-    reject_data(source.path(), fmt::format("IDX element type {:#04x} is not supported", magic[2]),
-                "convert it to unsigned bytes (0x08)");
+    reject_data(source.path(), fmt::format("its IDX elements are of type {:#04x} ({})", magic[2], type_name(magic[2])),
+                "store unsigned bytes (0x08), or HDF5 as in datasets/README.md");
   if (magic[3] < least || magic[3] > most)
     reject_data(source.path(), fmt::format("{} dimensions are not {}", magic[3], what),
                 "check which file holds the images and which the labels");
@@ -96,57 +111,83 @@ void check_labels(const Dataset& data, const fs::path& labels, std::uint32_t cla
     reject_data(labels, fmt::format("label {} is outside 0 … {}", worst, classes - 1), kMendFetchAgain);
 }
 
-// `stem` or `stem`.gz in `folder`; empty when neither is there.
-fs::path find_file(const fs::path& folder, const std::string& stem) {
-  for (const char* suffix : kSuffixes)
-    if (is_file(folder / (stem + suffix))) return folder / (stem + suffix);
-  return {};
+// "emnist-letters-train-", "images-idx3-ubyte" of Emnist_letters-TRAIN-images.idx3-ubyte.gz: what is before "images",
+// and from it on; both as written. Nothing where there is no "images".
+struct ImagesName {
+  std::string prefix, kind;
+};
+std::optional<ImagesName> parse_images_name(const fs::path& file) {
+  const std::string name = without_packing(file.filename().string());
+  std::string low = name;
+  std::ranges::transform(low, low.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const auto at = low.rfind("images");
+  if (at == std::string::npos) return std::nullopt;
+  return ImagesName{name.substr(0, at), name.substr(at)};
+}
+
+// Where the word "train" stands in a prefix.
+std::optional<std::size_t> training_word(const std::string& prefix) {
+  std::string low = prefix;
+  std::ranges::transform(low, low.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const auto at = low.rfind("train");
+  return at == std::string::npos ? std::nullopt : std::optional(at);
 }
 
 fs::path find_labels(const fs::path& folder, const std::string& prefix) {
-  for (const char* ending : {"labels-idx1-ubyte", "labels.idx1-ubyte"})
-    if (auto found = find_file(folder, prefix + ending); !found.empty()) return found;
-  return {};
+  return find_companion(folder, {prefix + "labels-idx1-ubyte", prefix + "labels.idx1-ubyte"}, true);
 }
 
 }  // namespace
 
 std::optional<fs::path> find_idx_images(const fs::path& folder) {
-  for (const char* name : kImagesNames)
-    if (auto found = find_file(folder, name); !found.empty()) return found;
-  return std::nullopt;
+  for (const char* name : {"train-images-idx3-ubyte", "train-images-gray32-idx3-ubyte"})
+    if (auto found = find_companion(folder, {name}, true); !found.empty()) return found;
+  std::vector<fs::path> found;
+  std::error_code ignored;
+  for (fs::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored)) {
+    const auto name = parse_images_name(entry->path());
+    const bool is_hidden = entry->path().filename().string().starts_with('.');
+    if (name && training_word(name->prefix) && !is_hidden && is_file(entry->path())) found.push_back(entry->path());
+  }
+  if (found.empty()) return std::nullopt;
+  std::ranges::sort(found);
+  if (found.size() > 1)
+    reject_data(folder,
+                fmt::format("the folder holds several training sets, {} and {}", found[0].filename().string(),
+                            found[1].filename().string()),
+                "name the images file of one of them");
+  return found.front();
 }
 
-// PREFIX-images-KIND[.gz] goes with PREFIX-labels-idx1-ubyte[.gz]; beside "train", the same KIND of a test prefix.
+// PREFIX-images-KIND goes with PREFIX-labels-idx1-ubyte; beside "train", the same KIND of a test prefix.
 IdxFiles idx_files_beside(const fs::path& images) {
   const fs::path folder = images.parent_path();
-  std::string name = images.filename().string();
-  if (name.ends_with(".gz")) name.resize(name.size() - 3);
-  const auto at = name.find("images");
-  if (at == std::string::npos)
-    reject_data(images, "no labels file can be told from this name", "name it PREFIX-images-idx3-ubyte");
-  const std::string prefix = name.substr(0, at), kind = name.substr(at);
-  IdxFiles files{images, find_labels(folder, prefix)};
-  if (files.train_labels.empty())
-    reject_data(images, fmt::format("its labels are missing ({}labels-idx1-ubyte, or .gz)", prefix),
-                "put the file beside it");
-  if (!prefix.starts_with("train")) return files;
-  for (const char* test : kTestPrefixes) {
-    const std::string test_prefix = test + prefix.substr(5);
-    const auto found = find_file(folder, test_prefix + kind);
-    files.looked_for.push_back(test_prefix + kind);
+  const auto name = parse_images_name(images);
+  if (!name) reject_data(images, "no labels file can be told from this name", "name it PREFIX-images-idx3-ubyte");
+  const std::string& prefix = name->prefix;
+  const auto require_labels = [&](const fs::path& of, const std::string& its_prefix) {
+    fs::path found = find_labels(folder, its_prefix);
+    if (found.empty())
+      reject_data(of, fmt::format("its labels are missing ({}labels-idx1-ubyte, plain, .gz, .bz2 or .xz)", its_prefix),
+                  "put the file beside it");
+    return found;
+  };
+  IdxFiles files{images, require_labels(images, prefix)};
+  const auto at = training_word(prefix);
+  if (!at) return files;
+  for (const char* word : kTestWords) {
+    const std::string test_prefix = prefix.substr(0, *at) + word + prefix.substr(*at + 5);
+    files.looked_for.push_back(test_prefix + name->kind);
+    const fs::path found = find_companion(folder, {test_prefix + name->kind}, true);
     if (found.empty()) continue;
     files.test_images = found;
-    files.test_labels = find_labels(folder, test_prefix);
-    if (files.test_labels.empty())
-      reject_data(found, fmt::format("its labels are missing ({}labels-idx1-ubyte, or .gz)", test_prefix),
-                  "put the file beside it");
+    files.test_labels = require_labels(found, test_prefix);
     break;
   }
   return files;
 }
 
-DataSplit read_idx(const IdxFiles& files, std::uint32_t classes) {
+Reading read_idx(const IdxFiles& files, std::uint32_t classes) {
   std::uint64_t bytes = 0;
   for (const fs::path& file : {files.train_images, files.train_labels, files.test_images, files.test_labels})
     if (!file.empty()) bytes += regular_file_size(file);
@@ -167,14 +208,11 @@ DataSplit read_idx(const IdxFiles& files, std::uint32_t classes) {
                   fmt::format("{} features, where training has {}", split.test->features, split.train.features),
                   "use files of the same set");
   }
-  if (classes == 0) classes = 1 + std::max(largest_label(split.train), split.test ? largest_label(*split.test) : 0u);
+  if (classes == 0) return {std::move(split), Targets::labels};
   check_labels(split.train, files.train_labels, classes);
   split.train.classes = classes;
-  if (split.test) {
-    check_labels(*split.test, files.test_labels, classes);
-    split.test->classes = classes;
-  }
-  return split;
+  if (split.test) check_labels(*split.test, files.test_labels, classes);
+  return {std::move(split), Targets::classes};
 }
 
 }  // namespace quantimed

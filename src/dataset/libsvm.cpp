@@ -1,10 +1,12 @@
 // LIBSVM text (C.-C. Chang and C.-J. Lin, "LIBSVM: a library for support vector machines"), dense in memory.
 // A line is a sample: LABEL INDEX:VALUE INDEX:VALUE …, indices ascending, absent features 0, '#' opens a comment.
-// Indices start at 1, or at 0 in a file (or its test file) that has an index 0.
+// Indices start at 1, or at 0 where training has an index 0.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 
+#include "base/text_file.hpp"
 #include "dataset/byte_source.hpp"
 #include "dataset/formats.hpp"
 
@@ -14,8 +16,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t kMostClasses = 1000;  // more integer labels than this are values to regress on
-
 struct Entry {
   std::uint32_t index;
   float value;
@@ -23,7 +23,7 @@ struct Entry {
 
 struct SparseRows {
   fs::path path;
-  std::vector<double> labels;          // [samples]
+  std::vector<float> labels;           // [samples]
   std::vector<std::size_t> row_start;  // [samples + 1]
   std::vector<Entry> entries;
 };
@@ -36,9 +36,14 @@ class LineParser {
     line_ = line_.substr(0, line_.find('#'));
     const std::string_view label = next_token();
     if (label.empty()) return;
-    rows_.labels.push_back(number(label, "label"));
+    rows_.labels.push_back(parse_label(label));
     std::int64_t previous = -1;
     for (std::string_view token = next_token(); !token.empty(); token = next_token()) {
+      if (token.starts_with("qid:"))
+        reject_data(
+            rows_.path,
+            fmt::format("line {}: \"{}\" belongs to ranking data, which is not read", number_, printable(token)),
+            "take the query ids out: sed 's/ qid:[0-9]*//' FILE > NEW");
       const Entry entry = parse_entry(token);
       if (entry.index <= previous) reject(fmt::format("index {} does not ascend", entry.index));
       previous = entry.index;
@@ -61,15 +66,24 @@ class LineParser {
     return token;
   }
 
-  double number(std::string_view text, const char* what) const {
+  float number(std::string_view text, const char* what) const {
     std::string_view digits = text;
     if (digits.starts_with('+')) digits.remove_prefix(1);
     double value = 0;
     const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (failure != std::errc{} || end != digits.data() + digits.size())
-      reject(fmt::format("{} \"{}\" is not a number", what, printable(text)));
-    if (!std::isfinite(static_cast<float>(value))) reject(fmt::format("{} {} is not finite", what, printable(text)));
-    return value;
+    if (failure == std::errc::invalid_argument || end != digits.data() + digits.size() || digits.starts_with("+-"))
+      reject(fmt::format("{} \"{}\" is not a number{}", what, printable(text),
+                         text.find(',') == text.npos ? "" : ", which has a decimal point and no comma"));
+    // Too large, or nearly 0: from_chars does not say which.
+    if (failure == std::errc::result_out_of_range) value = std::strtod(std::string(digits).c_str(), nullptr);
+    if (!std::isfinite(static_cast<float>(value)))
+      reject(fmt::format("{} {} is not finite as a 32-bit number", what, printable(text)));
+    return static_cast<float>(value);
+  }
+
+  float parse_label(std::string_view text) const {
+    if (text.find(':') != text.npos) reject(fmt::format("it has no label: \"{}\" comes first", printable(text)));
+    return number(text, "label");
   }
 
   Entry parse_entry(std::string_view token) const {
@@ -77,7 +91,7 @@ class LineParser {
     const auto [end, failure] = std::from_chars(token.data(), token.data() + token.size(), entry.index);
     if (failure != std::errc{} || end == token.data() + token.size() || *end != ':')
       reject(fmt::format("\"{}\" is not INDEX:VALUE", printable(token)));
-    entry.value = static_cast<float>(number(token.substr(static_cast<std::size_t>(end + 1 - token.data())), "value"));
+    entry.value = number(token.substr(static_cast<std::size_t>(end + 1 - token.data())), "value");
     return entry;
   }
 
@@ -91,7 +105,7 @@ void reserve(SparseRows& rows, const std::string& text, MemoryBudget& budget) {
   const auto count = [&](char c) { return static_cast<std::size_t>(std::count(text.begin(), text.end(), c)); };
   const std::size_t lines = count('\n') + 1, colons = count(':');
   // Labels are copied once, to be sorted.
-  budget.take(rows.path, lines * (2 * sizeof(double) + sizeof(std::size_t)) + colons * sizeof(Entry));
+  budget.take(rows.path, lines * (2 * sizeof(float) + sizeof(std::size_t)) + colons * sizeof(Entry));
   rows.labels.reserve(lines);
   rows.row_start.reserve(lines + 1);
   rows.entries.reserve(colons);
@@ -100,8 +114,10 @@ void reserve(SparseRows& rows, const std::string& text, MemoryBudget& budget) {
 SparseRows parse_file(const fs::path& path, MemoryBudget& budget) {
   ByteSource source(path);
   // A string that grows is there twice for a moment.
-  const std::string text = source.read_text(budget.left() / 2);
+  std::string text = source.read_text(budget.left() / 2);
   budget.take(path, 2 * text.size());
+  refuse_foreign(path, std::string_view(text).substr(0, kHeadBytes));
+  if (const std::string wrong = make_plain(text); !wrong.empty()) reject_data(path, wrong);
   SparseRows rows;
   rows.path = path;
   rows.row_start.push_back(0);
@@ -116,7 +132,26 @@ SparseRows parse_file(const fs::path& path, MemoryBudget& budget) {
   return rows;
 }
 
-Dataset densify(const SparseRows& rows, std::uint32_t base, std::uint64_t features, MemoryBudget& budget) {
+// What training says of features.
+struct Columns {
+  std::uint32_t first = 1;  // index
+  std::uint64_t features = 0;
+  bool are_all_given = false;  // by every row
+
+  explicit Columns(const SparseRows& rows) {
+    std::uint64_t largest = 0;
+    for (const Entry& entry : rows.entries) {
+      first = std::min(first, entry.index);
+      largest = std::max<std::uint64_t>(largest, entry.index);
+    }
+    features = largest + 1 - first;
+    are_all_given = rows.entries.size() == rows.labels.size() * features;
+  }
+};
+
+// Entries of other columns are left out.
+Dataset densify(const SparseRows& rows, const Columns& columns, MemoryBudget& budget) {
+  const std::uint64_t features = columns.features;
   check_dimensions(rows.path, rows.labels.size(), features);
   // One line with a wild index must not take the machine's memory.
   const std::uint64_t cells = rows.labels.size() * features, most = budget.left() / sizeof(float);
@@ -132,57 +167,62 @@ Dataset densify(const SparseRows& rows, std::uint32_t base, std::uint64_t featur
   data.values.assign(cells, 0.0f);
   for (std::size_t i = 0; i < rows.labels.size(); ++i)
     for (std::size_t k = rows.row_start[i]; k < rows.row_start[i + 1]; ++k)
-      data.values[i * features + (rows.entries[k].index - base)] = rows.entries[k].value;
-  data.targets.assign(rows.labels.begin(), rows.labels.end());
+      if (const std::uint64_t column = std::uint64_t{rows.entries[k].index} - columns.first; column < features)
+        data.values[i * features + column] = rows.entries[k].value;
+  data.targets = rows.labels;
   return data;
 }
 
-// The distinct integer labels in ascending order; empty when the targets are values.
-std::vector<double> class_labels(const std::vector<SparseRows>& files) {
-  std::vector<double> labels;
-  for (const SparseRows& rows : files) labels.insert(labels.end(), rows.labels.begin(), rows.labels.end());
-  if (!std::all_of(labels.begin(), labels.end(), [](double y) { return y == std::floor(y); })) return {};
-  std::sort(labels.begin(), labels.end());
-  labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
-  if (labels.size() > kMostClasses) labels.clear();
-  return labels;
+// A test set may lack features, or have some that training never saw and no model can use; a test set of other data, or
+// that counts from elsewhere, must not be taken for one.
+std::string check_test(const SparseRows& test, const Columns& training) {
+  const Columns its_own(test);
+  const fs::path& path = test.path;
+  if (its_own.first < training.first)
+    reject_data(path, "it has an index 0, and training's indices begin at 1",
+                "begin both at 1, or give training a line with an index 0");
+  if (training.are_all_given && its_own.are_all_given && its_own.features != training.features &&
+      training.features > 1 && test.labels.size() > 1)
+    reject_data(
+        path,
+        fmt::format("every line has {} features, where those of training have {}", its_own.features, training.features),
+        "use files of the same set");
+  const auto unknown = std::ranges::count_if(
+      test.entries, [&](const Entry& entry) { return entry.index >= training.first + training.features; });
+  if (2 * static_cast<std::size_t>(unknown) > test.entries.size())
+    reject_data(path,
+                fmt::format("{} of its {} values are of features that training has not (beyond index {})", unknown,
+                            test.entries.size(), training.first + training.features - 1),
+                "use files of the same set");
+  if (unknown == 0) return "";
+  return fmt::format("{} of {} values in {} are of features that training has not (beyond index {}): left out", unknown,
+                     test.entries.size(), path.string(), training.first + training.features - 1);
 }
 
 }  // namespace
 
-DataSplit read_libsvm(const fs::path& path) {
-  const fs::path test = path.string() + ".t";
-  const bool has_test = is_file(test);
-  MemoryBudget budget(regular_file_size(path) + (has_test ? regular_file_size(test) : 0));
-  std::vector<SparseRows> files;
-  files.push_back(parse_file(path, budget));
-  if (has_test) files.push_back(parse_file(test, budget));
+Reading read_libsvm(const fs::path& path) {
+  DataSplit split;
+  DataSource& source = split.source;
+  source.format = "LIBSVM text";
+  source.files = {path};
+  const std::vector<std::string> names = test_names(path.filename().string());
+  const fs::path test_path = find_companion(path.parent_path(), names, false);
+  MemoryBudget budget(regular_file_size(path) + (test_path.empty() ? 0 : regular_file_size(test_path)));
 
-  std::uint32_t smallest = 1;
-  std::uint64_t largest = 0;
-  for (const SparseRows& rows : files)
-    for (const Entry& entry : rows.entries) {
-      smallest = std::min(smallest, entry.index);
-      largest = std::max<std::uint64_t>(largest, entry.index);
-    }
-  const std::vector<double> labels = class_labels(files);
-  std::vector<Dataset> parts;
-  for (const SparseRows& rows : files) {
-    Dataset& data = parts.emplace_back(densify(rows, smallest, largest + 1 - smallest, budget));
-    data.classes = static_cast<std::uint32_t>(labels.size());
-    if (!labels.empty())
-      std::transform(rows.labels.begin(), rows.labels.end(), data.targets.begin(), [&](double y) {
-        return static_cast<float>(std::lower_bound(labels.begin(), labels.end(), y) - labels.begin());
-      });
+  const SparseRows rows = parse_file(path, budget);
+  const Columns columns(rows);
+  split.train = densify(rows, columns, budget);
+  if (test_path.empty()) {
+    source.looked_for = names;
+    return {std::move(split)};
   }
-  DataSplit split{.train = std::move(parts[0]), .source = {.format = "LIBSVM text", .files = {path}, .labels = labels}};
-  if (has_test) {
-    split.test = std::move(parts[1]);
-    split.source.files.push_back(split.source.test = test);
-  } else {
-    split.source.looked_for = {test.filename()};
-  }
-  return split;
+  source.test = test_path;
+  source.files.push_back(test_path);
+  const SparseRows test = parse_file(test_path, budget);
+  if (std::string notice = check_test(test, columns); !notice.empty()) source.notices.push_back(std::move(notice));
+  split.test = densify(test, columns, budget);
+  return {std::move(split)};
 }
 
 }  // namespace quantimed

@@ -163,9 +163,9 @@ Model make_slow_nodes(const std::string& text, const Numbers& n, std::uint64_t) 
 // PATH is not made of numbers, and may hold colons and commas.
 constexpr std::string_view kFile = "file:";
 
-Model make_file(const std::string& text, const Numbers&, std::uint64_t) {
+Model make_file(const std::string& text, std::uint32_t nodes) {
   require(text.size() > kFile.size(), text, "give file:PATH, a text file of speeds or a trace (.h5)");
-  return read_recorded_speed("--speed " + text, text.substr(kFile.size()));
+  return read_recorded_speed("--speed " + text, text.substr(kFile.size()), nodes);
 }
 
 Model make_none(const std::string& text, const Numbers& n, std::uint64_t) {
@@ -174,7 +174,14 @@ Model make_none(const std::string& text, const Numbers& n, std::uint64_t) {
 }
 
 constexpr Model (*kMakers[])(const std::string&, const Numbers&, std::uint64_t) = {
-    make_uniform, make_constant, make_exponential, make_pareto, make_bimodal, make_slow_nodes, make_file, make_none};
+    make_uniform,
+    make_constant,
+    make_exponential,
+    make_pareto,
+    make_bimodal,
+    make_slow_nodes,
+    nullptr /* file: it needs to know the nodes */,
+    make_none};
 static_assert(std::size(kMakers) == std::size(kSpeedKinds));
 
 }  // namespace
@@ -200,12 +207,17 @@ ModelSpec parse_model_spec(const std::string& option, const std::string& text) {
 }
 
 std::unique_ptr<SpeedModel> make_speed_model(const std::string& text, std::uint64_t seed) {
+  return make_speed_model(text, seed, 0);
+}
+
+std::unique_ptr<SpeedModel> make_speed_model(const std::string& text, std::uint64_t seed, std::uint32_t nodes) {
   const ModelSpec spec =
       text.starts_with(kFile) ? ModelSpec{.kind = "file", .numbers = {}} : parse_model_spec("--speed", text);
   std::string known;
   for (std::size_t k = 0; k < std::size(kSpeedKinds); ++k) {
     const std::string_view syntax = kSpeedKinds[k].syntax;
-    if (spec.kind == syntax.substr(0, syntax.find(':'))) return kMakers[k](text, spec.numbers, seed);
+    if (spec.kind == syntax.substr(0, syntax.find(':')))
+      return kMakers[k] ? kMakers[k](text, spec.numbers, seed) : make_file(text, nodes);
     known += (known.empty() ? "" : ", ") + std::string(syntax);
   }
   throw InputError("--speed {}: not known; give one of {}", text, known);

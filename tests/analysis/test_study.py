@@ -54,6 +54,18 @@ def test_a_grid_is_every_combination_and_an_algorithms_own_option_wins(tmp_path:
     assert all(r.options["batch"] == "30" and r.options["alpha"] == "0.1*T^(-1/6)" and r.options["l2"] == "0" for r in own)
 
 
+def test_a_byte_order_mark_is_read_over_and_another_encoding_named(tmp_path: Path) -> None:
+    text = "algorithms = dsgd\r\nseeds = 1\r\nbatch = 3\r\n"
+    file = tmp_path / "s.ini"
+    file.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    (run,) = read_study(file).runs()
+    assert run.options["batch"] == "3"
+    for wrong, why in ((text.encode("utf-16"), "not UTF-8 text"), (text.encode() + b"\0", "line 4 has a zero byte")):
+        file.write_bytes(wrong)
+        with pytest.raises(StudyError, match=why):
+            read_study(file)
+
+
 def test_settings_change_together_and_the_quick_form_wins(tmp_path: Path) -> None:
     file = write(tmp_path / "s.ini", "algorithms = dsgd\nseeds = 1\n[setting a]\nnodes = 10\nsamples-per-node = 7\n"
                  "[setting b]\nnodes = 20\n[grid]\nbatch = 1 | 2\n[quick]\nsettings = a\n[quick grid]\nbatch = 3\n")

@@ -31,7 +31,7 @@ class TextFile : public testing::Test {
 };
 
 TEST_F(TextFile, ComesWholeWithAllItsBytes) {
-  const std::string text = std::string("a\0b\r\n", 5) + std::string(3 << 20, 'x');
+  const std::string text = "a\x01\xff\r\n" + std::string(3 << 20, 'x');
   write(text);
   EXPECT_EQ(read(4 << 20), text);
   write("");
@@ -53,6 +53,41 @@ TEST_F(TextFile, MayBeAPipe) {
   ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
   std::jthread writer([&] { write("0 1\n"); });
   EXPECT_EQ(read(), "0 1\n");
+}
+
+TEST_F(TextFile, ByteOrderMarksAndOldLineEndsAreReadOver) {
+  write(
+      "\xef\xbb\xbf"
+      "0 1\n");
+  EXPECT_EQ(read(), "0 1\n");
+  write("\xef\xbb\xbf");
+  EXPECT_EQ(read(), "");
+  write("0 1\r1 2\r");
+  EXPECT_EQ(read(), "0 1\n1 2\n");
+  write("0 1\r\n1 2\r");
+  EXPECT_EQ(read(), "0 1\r\n1 2\r");
+}
+
+TEST_F(TextFile, InAnotherEncodingIsNamed) {
+  for (const std::string& text : {std::string("\xff\xfe"
+                                              "0\0 \0",
+                                              6),
+                                  std::string("\xfe\xff\0"
+                                              "0",
+                                              4),
+                                  std::string("0\0 \0"
+                                              "1\0",
+                                              6),
+                                  std::string("\0"
+                                              "0\0 ",
+                                              4)}) {
+    write(text);
+    EXPECT_THAT([&] { read(); },
+                ThrowsMessage<InputError>(HasSubstr("--graph file:x: is text in UTF-16 or UTF-32, or no text; "
+                                                    "save it as UTF-8")));
+  }
+  write(std::string("0 1\n1 2\n2 \0", 11));
+  EXPECT_THAT([&] { read(); }, ThrowsMessage<InputError>(HasSubstr("line 3 has a zero byte, which is no text")));
 }
 
 TEST_F(TextFile, ThatIsNoneSaysWhatToGive) {

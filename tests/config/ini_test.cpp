@@ -154,6 +154,11 @@ TEST(Ini, CommentsSpacesAndQuotes) {
   EXPECT_TRUE(config.grey);
 }
 
+TEST(Ini, AByteOrderMarkIsReadOver) {
+  const TemporaryFile file("\xef\xbb\xbfnodes = 7\r\nbatch = 3\r\n");
+  EXPECT_EQ(parse({"run", "--config", file.path()}).config.nodes, 7u);
+}
+
 TEST(Ini, CommandLineWinsAndLaterFilesWin) {
   const TemporaryFile first("nodes = 1\nbatch = 1\nseed = 1\n"), second("batch = 2\nseed = 2\n");
   const Config config = parse({"run", "--seed", "3", "--config", first.path(), "--config", second.path()}).config;
@@ -181,7 +186,9 @@ TEST(Ini, ErrorsNameFileLineOptionAndMend) {
   EXPECT_THAT(error("output = \"x\" y\n"), HasSubstr("after the closing quote"));
   EXPECT_THAT(error("config = x.ini\n"), HasSubstr("belongs on the command line"));
   EXPECT_THAT(error("graph = nonsense\n"), StartsWith(":1: --graph nonsense"));
-  EXPECT_THAT(error(std::string("output = a\0b\n", 13)), HasSubstr("control character"));
+  EXPECT_THAT(error("output = a\001b\n"), HasSubstr("control character"));
+  EXPECT_THAT(error(std::string("nodes = 2\noutput = a\0b\n", 23)), HasSubstr("line 2 has a zero byte"));
+  EXPECT_THAT(error(std::string("\xff\xfen\0o\0", 6)), HasSubstr("UTF-16"));
 }
 
 TEST(Ini, UnreadableFiles) {

@@ -17,11 +17,12 @@ TEST(Cifar, ReadsPresentBatchesInOrderAndTheTestBatch) {
   const TemporaryFolder folder;
   write_file(folder / "data_batch_4.bin", record(4, 1, 2, 3));
   write_file(folder / "data_batch_2.bin", record(2, 1, 2, 3) + record(3, 4, 5, 6));
-  write_file(folder / "test_batch.bin", record(9, 7, 8, 9));
+  write_file(folder / "test_batch.bin", record(4, 7, 8, 9));
   const DataSplit split = load(folder.path());
-  EXPECT_THAT(split.train.targets, ElementsAre(2, 3, 4));
+  EXPECT_THAT(split.train.targets, ElementsAre(0, 1, 2));
+  EXPECT_THAT(split.source.labels, ElementsAre(2, 3, 4));
   EXPECT_EQ(split.train.features, 3072u);
-  EXPECT_EQ(split.train.classes, 10u);
+  EXPECT_EQ(split.train.classes, 3u);
   EXPECT_EQ(split.train.bytes[3072 + 1024], 5);
   ASSERT_TRUE(split.test);
   EXPECT_EQ(split.test->bytes[3071], 9);
@@ -52,6 +53,8 @@ TEST(Cifar, RejectsTruncatedEmptyAndMislabelledFiles) {
   EXPECT_THAT(error_of(folder / "none.bin"), HasSubstr("empty"));
   write_file(folder / "label.bin", record(0, 1, 2, 3) + record(10, 1, 2, 3));
   EXPECT_THAT(error_of(folder / "label.bin"), HasSubstr("label 10 of record 1"));
+  write_file(folder / "hundred.bin", std::string(3074, '\1') + std::string(3074, '\2'));
+  EXPECT_THAT(error_of(folder / "hundred.bin"), HasSubstr("records of CIFAR-100"));
 }
 
 TEST(Cifar, ATestBatchAloneIsNoDataSet) {

@@ -1,8 +1,10 @@
 // Small files for the data set tests, in a folder of the test's own that goes with it.
 #pragma once
 
+#include <bzlib.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <lzma.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -47,6 +49,32 @@ inline void write_gzip(const std::filesystem::path& path, const std::string& con
   gzFile file = gzopen(path.c_str(), "wb");
   gzwrite(file, content.data(), static_cast<unsigned>(content.size()));
   gzclose(file);
+}
+
+inline std::string bzip2(const std::string& content) {
+  auto size = static_cast<unsigned>(content.size() + content.size() / 100 + 600);
+  std::string packed(size, '\0');
+  BZ2_bzBuffToBuffCompress(packed.data(), &size, const_cast<char*>(content.data()),
+                           static_cast<unsigned>(content.size()), 9, 0, 0);
+  packed.resize(size);
+  return packed;
+}
+
+inline std::string xz(const std::string& content, std::uint32_t preset = 6) {
+  std::string packed(lzma_stream_buffer_bound(content.size()), '\0');
+  std::size_t size = 0;
+  EXPECT_EQ(
+      lzma_easy_buffer_encode(preset, LZMA_CHECK_CRC32, nullptr, reinterpret_cast<const std::uint8_t*>(content.data()),
+                              content.size(), reinterpret_cast<std::uint8_t*>(packed.data()), &size, packed.size()),
+      LZMA_OK);
+  packed.resize(size);
+  return packed;
+}
+
+inline std::string gzip(const std::string& content) {
+  const TemporaryFolder folder;
+  write_gzip(folder / "z", content);
+  return read_back(folder / "z");
 }
 
 // An IDX file of unsigned bytes; `sizes` are what the header says, whatever the body holds.

@@ -145,14 +145,47 @@ TEST(Hdf5, RejectsMissingOrMisshapenArrays) {
   const auto features = [](std::vector<hsize_t> shape, hid_t type) {
     return error_after([=](hid_t f) { replace<float>(f, "/train/features", shape, type, {}); });
   };
-  EXPECT_THAT(features({3, 2, 1}, H5T_NATIVE_FLOAT), HasSubstr("has not 2 dimensions"));
+  EXPECT_THAT(features({6}, H5T_NATIVE_FLOAT), HasSubstr("has 1 dimensions"));
+  EXPECT_THAT(features({3, 2, 1, 1, 1}, H5T_NATIVE_FLOAT), HasSubstr("has 5 dimensions"));
+  EXPECT_THAT(features({3, 1u << 31, 1u << 31, 1u << 31}, H5T_NATIVE_FLOAT), HasSubstr("too large"));
   EXPECT_THAT(features({2, 3}, H5T_NATIVE_FLOAT), HasSubstr("3 targets for 2 samples"));
   EXPECT_THAT(features({0, 2}, H5T_NATIVE_FLOAT), HasSubstr("0 samples"));
-  EXPECT_THAT(features({3, 2}, H5T_NATIVE_INT), HasSubstr("neither uint8 nor float32"));
+  EXPECT_THAT(features({3, 2}, H5T_NATIVE_INT), HasSubstr("neither uint8 nor float"));
   EXPECT_THAT(error_after([](hid_t f) {
                 replace(f, "/test/features", {3, 1}, H5T_NATIVE_FLOAT, kSixFloats);
               }),
               HasSubstr("differ in features"));
+}
+
+TEST(Hdf5, ReadsImagesAsTheyLieAndAColumnOfTargets) {
+  const TemporaryFolder folder;
+  export_dataset(folder / "set.h5", {small_set(true), std::nullopt});
+  {
+    const Hdf5Handle file(H5Fopen((folder / "set.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT), H5Fclose);
+    replace(file.get(), "/train/features", {3, 1, 2}, H5T_IEEE_F64BE, std::vector<double>(6, 0.0));
+    replace(file.get(), "/train/targets", {3, 1}, H5T_NATIVE_INT64, std::vector<std::int64_t>{1, 0, 1});
+  }
+  const DataSplit split = load(folder / "set.h5");
+  EXPECT_EQ(split.train.features, 2u);
+  EXPECT_THAT(split.source.shape, testing::ElementsAre(1, 2));
+  EXPECT_THAT(split.train.targets, testing::ElementsAre(1, 0, 1));
+}
+
+TEST(Hdf5, SaysWhatToDoWithAnotherLayout) {
+  EXPECT_THAT(error_after([](hid_t f) {
+                H5Adelete(f, "schema");
+                H5Lmove(f, "/train", f, "/x_train", H5P_DEFAULT, H5P_DEFAULT);
+              }),
+              HasSubstr("(the file holds test, x_train)"));
+  EXPECT_THAT(error_after([](hid_t f) {
+                replace<float>(f, "/train/targets", {3, 2}, H5T_NATIVE_FLOAT, {});
+              }),
+              HasSubstr("argmax(axis=1)"));
+  EXPECT_THAT(error_after([](hid_t f) {
+                replace<float>(f, "/train/features", {2, 3}, H5T_NATIVE_FLOAT, {});
+              }),
+              HasSubstr("store x.T"));
+  EXPECT_THAT(error_after([](hid_t f) { set_attribute(f, "classes", 1); }), HasSubstr("number the classes from 0"));
 }
 
 TEST(Hdf5, RejectsBadValues) {

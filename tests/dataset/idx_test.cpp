@@ -40,12 +40,12 @@ TEST(Idx, ReadsAFolderWithATestSetCompressedOrNot) {
     const TemporaryFolder folder;
     write_pair(folder, kImages, kLabels);
     write_gzip(folder / (prefix + "-images-idx3-ubyte.gz"), idx({1, 2, 2}, {9, 9, 9, 9}));
-    write_gzip(folder / (prefix + "-labels-idx1-ubyte.gz"), idx({1}, {3}));
+    write_gzip(folder / (prefix + "-labels-idx1-ubyte.gz"), idx({1}, {2}));
     const DataSplit split = load(folder.path());
     ASSERT_TRUE(split.test);
     EXPECT_EQ(split.test->samples, 1u);
-    EXPECT_EQ(split.test->classes, 4u);
-    EXPECT_EQ(split.train.classes, 4u);
+    EXPECT_EQ(split.test->classes, 3u);
+    EXPECT_EQ(split.train.classes, 3u);
   }
 }
 
@@ -108,9 +108,10 @@ TEST(Idx, StopsUnpackingBeyondTheHeadersPromise) {
 }
 
 TEST(Idx, RejectsWrongMagicTypesAndDimensions) {
-  EXPECT_THAT(error_with(std::string("\0\1\x8\3", 4) + kImages.substr(4), kLabels),
+  EXPECT_THAT(error_with(std::string("\1\1\x8\3", 4) + kImages.substr(4), kLabels),
               HasSubstr("format is not recognised"));
-  EXPECT_THAT(error_with(idx({3, 2, 2}, "", 0x0d), kLabels), HasSubstr("0x0d"));
+  EXPECT_THAT(error_with(idx({3, 2, 2}, "", 0x0d), kLabels), HasSubstr("type 0x0d (floats)"));
+  EXPECT_THAT(error_with(kImages, idx({3}, "", 0x0c)), HasSubstr("type 0x0c (32-bit integers)"));
   EXPECT_THAT(error_with(kLabels, kLabels), HasSubstr("dimensions"));
   EXPECT_THAT(error_with(kImages, kImages), HasSubstr("dimensions"));
   EXPECT_THAT(error_with(idx({3, 1, 1, 1, 1}, "abc"), kLabels), HasSubstr("dimensions"));

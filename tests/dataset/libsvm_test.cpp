@@ -56,11 +56,11 @@ TEST(Libsvm, AcceptsIndicesFromZero) {
 TEST(Libsvm, ReadsTheTestFileBesideIt) {
   const TemporaryFolder folder;
   write_file(folder / "a9a", "-1 1:1\n+1 2:1\n");
-  write_file(folder / "a9a.t", "+1 4:1\n");
+  write_file(folder / "a9a.t", "+1 1:1 3:1\n");
   const DataSplit split = load(folder / "a9a");
   ASSERT_TRUE(split.test);
-  EXPECT_EQ(split.train.features, 4u);
-  EXPECT_EQ(split.test->features, 4u);
+  EXPECT_EQ(split.train.features, 2u);
+  EXPECT_EQ(split.test->features, 2u);
   EXPECT_THAT(split.test->targets, ElementsAre(1));
 }
 
@@ -81,7 +81,41 @@ TEST(Libsvm, RejectsWhatIsNotItsFormat) {
   EXPECT_THAT(error_in("1 2:1 2:1\n"), HasSubstr("does not ascend"));
   EXPECT_THAT(error_in("1 2:1 1:1\n"), HasSubstr("does not ascend"));
   EXPECT_THAT(error_in("ELF\x02\x01\x7f 1:1"), HasSubstr("\"ELF???\" is not a number"));
-  EXPECT_THAT(error_in("\x89PNG"), HasSubstr("format is not recognised"));
+  EXPECT_THAT(error_in("\x89PNG"), HasSubstr("is one picture"));
+  EXPECT_THAT(error_in("\x89\x90"), HasSubstr("format is not recognised"));
+}
+
+TEST(Libsvm, ReadsWhatEditorsAndOtherSystemsWrite) {
+  for (const char* text : {"\xef\xbb\xbf-1 1:1 2:5\n+1 2:2\n", "-1 1:1 2:5\r\n+1 2:2\r\n", "-1 1:1 2:5\r+1 2:2\r",
+                           "-1\t1:1\t2:5  \t\n\n  +1   2:2", "# note\n-1 1:1.0e0 2:5#x\n1.0 2:2 \n\n"}) {
+    const Dataset d = parse(text).train;
+    EXPECT_THAT(d.values, ElementsAre(1, 5, 0, 2)) << text;
+    EXPECT_THAT(d.targets, ElementsAre(0, 1)) << text;
+  }
+}
+
+TEST(Libsvm, NamesWhatIsAlmostItsFormat) {
+  EXPECT_THAT(error_in("1 1:0,5 2:1,5\n"), HasSubstr("value \"0,5\" is not a number, which has a decimal point"));
+  EXPECT_THAT(error_in("0,5 1:2\n"), HasSubstr("label \"0,5\" is not a number"));
+  EXPECT_THAT(error_in("1,3 1:2\n"), HasSubstr("label \"1,3\" is not a number"));
+  EXPECT_THAT(error_in("3 qid:1 1:0.5\n"), HasSubstr("sed 's/ qid:[0-9]*//'"));
+  EXPECT_THAT(error_in("1 1:0x1p3\n"), HasSubstr("is not a number"));
+  EXPECT_THAT(error_in("1 1:1'000\n"), HasSubstr("is not a number"));
+  EXPECT_THAT(error_in("\"1\" \"1\":1\n"), HasSubstr("is not a number"));
+  EXPECT_THAT(error_in("1;1:2\n"), HasSubstr("no label"));
+  EXPECT_THAT(error_in(std::string("1 1:1\n1 \0 1\n", 12)), HasSubstr("line 2 has a zero byte"));
+  EXPECT_THAT(error_in(std::string("\xff\xfe"
+                                   "1\0 \0",
+                                   6)),
+              HasSubstr("UTF-16"));
+  EXPECT_THAT(error_in(std::string("1\0 \0"
+                                   "1\0:\0",
+                                   8)),
+              HasSubstr("UTF-16"));
+}
+
+TEST(Libsvm, TakesNumbersTooSmallForAFloatAsZero) {
+  EXPECT_THAT(parse("1 1:1e-400 2:1\n2 1:-1e-60\n").train.values, ElementsAre(0, 1, 0, 0));
 }
 
 TEST(Libsvm, RejectsValuesThatAreNotFinite) {

@@ -30,7 +30,7 @@ DatasetRequest tiny(const TemporaryFolder& folder, std::vector<int> classes) {
 
 TEST(Load, KeepsClassesInTheOrderGiven) {
   const TemporaryFolder folder;
-  const DataSplit split = load_dataset(tiny(folder, {1, 0}));
+  const DataSplit split = load_dataset(tiny(folder, {11, 10}));
   EXPECT_EQ(split.train.classes, 2u);
   EXPECT_EQ(split.train.samples, 3u);
   EXPECT_THAT(split.train.targets, ElementsAre(1, 0, 1));
@@ -41,7 +41,7 @@ TEST(Load, KeepsClassesInTheOrderGiven) {
 
 TEST(Load, DropsATestSetThatHasNoneOfTheClasses) {
   const TemporaryFolder folder;
-  EXPECT_FALSE(load_dataset(tiny(folder, {0, 2})).test);
+  EXPECT_FALSE(load_dataset(tiny(folder, {10, 12})).test);
 }
 
 TEST(Load, FiltersImagesToo) {
@@ -57,10 +57,10 @@ TEST(Load, FiltersImagesToo) {
 
 TEST(Load, RejectsClassesThatAreNotThere) {
   const TemporaryFolder folder;
-  EXPECT_THAT(error_of(tiny(folder, {0, 3})), HasSubstr("3 is not a class"));
-  EXPECT_THAT(error_of(tiny(folder, {0, -1})), HasSubstr("-1 is not a class"));
-  EXPECT_THAT(error_of(tiny(folder, {1, 1})), HasSubstr("named twice"));
-  EXPECT_THAT(error_of(tiny(folder, {1})), HasSubstr("at least two"));
+  EXPECT_THAT(error_of(tiny(folder, {10, 3})), HasSubstr("3 is not a class"));
+  EXPECT_THAT(error_of(tiny(folder, {10, -1})), HasSubstr("its classes have the labels 10-12"));
+  EXPECT_THAT(error_of(tiny(folder, {11, 11})), HasSubstr("named twice"));
+  EXPECT_THAT(error_of(tiny(folder, {11})), HasSubstr("at least two"));
   write_file(folder / "values.txt", "0.5 1:1\n1.5 1:2\n");
   EXPECT_THAT(error_of(DatasetRequest{.name = (folder / "values.txt").string(), .classes = {0, 1}}),
               HasSubstr("values to regress on"));

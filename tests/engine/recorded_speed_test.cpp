@@ -57,12 +57,65 @@ TEST(RecordedSpeed, LinesAreIterationsAndColumnsNodes) {
   EXPECT_DOUBLE_EQ(model->mean(), 210.5 / 6);
 }
 
-TEST(RecordedSpeed, BeginsAgainAndSharesColumns) {
+TEST(RecordedSpeed, BeginsAgainAfterTheLastLine) {
   const auto model = make_speed_model("file:" QUANTIMED_TESTS_DIR "/engine/speeds.txt", 1);
   EXPECT_EQ(model->speed(0, 3), 10);
   EXPECT_EQ(model->speed(1, 7), 40.5);
-  EXPECT_EQ(model->speed(2, 0), 10);
-  EXPECT_EQ(model->speed(5, 2), 60);
+  EXPECT_THROW(model->speed(2, 0), InternalError);
+}
+
+TEST(RecordedSpeed, ColumnsAreTheNodes) {
+  const auto error = [](const std::string& text, std::uint32_t nodes) -> std::string {
+    const SpeedFile file(text);
+    try {
+      make_speed_model(file.option(), 1, nodes);
+    } catch (const InputError& failure) {
+      return failure.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(error("1,2,3,4\n", 4), "");
+  EXPECT_THAT(error("1,2\n", 4),
+              HasSubstr("has 2 columns for 4 nodes; give a line an iteration and a column a node, or "
+                        "--nodes 2"));
+  EXPECT_THAT(error("1,2,3,4,5\n", 4), HasSubstr("has 5 columns for 4 nodes"));
+  EXPECT_THAT(error("1\n2\n3\n5\n", 4), HasSubstr("exchange lines and columns"));
+  EXPECT_THAT(error("1,10,20\n2,10,20\n3,10,20\n", 2), HasSubstr("leave the first column out, which counts the lines"));
+}
+
+TEST(RecordedSpeed, DecimalCommasAreNoColumns) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"10,5 20,5 30,5 40,5\n", "\"10,5\" has a comma inside, and there are blanks beside it; write decimal points"},
+      {"10,5\t20,5\t30,5\t40,5\n", "\"10,5\" has a comma inside"},
+      {"1 2\n3 4,5\n", "line 2: \"4,5\" has a comma inside"},
+      {"10,5, 20,5\n", "has a comma inside"},
+      {"10,5;20,5\n", "is not a speed; put commas or blanks between speeds, and points in them"},
+      {"\"10\",\"20\"\n", "without quotes"},
+      {"1.000,5 2.000,5\n", "has a comma inside"},
+  };
+  for (const auto& [text, expected] : cases) {
+    const SpeedFile file(text);
+    EXPECT_THAT(error_of(file.option()), HasSubstr(expected)) << text;
+  }
+  const SpeedFile file("10,5,20,5\n11,5,21,5\n13,5,22,5\n");
+  EXPECT_THAT([&] { make_speed_model(file.option(), 1, 2); },
+              testing::ThrowsMessage<InputError>(HasSubstr("if its commas are decimal commas, write points")));
+}
+
+TEST(RecordedSpeed, ALineOfNamesIsReadOverButNotAnIndex) {
+  for (const char* text : {"\xef\xbb\xbfnode0,node1\n10,20\n", "# speeds\n\nfirst second\r\n10 20\r\n",
+                           "\"node 0\",\"node 1\"\n10,20\n", "a\tb\n10\t20\n"}) {
+    const SpeedFile file(text);
+    const auto model = make_speed_model(file.option(), 1, 2);
+    EXPECT_EQ(model->speed(0, 0), 10) << text;
+    EXPECT_EQ(model->speed(1, 0), 20) << text;
+  }
+  for (const char* text : {"iteration,node0\n10,20\n", "Time node0\n1 2\n", "\"t\",\"a\"\n1,2\n"}) {
+    const SpeedFile file(text);
+    EXPECT_THAT([&] { make_speed_model(file.option(), 1, 2); },
+                testing::ThrowsMessage<InputError>(HasSubstr("leave it out, every column is a node")))
+        << text;
+  }
 }
 
 TEST(RecordedSpeed, LineEndsOfAnySystem) {
@@ -85,6 +138,9 @@ TEST(RecordedSpeed, BadLinesAreNamed) {
       {"inf\n", "\"inf\" is not a speed"},
       {"nan\n", "\"nan\" is not a speed"},
       {"1e999\n", "\"1e999\" is not a speed"},
+      {"1e300\n", "line 1: 1e300 is out of range"},
+      {"1,2\nname,2\n", "line 2: \"name\" is not a speed"},
+      {"names\nalone\n", "line 2: \"alone\" is not a speed"},
       {"\x1b[2J\n", "\"?[2J\" is not a speed"},
       {"", "holds no speeds"},
       {"# only a comment\n\n", "holds no speeds"},

@@ -14,7 +14,9 @@ std::vector<std::string> gzip_seeds() {
   const TemporaryFolder folder;
   write_gzip(folder / "short.gz", "1 1:1\n");
   write_gzip(folder / "even.gz", std::string(100'000, 'a'));
-  return {read_back(folder / "short.gz"), read_back(folder / "even.gz"), "not compressed"};
+  return {
+      read_back(folder / "short.gz"), read_back(folder / "even.gz"), "not compressed", bzip2("1 1:1\n"), xz("1 1:1\n"),
+      xz("1 1:1\n") + xz("2 1:1\n")};
 }
 
 std::vector<std::string> cifar_seeds() {

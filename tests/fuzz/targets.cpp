@@ -8,6 +8,7 @@
 #include "dataset/byte_source.hpp"
 #include "dataset/files.hpp"
 #include "dataset/formats.hpp"
+#include "dataset/labels.hpp"
 #include "dataset/shards.hpp"
 #include "engine/deadline_rule.hpp"
 #include "engine/faults.hpp"
@@ -71,7 +72,7 @@ void read_idx_files(Bytes bytes) {
     write_file(images, idx({kImages, 1, 2}, "abcd"));
   else
     write_file(y, idx({kImages}, std::string(kImages, '\1')));
-  read_idx({images, y, {}, {}}, 0);
+  decide_targets(read_idx({images, y}, 0), {.name = "idx"}, {});
 }
 
 void read_gzip(Bytes bytes) {
@@ -85,10 +86,10 @@ void read_cifar_file(Bytes bytes) {
   const bool grey = (take_switches(bytes) & 1) != 0;
   const TemporaryFolder folder;
   write_file(folder / "data_batch_1.bin", text_of(bytes));
-  read_cifar({{folder / "data_batch_1.bin"}, {}}, grey, 0);
+  decide_targets(read_cifar({{folder / "data_batch_1.bin"}, {}}, grey, 0), {.name = "cifar"}, {});
 }
 
-// Switches: 1 gzip, 2 the second half is the test set.
+// Switches: 1 gzip, 2 the second half is the test set, 4 targets are classes.
 void read_libsvm_file(Bytes bytes) {
   const unsigned switches = take_switches(bytes);
   const TemporaryFolder folder;
@@ -97,13 +98,13 @@ void read_libsvm_file(Bytes bytes) {
   const std::size_t cut = has_test ? text.size() / 2 : text.size();
   write_either(folder / "data", text.substr(0, cut), (switches & 1) != 0);
   if (has_test) write_file(folder / "data.t", text.substr(cut));
-  read_libsvm(folder / "data");
+  load_dataset({.name = folder / "data"}, {.asked = (switches & 4) != 0 ? Target::classes : Target::automatic});
 }
 
 void read_hdf5_file(Bytes bytes) {
   const TemporaryFolder folder;
   write_file(folder / "data.h5", text_of(bytes));
-  read_hdf5(folder / "data.h5");
+  load_dataset({.name = folder / "data.h5"});
 }
 
 // ---- traces --------------------------------------------------------------------------------------
@@ -148,8 +149,8 @@ void read_machine(Bytes bytes) {
 void read_speeds(Bytes bytes) {
   const TemporaryFolder folder;
   write_file(folder / "speeds", text_of(bytes));
-  const auto speeds = read_recorded_speed("--speed file:speeds", folder / "speeds");
-  for (const std::uint32_t at : {0u, 1u, 7u, 1000u}) require(speeds->speed(at, at) > 0, "a speed is not above 0");
+  const auto speeds = read_recorded_speed("--speed file:speeds", folder / "speeds", 0);
+  for (const std::uint32_t at : {0u, 1u, 7u, 1000u}) require(speeds->speed(0, at) > 0, "a speed is not above 0");
 }
 
 // ---- values of options, and the command line -----------------------------------------------------

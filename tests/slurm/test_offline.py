@@ -268,6 +268,12 @@ def test_what_was_interrupted_is_said(tmp_path: Path, nowhere: dict[str, str]) -
 
 # The site file and the plan
 
+def test_a_site_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    path.write_bytes(b"\xef\xbb\xbfpartition = p\r\n")
+    assert read_site(path).sbatch_options() == ["--partition=p"]
+
+
 def test_a_site_file(tmp_path: Path) -> None:
     site = read_site(write(tmp_path / "s", "# c\npartition = p\nmodule = a/1 'b c'\nsbatch = --mail-type='END'\n[setup]\nx=1 # [y]\n"))
     assert site.sbatch_options() == ["--partition=p", "--mail-type=END"]

@@ -41,6 +41,13 @@ TEST_F(GraphFile, IsReadWithCommentsBlanksAndAnyLineEnd) {
               ElementsAre(Pair(0, 1), Pair(0, 2), Pair(1, 2)));
 }
 
+TEST_F(GraphFile, MayBeginWithAByteOrderMark) {
+  EXPECT_THAT(read("\xef\xbb\xbf"
+                   "0 1\r1 2\r",
+                   3),
+              ElementsAre(Pair(0, 1), Pair(1, 2)));
+}
+
 TEST_F(GraphFile, CountsAnEdgeOnce) { EXPECT_THAT(read("0 1\n1 0\n0 1\n", 2), ElementsAre(Pair(0, 1))); }
 
 TEST_F(GraphFile, MayBeEmptyForASingleNode) { EXPECT_TRUE(read("", 1).empty()); }
@@ -59,12 +66,13 @@ TEST_F(GraphFile, RefusalsNameTheLine) {
 TEST_F(GraphFile, SurvivesNonsense) {
   expect_refusal("0 4294967297\n", HasSubstr("no node 4294967297"));  // 1, were it cut to 32 bits
   expect_refusal("0 99999999999999999999999999\n", HasSubstr("no node 9999"));
-  expect_refusal(std::string("0 \0001\n", 5), HasSubstr("\"?1\""));
+  expect_refusal(std::string("0 \0001\n", 5), HasSubstr("line 1 has a zero byte"));
+  expect_refusal("0 \0011\n", HasSubstr("\"?1\""));
   expect_refusal("0 \x1b[31m\n", HasSubstr("\"?[31m\""));
-  expect_refusal(
-      "\xef\xbb\xbf"
-      "0 1\n",
-      HasSubstr("line 1"));
+  expect_refusal(std::string("\xff\xfe"
+                             "0\0 \0",
+                             6),
+                 HasSubstr("UTF-16"));
   expect_refusal("0 " + std::string(1 << 20, 'x'), AllOf(HasSubstr("xxx…"), testing::SizeIs(testing::Lt(400u))));
 }
 

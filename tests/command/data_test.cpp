@@ -1,0 +1,90 @@
+// What the program says of the data it reads, and what it refuses.
+#include "command/program.hpp"
+#include "trace/trace.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace quantimed {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+const std::string kRun =
+    "run --nodes 2 --graph complete --samples-per-node 10 --iterations 3 --batch 4 --algorithm dsgd "
+    "--threads 1 --output t.h5 ";
+
+void write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+
+// A sample for each year, of two features.
+std::string years() {
+  std::string text;
+  for (int k = 0; k < 40; ++k) text += fmt::format("{} 1:{} 2:{}\n", 1922 + 7 * k % 40, k % 5, k % 3);
+  return text;
+}
+
+TEST(DataProgram, LeastSquaresRegressesOnWholeNumbersAndSaysSo) {
+  const Folder folder;
+  write(folder / "years", years());
+  Ran run = run_program(folder, kRun + "--model least-squares --dataset years");
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.err,
+              HasSubstr("note: --dataset years: the targets are 40 distinct whole numbers, 1922 to 1961: taken as "
+                        "values to regress on; --model logistic takes them as classes"));
+  EXPECT_THAT(run.out, HasSubstr("2 features, values to regress on, 40 training, no test set (looked for years.t)"));
+  EXPECT_THAT(run.out, Not(HasSubstr("accuracy")));
+  EXPECT_EQ(read_trace(folder / "t.h5").mean_model.size(), 2u);
+  run = run_program(folder, kRun + "--model logistic --dataset years --output c.h5");
+  EXPECT_EQ(run.err, "");
+  EXPECT_THAT(run.out, HasSubstr("40 classes (labels 1922-1961)"));
+}
+
+TEST(DataProgram, ATestSetOfOtherLabelsIsRefused) {
+  const Folder folder;
+  std::string text;
+  for (int k = 0; k < 30; ++k) text += fmt::format("{} 1:{}\n", k % 2 ? "+1" : "-1", k);
+  write(folder / "mix", text);
+  write(folder / "mix.t", "0 1:1\n1 1:2\n");
+  const Ran run = run_program(folder, kRun + "--model logistic --dataset mix");
+  EXPECT_EQ(run.status, 2);
+  EXPECT_THAT(run.err, HasSubstr("mix.t has 1 samples of 2 with labels that training has not, 0 for instance"));
+}
+
+TEST(DataProgram, ChosenClassesAreLabels) {
+  const Folder folder;
+  write(folder / "three", "5 1:1\n6 1:2\n7 1:3\n5 1:4\n7 1:5\n");
+  const Ran run = run_program(folder, kRun + "--samples-per-node 2 --model logistic --dataset three --classes 7,5");
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("2 classes (labels 7, 5), 4 training"));
+}
+
+TEST(DataProgram, SpeedsWithDecimalCommasAreRefused) {
+  const Folder folder;
+  write(folder / "speeds.csv", "10,5 20,5\n");
+  Ran run = run_program(folder, kRun + "--dataset digits --speed file:speeds.csv");
+  EXPECT_EQ(run.status, 2);
+  EXPECT_THAT(run.err, HasSubstr("decimal points"));
+  write(folder / "speeds.csv", "1,10,20\n2,10,20\n");
+  run = run_program(folder, kRun + "--dataset digits --speed file:speeds.csv");
+  EXPECT_EQ(run.status, 2);
+  EXPECT_THAT(run.err, HasSubstr("has 3 columns for 2 nodes; leave the first column out"));
+}
+
+TEST(DataProgram, FilesWithByteOrderMarksAreRead) {
+  const Folder folder;
+  const std::string mark = "\xef\xbb\xbf";
+  write(folder / "bom.ini", mark + "dataset = bom\ngraph = file:graph\nspeed = file:speeds\n");
+  write(folder / "bom", mark + "-1 1:1\r\n+1 1:2\r\n-1 1:3\r\n+1 1:5\r\n");
+  write(folder / "graph", mark + "0 1\r\n");
+  write(folder / "speeds", mark + "10 20\r\n");
+  const Ran run = run_program(folder,
+                              "run --config bom.ini --nodes 2 --samples-per-node 2 --iterations 3 --algorithm dsgd "
+                              "--threads 1 --model logistic --output t.h5");
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("2 classes (labels -1, 1), 4 training"));
+}
+
+}  // namespace
+}  // namespace quantimed
