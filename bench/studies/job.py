@@ -4,7 +4,6 @@ from __future__ import annotations
 import re
 import subprocess
 import zlib
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache

@@ -21,8 +21,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .job import NOT_COMPARED as NOT_COMPARED
-from .job import AGAIN, OTHER, RESUME, Job, Release, ini_value, is_done, look, release_of, set_aside
+from .job import AGAIN, OTHER, RESUME, Job, Release, is_done, look, release_of, set_aside
 from .job import facts_of as facts_of
+from .job import ini_value as ini_value
 from .study_file import Run, Study, StudyError
 
 ROOT = Path(__file__).resolve().parents[2]

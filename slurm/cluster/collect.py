@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import os
 import shlex
 import shutil
@@ -11,16 +9,21 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 
-from studies.runner import Job, find_program, is_done, read_plan, write_whole
+from studies.job import is_done, others_in, set_aside
+from studies.runner import find_program, read_plan, write_whole
 from studies.study_file import StudyError
 
-from .folder import DONE, INTERRUPTED, SUBFOLDERS, Folder, Standing, counts, standings, trace_status, verify
+from .folder import SUBFOLDERS, Folder, stem, verify
+from .retry import try_again
+from .standing import DONE, INTERRUPTED, Standing, counts, standings, trace_status
 from .start import ROOT
-from .status import ask_queue
+from .status import ask_queue, strangers
+from .tables import write_curves, write_jobs, write_runs
 
 FAILED = 1
 
@@ -29,11 +32,13 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="slurm/collect",
         description="Verifies every trace of a study, sets damaged ones aside (RUN.h5.damaged), writes runs.csv (a line a "
-        "run: how it stands, its setting, all figures of its summary) and the report. "
+        "run: how it stands, its setting, all figures of its summary), curves.csv (a line a point of a curve), jobs.csv (a line each "
+        "time that a task ran) and the report, all of the runs that are in the plan. "
         "Exit status: 0 all runs are done and verified, 1 not, 2 bad input.")
     p.add_argument("study", type=Path, help="the study's folder")
     p.add_argument("--merge", type=Path, action="append", default=[], metavar="FOLDER",
                    help="first take over what this study has: its plan, and its whole traces; may be given again")
+    p.add_argument("--retry", metavar="SUBMISSION", help=argparse.SUPPRESS)  # the study's own job: submissions/N
     p.add_argument("--no-report", action="store_true", help="verify and write runs.csv alone")
     return p
 
@@ -54,6 +59,8 @@ def copy_whole(source: Path, target: Path) -> None:
 
 def merge(into: Path, other: Path) -> int:
     """Takes over plans and traces; where both have a run's whole trace ours stays. How many traces came."""
+    if not any(into.glob("*.study.json")):
+        raise StudyError(f"{into}: no study here to merge into (no *.study.json); copy {other} there instead")
     plans = sorted(other.glob("*.study.json"))
     if not plans or other.resolve() == into.resolve():
         raise StudyError(f"--merge {other}: {'is the study itself' if plans else 'no study there (no *.study.json)'}")
@@ -61,6 +68,9 @@ def merge(into: Path, other: Path) -> int:
         (into / name).mkdir(parents=True, exist_ok=True)
     came = 0
     for plan in plans:
+        file = plan.with_name(plan.name.replace(".study.json", ".ini"))
+        if file.is_file() and not (into / file.name).exists():
+            copy_whole(file, into / file.name)
         target = into / plan.name
         # Another's plan of the same name may hold other runs: it is kept beside ours under a name of its own.
         number = 2
@@ -69,11 +79,14 @@ def merge(into: Path, other: Path) -> int:
             number += 1
         copy_whole(plan, target)
         for theirs in read_plan(plan):
-            ours = Job(theirs.run, into / theirs.path.name, theirs.ini)
+            ours = replace(theirs, path=into / theirs.path.name)
             write_whole(into / "configs" / f"{ours.path.stem}.ini", ours.ini)
             if not is_done(ours) and is_done(theirs):
                 copy_whole(theirs.path, ours.path)
                 came += 1
+                for own in (f"history/{stem(theirs)}.tsv", f"logs/{stem(theirs)}.log"):
+                    if (other / own).is_file() and not (into / own).exists():
+                        copy_whole(other / own, into / own)
     return came
 
 
@@ -86,36 +99,42 @@ def set_damaged_aside(found: list[Standing], busy: set[str]) -> list[Path]:
             continue
         if trace_status(path) == "interrupted":
             continue
-        aside = path.with_name(path.name + ".damaged")
-        path.replace(aside)
-        moved.append(aside)
+        if aside := set_aside(path):
+            moved.append(aside)
     return moved
 
 
-def write_table(folder: Path, found: list[Standing], objections: dict[Path, str]) -> None:
-    rows = []
-    for s in found:
-        row: dict[str, object] = {"file": s.job.path.name, "study": s.job.run.study, "algorithm": s.job.run.algorithm,
-                                  "seed": s.job.run.seed, "state": s.state, "why": s.why,
-                                  "verified": {"": "yes"}.get(objections.get(s.job.path, "no"), "no")}
-        row |= {f"setting.{k}": v for k, v in s.job.run.setting.items()}
-        if s.state == DONE:
-            with h5py.File(s.job.path, "r") as file:
-                row |= {name: file.attrs[name] for name in ("status", "verdict", "software_version", "commit")}
-                row |= dict(file["summary"].attrs)
-        rows.append(row)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(folder / "runs.csv", text.getvalue())
-
-
-def report(folder: Path) -> bool:
+def report(folder: Path, done: list[Standing]) -> bool:
+    """On the runs that are in the plan, and no others: the report reads a whole folder, so it gets one of links."""
     options = shlex.split(os.environ.get("QUANTIMED_REPORT_OPTIONS", ""))
-    done = subprocess.run([sys.executable, str(ROOT / "analysis" / "quantimed-report"), str(folder), *options])
-    return done.returncode == 0
+    program = [sys.executable, str(ROOT / "analysis" / "quantimed-report")]
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as scratch:
+        source = folder
+        if others_in(folder, [s.job for s in done]):
+            source = Path(scratch) / folder.resolve().name
+            source.mkdir()
+            for s in done:
+                (source / s.job.path.name).symlink_to(s.job.path.resolve())
+        ended = subprocess.run([*program, str(source), "--output", str(folder / "report"), *options])
+    return ended.returncode == 0
+
+
+def warnings(done: list[Standing]) -> list[str]:
+    """What makes runs of one table hard to compare."""
+    said = []
+    releases = {str(facts) for s in done if (facts := s.job.release)}
+    if len(releases) > 1:
+        said.append(f"made by several versions of the program: {', '.join(sorted(releases))}")
+    processors: dict[str, int] = {}
+    for s in done:
+        if s.job.real_time:
+            with h5py.File(s.job.path, "r") as file:
+                name = str(file["environment"].attrs.get("cpu", "unknown"))
+            processors[name] = processors.get(name, 0) + 1
+    if len(processors) > 1:
+        said.append("real-time runs on different processors, whose times do not compare: "
+                    + ", ".join(f"{count} on {name}" for name, count in processors.items()) + "; --constraint chooses one kind")
+    return said
 
 
 def main(argv: list[str]) -> int:
@@ -125,27 +144,25 @@ def main(argv: list[str]) -> int:
         print(f"{other}: {merge(args.study, other)} traces taken over")
     folder = Folder(args.study)
     jobs = folder.jobs()
-    tasks, trouble = ask_queue(folder)
-    found = standings(folder, jobs, tasks)
-    if not trouble or not any(folder.submissions()):  # else a file may be someone's at this moment
-        for aside in set_damaged_aside(found, set(folder.live_tasks(tasks))):
+    queue = ask_queue(folder)
+    found = standings(folder, jobs, queue)
+    if not queue.silent or not any(folder.submissions()):  # else a file may be someone's at this moment
+        for aside in set_damaged_aside(found, set(folder.live_tasks(queue.tasks))):
             print(f"damaged, set aside: {aside.name}", file=sys.stderr)
-    traces = [s.job.path for s in found if s.state == DONE]
+    done = [s for s in found if s.state == DONE]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        objections = dict(zip(traces, pool.map(lambda trace: verify(program, trace), traces)))
+        objections = dict(zip([s.job.path for s in done], pool.map(lambda s: verify(program, s.job.path), done)))
     for path, objection in objections.items():
         if objection:
             print(f"not verified: {path.name}: {objection}", file=sys.stderr)
-    write_table(args.study, found, objections)
-    commits = {commit_of(path) for path in traces}
-    if len(commits) > 1:
-        print(f"made by several versions of the program: {', '.join(sorted(commits))}", file=sys.stderr)
-    reported = args.no_report or report(args.study)
+    write_runs(folder, found, objections)
+    write_curves(folder, done)
+    write_jobs(folder, queue)
+    for text in (*warnings(done), *([other] if (other := strangers(folder, jobs, queue.tasks)) else [])):
+        print(text, file=sys.stderr)
+    reported = args.no_report or bool(done) and report(args.study, done)
     print(f"{args.study}: {counts(found)}; {sum(not o for o in objections.values())} verified")
+    if args.retry:
+        try_again(folder, Path(args.retry), found, program)
     good = reported and all(s.state == DONE for s in found) and not any(objections.values())
     return 0 if good else FAILED
-
-
-def commit_of(path: Path) -> str:
-    with h5py.File(path, "r") as file:
-        return str(file.attrs["commit"])

@@ -15,6 +15,10 @@ LIVE = ("PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING", "REQUEUE
         "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED", "SPECIAL_EXIT")
 WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
 ATTEMPTS, PAUSE_S = 5, 2.0  # a busy controller answers again a little later
+PING_S = 5.0
+# A job that waits for these waits for ever.
+NEVER = ("DependencyNeverSatisfied", "JobHeldUser", "JobHeldAdmin", "BadConstraints", "PartitionNodeLimit", "PartitionTimeLimit",
+         "InvalidAccount", "InvalidQOS")
 TRANSIENT = re.compile("timed out|Unable to contact|Connection refused|Resource temporarily|Zero Bytes", re.IGNORECASE)
 
 
@@ -30,6 +34,14 @@ class Task:
     @property
     def live(self) -> bool:
         return self.state in LIVE
+
+    @property
+    def never(self) -> bool:
+        return self.state in WAITING and self.reason in NEVER
+
+    @property
+    def is_collection(self) -> bool:
+        return self.name.endswith(".collect")
 
     def text(self) -> str:
         return f"job {self.job}" + (f"_{self.index}" if self.index.isdecimal() else "")
@@ -51,12 +63,27 @@ def ask(command: list[str], attempts: int = ATTEMPTS) -> str:
         if attempt + 1 < attempts:
             time.sleep(PAUSE_S)
     lines = [line for line in done.stderr.strip().splitlines() if line] or [f"exit status {done.returncode}"]
-    raise StudyError(f"{command[0]}: {'; '.join(line.removeprefix(f'{command[0]}: ') for line in lines)}")
+    name = "sbatch" if command[0] == "env" else command[0]
+    raise StudyError(f"{name}: {'; '.join(line.removeprefix(f'{name}: ') for line in lines)}")
+
+
+def why_silent() -> str:
+    """Why SLURM cannot be asked; nothing where it can. At once: squeue itself tries for a minute."""
+    try:
+        done = subprocess.run(["scontrol", "ping"], capture_output=True, text=True, timeout=PING_S)
+    except FileNotFoundError:
+        return "there is no SLURM here (no scontrol)"
+    except subprocess.TimeoutExpired:
+        return f"its controller did not answer within {PING_S:.0f} s"
+    return "" if " is UP" in done.stdout else "its controller does not answer (scontrol ping)"
 
 
 def submit(command: list[str]) -> str:
-    """The job's id. Not asked again: a submission whose answer was lost may have been taken."""
-    answer = ask(command, attempts=1).strip().partition(";")[0]
+    """The job's id. Not asked again: a submission whose answer was lost may have been taken. From within a job, that
+    job's own grant is not handed on."""
+    keep = ("SLURM_CONF",)
+    clean = [f"--unset={name}" for name in os.environ if name.startswith("SLURM_") and name not in keep]
+    answer = ask(["env", *clean, *command] if clean else command, attempts=1).strip().partition(";")[0]
     if not answer.isdecimal():
         raise StudyError(f"sbatch: said '{answer}' where a job id was expected")
     return answer
@@ -71,6 +98,9 @@ def tasks_named(prefix: str) -> list[Task]:
 
 
 def most_tasks() -> int:
+    """Of one array; SLURM's own default where it cannot be asked."""
+    if why_silent():
+        return 1000
     match = re.search(r"^MaxArraySize\s*=\s*(\d+)", ask(["scontrol", "show", "config"]), re.MULTILINE)
     return int(match[1]) - 1 if match else 1000
 

@@ -20,7 +20,7 @@ SBATCH = {
     "nodelist": "these nodes alone",
     "reservation": "a reservation's name",
 }
-OWN = ("cpus-per-task", "nodes", "exclusive", "module", "sbatch", "collect-sbatch")
+OWN = ("cpus-per-task", "parallel", "exclusive", "module", "mail", "sbatch", "collect-sbatch")
 YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
@@ -48,10 +48,13 @@ class Site:
         try:
             return shlex.split(self.get(name))
         except ValueError as error:
-            raise StudyError(f"{name} = {self.get(name)}: {error}; mend the quotes") from None
+            raise StudyError(f"{name} = {self.get(name)}: {error}; correct the quotes") from None
 
     def sbatch_options(self) -> list[str]:
         return [f"--{name}={self.get(name)}" for name in SBATCH if self.get(name)] + self.words("sbatch")
+
+    def mail_options(self) -> list[str]:
+        return [f"--mail-user={self.get('mail')}", "--mail-type=END,FAIL"] if self.get("mail") else []
 
     def script(self) -> str:
         """Loads the modules and does the set-up, in the batch script."""
@@ -70,6 +73,8 @@ def read_site(path: Path) -> Site:
         if not line or line.startswith("#"):
             continue
         name, equals, value = (part.strip() for part in line.partition("="))
+        if name == "nodes":
+            raise StudyError(f"{path}:{number}: '{line}': a task has one node; so many tasks at once is parallel = {value or 'N'}")
         if not equals or (name not in SBATCH and name not in OWN):
             raise StudyError(f"{path}:{number}: '{line}': a line is NAME = VALUE, with NAME one of "
                              f"{', '.join((*SBATCH, *OWN))}; bash goes below [setup]")
@@ -85,11 +90,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         group.add_argument(f"--{name}", metavar="VALUE", help=meaning)
     group.add_argument("--cpus-per-task", metavar="N", help="cores of a task: so many runs of its pack go at a time "
                        "[1; in real time a core for each node]")
-    group.add_argument("--nodes", metavar="N", help="so many tasks at once at most; a task has one node [no limit]")
+    group.add_argument("--parallel", metavar="N", help="so many tasks at once at most [no limit]")
+    group.add_argument("--nodes", metavar="1", help="of a task, as in sbatch: always 1, since a run lives on one node")
+    group.add_argument("--mail", metavar="ADDRESS", help="an e-mail when all has ended, or has failed")
     group.add_argument("--exclusive", metavar="yes|no", nargs="?", const="yes",
                        help="whole nodes [yes in real time, no in virtual time]")
     group.add_argument("--module", metavar="NAME ...", help="modules to load")
-    group.add_argument("--sbatch", metavar="OPTIONS", help="any other options of sbatch, in one word")
+    group.add_argument("--sbatch", metavar="OPTIONS", help="any other options of sbatch, in one word: --sbatch '--gres=x --nice'")
     group.add_argument("--collect-sbatch", metavar="OPTIONS", help="options of sbatch for the collection job alone")
     group.add_argument("--setup", type=Path, metavar="FILE", help="bash to run first in each job, instead of [setup]")
 
@@ -97,6 +104,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def chosen_site(args: argparse.Namespace) -> Site:
     path = args.site or (Path(os.environ["QUANTIMED_SITE"]) if os.environ.get("QUANTIMED_SITE") else None)
     site = read_site(path) if path else Site()
+    if args.nodes not in (None, "1"):
+        raise StudyError(f"--nodes {args.nodes}: a run lives on one node; so many tasks at once is --parallel {args.nodes}")
     for name in (*SBATCH, *OWN):
         value = getattr(args, name.replace("-", "_"))
         if value is not None:

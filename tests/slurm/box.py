@@ -36,6 +36,18 @@ def why_not() -> str:
     return "" if os.getuid() == 0 else "slurmd needs root"
 
 
+def why_no_cgroups() -> str:
+    """Why jobs cannot be held to memory and cores here; empty where they can."""
+    for folder in ("/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpuset", "/sys/fs/cgroup/freezer"):
+        probe = Path(folder) / f"quantimed-probe-{os.getpid()}"
+        try:
+            probe.mkdir()
+            probe.rmdir()
+        except OSError as error:
+            return f"no control group can be made in {folder}: {error.strerror}"
+    return ""
+
+
 def die_with_parent() -> None:
     PR_SET_PDEATHSIG = 1
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -73,9 +85,11 @@ def processes_of(folder: Path) -> dict[int, tuple[str, str]]:
 
 class Box:
     def __init__(self, folder: Path, nodes: int = 4, cpus: int = 2, task_plugin: str = "task/none",
-                 node_timeout_s: int = 300) -> None:
+                 node_timeout_s: int = 300, cgroups: bool = False) -> None:
         self.folder, self.nodes, self.cpus = folder.resolve(), nodes, cpus
-        self.task_plugin, self.node_timeout_s = task_plugin, node_timeout_s
+        self.task_plugin, self.node_timeout_s, self.cgroups = task_plugin, node_timeout_s, cgroups
+        if cgroups:  # jobs then have no more memory and no other cores than they were given
+            self.task_plugin = "task/cgroup"
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.conf = self.folder / "etc" / "slurm.conf"
         own_names = subprocess.run(["unshare", "--uts", "true"], stderr=subprocess.DEVNULL).returncode == 0
@@ -109,6 +123,10 @@ class Box:
                                f"--log-file={munge}/log", f"--pid-file={munge}/pid", f"--seed-file={munge}/seed"])
         self.until(lambda: (munge / "socket").exists(), "munged")
         self.conf.write_text(self._configuration(), encoding="utf-8")
+        if self.cgroups:
+            kind = "v1" if Path("/sys/fs/cgroup/memory").is_dir() else "v2"
+            (self.folder / "etc" / "cgroup.conf").write_text(f"CgroupPlugin=cgroup/{kind}\nConstrainRAMSpace=yes\nConstrainCores=yes\n",
+                                                             encoding="utf-8")
         self._child("slurmctld", ["slurmctld", "-D"])
         for k in range(1, self.nodes + 1):
             self.start_node(k)
@@ -132,10 +150,11 @@ SlurmctldLogFile={here}/log/slurmctld.log
 SlurmdLogFile={here}/log/slurmd-%n.log
 TmpFS={here}/tmp/%n
 SlurmdParameters=config_overrides
-ProctrackType=proctrack/linuxproc
+ProctrackType={'proctrack/cgroup' if self.cgroups else 'proctrack/linuxproc'}
 TaskPlugin={self.task_plugin}
 SelectType=select/cons_tres
-SelectTypeParameters=CR_Core
+SelectTypeParameters={'CR_Core_Memory' if self.cgroups else 'CR_Core'}
+DefMemPerCPU=500
 SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
 JobAcctGatherType=jobacct_gather/none

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from box import Box, processes_of
+from box import Box, processes_of, why_no_cgroups
 from conftest import SLURM, SMALL, arrays, histories, starts, tool, write
 
 LONG = SMALL.replace("iterations = 20", "iterations = 1000000")  # for ever; only to be cut
@@ -28,9 +29,13 @@ class Study:
     def __init__(self, box: Box, file: Path) -> None:
         self.box, self.file, self.folder = box, file, file.parent / file.stem
 
-    def submit(self, *options: object) -> str:
-        done = tool("submit", self.file, "--output", self.folder, *options, environment=self.box.environment)
-        assert done.returncode == 0, done.stdout + done.stderr
+    def submit(self, *options: object, status: int = 0) -> str:
+        """A task a run, and no run timed before, unless something else is said."""
+        pack = [] if "--pack" in options else ["--pack", 1]
+        check = ["--no-check"] if "--check" not in options else []
+        options = tuple(word for word in options if word != "--check")
+        done = tool("submit", self.file, "--output", self.folder, *pack, *check, *options, environment=self.box.environment)
+        assert done.returncode == status, done.stdout + done.stderr
         return done.stdout
 
     def status(self, *options: object) -> str:
@@ -64,7 +69,7 @@ def study(box: Box, tmp_path: Path):
 
 def test_head_to_head_from_submit_to_report_and_nothing_runs_twice(study, box: Box) -> None:
     s = study(SMALL + "seeds = 1-3\n")
-    assert "12 runs in 12 tasks" in s.submit("--time", "5", "--nodes", "8")
+    assert "12 runs in 12 tasks" in s.submit("--time", "5", "--parallel", "8")
     assert "nothing to submit" in s.submit()  # queued or running, or done
     assert s.wait() == "COMPLETED"
     assert "12 runs: 12 done" in s.status()
@@ -132,7 +137,12 @@ def test_a_failing_task_does_not_lose_the_others(study, box: Box, tmp_path: Path
         box.run("scontrol", "release", job)
     assert s.wait() == "FAILED"  # as the collection says when runs are missing
     said = s.status()
-    assert "8 runs: 4 done, 4 failed" in said and "exit status 2" in said and "data.libsvm" in said
+    assert "8 runs: 4 done, 4 failed" in said and "data.libsvm" in said
+    assert re.search(r"failed +4 runs: exit status 2: --dataset", said), said  # one line for all that failed in the same way
+    failed = s.status("--failed")
+    assert failed.count("data.libsvm") >= 4 and str(s.folder / "logs") in failed
+    run = next(r for r, lines in histories(s.folder).items() if lines[-1][2] == "2")
+    assert "data.libsvm" in s.status("--log", run[:-3]) and "end 2 job" in s.status("--log", run)
     assert (s.folder / "report" / "index.html").is_file()
     kept.rename(data)
     assert "4 runs in 4 tasks" in s.submit()
@@ -142,14 +152,15 @@ def test_a_failing_task_does_not_lose_the_others(study, box: Box, tmp_path: Path
 
 def test_scancel_leaves_checkpoints_and_a_study_that_can_be_submitted_again(study, box: Box) -> None:
     s = study(LONG + "seeds = 1-3\n")
-    s.submit("--nodes", "2")
+    s.submit("--parallel", "2")
     s.until_running(2)
     assert "running" in s.status() and "pending" in s.status()
     array, collection = s.jobs()
     box.run("scancel", array)
     assert box.wait(collection) == "FAILED"
     said = s.status()
-    assert "2 interrupted, 10 missing" in said and "submit again" in said and "never started" in said
+    assert "2 interrupted, 10 missing" in said and "cancelled; submit again" in said
+    assert "missing     10 runs: cancelled before it started; submit again" in said
     assert "12 runs in 12 tasks" in s.submit("--sbatch=--hold")
     array, collection = s.jobs()
     assert "12 pending" in s.status()
@@ -166,8 +177,14 @@ def test_a_killed_run_is_called_failed_and_the_others_go_on(study, box: Box) -> 
     for pid in programs(s.folder, run):
         os.kill(pid, signal.SIGKILL)
     box.until(lambda: "1 failed" in s.status(), "the failure")
-    assert "exit status 137" in s.status() and "1 running" in s.status()
-    box.run("scancel", *s.jobs())
+    assert "killed by signal 9 (SIGKILL), probably out of memory; give more --mem" in s.status() and "1 running" in s.status()
+    # How far the other is, from what it writes now and then.
+    box.until(lambda: re.search(r"iteration [\d,]+ of 1,000,000 \(\d+ %\), about [\d:]+ left", s.status()), "its progress")
+    assert [r["iterations"] for r in json.loads(s.status("--json"))["runs"] if r["state"] == "running"] == [1000000]
+    cancelled = tool("cancel", s.folder, environment=box.environment)
+    assert cancelled.returncode == 0 and "1 running and 0 waiting tasks cancelled" in cancelled.stdout
+    watched = s.status("--watch", "0.5")  # ends when nothing is left
+    assert "1 interrupted, 1 failed" in watched and "cancelled; submit again, and it resumes" in watched
 
 
 def test_a_damaged_trace_is_set_aside_and_made_again(study, box: Box) -> None:
@@ -197,6 +214,97 @@ def test_a_site_file_reaches_the_jobs(study, box: Box, tmp_path: Path) -> None:
     assert "set # up" in (s.folder / "submissions" / "1" / "task-1.log").read_text()
 
 
+def test_jobs_that_die_before_their_runs_say_why(study, box: Box, tmp_path: Path) -> None:
+    site = write(tmp_path / "site", "[setup]\necho no such licence >&2; exit 7\n")
+    s = study(SMALL + "seeds = 1\n")
+    s.submit("--site", site, "--pack", 2)
+    s.wait()
+    said = s.status()
+    assert re.search(r"failed +4 runs: its job failed before it started: exit status 7: no such licence", said), said
+    failing = write(tmp_path / "site", "module = gcc/99\n")
+    s.submit("--site", failing, "--pack", 4)
+    s.wait()
+    assert "set-up: module load gcc/99: exit status 127; the job ends here" in s.status()
+
+
+def test_a_collection_that_failed_is_said(study, box: Box) -> None:
+    s = study(SMALL + "seeds = 1\nalgorithms = dsgd\n")
+    s.submit("--collect-sbatch", "--export=PATH=/nonexistent")  # as where its node has no Python with h5py
+    assert s.wait() == "FAILED"
+    done = tool("status", s.folder, environment=box.environment)
+    assert done.returncode == 1 and "1 runs: 1 done" in done.stdout
+    assert re.search(r"no report: job \d+ failed, see .*collect\.log .*slurm/collect .* makes it", done.stdout), done.stdout
+    assert tool("collect", s.folder, environment=box.environment).returncode == 0
+    assert tool("status", s.folder, environment=box.environment).returncode == 0
+
+
+def test_what_belongs_to_an_earlier_form_of_a_study_is_kept_and_said(study, box: Box) -> None:
+    s = study(SMALL + "seeds = 1\nalgorithms = dsgd, q-dsgd\n")
+    s.submit("--pack", 2)
+    assert s.wait() == "COMPLETED"
+    write(s.file, s.file.read_text().replace("iterations = 20", "iterations = 30"))
+    assert "not in the plan: 2 traces of other options; kept, and in no table" in s.submit("--sbatch", "--hold")
+    held, collection = s.jobs()
+    assert f"held (JobHeldUser): scontrol release {held} starts it" in s.submit(status=1)
+    write(s.file, s.file.read_text().replace("iterations = 30", "iterations = 25"))
+    said = s.submit("--pack", 2)
+    assert f"2 runs queued or running (scancel {held} stops them)" in said
+    assert tool("cancel", s.folder, environment=box.environment).returncode == 0
+    said = s.submit("--pack", 2)
+    assert s.wait() == "COMPLETED", s.status()
+    assert "2 runs: 2 done" in s.status() and "not in the plan: 2 traces of other options" in s.status()
+    rows = list(csv.DictReader((s.folder / "runs.csv").open()))
+    reported = list(csv.DictReader((s.folder / "report" / "runs.csv").open()))
+    assert {row["file"] for row in rows} == {Path(row["file"]).name for row in reported}  # the same set
+    for name in ("test_accuracy", "bytes_sent", "dataset", "engine", "nodes", "seed", "status", "verdict", "commit", "created"):
+        assert sorted(row[name] for row in rows) == sorted(row[name] for row in reported), name  # by the same names
+    assert {row["job"] for row in rows} == {f"{s.jobs()[0]}_1"} and {row["restarts"] for row in rows} <= {"0", "1"}  # cancelled before
+    curves = list(csv.DictReader((s.folder / "curves.csv").open()))
+    assert {row["file"] for row in curves} == {row["file"] for row in rows}
+    with h5py.File(s.folder / rows[0]["file"]) as file:
+        assert [float(row["loss"]) for row in curves if row["file"] == rows[0]["file"]] == list(file["progress/loss"][:])
+    jobs = list(csv.DictReader((s.folder / "jobs.csv").open()))
+    assert jobs[-1]["ended"] == "end" and jobs[-1]["exit_status"] == "0" and jobs[-1]["host"].startswith("n")
+
+
+def test_a_study_is_looked_at_before_it_is_submitted(study, box: Box) -> None:
+    s = study(SMALL + "seeds = 1-2\nalgorithms = dsgd\n")
+    said = s.submit("--check", "--pack", "auto", "--time", "5", "--wait", "--mail", "me@here")
+    assert re.search(r"2 runs, about [\d.e-]+ core-hours, in 1 tasks of up to 2 runs and about 0:\d\d of --time 5; a run takes about \d+ MiB", said)
+    assert "2 runs: 2 done" in said and "report      " in said  # it waited
+    assert "MailUser=me@here MailType=END,FAIL" in " ".join(box.run("scontrol", "-o", "show", "job", s.jobs()[1]).stdout.split())
+    few = tool("submit", s.file, "--output", s.folder.parent / "other", "--mem", "10M", environment=box.environment)
+    assert few.returncode == 2 and few.stderr.count("\n") == 1, few.stderr
+    assert re.search(r"--mem 10M: a run takes about \d+ MiB, with data and libraries; give --mem \d+M", few.stderr)
+    write(s.file, s.file.read_text().replace("digits", "nosuch"))
+    none = tool("submit", s.file, "--output", s.folder.parent / "other", environment=box.environment)
+    assert none.returncode == 2 and "nosuch" in none.stderr and "--no-check" in none.stderr
+    assert not (s.folder.parent / "other" / "submissions").exists()
+
+
+def test_folders_of_any_name_and_an_environment_that_is_not_handed_on(study, box: Box, tmp_path: Path) -> None:
+    s = study(SMALL + "seeds = 1\nalgorithms = dsgd\n")
+    s.folder = tmp_path / "größe $x; 50% 'a' [1]"
+    environment = box.environment | {"SBATCH_EXPORT": "NONE"}
+    done = tool("submit", s.file, "--output", s.folder, "--no-check", environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert s.wait() == "COMPLETED", "".join(p.read_text() for p in s.folder.glob("submissions/1/*.log"))
+    assert not list(s.folder.glob("report/*.pdf"))  # QUANTIMED_REPORT_OPTIONS, --no-pdf, came along
+    line = done.stdout.splitlines()[-1].removeprefix("how it goes: ")
+    pasted = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=box.environment)
+    assert pasted.returncode == 0 and "1 runs: 1 done" in pasted.stdout, pasted.stderr
+
+
+def test_a_controller_that_does_not_answer_is_unknown_and_at_once(study, box: Box) -> None:
+    s = study(SMALL + "seeds = 1\nalgorithms = dsgd\n")
+    s.submit("--sbatch", "--hold")
+    away = box.environment | {"SLURM_CONF": str(write(s.folder.parent / "slurm.conf", re.sub(
+        r"SlurmctldPort=\d+", "SlurmctldPort=1", box.conf.read_text())))}
+    done = tool("status", s.folder, environment=away)
+    assert done.returncode == 1 and "1 unknown" in done.stdout and "controller does not answer" in done.stdout
+    box.run("scancel", *s.jobs())
+
+
 def test_what_slurm_refuses_is_said_in_one_line_and_leaves_nothing_queued(study, box: Box) -> None:
     s = study(SMALL + "seeds = 1\n")
     for options in (["--partition", "nowhere"], ["--time", "99:00:00"]):
@@ -219,6 +327,17 @@ SCRIPT_RUN = ["--dataset", "digits", "--nodes", "2", "--graph", "complete", "--m
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.name)
 def test_slurm_takes_every_script(box: Box, script: Path) -> None:
     assert "to start at" in box.run("sbatch", "--test-only", script, "somewhere").stderr
+
+
+@pytest.mark.parametrize("name", ["run.sbatch"])
+def test_a_script_is_submitted_from_any_folder(box: Box, tmp_path: Path, name: str) -> None:
+    trace = tmp_path / "any.h5"
+    job = box.run("sbatch", "--parsable", f"--chdir={tmp_path}", f"--output={tmp_path}/log", SLURM / name, trace, *SCRIPT_RUN,
+                  SBATCH_EXPORT="NONE", QUANTIMED_PROGRAM="").stdout.strip()
+    state = box.wait(job)
+    said = (tmp_path / "log").read_text()
+    # The program is the clone's own here, which the tests need not have built.
+    assert state == "COMPLETED" or "build/quantimed does not start on" in said, said
 
 
 def by_hand(box: Box, script: str, *arguments: object, options: tuple[str, ...] = (), wait: bool = True, **variables: str) -> str:
@@ -273,6 +392,38 @@ def test_scaling_by_hand(box: Box, tmp_path: Path) -> None:
     assert {p.name for p in folder.glob("finished-*")} == {"finished-on-1-cores", "finished-on-2-cores"}
     assert {p.name for p in folder.glob("*.h5")} == {f"strong-dsgd-n{n}-repeat{r}.h5" for n in (1, 2) for r in (1, 2)}
     assert (folder / "report" / "index.html").is_file()
+
+
+# Control groups: jobs that have no more than they were given
+
+@pytest.fixture(scope="module")
+def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    if why := why_no_cgroups():
+        pytest.skip(why)
+    with Box(tmp_path_factory.mktemp("tight") / "b", nodes=1, cpus=2, cgroups=True) as made:
+        yield made
+
+
+def test_a_run_that_is_out_of_memory_is_told_and_goes_on_with_more(tight: Box, tmp_path: Path) -> None:
+    big = SMALL.replace("nodes = 4", "nodes = 6").replace("mlp:8", "mlp:300") + "seeds = 1\nalgorithms = dsgd\n"
+    s = Study(tight, write(tmp_path / "study.ini", big))
+    s.submit("--mem", "40M", "--collect-sbatch", "--mem=500M")
+    s.wait()
+    said = s.status()
+    assert "1 failed" in said and "killed by signal 9 (SIGKILL): out of memory; give more --mem" in said, said
+    assert "retry" not in (s.folder / "submissions" / "1" / "collect.log").read_text()  # nobody asked for it
+    s.submit("--mem", "40M", "--collect-sbatch", "--mem=500M", "--retries", 3, "--wait", status=0)
+    assert "1 runs: 1 done" in s.status()
+    assert re.search(r"retry 1 of 3: 1 runs again with --mem 80M: array \d+", (s.folder / "submissions" / "2" / "collect.log").read_text())
+
+
+def test_a_job_in_a_control_group_uses_the_cores_that_it_was_given(tight: Box, tmp_path: Path) -> None:
+    s = Study(tight, write(tmp_path / "study.ini", SMALL + "seeds = 1\nalgorithms = dsgd\n"))
+    s.submit("--sbatch", "--export=ALL,OMP_PROC_BIND=close,OMP_PLACES=cores")
+    assert s.wait() == "COMPLETED", s.status()
+    with h5py.File(s.traces()[0]) as file:
+        assert file["environment"].attrs["affinity"] in ("0", "1")
+    assert "may use" not in "".join(path.read_text() for path in s.folder.glob("submissions/1/*.log"))
 
 
 # Cores

@@ -1,6 +1,7 @@
 """What needs no cluster: the scripts' text, the site file, folders that move and merge, file systems without locks."""
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -15,7 +16,8 @@ from conftest import ROOT, SLURM, SMALL, arrays, tool, write
 
 from cluster import scaling
 from cluster.site import read_site
-from cluster.submit import deal
+from cluster.estimate import Estimate, deal, kind_of, mib_of, seconds_of_limit, tasks_for
+from cluster.tables import figures
 from studies import runner
 from studies.runner import Job
 from studies.study_file import Run, StudyError
@@ -224,7 +226,7 @@ def test_a_study_is_moved_read_and_merged(tmp_path: Path, nowhere: dict[str, str
     (tmp_path / "deep").mkdir()
     a = (tmp_path / "a").rename(tmp_path / "deep" / "moved")
     said = tool("status", a, environment=nowhere)
-    assert said.returncode == 0 and "2 runs: 2 done" in said.stdout and "queue could not be read" in said.stderr
+    assert said.returncode == 0 and "2 runs: 2 done" in said.stdout and "SLURM could not be asked" in said.stderr
     ours = {path.name: path.stat().st_ino for path in a.glob("*.h5")}
     done = tool("collect", a, "--merge", tmp_path / "b", "--no-report", environment=nowhere)
     assert done.returncode == 0 and "2 traces taken over" in done.stdout and "4 runs: 4 done; 4 verified" in done.stdout
@@ -262,8 +264,8 @@ def test_what_was_interrupted_is_said(tmp_path: Path, nowhere: dict[str, str]) -
         (folder / f"{run}.h5").unlink()
     write(folder / "logs" / f"{runs[2]}.log", "quantimed: internal error: the reason\n\n")
     said = tool("status", folder, environment=nowhere).stdout
-    assert "1 interrupted, 2 failed, 1 missing" in said and "ended without a word" in said
-    assert "exit status 1: internal error: the reason" in said and "starts anew" in said and "is gone" in said
+    assert "1 interrupted, 1 failed, 1 missing, 1 unknown" in said and "there is no SLURM here" in said
+    assert "exit status 1: internal error: the reason" in said and "starts from its beginning" in said and "is gone" in said
 
 
 # The site file and the plan
@@ -279,33 +281,79 @@ def test_a_site_file(tmp_path: Path) -> None:
     assert site.sbatch_options() == ["--partition=p", "--mail-type=END"]
     assert site.script() == "module load a/1\nmodule load 'b c'\nx=1 # [y]\n"
     assert read_site(SLURM / "site.example").values == {"time": "1:00:00", "collect-sbatch": "--time=0:30:00"}
-    for text in ("partitoin = x", "time", "exclusive = maybe", "nodes = 0", "sbatch = 'x"):
+    for text in ("partitoin = x", "time", "exclusive = maybe", "parallel = 0", "nodes = 4", "sbatch = 'x"):
         bad = write(tmp_path / "bad", text + "\n")
         with pytest.raises(StudyError) as error:
             wrong = read_site(bad)
-            wrong.flag("exclusive"), wrong.number("nodes"), wrong.sbatch_options()
+            wrong.flag("exclusive"), wrong.number("parallel"), wrong.sbatch_options()
         assert text.split()[0] in str(error.value)
 
 
+def a_job(iterations: int, seed: int = 1, nodes: int = 1, engine: str = "virtual") -> Job:
+    return Job(Run("s", "dsgd", seed, {}, {}), Path(f"{seed}.h5"),
+               f"algorithm = dsgd\nengine = {engine}\nnodes = {nodes}\niterations = {iterations}\n")
+
+
 def test_packs_have_equal_work_and_all_runs() -> None:
-    jobs = [Job(Run("s", "dsgd", k, {}, {}), Path(f"{k}.h5"), f"nodes = 1\niterations = {k * 1000}\n") for k in range(1, 11)]
-    packs = deal(jobs, 5)
+    jobs = [a_job(k * 1000, k) for k in range(1, 11)]
+    packs = deal(jobs, 2)
     assert [len(pack) for pack in packs] == [5, 5]
     assert sorted(job.run.seed for pack in packs for job in pack) == list(range(1, 11))
     work = [sum(job.run.seed for job in pack) for pack in packs]
     assert abs(work[0] - work[1]) <= 5
 
 
+def test_automatic_packs_fill_half_an_hour_and_no_more_than_the_time_limit() -> None:
+    jobs = [a_job(99_000, k) for k in range(1, 49)]
+    estimate = Estimate({kind_of(jobs[0].ini): 0.001})  # 100 s a run with its start: 4,800 s in all
+    assert estimate.seconds(jobs[0]) == pytest.approx(100)
+    def tasks(limit: str, at_a_time: int = 1, most: int = 1000) -> int:
+        return tasks_for(jobs, estimate, at_a_time, seconds_of_limit(limit), most)
+    assert tasks("") == 3 and tasks("8:00:00") == 3  # of 1,800 s
+    assert tasks("10") == 10  # of 480 s, 80 % of ten minutes
+    assert tasks("10", at_a_time=2) == 5 and tasks("1", most=7) == 7  # no longer array than SLURM takes
+    assert tasks("1", at_a_time=24) == 2  # a task has at least a run for each core
+    assert tasks_for(jobs, Estimate(), 1, 600.0, 1000) == 48  # not known: a run a task
+    # Another number of nodes takes in proportion; real time is not reckoned from virtual time.
+    assert estimate.seconds(a_job(99_000, nodes=2)) == pytest.approx(199)
+    assert math.isnan(estimate.seconds(a_job(99_000, engine="threads")))
+
+
+@pytest.mark.parametrize("text, seconds", [("30", 1800), ("10:30", 630), ("2:00:00", 7200), ("1-2", 93600), ("1-02:30", 95400),
+                                           ("1-02:30:10", 95410), ("soon", math.nan)])
+def test_time_limits_are_read_as_slurm_reads_them(text: str, seconds: float) -> None:
+    assert seconds_of_limit(text) == pytest.approx(seconds, nan_ok=True)
+
+
+@pytest.mark.parametrize("text, mib", [("64M", 64), ("8G", 8192), ("4000", 4000), ("1.5g", 1536), ("2048K", 2), ("0", math.nan), ("x", math.nan)])
+def test_memory_is_read_as_slurm_reads_it(text: str, mib: float) -> None:
+    assert mib_of(text) == pytest.approx(mib, nan_ok=True)
+
+
+def test_nodes_mean_what_slurm_means_by_them(tmp_path: Path, nowhere: dict[str, str]) -> None:
+    file = write(tmp_path / "s.ini", SMALL + "algorithms = dsgd\nseeds = 1\n")
+    done = tool("submit", file, "--output", tmp_path / "f", "--dry-run", "--no-check", "--nodes", "4", environment=nowhere)
+    assert done.returncode == 2 and done.stderr == ("submit: --nodes 4: a run lives on one node; so many tasks at once is --parallel 4\n")
+    done = tool("submit", file, "--output", tmp_path / "f", "--dry-run", "--no-check", "--nodes", "1", "--parallel", "4",
+                "--sbatch", "--gres=x", environment=nowhere)
+    assert done.returncode == 0 and "--array=1-1%4" in done.stdout and "--gres=x" in done.stdout, done.stderr
+
+
+def test_times_resumed_is_a_number_a_cell() -> None:
+    assert figures({"resumed_at_iteration": "113460, 154488, 226152", "resumptions": 3, "total_bytes": 5}) == {
+        "last_resumed_at_iteration": "226152", "times_resumed": 3, "bytes_sent": 5}
+
+
 def test_real_time_runs_are_planned_for_the_cores_they_ask_for(tmp_path: Path, nowhere: dict[str, str]) -> None:
     text = SMALL.replace("nodes = 4", "nodes = 48") + "engine = threads\nalgorithms = dsgd\nseeds = 1\n"
-    done = tool("submit", write(tmp_path / "s.ini", text), "--output", tmp_path / "f", "--dry-run", environment=nowhere)
+    done = tool("submit", write(tmp_path / "s.ini", text), "--output", tmp_path / "f", "--dry-run", "--no-check", environment=nowhere)
     assert done.returncode == 0, done.stderr
     assert "--cpus-per-task=48 --exclusive --hint=nomultithread" in done.stdout and not (tmp_path / "f").exists()
     for options, names in ((["--cpus-per-task", "4"], "give 48"), (["--cpus-per-task", "x"], "cpus-per-task"), (["--pack", "0"], "--pack")):
-        done = tool("submit", tmp_path / "s.ini", "--output", tmp_path / "f", "--dry-run", *options, environment=nowhere)
+        done = tool("submit", tmp_path / "s.ini", "--output", tmp_path / "f", "--dry-run", "--no-check", *options, environment=nowhere)
         assert done.returncode == 2 and names in done.stderr and done.stderr.count("\n") == 1
     auto = write(tmp_path / "t.ini", text.replace("nodes = 48\n", ""))
-    done = tool("submit", auto, "--output", tmp_path / "f", "--dry-run", environment=nowhere)
+    done = tool("submit", auto, "--output", tmp_path / "f", "--dry-run", "--no-check", environment=nowhere)
     assert done.returncode == 2 and "nodes: give their number" in done.stderr
 
 
