@@ -1,7 +1,10 @@
 // Algorithms × seeds, paired: a run of each algorithm with each seed sees the same graph, start, samples and speeds.
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
+#include "command/budget.hpp"
+#include "command/certificate.hpp"
 #include "command/commands.hpp"
+#include "command/compared_steps.hpp"
 #include "command/comparison.hpp"
 #include "command/experiment.hpp"
 #include "command/progress_line.hpp"
@@ -11,39 +14,67 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 namespace quantimed {
 
 namespace {
 
-// `given`: before the published step sizes were filled in.
-std::string setting(const Config& c, const Config& given) {
-  const std::string clock = c.engine == "virtual" ? "virtual time" : "real time, one node a core";
-  return fmt::format(
-      "{}, {} nodes, {}, {}, batch {}, {} iterations, speed {}, link {}{}\nstep sizes: {}", clock, c.nodes, c.dataset,
-      c.model, c.batch, c.iterations, c.speed, c.link, c.engine == "virtual" ? fmt::format(", {} bits", c.bits) : "",
-      given.alpha.empty() && given.epsilon.empty() ? "the published ones for MNIST and 50 nodes, not tuned here"
-                                                   : "as given");
+// `c`: a run's options, of which all runs have the same but for their steps and seed.
+std::string steps_text(const Config& c, const Config& given, const DataSplit& data) {
+  if (given.alpha.empty() && given.epsilon.empty()) return "the published ones for MNIST and 50 nodes, not tuned here";
+  if (given.tuned_by.empty()) return "as given; nothing says that they were tuned with equal budgets";
+  Config all = c;  // resolved, but with everybody's steps
+  all.alpha = given.alpha;
+  all.epsilon = given.epsilon;
+  const std::string tuning = tuning_of(all, given.seeds, certified_data(c, data));
+  if (is_tuned_fairly(tuning)) return "tuned with " + tuning;
+  return "WARNING: they were tuned for " + tuning;
 }
 
-std::vector<Config> plan(const Config& given, const std::vector<std::string>& algorithms, const std::string& folder) {
-  if (given.engine == "virtual" && given.repeats > 1)
-    throw InputError("--repeats {}: in virtual time repeats are the same to the bit; give more --seeds", given.repeats);
+// `given`: before the published step sizes were filled in.
+std::string setting(const Config& c, const Config& given, const Budget& budget, const DataSplit& data) {
+  const std::string clock = c.engine == "virtual" ? "virtual time" : "real time, one node a core";
+  const std::string share = std::isfinite(budget.time) ? fmt::format("{:g} s for every algorithm", budget.time)
+                                                       : fmt::format("{} iterations of every algorithm", c.iterations);
+  return fmt::format("{}, {} nodes, {}, {}, batch {}, {}, speed {}, link {}{}\nstep sizes: {}", clock, c.nodes,
+                     c.dataset, c.model, c.batch, share, c.speed, c.link,
+                     c.engine == "virtual" ? fmt::format(", {} bits", c.bits) : "", steps_text(c, given, data));
+}
+
+std::vector<Config> plan(const Config& given, const std::vector<ComparedSteps>& steps, const Budget& budget,
+                         const std::string& folder) {
   std::vector<Config> runs;
   for (const std::uint64_t seed : given.seeds)
     for (std::uint32_t repeat = 0; repeat < given.repeats; ++repeat)
-      for (const std::string& algorithm : algorithms) {  // in turn, so that drift of the machine meets all alike
-        Config config = given;
-        config.algorithm = algorithm;
+      for (const ComparedSteps& own : steps) {  // in turn, so that drift of the machine meets all alike
+        Config config = with_budget(with_steps(given, own), budget, own.algorithm_index);
         config.seed = seed;
-        config.output = fmt::format("{}/{}-seed{}{}.h5", folder, algorithm, seed,
+        config.output = fmt::format("{}/{}{}-seed{}{}.h5", folder, own.algorithm,
+                                    own.number > 0 ? fmt::format("-steps{}", own.number + 1) : "", seed,
                                     given.repeats > 1 ? fmt::format("-repeat{}", repeat + 1) : "");
         config = resolve(config);
         config.repeats = 1;
         runs.push_back(config);
       }
   return runs;
+}
+
+// Where the published epsilon is not what runs.
+std::string notices(const Config& given, const std::vector<Config>& runs, std::size_t count) {
+  std::string text;
+  for (std::size_t k = 0; k < count; ++k)
+    if (const std::string notice = epsilon_notice(given, runs[k]); !notice.empty()) text += "\n" + notice;
+  return text;
+}
+
+// What a user can have got wrong, before the data are read.
+void check_request(const Request& request) {
+  const Config& given = request.config;
+  if (given.engine == "virtual" && given.repeats > 1)
+    throw InputError("--repeats {}: in virtual time repeats are the same to the bit; give more --seeds", given.repeats);
+  refuse_two_budgets(request);
 }
 
 }  // namespace
@@ -54,17 +85,30 @@ int compare_command(const Request& request) {
   if (algorithms.empty())
     for (const AlgorithmRow& row : algorithm_table()) algorithms.emplace_back(row.name);
   const std::string folder = given.output.empty() ? "runs/compare-" + given.engine : given.output;
-  const std::vector<Config> runs = plan(given, algorithms, folder);
+  check_request(request);
+  const std::vector<ComparedSteps> steps = plan_steps(given, algorithms);
+  std::vector<Config> algorithms_own;  // resolved, with the first seed
+  for (const std::string& algorithm : algorithms) {
+    Config config = given;
+    config.algorithm = algorithm;
+    config.seed = given.seeds.front();
+    algorithms_own.push_back(resolve(config));
+  }
+  std::error_code error;
+  if (!given.dry_run) {
+    std::filesystem::create_directories(folder, error);
+    require_writable_folder(folder, "--output", folder);
+  }
+  DataSplit data = load_data(algorithms_own.front());
+  std::uint64_t data_seed = given.seeds.front();
+  catch_signals();
+  const Budget budget = plan_budget(given, algorithms_own, data, given.dry_run ? "" : folder);
+  if (signal_came()) return kInterrupted;
+  const std::vector<Config> runs = plan(given, steps, budget, folder);
   if (given.dry_run) {
     for (const Config& config : runs) fmt::print("# {}\n{}\n", config.output, to_ini(config));
     return kDone;
   }
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  require_writable_folder(folder, "--output", folder);
-  DataSplit data = load_data(runs.front());
-  std::uint64_t data_seed = runs.front().seed;
-  catch_signals();
 
   std::vector<ComparedRun> results;
   bool interrupted = false;
@@ -78,12 +122,16 @@ int compare_command(const Request& request) {
       }
       Trace trace = run_experiment(runs[k], data, [&](double done) { line.show(k, name, done); });
       interrupted = trace.status == RunStatus::interrupted;
-      const std::uint32_t repeat = static_cast<std::uint32_t>(k / algorithms.size()) % given.repeats;
-      results.push_back(compared_run(std::move(trace), "", repeat));
+      const std::uint32_t repeat = static_cast<std::uint32_t>(k / steps.size()) % given.repeats;
+      const ComparedRun run = compared_run(std::move(trace), "", repeat);
+      for (const StepsUse& use : steps[k % steps.size()].uses) {
+        results.push_back(run);
+        results.back().setting = use.setting;
+      }
     }
   }
   const std::string text =
-      setting(runs.front(), given) + "\n" +
+      setting(runs.front(), given, budget, data) + notices(given, runs, steps.size()) + "\n" +
       comparison_text(algorithms, results, given.target_loss.empty() ? 0 : given.target_loss.front());
   write_text(folder + "/table.md", text);
   if (interrupted) fmt::print("Stopped by a signal in run {} of {}.\n\n", results.size(), runs.size());

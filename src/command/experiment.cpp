@@ -4,6 +4,7 @@
 #include "base/build_info.hpp"
 #include "base/error.hpp"
 #include "blas/blas.hpp"
+#include "command/certificate.hpp"
 #include "command/preflight.hpp"
 #include "command/resumption.hpp"
 #include "command/setup.hpp"
@@ -149,7 +150,7 @@ std::string invalid_because(const Outcome& outcome, const Totals& totals) {
   return "";
 }
 
-Trace start_trace(const Setup& setup) {
+Trace start_trace(const Setup& setup, const DataSplit& data) {
   Trace trace;
   trace.software_version = build::kVersion;
   trace.commit = build::kCommit;
@@ -158,6 +159,9 @@ Trace start_trace(const Setup& setup) {
   const Run run = setup.run();
   trace.config.emplace_back("alpha_value", static_cast<double>(run.options.alpha));
   trace.config.emplace_back("epsilon_value", static_cast<double>(run.options.epsilon));
+  trace.config.emplace_back("tuned_by",
+                            tuning_of(setup.config, {setup.config.seed},
+                                      setup.config.tuned_by.empty() ? "" : certified_data(setup.config, data)));
   trace.ini = to_ini(setup.config);
   if (!kGuards) trace.verdict = "INVALID: a build without guards";
   const Machine machine = inspect_machine();
@@ -220,7 +224,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
     check_codec(*setup.codec, *setup.problem, config.seed);
   }
 
-  Trace trace = start_trace(setup);
+  Trace trace = start_trace(setup, data);
   Run run = setup.run();
   trace.environment.emplace_back("output_lock", lock.kind());
   Attributes earlier;

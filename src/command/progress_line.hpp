@@ -1,4 +1,5 @@
-// One line on a terminal that says how far a command is and how long it will take; nothing elsewhere.
+// How far a command is and how long it will take: one line on a terminal; elsewhere, in a job's log, a line every half
+// minute.
 #pragma once
 
 #include <chrono>
@@ -23,7 +24,7 @@ class ProgressLine {
  private:
   using Clock = std::chrono::steady_clock;
   std::size_t pieces_;
-  bool active_;
+  bool active_, is_terminal_;
   bool visible_ = false;
   Clock::time_point start_ = Clock::now(), last_{};
 };

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <numeric>
 
@@ -13,17 +14,32 @@ namespace quantimed {
 
 namespace {
 
-constexpr std::size_t kKept = 3;  // one in so many goes on to the next rung
+constexpr double kFalls[] = {0.50, 0.75, 0.90, 0.95, 0.99};  // of the way from the start to the best
+constexpr double kPlateau = 0.05;
+constexpr int kHalvings = 6;  // of a grid's step: beyond them trials are the same
+
+std::string step_text(double step) { return fmt::format("{:.3g}", step); }
 
 // "0.01", "0.0215", …: `count` values, evenly spaced in their logarithm, both ends included.
 std::vector<std::string> log_grid(double least, double most, std::size_t count) {
   std::vector<std::string> values;
   for (std::size_t k = 0; k < count; ++k) {
     const double share = count == 1 ? 0.5 : static_cast<double>(k) / static_cast<double>(count - 1);
-    values.push_back(fmt::format("{:.3g}", least * std::pow(most / least, share)));
+    values.push_back(step_text(least * std::pow(most / least, share)));
   }
   values.erase(std::unique(values.begin(), values.end()), values.end());
   return values;
+}
+
+// Twice as many steps of alpha as of epsilon: its range is the wider one.
+struct GridSize {
+  std::size_t alphas, epsilons;
+};
+GridSize grid_size(const AlgorithmRow& algorithm, std::size_t trials) {
+  if (!algorithm.uses_epsilon) return {trials, 1};
+  const std::size_t epsilons =
+      std::max<std::size_t>(1, static_cast<std::size_t>(std::sqrt(static_cast<double>(trials) / 2.0)));
+  return {trials / epsilons, epsilons};
 }
 
 bool is_at_an_end(const std::string& value, std::span<const Trial> trials, std::string Trial::*step) {
@@ -37,53 +53,143 @@ bool is_at_an_end(const std::string& value, std::span<const Trial> trials, std::
   return least < most && (at <= least || at >= most);
 }
 
+// The lower middle: a median that some seed had.
+double lower_median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[(values.size() - 1) / 2];
+}
+
 }  // namespace
 
-std::vector<Trial> plan_trials(const AlgorithmRow& algorithm, std::uint32_t trials, std::span<const double> alpha_range,
-                               std::span<const double> epsilon_range) {
+std::vector<Trial> plan_grid(const AlgorithmRow& algorithm, std::uint32_t trials, std::span<const double> alpha_range,
+                             std::span<const double> epsilon_range) {
   check(trials > 0 && alpha_range.size() == 2 && epsilon_range.size() == 2, "a grid without ends");
-  // Twice as many steps of alpha as of epsilon: its range is the wider one.
-  const std::size_t epsilons =
-      algorithm.uses_epsilon ? std::max<std::size_t>(1, static_cast<std::size_t>(std::sqrt(trials / 2.0))) : 1;
+  const auto [alphas, epsilons] = grid_size(algorithm, trials);
   std::vector<Trial> plan;
   const std::vector<std::string> epsilon_grid = algorithm.uses_epsilon
                                                     ? log_grid(epsilon_range[0], epsilon_range[1], epsilons)
                                                     : std::vector<std::string>{algorithm.epsilon};
-  for (const std::string& alpha : log_grid(alpha_range[0], alpha_range[1], trials / epsilons))
+  for (const std::string& alpha : log_grid(alpha_range[0], alpha_range[1], alphas))
     for (const std::string& epsilon : epsilon_grid) plan.push_back({.alpha = alpha, .epsilon = epsilon});
-  plan.push_back({.alpha = algorithm.alpha, .epsilon = algorithm.epsilon, .is_published = true});
   return plan;
 }
 
-Score score(RunStatus status, const Progress& curve, double target_loss) {
-  if (status == RunStatus::diverged || curve.loss.empty() || !std::isfinite(curve.loss.back()))
-    return {.time = kForever, .loss = kForever};
-  return {.time = target_loss > 0 ? time_to_target(curve, target_loss) : 0, .loss = curve.loss.back()};
+std::vector<Trial> plan_around(const AlgorithmRow& algorithm, std::span<const Trial> tried,
+                               std::span<const std::size_t> leaders, std::size_t count,
+                               std::span<const double> alpha_range, std::span<const double> epsilon_range) {
+  std::vector<Trial> found;
+  const auto [alphas, epsilons] = grid_size(algorithm, tried.size());
+  const auto ratio = [](std::span<const double> range, std::size_t values) {
+    return values < 2 ? range[1] / range[0] : std::pow(range[1] / range[0], 1 / static_cast<double>(values - 1));
+  };
+  const double alpha_ratio = ratio(alpha_range, alphas), epsilon_ratio = ratio(epsilon_range, epsilons);
+  const auto add = [&](double alpha, double epsilon, const std::string& otherwise) {
+    const Trial trial{.alpha = step_text(alpha),
+                      .epsilon = algorithm.uses_epsilon ? step_text(std::min(epsilon, epsilon_range[1])) : otherwise};
+    const auto is_same = [&](const Trial& other) {
+      return !other.is_published && other.alpha == trial.alpha && other.epsilon == trial.epsilon;
+    };
+    if (found.size() < count && std::ranges::none_of(tried, is_same) && std::ranges::none_of(found, is_same))
+      found.push_back(trial);
+  };
+  double step = 0.5;
+  for (int halving = 0; halving < kHalvings; ++halving, step /= 2)
+    for (const std::size_t leader : leaders) {
+      const double alpha = std::stod(tried[leader].alpha);
+      const std::string& own = tried[leader].epsilon;
+      const double epsilon = algorithm.uses_epsilon ? std::stod(own) : 1;
+      for (const double sign : {1.0, -1.0}) add(alpha * std::pow(alpha_ratio, sign * step), epsilon, own);
+      if (algorithm.uses_epsilon)
+        for (const double sign : {1.0, -1.0}) add(alpha, epsilon * std::pow(epsilon_ratio, sign * step), own);
+    }
+  return found;
 }
 
-Score median(std::vector<Score> scores) {
-  check(!scores.empty(), "the median of no scores");
-  std::sort(scores.begin(), scores.end());
-  return scores[(scores.size() - 1) / 2];
+std::vector<double> tuning_targets(double start, double best) {
+  std::vector<double> targets;
+  if (!std::isfinite(start) || !(best < start)) return targets;
+  for (const double fall : kFalls) {
+    const std::string text = fmt::format("{:.3g}", start - fall * (start - best));
+    double target = 0;
+    std::from_chars(text.data(), text.data() + text.size(), target);
+    if (target > 0 && target < start && (targets.empty() || target < targets.back())) targets.push_back(target);
+  }
+  return targets;
 }
 
-std::vector<Rung> plan_rungs(std::size_t trials, std::size_t seeds) {
-  check(trials > 0 && seeds > 0, "a search without trials or seeds");
-  const auto kept = [](std::size_t count) { return (count + kKept - 1) / kKept; };
-  std::vector<Rung> rungs = {{trials, 1}};
-  if (seeds > 2) rungs.push_back({kept(trials), 1 + (seeds - 1) / 2});
-  if (seeds > 1) rungs.push_back({kept(rungs.back().survivors), seeds});
-  return rungs;
+TrialRun trial_run(const Progress& curve, bool is_complete_and_valid, std::span<const double> targets) {
+  TrialRun run;
+  run.counts = is_complete_and_valid && !curve.loss.empty() && std::isfinite(curve.loss.back());
+  if (run.counts) run.final_loss = curve.loss.back();
+  for (const double target : targets) run.times.push_back(run.counts ? time_to_target(curve, target) : kForever);
+  return run;
 }
 
-std::vector<std::size_t> best(std::span<const std::vector<Score>> scores, std::span<const std::size_t> candidates,
-                              std::size_t count) {
-  std::vector<std::size_t> order(candidates.begin(), candidates.end());
-  std::erase_if(order, [&](std::size_t k) { return scores[k].empty(); });
+double median_time(std::span<const TrialRun> runs, std::size_t target) {
+  if (runs.empty()) return kForever;
+  std::vector<double> times;
+  for (const TrialRun& run : runs) times.push_back(run.times[target]);
+  return lower_median(times);
+}
+
+Score score(std::span<const TrialRun> runs, std::size_t target) {
+  const Score worst{.missed = kForever, .log_time = kForever, .loss = kForever};
+  if (runs.empty()) return worst;
+  std::vector<double> losses;
+  for (const TrialRun& run : runs) losses.push_back(run.counts ? run.final_loss : kForever);
+  Score result{.loss = lower_median(losses)};
+  if (std::isinf(result.loss)) return worst;
+  double reached = 0;
+  for (std::size_t k = 0; k < runs.front().times.size(); ++k) {
+    if (target != kAllTargets && k != target) continue;
+    const double time = median_time(runs, k);
+    if (std::isinf(time)) {
+      ++result.missed;
+      continue;
+    }
+    ++reached;
+    result.log_time += std::log(std::max(time, 1e-300));
+  }
+  if (reached > 0) result.log_time /= reached;
+  return result;
+}
+
+std::vector<std::size_t> ranking(std::span<const std::vector<TrialRun>> runs, std::size_t target) {
+  std::size_t most = 0;
+  for (const auto& trial : runs) most = std::max(most, trial.size());
+  std::vector<std::size_t> order;
+  for (std::size_t k = 0; k < runs.size(); ++k)
+    if (most > 0 && runs[k].size() == most) order.push_back(k);
   std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return median(scores[a]) < median(scores[b]); });
-  order.resize(std::min(order.size(), count));
+                   [&](std::size_t a, std::size_t b) { return score(runs[a], target) < score(runs[b], target); });
   return order;
+}
+
+std::vector<std::size_t> leaders(std::span<const std::vector<TrialRun>> runs, std::size_t targets, std::size_t count) {
+  std::vector<std::vector<std::size_t>> rankings = {ranking(runs)};
+  for (std::size_t target = 0; target < targets; ++target) rankings.push_back(ranking(runs, target));
+  std::vector<std::size_t> found;
+  for (std::size_t place = 0; place < rankings.front().size(); ++place)
+    for (const auto& order : rankings)
+      if (found.size() < count && std::ranges::find(found, order[place]) == found.end()) found.push_back(order[place]);
+  return found;
+}
+
+std::string plateau(std::span<const Trial> trials, std::span<const std::vector<TrialRun>> runs, std::size_t winner) {
+  const auto first = [&](std::size_t k) {
+    return score(std::span(runs[k]).first(std::min<std::size_t>(1, runs[k].size())));
+  };
+  const Score best = first(winner);
+  double least = std::stod(trials[winner].alpha), most = least;
+  for (std::size_t k = 0; k < trials.size() && k < runs.size(); ++k) {
+    const Score here = first(k);
+    if (trials[k].is_published || trials[k].epsilon != trials[winner].epsilon || here.missed > best.missed ||
+        here.log_time > best.log_time + std::log1p(kPlateau))
+      continue;
+    least = std::min(least, std::stod(trials[k].alpha));
+    most = std::max(most, std::stod(trials[k].alpha));
+  }
+  return least < most ? fmt::format("{:g}–{:g}", least, most) : fmt::format("{:g} alone", least);
 }
 
 std::string edge_of_grid(const Trial& winner, std::span<const Trial> trials) {

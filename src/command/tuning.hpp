@@ -1,9 +1,9 @@
-// Step sizes by trial: which runs a search takes, and which step sizes win. No clock, no files.
+// Step sizes by trial: which steps a search tries, and which win. No clock, no files.
 //
-// Every algorithm gets the same number of trials over its own step sizes: alpha on a logarithmic grid, and where the
-// algorithm has an epsilon a grid of both. All trials run once; the better third runs with half of the seeds, and the
-// better third of these with all (successive halving: Jamieson, Talwalkar, AISTATS 2016, with seeds as the resource, so
-// that the horizon, on which the best steps depend, is the same for all).
+// Every algorithm gets the same number of trials over its own step sizes: three quarters of them on a logarithmic grid
+// of alpha, and of epsilon where the algorithm has one; the last quarter between the best of these and their
+// neighbours. All trials run with one seed. Those that lead, as many of each algorithm, run with all seeds, and the
+// medians decide.
 #pragma once
 
 #include "algorithm/table.hpp"
@@ -23,34 +23,57 @@ struct Trial {
   bool is_published = false;  // the authors' own: run with all seeds for comparison, beside the budget
 };
 
-// `trials` of the grid at most (fewer where a grid of both does not come out even), then the published ones.
-// Ranges: [least, most], both > 0.
-std::vector<Trial> plan_trials(const AlgorithmRow& algorithm, std::uint32_t trials, std::span<const double> alpha_range,
-                               std::span<const double> epsilon_range);
+// How many of the trials are kept back for the second pass.
+constexpr std::uint32_t fine_trials(std::uint32_t trials) { return trials / 4; }
 
-// What a run is worth: less is better. First the time to the target where there is one (∞: missed or diverged), then
-// the final loss (∞: diverged).
+// The grid: `trials` at most (fewer where a grid of both does not come out even). Ranges: [least, most], both > 0.
+std::vector<Trial> plan_grid(const AlgorithmRow& algorithm, std::uint32_t trials, std::span<const double> alpha_range,
+                             std::span<const double> epsilon_range);
+
+// `count` new trials beside the leaders, the first of them first: half a step of the grid away, then a quarter, ….
+// `tried`: the grid, which is not tried again. Fewer only where the ranges are single points.
+std::vector<Trial> plan_around(const AlgorithmRow& algorithm, std::span<const Trial> tried,
+                               std::span<const std::size_t> leaders, std::size_t count,
+                               std::span<const double> alpha_range, std::span<const double> epsilon_range);
+
+// Five losses between the start and the best that any trial reached, rounded; empty where nothing fell.
+std::vector<double> tuning_targets(double start, double best);
+
+// What a trial is worth over its seeds, less is better: first how many targets it misses, then the mean logarithm of
+// its median times to the others, then its final loss. Infinite: it diverged, or is INVALID.
 struct Score {
-  double time = 0, loss = 0;
+  double missed = 0, log_time = 0, loss = 0;
   // NOLINTNEXTLINE(modernize-use-nullptr): takes <=> for a comparison with 0
   auto operator<=>(const Score&) const = default;
 };
-Score score(RunStatus status, const Progress& curve, double target_loss);  // target_loss 0: none
-Score median(std::vector<Score> scores);
 
-// How many seeds rung 0, 1, … gives to how many of `trials` trials.
-struct Rung {
-  std::size_t survivors, seeds;
+// What is known of one run of a trial.
+struct TrialRun {
+  std::vector<double> times;  // [targets], s; ∞: missed
+  double final_loss = kForever;
+  bool counts = false;  // complete and VALID
 };
-std::vector<Rung> plan_rungs(std::size_t trials, std::size_t seeds);
+TrialRun trial_run(const Progress& curve, bool is_complete_and_valid, std::span<const double> targets);
 
-// The trials of a rung: the best of those before, by the median of their scores; ties keep their order.
-// scores[k]: of candidate k, over the seeds so far; empty: has not run.
-std::vector<std::size_t> best(std::span<const std::vector<Score>> scores, std::span<const std::size_t> candidates,
-                              std::size_t count);
+// Over the seeds so far; with `target` < targets for that one alone. Nothing has run: the worst.
+inline constexpr std::size_t kAllTargets = ~std::size_t{0};
+Score score(std::span<const TrialRun> runs, std::size_t target = kAllTargets);
+double median_time(std::span<const TrialRun> runs, std::size_t target);
 
-// Whether a winner lies at the edge of its grid, so that the best may lie beyond: "--alpha-range", "--epsilon-range",
-// or nothing. An epsilon of 1 is the edge of what makes sense, not of the grid.
+// The trials that have run with the most seeds, best first; ties keep their order.
+std::vector<std::size_t> ranking(std::span<const std::vector<TrialRun>> runs, std::size_t target = kAllTargets);
+
+// `count` leaders of all rankings in turn: the best for all targets, the best for the first, …, the second best for
+// all.
+std::vector<std::size_t> leaders(std::span<const std::vector<TrialRun>> runs, std::size_t targets, std::size_t count);
+constexpr std::size_t finalists(std::size_t trials) { return trials < 9 ? (trials < 3 ? trials : 3) : trials / 3; }
+
+// The range of alpha, at the winner's epsilon, in which the first seed's times are within 5 % of the winner's:
+// "0.9–1.5".
+std::string plateau(std::span<const Trial> trials, std::span<const std::vector<TrialRun>> runs, std::size_t winner);
+
+// Whether a winner lies at the edge of what was tried, so that the best may lie beyond: "--alpha-range",
+// "--epsilon-range", or nothing. An epsilon of 1 is the edge of what makes sense, not of the grid.
 std::string edge_of_grid(const Trial& winner, std::span<const Trial> trials);
 
 }  // namespace quantimed

@@ -7,111 +7,169 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
 
 namespace quantimed {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr double kAlpha[] = {0.01, 1}, kEpsilon[] = {0.1, 1};
 
+TrialRun arrives(std::vector<double> times, double loss = 1) {
+  return {.times = std::move(times), .final_loss = loss, .counts = true};
+}
+TrialRun diverges(std::size_t targets) { return {.times = std::vector<double>(targets, kForever)}; }
+
 TEST(Tuning, EveryAlgorithmGetsTheSameNumberOfTrials) {
-  for (const AlgorithmRow& row : algorithm_table()) {
-    const auto trials = plan_trials(row, 24, kAlpha, kEpsilon);
-    ASSERT_EQ(trials.size(), 25u) << row.name;
-    EXPECT_TRUE(trials.back().is_published);
-    EXPECT_EQ(trials.back().alpha, row.alpha);
-    EXPECT_EQ(std::count_if(trials.begin(), trials.end(), [](const Trial& t) { return t.is_published; }), 1);
-  }
+  for (const std::uint32_t trials : {1u, 2u, 5u, 7u, 24u, 60u})
+    for (const AlgorithmRow& row : algorithm_table()) {
+      auto plan = plan_grid(row, trials - fine_trials(trials), kAlpha, kEpsilon);
+      const std::size_t leaders[] = {plan.size() / 2};
+      const std::size_t rest = fine_trials(trials) ? trials - plan.size() : 0;
+      const auto finer = plan_around(row, plan, leaders, rest, kAlpha, kEpsilon);
+      EXPECT_EQ(finer.size(), rest) << row.name << " " << trials;
+      plan.insert(plan.end(), finer.begin(), finer.end());
+      std::set<std::pair<std::string, std::string>> different;
+      for (const Trial& trial : plan) different.insert({trial.alpha, trial.epsilon});
+      EXPECT_EQ(different.size(), plan.size()) << row.name;
+    }
 }
 
 TEST(Tuning, TheGridIsLogarithmicAndHoldsItsEnds) {
-  const auto trials = plan_trials(find_algorithm("dsgd"), 3, kAlpha, kEpsilon);
+  const auto trials = plan_grid(find_algorithm("dsgd"), 3, kAlpha, kEpsilon);
   EXPECT_EQ(trials[0].alpha, "0.01");
   EXPECT_EQ(trials[1].alpha, "0.1");
   EXPECT_EQ(trials[2].alpha, "1");
   EXPECT_EQ(trials[0].epsilon, "1");
-  const auto both = plan_trials(find_algorithm("quantimed-dsgd"), 8, kAlpha, kEpsilon);
+  const auto both = plan_grid(find_algorithm("quantimed-dsgd"), 8, kAlpha, kEpsilon);
   EXPECT_EQ(both[0].epsilon, "0.1");
   EXPECT_EQ(both[1].epsilon, "1");
   EXPECT_EQ(both[0].alpha, both[1].alpha);
-  EXPECT_EQ(plan_trials(find_algorithm("dsgd"), 1, kAlpha, kEpsilon)[0].alpha, "0.1");
+  EXPECT_EQ(plan_grid(find_algorithm("dsgd"), 1, kAlpha, kEpsilon)[0].alpha, "0.1");
 }
 
-TEST(Tuning, RungsHalveTheTrialsAndEndWithAllSeeds) {
-  const auto rungs = plan_rungs(24, 5);
-  ASSERT_EQ(rungs.size(), 3u);
-  EXPECT_EQ(rungs[0].survivors, 24u);
-  EXPECT_EQ(rungs[0].seeds, 1u);
-  EXPECT_EQ(rungs[1].survivors, 8u);
-  EXPECT_EQ(rungs[1].seeds, 3u);
-  EXPECT_EQ(rungs[2].survivors, 3u);
-  EXPECT_EQ(rungs[2].seeds, 5u);
-  EXPECT_EQ(plan_rungs(5, 1).size(), 1u);
-  EXPECT_EQ(plan_rungs(1, 3).back().survivors, 1u);
+TEST(Tuning, TheSecondPassLiesBetweenTheLeaderAndItsNeighbours) {
+  const auto grid = plan_grid(find_algorithm("dsgd"), 3, kAlpha, kEpsilon);
+  const std::size_t leader[] = {1};
+  const auto finer = plan_around(find_algorithm("dsgd"), grid, leader, 4, kAlpha, kEpsilon);
+  ASSERT_EQ(finer.size(), 4u);
+  EXPECT_EQ(finer[0].alpha, "0.316");  // half a step of 10
+  EXPECT_EQ(finer[1].alpha, "0.0316");
+  EXPECT_EQ(finer[2].alpha, "0.178");  // a quarter
+  EXPECT_EQ(finer[3].alpha, "0.0562");
+  const auto both = plan_grid(find_algorithm("q-dsgd"), 8, kAlpha, kEpsilon);
+  for (const Trial& trial : plan_around(find_algorithm("q-dsgd"), both, leader, 12, kAlpha, kEpsilon))
+    EXPECT_LE(std::stod(trial.epsilon), 1) << trial.alpha;
 }
 
-TEST(Tuning, TheFasterToTheTargetWinsThenTheLowerLoss) {
-  const std::vector<std::vector<Score>> scores = {
-      {{kForever, 0.1}}, {{5, 0.9}}, {{3, 2}, {9, 2}, {4, 2}}, {}, {{kForever, 0.05}}};
-  const std::size_t all[] = {0, 1, 2, 3, 4};
-  EXPECT_THAT(best(scores, all, 5), ElementsAre(2, 1, 4, 0));
-  EXPECT_THAT(best(scores, all, 1), ElementsAre(2));
+TEST(Tuning, TargetsLieOnTheWayToTheBestAndNotAtItsEnd) {
+  const auto targets = tuning_targets(10, 1);
+  EXPECT_THAT(targets, ElementsAre(5.5, 3.25, 1.9, 1.45, 1.09));
+  EXPECT_TRUE(tuning_targets(1, 1).empty());
+  EXPECT_TRUE(tuning_targets(1, kForever).empty());
+  EXPECT_TRUE(tuning_targets(kForever, kForever).empty());
 }
 
-TEST(Tuning, AScoreIsTheTimeToTheTargetOrTheLoss) {
-  Progress curve;
-  curve.time = {0, 1, 2};
-  curve.loss = {4, 2, 1};
-  EXPECT_EQ(score(RunStatus::complete, curve, 3), (Score{.time = 0.5, .loss = 1}));
-  EXPECT_EQ(score(RunStatus::complete, curve, 0.5), (Score{.time = kForever, .loss = 1}));
-  EXPECT_EQ(score(RunStatus::complete, curve, 0), (Score{.time = 0, .loss = 1}));
-  EXPECT_EQ(score(RunStatus::diverged, curve, 3), (Score{.time = kForever, .loss = kForever}));
+TEST(Tuning, FewerMissesThenLessTimeThenALowerLossWin) {
+  const std::vector<std::vector<TrialRun>> runs = {
+      {arrives({1, kForever})}, {arrives({5, 9})}, {arrives({3, 9})}, {diverges(2)}, {arrives({3, 9}, 0.5)}};
+  EXPECT_THAT(ranking(runs), ElementsAre(4, 2, 1, 0, 3));
+  EXPECT_THAT(ranking(runs, 0), ElementsAre(0, 4, 2, 1, 3));
+  EXPECT_EQ(score(runs[1], 1).log_time, std::log(9));
+  EXPECT_TRUE(std::isinf(score(runs[3]).loss));
+}
+
+TEST(Tuning, MediansDecideAmongThoseThatRanWithAllSeeds) {
+  const std::vector<std::vector<TrialRun>> runs = {{arrives({1})},
+                                                   {arrives({3}), arrives({9}), arrives({4})},
+                                                   {arrives({2}), arrives({kForever}), arrives({kForever})}};
+  EXPECT_EQ(median_time(runs[1], 0), 4);
+  EXPECT_THAT(ranking(runs), ElementsAre(1, 2));
+  EXPECT_EQ(score(runs[2]).missed, 1);
+}
+
+TEST(Tuning, FinalistsAreTheBestForEachTargetInTurn) {
+  const std::vector<std::vector<TrialRun>> runs = {
+      {arrives({9, 9})}, {arrives({1, 8})}, {arrives({8, 1})}, {arrives({2, 2})}};
+  EXPECT_THAT(leaders(runs, 2, 3), ElementsAre(3, 1, 2));
+  EXPECT_THAT(leaders(runs, 2, 9), ElementsAre(3, 1, 2, 0));
+  EXPECT_EQ(finalists(24), 8u);
+  EXPECT_EQ(finalists(2), 2u);
+}
+
+TEST(Tuning, ThePlateauIsWhatCannotBeToldFromTheBest) {
+  const std::vector<Trial> trials = {{"0.1", "1"}, {"0.2", "1"}, {"0.4", "1"}, {"0.8", "1"}, {"0.3", "0.5"}};
+  const std::vector<std::vector<TrialRun>> runs = {
+      {arrives({20})}, {arrives({10.4})}, {arrives({10})}, {arrives({10.6})}, {arrives({10})}};
+  EXPECT_EQ(plateau(trials, runs, 2), "0.2–0.4");
+  EXPECT_EQ(plateau(trials, runs, 4), "0.3 alone");
 }
 
 TEST(Tuning, SaysWhereTheBestLiesAtTheEdge) {
-  const auto trials = plan_trials(find_algorithm("quantimed-dsgd"), 24, kAlpha, kEpsilon);
+  const auto trials = plan_grid(find_algorithm("quantimed-dsgd"), 24, kAlpha, kEpsilon);
   EXPECT_EQ(edge_of_grid({.alpha = "0.01", .epsilon = "1"}, trials), "--alpha-range");
   EXPECT_EQ(edge_of_grid({.alpha = trials[6].alpha, .epsilon = "0.1"}, trials), "--epsilon-range");
   EXPECT_EQ(edge_of_grid({.alpha = trials[6].alpha, .epsilon = "1"}, trials), "");
 }
 
-TEST(Tune, FindsStepsKeepsEveryTrialAndWritesAnIniThatRuns) {
+const std::string kProblem =
+    "--dataset digits --nodes 4 --graph ring --model mlp:6 --samples-per-node 50 --batch 10 --iterations 20 "
+    "--evaluations 8 --threads 1 ";
+
+TEST(Tune, FindsStepsThatCompareTakesAsTheyAre) {
   const Folder folder;
-  const std::string problem = "--dataset digits --nodes 4 --graph ring --model mlp:6 --samples-per-node 50 --batch 10 ";
-  Ran ran = run_program(folder,
-                        "tune --algorithms dsgd,q-dsgd --trials 6 --seeds 1-2 --iterations 20 --evaluations 4 "
-                        "--output t --quiet " +
-                            problem);
-  ASSERT_EQ(ran.status, 0) << ran.err;
-  EXPECT_THAT(ran.out, HasSubstr("| dsgd "));
-  // Two algorithms, each 6 trials with one seed, 2 with the other one, and the published steps with both.
+  const Ran tune =
+      run_program(folder, "tune --algorithms dsgd,q-dsgd --trials 8 --seeds 101-102 --output t --quiet " + kProblem);
+  ASSERT_EQ(tune.status, 0) << tune.err;
+  EXPECT_EQ(tune.err, "");
+  EXPECT_THAT(tune.out, HasSubstr("quantimed compare --config t/tuned.ini"));
+  EXPECT_THAT(tune.out, HasSubstr("best for each target"));
+  // Each algorithm: 8 trials with one seed, 3 of them with the other one, and the published steps with both.
   const std::string csv = contents(folder / "t/trials.csv");
-  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 2 * (6 + 2 + 2));
-  for (const char* file : {"t/dsgd-trial1-seed1.h5", "t/dsgd-published-seed2.h5", "t/q-dsgd-trial6-seed1.h5"})
-    EXPECT_TRUE(std::filesystem::exists(folder / file)) << file;
-  ran = run_program(folder, "run --config t/dsgd.ini --output best.h5");
-  ASSERT_EQ(ran.status, 0) << ran.err;
-  const double best = number(read_trace(folder / "best.h5").summary, "final_loss", 1e9);
-  for (int trial = 1; trial <= 6; ++trial) {
-    const std::string name = fmt::format("t/dsgd-trial{}-seed2.h5", trial);
-    if (std::filesystem::exists(folder / name)) {
-      EXPECT_LE(best,
-                1.001 * std::max(number(read_trace(folder / name).summary, "final_loss", 0),
-                                 number(read_trace(folder / fmt::format("t/dsgd-trial{}-seed1.h5", trial)).summary,
-                                        "final_loss", 0)));
+  std::map<std::string, int> lines;
+  std::istringstream rows(csv);
+  for (std::string row; std::getline(rows, row);) ++lines[row.substr(0, row.find(','))];
+  EXPECT_EQ(lines["dsgd"], 8 + 3 + 2) << csv;
+  EXPECT_EQ(lines["q-dsgd"], 8 + 3 + 2) << csv;
+  const std::string ini = contents(folder / "t/tuned.ini");
+  EXPECT_THAT(ini, Not(HasSubstr("\nalgorithm =")));
+  EXPECT_THAT(ini, HasSubstr("\nalgorithms = dsgd,q-dsgd\n"));
+  EXPECT_THAT(ini, testing::ContainsRegex("\nalpha = dsgd=[0-9.]+.*,q-dsgd=[0-9.]+"));
+
+  const Ran compare = run_program(folder, "compare --config t/tuned.ini --seeds 1-2 --output c");
+  ASSERT_EQ(compare.status, 0) << compare.err;
+  EXPECT_THAT(compare.out, HasSubstr("tuned with equal budgets: 8 trials of each algorithm, seeds 101,102"));
+  for (const auto& file : std::filesystem::directory_iterator(folder / "c"))
+    if (file.path().extension() == ".h5") {
+      EXPECT_THAT(text(read_trace(file.path()).config, "tuned_by", ""), HasSubstr("equal budgets"));
     }
-  }
+  const Ran others = run_program(folder, "compare --config t/tuned.ini --seeds 1 --batch 20 --output d");
+  EXPECT_THAT(others.out, HasSubstr("they were tuned for other options than these: batch (10)"));
+  const Ran same = run_program(folder, "compare --config t/tuned.ini --seeds 101 --output e");
+  EXPECT_THAT(same.out, HasSubstr("they were tuned for the seeds that judge: 101"));
 }
 
 TEST(Tune, RefusesInOneLine) {
   const Folder folder;
-  for (const char* bad : {"--alpha-range 1", "--alpha-range 2,1", "--epsilon-range 0,1", "--trials 0", "--alpha 0.2"}) {
+  for (const char* bad : {"--alpha-range 1", "--alpha-range 2,1", "--epsilon-range 0,1", "--trials 0", "--alpha 0.2",
+                          "--iterations 20 --max-time 5"}) {
     const Ran ran = run_program(folder, std::string("tune --dataset digits ") + bad);
     EXPECT_EQ(ran.status, 2) << bad;
     EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
   }
+}
+
+TEST(Tune, ADryRunSaysWhatItWouldCost) {
+  const Folder folder;
+  const Ran ran = run_program(folder, "tune --algorithms dsgd --trials 8 --dry-run " + kProblem);
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("# 17 runs, "));  // 8 + 3 with two more seeds + the published with 3
+  EXPECT_FALSE(std::filesystem::exists(folder / "runs"));
 }
 
 }  // namespace

@@ -1,0 +1,166 @@
+#include "command/budget.hpp"
+
+#include "algorithm/table.hpp"
+#include "base/error.hpp"
+#include "command/setup.hpp"
+#include "command/signals.hpp"
+#include "engine/engine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <fstream>
+
+namespace quantimed {
+
+namespace {
+
+constexpr std::uint32_t kPilotIterations = 20;
+constexpr Seconds kPilotTime = 0.5;  // on threads
+
+// Keeps the clock alone.
+class PaceWatcher final : public Watcher {
+ public:
+  bool observe(const Cut& cut) override {
+    iteration = cut.iteration;
+    time = cut.time;
+    return true;
+  }
+  bool wants_to_stop() override { return signal_came(); }
+  void progress(double) override {}
+  void checkpoint(const RoundsSource&, std::optional<Checkpoint>) override {}
+  bool checkpoint_due() override { return false; }
+
+  double iteration = 0;
+  Seconds time = 0;
+};
+
+// To three digits: a time that people can quote.
+Seconds rounded(Seconds time) {
+  const std::string text = fmt::format("{:.3g}", time);
+  double value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+bool depends_on_horizon(const Config& resolved) {
+  return resolved.horizon == 0 && (resolved.alpha + resolved.epsilon).find('T') != std::string::npos;
+}
+
+// What the pace depends on, as a name for it.
+std::string key_of(Config c) {
+  c.iterations = 1;
+  c.max_time = kForever;
+  c.output = c.tuned_by = "";
+  c.seed = 0;
+  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (const unsigned char byte : to_ini(c)) hash = (hash ^ byte) * 0x100000001b3;
+  return fmt::format("{:016x}", hash);
+}
+
+// Measured paces of a folder: a line "KEY SECONDS WALL" each.
+class PaceFile {
+ public:
+  explicit PaceFile(const std::string& folder) : path_(folder.empty() ? "" : folder + "/paces.txt") {}
+
+  bool find(const std::string& key, Pace& pace) const {
+    std::ifstream file(path_);
+    for (std::string name; file >> name;) {
+      Pace kept;
+      if (file >> kept.clock >> kept.wall && name == key && kept.clock > 0) {
+        pace = kept;
+        return true;
+      }
+      file.clear();
+      file.ignore(1 << 10, '\n');
+    }
+    return false;
+  }
+  void add(const std::string& key, const Pace& pace) const {
+    if (path_.empty()) return;
+    std::ofstream file(path_, std::ios::app);
+    file << fmt::format("{} {} {}\n", key, pace.clock, pace.wall);
+    file.close();
+    if (!file) throw InputError("--output {}: cannot be written; free some space or write elsewhere", path_);
+  }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace
+
+void refuse_two_budgets(const Request& request) {
+  const auto is_given = [&](const char* name) {
+    return std::ranges::any_of(request.given, [&](const auto& option) { return option.first == name; });
+  };
+  if (request.config.budget == "time" && is_given("iterations") && is_given("max-time"))
+    throw InputError(
+        "--iterations {}: --max-time {:g} is the time of every algorithm; leave one of them out, or give --budget "
+        "iterations",
+        request.config.iterations, request.config.max_time);
+}
+
+Pace measure_pace(const Config& resolved, const DataSplit& data) {
+  Config c = resolved;
+  if (c.horizon == 0) c.horizon = c.iterations;  // the same steps; values do not matter, but must be numbers
+  c.iterations = std::min(c.iterations, kPilotIterations);
+  c.max_time = kForever;
+  c.evaluations = 1;
+  c.output = "";
+  const bool is_virtual = c.engine == "virtual";
+  if (!is_virtual) {
+    c.max_time = kPilotTime;
+    c.iterations = resolved.iterations;
+  }
+  const Setup setup(c, data);
+  PaceWatcher watcher;
+  const auto start = std::chrono::steady_clock::now();
+  const Run run = setup.run();
+  const Outcome outcome = is_virtual ? run_virtual(run, watcher) : run_threads(run, watcher);
+  const Seconds wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!outcome.failure.empty()) throw InputError("--algorithms {}: {}", c.algorithm, outcome.failure);
+  if (!(watcher.iteration > 0) || !(watcher.time > 0)) return {};  // a signal, or a clock that charges nothing
+  return {.clock = watcher.time / watcher.iteration, .wall = wall / watcher.iteration};
+}
+
+Budget plan_budget(const Config& given, const std::vector<Config>& algorithms, const DataSplit& data,
+                   const std::string& folder) {
+  Budget budget;
+  if (given.budget != "time") return budget;
+  budget.time = given.max_time;
+  if (std::isfinite(budget.time) && std::none_of(algorithms.begin(), algorithms.end(), depends_on_horizon))
+    return budget;
+  const PaceFile kept(given.engine == "virtual" ? "" : folder);
+  Seconds shortest = kForever;
+  for (const Config& algorithm : algorithms) {
+    Pace pace;
+    const std::string key = key_of(algorithm);
+    if (!kept.find(key, pace)) {
+      pace = measure_pace(algorithm, data);
+      if (pace.clock > 0) kept.add(key, pace);
+    }
+    if (!(pace.clock > 0) && !signal_came())
+      throw InputError("--budget time: the clock charges {} nothing for an iteration; give --budget iterations",
+                       algorithm.algorithm);
+    budget.paces.push_back(pace);
+    shortest = std::min(shortest, pace.clock);
+  }
+  if (!std::isfinite(budget.time)) budget.time = rounded(given.iterations * shortest);
+  return budget;
+}
+
+Config with_budget(Config config, const Budget& budget, std::size_t algorithm) {
+  if (!std::isfinite(budget.time)) return config;
+  if (!budget.paces.empty() && config.horizon == 0)
+    config.horizon = static_cast<std::uint32_t>(
+        std::clamp(std::round(budget.time / budget.paces[algorithm].clock), 1.0, double{kAsManyAsTimeAllows}));
+  config.max_time = budget.time;
+  config.iterations = kAsManyAsTimeAllows;
+  return config;
+}
+
+}  // namespace quantimed

@@ -1,0 +1,45 @@
+// The same time for every algorithm of a comparison, and the horizon T that each may expect to reach in it.
+//
+// Nobody does more than --iterations: without a --max-time the time is the one in which the algorithm with the shortest
+// iterations does that many. How long an iteration takes is found out by a short run of the engine itself: in virtual
+// time that is the same to the bit every time; real time is measured once for a folder, and kept there, so that the
+// same command means the same runs again.
+#pragma once
+
+#include "config/config.hpp"
+#include "dataset/dataset.hpp"
+
+#include <string>
+#include <vector>
+
+namespace quantimed {
+
+// What a run ends by where time is what it gets: more iterations than any run does.
+inline constexpr std::uint32_t kAsManyAsTimeAllows = 1'000'000'000;
+
+// Of one iteration of a node.
+struct Pace {
+  Seconds clock = 0;  // on the run's clock
+  Seconds wall = 0;   // that this machine takes for it
+};
+
+// --iterations says which time, and so does --max-time. Throws InputError where both stand on the command line.
+void refuse_two_budgets(const Request& request);
+
+// A run of a few iterations, of which nothing is kept. `resolved`: virtual time or threads.
+Pace measure_pace(const Config& resolved, const DataSplit& data);
+
+struct Budget {
+  Seconds time = kForever;  // infinite: everybody does --iterations
+  std::vector<Pace> paces;  // of each algorithm; empty where nothing depends on them
+};
+
+// `given`: --budget, --max-time and --iterations as given; `algorithms`: each one's resolved options, with the first
+// seed. `folder`: where measured paces are kept; "": nowhere.
+Budget plan_budget(const Config& given, const std::vector<Config>& algorithms, const DataSplit& data,
+                   const std::string& folder);
+
+// An algorithm's unresolved options with its share of the budget: --max-time, --horizon where its steps depend on it.
+Config with_budget(Config config, const Budget& budget, std::size_t algorithm);
+
+}  // namespace quantimed

@@ -1,0 +1,191 @@
+#include "command/tune_report.hpp"
+
+#include "command/certificate.hpp"
+#include "command/experiment.hpp"
+#include "command/table_text.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace quantimed {
+
+namespace {
+
+constexpr double kWorthARun = 1.05;  // steps for one target are compared where they are so many times as fast there
+
+std::string steps_text(const Search& search, const Trial& trial) {
+  return search.algorithm.uses_epsilon ? fmt::format("{}, {}", trial.alpha, trial.epsilon) : trial.alpha;
+}
+
+std::string time_text(const Search& search, std::size_t trial, std::size_t target) {
+  if (std::isinf(score(search.runs[trial]).loss)) return "—";
+  const double time = median_time(search.runs[trial], target);
+  return std::isinf(time) ? "missed" : fmt::format("{:.4g} s", time);
+}
+
+std::string share_text(const TuneReport& report) {
+  return std::isfinite(report.budget.time) ? fmt::format("{:g} s", report.budget.time)
+                                           : fmt::format("{} iterations", report.given.iterations);
+}
+
+std::vector<std::string> for_all_targets(const TuneReport& report, const Search& search) {
+  std::vector<std::string> line = {search.algorithm.name};
+  line.push_back(search.winner ? steps_text(search, search.trials[*search.winner]) : "none works");
+  line.push_back(search.winner && !report.targets.empty() ? plateau(search.trials, search.runs, *search.winner) : "—");
+  for (std::size_t k = 0; k < report.targets.size(); ++k)
+    line.push_back(search.winner ? time_text(search, *search.winner, k) : "—");
+  line.push_back(steps_text(search, search.trials[*search.published]));
+  line.push_back(report.targets.empty() ? "—" : time_text(search, *search.published, report.targets.size() / 2));
+  return line;
+}
+
+std::vector<std::string> for_each_target(const TuneReport& report, const Search& search) {
+  std::vector<std::string> line = {search.algorithm.name};
+  for (std::size_t k = 0; k < report.targets.size(); ++k) {
+    const auto winner = search.winners[k];
+    line.push_back(
+        winner ? fmt::format("{}: {}", steps_text(search, search.trials[*winner]), time_text(search, *winner, k))
+               : "—");
+  }
+  return line;
+}
+
+std::string notes(const TuneReport& report) {
+  std::string text;
+  for (const Search& search : report.searches) {
+    if (!search.winner) {
+      text += fmt::format("{}: no trial works; widen --alpha-range\n", search.algorithm.name);
+      continue;
+    }
+    const std::string option = edge_of_grid(search.trials[*search.winner], search.trials);
+    if (!option.empty())
+      text += fmt::format("{}: the best lies at the edge of what was tried; widen {}\n", search.algorithm.name, option);
+  }
+  return text;
+}
+
+// The steps for a target of its own, where they are worth runs of their own.
+bool has_own_steps(const Search& search, std::size_t target) {
+  const auto winner = search.winners[target];
+  if (!winner || winner == search.winner) return false;
+  return median_time(search.runs[*search.winner], target) > kWorthARun * median_time(search.runs[*winner], target);
+}
+
+std::string steps_option(const TuneReport& report, std::string Trial::*step) {
+  std::string text;
+  for (const Search& search : report.searches) {
+    if (!search.winner || (step == &Trial::epsilon && !search.algorithm.uses_epsilon)) continue;
+    const auto add = [&](const std::string& name, std::size_t trial) {
+      text += fmt::format("{}{}={}", text.empty() ? "" : ",", name, search.trials[trial].*step);
+    };
+    add(search.algorithm.name, *search.winner);
+    for (std::size_t k = 0; k < report.targets.size(); ++k)
+      if (has_own_steps(search, k))
+        add(fmt::format("{}@{}", search.algorithm.name, report.targets[k]), *search.winners[k]);
+  }
+  return text;
+}
+
+// Ten that did not tune: 1 to 10, or those behind the tuning's.
+std::vector<std::uint64_t> judging_seeds(const std::vector<std::uint64_t>& tuning) {
+  std::vector<std::uint64_t> seeds = Config{}.seeds;
+  const bool overlap = std::any_of(tuning.begin(), tuning.end(),
+                                   [&](std::uint64_t seed) { return seed >= seeds.front() && seed <= seeds.back(); });
+  if (overlap)
+    for (std::uint64_t& seed : seeds) seed += *std::max_element(tuning.begin(), tuning.end());
+  return seeds;
+}
+
+}  // namespace
+
+void Search::rate(const std::vector<double>& targets) {
+  runs.assign(trials.size(), {});
+  for (std::size_t k = 0; k < traces.size(); ++k)
+    for (const KeptTrial& kept : traces[k]) runs[k].push_back(trial_run(kept.progress, kept.counts(), targets));
+}
+
+std::string tune_text(const TuneReport& report) {
+  const Config& c = report.given;
+  std::vector<std::vector<std::string>> all = {{"algorithm", "alpha, epsilon for all targets", "alpha within 5 %"}},
+                                        each = {{"best for each target"}};
+  for (const double target : report.targets) {
+    all[0].push_back(fmt::format("time to {:g}", target));
+    each[0].push_back(fmt::format("{:g}", target));
+  }
+  all[0].emplace_back("published steps");
+  all[0].push_back(report.targets.empty()
+                       ? "with them"
+                       : fmt::format("with them to {:g}", report.targets[report.targets.size() / 2]));
+  for (const Search& search : report.searches) {
+    all.push_back(for_all_targets(report, search));
+    each.push_back(for_each_target(report, search));
+  }
+  return fmt::format(
+      "{} time, {} for every algorithm, {}, {}, batch {}; {} trials of each algorithm, of which {} with all of the "
+      "seeds {}; medians over them\n\n{}{}{}",
+      c.engine == "virtual" ? "virtual" : "real", share_text(report), c.dataset, c.model, c.batch, c.trials,
+      finalists(c.trials), fmt::join(c.seeds, ", "), table_text(all),
+      report.targets.empty() ? "\nNo trial's loss fell; the least final loss decides.\n" : "\n" + table_text(each),
+      notes(report));
+}
+
+std::string trials_csv(const TuneReport& report) {
+  std::string text = "algorithm,alpha,epsilon,pass,seed,status,verdict,final_loss";
+  for (const double target : report.targets) text += fmt::format(",time_to_{:g}_s", target);
+  text += ",trace\n";
+  for (const Search& search : report.searches)
+    for (std::size_t trial = 0; trial < search.traces.size(); ++trial)
+      for (std::size_t k = 0; k < search.traces[trial].size(); ++k) {
+        const KeptTrial& kept = search.traces[trial][k];
+        text += fmt::format("{},\"{}\",\"{}\",{},{},{},\"{}\",{}", search.algorithm.name, kept.alpha, kept.epsilon,
+                            search.trials[trial].is_published ? "published"
+                            : trial < search.grid             ? "grid"
+                                                              : "finer",
+                            kept.seed, to_string(kept.status), kept.verdict,
+                            kept.progress.loss.empty() ? kForever : kept.progress.loss.back());
+        for (const double time : search.runs[trial][k].times) text += fmt::format(",{}", time);
+        text += fmt::format(",{}\n", kept.file);
+      }
+  return text;
+}
+
+std::string tuned_ini(const TuneReport& report, const std::string& data) {
+  Config c = report.given;
+  c.algorithms.clear();
+  for (const Search& search : report.searches)
+    if (search.winner) c.algorithms.emplace_back(search.algorithm.name);
+  if (c.algorithms.empty()) return "";
+  c.alpha = steps_option(report, &Trial::alpha);
+  c.epsilon = steps_option(report, &Trial::epsilon);
+  c.target_loss = report.targets;
+  c.max_time = report.budget.time;
+  c.seeds = judging_seeds(report.given.seeds);
+  c.output = "";
+  Config resolved = c;
+  resolved.algorithm = c.algorithms.front();
+  c.nodes = resolve(resolved).nodes;
+  c.tuned_by = make_certificate(c, report.given.trials, report.given.seeds, data);
+  std::string ini = to_ini(c);
+  const std::size_t line = ini.find("\nalgorithm = ") + 1;  // for several
+  ini.erase(line, ini.find('\n', line) + 1 - line);
+  return fmt::format("# Step sizes found by quantimed tune; to compare with them: quantimed compare --config FILE\n{}",
+                     ini);
+}
+
+std::string plan_text(const TuneReport& report, std::size_t runs) {
+  std::string text = fmt::format("# {} runs, {} for every algorithm\n", runs, share_text(report));
+  for (const Search& search : report.searches) {
+    for (const Trial& trial : search.trials)
+      text += fmt::format("{}: alpha {}, epsilon {}\n", search.algorithm.name, trial.alpha, trial.epsilon);
+    text += fmt::format("{}: {} more between the best of these\n", search.algorithm.name,
+                        report.given.trials - search.grid);
+    text += fmt::format("{}: alpha {}, epsilon {} (published)\n", search.algorithm.name, search.algorithm.alpha,
+                        search.algorithm.epsilon);
+  }
+  return text;
+}
+
+}  // namespace quantimed

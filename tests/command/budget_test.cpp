@@ -1,0 +1,190 @@
+#include "command/budget.hpp"
+
+#include "command/certificate.hpp"
+#include "command/compared_steps.hpp"
+#include "command/experiment.hpp"
+#include "command/program.hpp"
+#include "trace/trace.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <map>
+
+namespace quantimed {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+const std::string kProblem =
+    "--dataset digits --nodes 5 --graph ring --model mlp:4 --samples-per-node 40 --batch 10 --evaluations 5 --threads "
+    "1 ";
+const char* const kAlgorithms[] = {"quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd"};
+
+std::map<std::string, Trace> traces_of(const std::string& folder) {
+  std::map<std::string, Trace> traces;
+  for (const auto& file : std::filesystem::directory_iterator(folder))
+    if (file.path().extension() == ".h5") {
+      Trace trace = read_trace(file.path());
+      const std::string name = text(trace.config, "algorithm", "");
+      traces.emplace(name, std::move(trace));
+    }
+  return traces;
+}
+
+TEST(Budget, EveryAlgorithmGetsTheSameTimeAndNobodyMoreIterationsThanWereAskedFor) {
+  const Folder folder;
+  const Ran ran = run_program(folder, "compare --seeds 3 --iterations 60 --output c " + kProblem);
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const auto traces = traces_of(folder / "c");
+  ASSERT_EQ(traces.size(), 4u);
+  const double time = number(traces.at("dsgd").config, "max-time", 0);
+  EXPECT_THAT(ran.out, HasSubstr(fmt::format("{:g} s for every algorithm", time)));
+  double most = 0;
+  for (const char* name : kAlgorithms) {
+    const Trace& trace = traces.at(name);
+    const double iterations = number(trace.summary, "iterations", 0), end = number(trace.summary, "end_time_s", 0);
+    EXPECT_EQ(number(trace.config, "max-time", 0), time) << name;
+    EXPECT_GE(end, time * 0.999) << name;
+    EXPECT_LE(end, time + 3 * end / iterations) << name;  // the round that was on its way
+    EXPECT_NEAR(number(trace.config, "horizon", 0), iterations, 0.1 * iterations + 2) << name;
+    most = std::max(most, iterations);
+  }
+  EXPECT_NEAR(most, 60, 7);
+  // A step that depends on T takes the algorithm's own.
+  const Trace& slow = traces.at("q-dsgd");
+  const double horizon = number(slow.config, "horizon", 0);
+  EXPECT_LT(horizon, 50);
+  EXPECT_NEAR(number(slow.config, "alpha_value", 0), 0.3 * std::pow(horizon, -1.0 / 6), 1e-6);
+  // The trace's own .ini repeats the run.
+  std::ofstream(folder / "again.ini") << slow.ini;
+  ASSERT_EQ(run_program(folder, "run --config again.ini --output again.h5 --quiet").status, 0);
+  EXPECT_EQ(read_trace(folder / "again.h5").progress.loss, slow.progress.loss);
+}
+
+TEST(Budget, ATimeThatIsGivenIsTheTime) {
+  const Folder folder;
+  const Ran ran =
+      run_program(folder, "compare --algorithms dsgd,async-dsgd --seeds 1 --max-time 2min --output c " + kProblem);
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  for (const auto& [name, trace] : traces_of(folder / "c")) EXPECT_EQ(number(trace.config, "max-time", 0), 120) << name;
+  const Ran both = run_program(folder, "compare --max-time 5 --iterations 9 " + kProblem);
+  EXPECT_EQ(both.status, 2);
+  EXPECT_THAT(both.err, HasSubstr("--iterations 9: --max-time 5"));
+}
+
+TEST(Budget, IterationsAreEqualWhereTheyAreAskedFor) {
+  const Folder folder;
+  const Ran ran = run_program(
+      folder,
+      "compare --algorithms dsgd,async-dsgd --seeds 1 --iterations 9 --budget iterations --output c " + kProblem);
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  for (const auto& [name, trace] : traces_of(folder / "c"))
+    EXPECT_EQ(number(trace.summary, "iterations", 0), 9) << name;
+}
+
+TEST(Budget, IsFoundToTheSameBitInVirtualTime) {
+  const Folder folder;
+  const std::string command = "compare --algorithms dsgd,q-dsgd --seeds 1 --iterations 30 --dry-run " + kProblem;
+  const std::string first = run_program(folder, command).out;
+  EXPECT_THAT(first, HasSubstr("max-time = "));
+  EXPECT_EQ(run_program(folder, command).out, first);
+  EXPECT_FALSE(std::filesystem::exists(folder / "runs"));
+}
+
+TEST(Budget, IsMeasuredOnceInRealTime) {
+  const Folder folder;
+  const std::string command =
+      "compare --engine threads --nodes 1 --graph complete --algorithms dsgd --iterations 50 --dataset digits --model "
+      "mlp:4 "
+      "--samples-per-node 40 --batch 10 --evaluations 5 --seeds 1 --output c ";
+  ASSERT_EQ(run_program(folder, command).status, 0);
+  const std::string time = to_text(*find(traces_of(folder / "c").at("dsgd").config, "max-time"));
+  const std::string paces = contents(folder / "c/paces.txt");
+  ASSERT_EQ(run_program(folder, command).status, 0);
+  EXPECT_EQ(contents(folder / "c/paces.txt"), paces);
+  EXPECT_EQ(to_text(*find(traces_of(folder / "c").at("dsgd").config, "max-time")), time);
+}
+
+// ---- steps for a target ---------------------------------------------------------------------------
+TEST(ComparedSteps, OfATargetAreRunOnceWhereTheyAreTheSame) {
+  Config c;
+  c.alpha = "dsgd=0.2,dsgd@1.9=0.4,q-dsgd=0.3";
+  c.target_loss = {2, 1.9};
+  const auto steps = plan_steps(c, {"dsgd", "q-dsgd"});
+  ASSERT_EQ(steps.size(), 3u);
+  EXPECT_EQ(steps[0].alpha, "0.2");
+  ASSERT_EQ(steps[0].uses.size(), 2u);  // for all, and for 2
+  EXPECT_EQ(steps[0].uses[1].for_target, 2);
+  EXPECT_EQ(steps[1].alpha, "0.4");
+  ASSERT_EQ(steps[1].uses.size(), 1u);
+  EXPECT_EQ(steps[1].uses[0].for_target, 1.9);
+  EXPECT_EQ(steps[1].uses[0].setting, "alpha 0.4");
+  EXPECT_EQ(steps[2].uses.size(), 3u);
+  c.target_loss = {2};
+  EXPECT_THROW((void)plan_steps(c, {"dsgd"}), InputError);
+  c.alpha = "0.2";
+  const auto one = plan_steps(c, {"dsgd", "q-dsgd"});
+  ASSERT_EQ(one.size(), 2u);
+  EXPECT_EQ(one[0].uses.size(), 1u);
+  EXPECT_EQ(one[0].uses[0].setting, "");
+}
+
+// ---- certificates ---------------------------------------------------------------------------------
+Config tuned() {
+  Config c;
+  c.alpha = "dsgd=0.2,dsgd@1.9=0.4,q-dsgd=0.3";
+  c.epsilon = "q-dsgd=0.5";
+  c.max_time = 60;
+  c.tuned_by = make_certificate(c, 24, {101, 102, 103}, "abc");
+  return c;
+}
+Config judged(const std::string& algorithm, const std::string& alpha, const std::string& epsilon) {
+  Config c = tuned();
+  c.algorithm = algorithm;
+  c.alpha = alpha;
+  c.epsilon = epsilon;
+  c.nodes = 50;
+  c.speed = "uniform:10,90";
+  c.link = "paper:3";
+  c.threads = 2;
+  return c;
+}
+
+TEST(Certificate, HoldsForTheRunsOfAComparison) {
+  const std::string fair = "equal budgets: 24 trials of each algorithm, seeds 101-103";
+  EXPECT_EQ(tuning_of(judged("dsgd", "0.2", "1"), {1}, "abc"), fair);
+  EXPECT_EQ(tuning_of(judged("dsgd", "0.4", "1"), {1}, ""), fair);
+  EXPECT_EQ(tuning_of(judged("q-dsgd", "0.3", "0.5"), {1}, "abc"), fair);
+  Config quantimed = judged("q-dsgd", "0.3", "0.5");
+  quantimed.deadline = "1.25";  // follows from auto
+  EXPECT_EQ(tuning_of(quantimed, {1}, ""), fair);
+  EXPECT_TRUE(is_tuned_fairly(fair));
+  EXPECT_EQ(tuning_of(Config{}, {1}, ""), "none");
+}
+
+TEST(Certificate, NamesWhatIsOtherThanItWasTunedFor) {
+  const auto changed = [](auto change) {
+    Config c = judged("q-dsgd", "0.3", "0.5");
+    change(c);
+    return tuning_of(c, {1}, "abc");
+  };
+  EXPECT_EQ(changed([](Config& c) { c.speed = "constant:3"; }), "other options than these: speed (uniform:10,90)");
+  EXPECT_EQ(changed([](Config& c) { c.batch = 30; }), "other options than these: batch (50)");
+  EXPECT_EQ(changed([](Config& c) { c.bits = "paper", c.max_time = 9; }),
+            "other options than these: bits (wire), max-time (60)");
+  EXPECT_EQ(changed([](Config& c) { c.alpha = "0.31"; }), "other options than these: alpha");
+  EXPECT_EQ(changed([](Config& c) { c.epsilon = "1"; }), "other options than these: epsilon");
+  EXPECT_EQ(tuning_of(judged("dsgd", "0.2", "1"), {1}, "abd"), "other options than these: the data themselves");
+  EXPECT_EQ(tuning_of(judged("dsgd", "0.2", "1"), {1, 102}, "abc"), "the seeds that judge: 102");
+  EXPECT_THAT(changed([](Config& c) { c.tuned_by.replace(c.tuned_by.find("trials=24"), 9, "trials=99"); }),
+              StartsWith("a certificate that was changed"));
+  EXPECT_THAT(changed([](Config& c) { c.tuned_by = "x; check=" + std::string("0"); }), HasSubstr("changed"));
+  EXPECT_FALSE(is_tuned_fairly(changed([](Config& c) { c.batch = 30; })));
+}
+
+}  // namespace
+}  // namespace quantimed
