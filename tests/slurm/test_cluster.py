@@ -380,8 +380,14 @@ def test_a_run_by_hand_survives_a_signal(box: Box, tmp_path: Path) -> None:
 
 def test_tuning_by_hand(box: Box, tmp_path: Path) -> None:
     folder = tmp_path / "t"
-    by_hand(box, "tune.sbatch", folder, *SCRIPT_RUN, "--seeds", "1", "--trials", "2", options=("--array=1,3",))
-    assert (folder / "dsgd" / "dsgd.ini").is_file() and (folder / "q-dsgd" / "trials.csv").is_file()
+    options = [*SCRIPT_RUN, "--seeds", "1", "--trials", "2", "--algorithms", "dsgd,q-dsgd"]
+    by_hand(box, "tune.sbatch", folder, *options)
+    steps = (folder / "tuned.ini").read_text()  # one file for all algorithms
+    assert re.search(r"^alpha = .*dsgd.*=.*q-dsgd.*=", steps, re.MULTILINE), steps
+    assert {row["algorithm"] for row in csv.DictReader((folder / "trials.csv").open())} == {"dsgd", "q-dsgd"}
+    stood = (folder / "trials.csv").stat().st_mtime_ns
+    by_hand(box, "tune.sbatch", folder, *options)
+    assert (folder / "trials.csv").stat().st_mtime_ns == stood
 
 
 def test_scaling_by_hand(box: Box, tmp_path: Path) -> None:
