@@ -98,7 +98,8 @@ void read_libsvm_file(Bytes bytes) {
   const std::size_t cut = has_test ? text.size() / 2 : text.size();
   write_either(folder / "data", text.substr(0, cut), (switches & 1) != 0);
   if (has_test) write_file(folder / "data.t", text.substr(cut));
-  load_dataset({.name = folder / "data"}, {.asked = (switches & 4) != 0 ? Target::classes : Target::automatic});
+  load_dataset({.name = folder / "data"},
+               {.asked = (switches & 4) != 0 ? quantimed::Target::classes : quantimed::Target::automatic});
 }
 
 void read_hdf5_file(Bytes bytes) {
