@@ -103,7 +103,7 @@ valgrind: deps ## a short run of each engine, and verify, under Valgrind
 	cmake --build build/portable -j $(JOBS) --target quantimed
 	folder=$$(mktemp -d)
 	trap 'rm -rf "$$folder"' EXIT
-	export OPENBLAS_NUM_THREADS=1 OPENBLAS_CORETYPE=Haswell
+	export OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=passive OPENBLAS_CORETYPE=Haswell
 	for engine in virtual 'threads --oversubscribe'; do
 	  $(VALGRIND) build/portable/quantimed $(VALGRIND_RUN) --engine $$engine --output "$$folder/t.h5"
 	  $(VALGRIND) --trace-children=yes build/portable/quantimed verify --quiet "$$folder/t.h5"

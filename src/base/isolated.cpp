@@ -93,7 +93,8 @@ std::string how_it_ended(int status, const IsolationLimits& limits) {
 
 struct Pipe {
   Pipe() {
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw IsolatedFailure("cannot be read: no pipe is left; close some files");
+    if (::pipe2(ends, O_CLOEXEC) != 0)
+      throw MachineRefused("a file cannot be read: no pipe is left; raise the limit on open files (ulimit -n)");
     static_cast<void>(::fcntl(ends[1], F_SETPIPE_SZ, 1 << 20));
   }
   ~Pipe() {
@@ -189,7 +190,7 @@ void isolate(const IsolationLimits& limits, const std::function<void(ChildOutput
              const std::function<void(ParentInput&)>& consume) {
   Pipe pipe;
   const pid_t parent = ::getpid(), id = ::fork();
-  if (id < 0) throw IsolatedFailure("cannot be read: no further process is allowed; raise the limit (ulimit -u)");
+  if (id < 0) throw MachineRefused("a file cannot be read: no further process is allowed; raise the limit (ulimit -u)");
   if (id == 0) {
     confine(limits, parent);
     pipe.close(0);

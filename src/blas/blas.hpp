@@ -26,9 +26,20 @@ double measured_sgemm_rate(std::size_t size = 1024, int repeats = 5);
 
 // Holds OpenBLAS to one thread a call and throws InternalError if it does not obey.
 void use_one_thread();
-// OpenBLAS takes a buffer for each of the threads that call it at once, at their first product, and where memory is
-// refused (ulimit -v, an allocation's limit) it asks for ever. Throws bad_alloc instead, before that.
-void require_buffers(std::size_t callers);
+
+// OpenBLAS has a table of buffers, one for each call that is under way. Where all are taken it writes beyond the table:
+// calls end in SIGFPE, SIGSEGV or with wrong numbers. Its size is compiled into the library.
+struct Buffers {
+  std::size_t usual = 0;    // 2 · NUM_THREADS of the library's build
+  std::size_t at_most = 0;  // with the second table that newer versions open (and tell on standard error)
+};
+Buffers buffers();                              // of the library in use
+Buffers buffers_of(const std::string& config);  // of one that describes itself so (openblas_get_config)
+
+// Before `callers` threads call side by side. Those that `may_wait` then do where the usual buffers are taken: a thread
+// more than cores loses nothing by it. Throws InputError with the limit and the way out where they are too many, and
+// MachineRefused where memory for the buffers is refused: OpenBLAS itself would ask for it for ever.
+void admit(std::size_t callers, bool may_wait = false);
 
 std::string description();  // version and kernel in use, e.g. "OpenBLAS 0.3.21 SkylakeX"
 

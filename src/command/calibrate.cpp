@@ -58,6 +58,7 @@ std::optional<MachineFile> calibrate_machine(const Config& config, const DataSpl
   const Config resolved = bare(config, "dsgd", kIterations);
   if (resolved.nodes < 2)
     throw InputError("--nodes {}: messages can only be measured between two cores; give 2 or more", resolved.nodes);
+  blas::admit(resolved.nodes);
   const Machine machine = inspect_machine();
   const Setup until_deadline(bare(config, "quantimed-dsgd", kDeadlineIterations), data);
   MachineFile file{.cpu = machine.cpu,

@@ -217,7 +217,9 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   const auto start = Clock::now();
   const OutputLock lock = resumption ? std::move(resumption->lock) : OutputLock(config.output);
   blas::use_one_thread();
-  blas::require_buffers(config.engine == "threads" ? config.nodes : config.threads);
+  // Nodes, and afterwards those who evaluate.
+  blas::admit(config.engine == "threads" ? std::max(config.nodes, config.threads) : config.threads,
+              config.oversubscribe);
   const Setup setup(config, data);
   if (kGuards) {
     check_gradient(*setup.problem, setup.shards, config.seed);

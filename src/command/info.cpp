@@ -31,6 +31,7 @@ int info_command(const Request& request) {
     return kDone;
   }
   blas::use_one_thread();
+  blas::admit(1);
   const Machine machine = inspect_machine();
   fmt::print("machine\n{}", to_text(environment(machine, blas::description())));
   fmt::print("\none core multiplies large matrices at {:.1f} GFLOP/s\n", blas::measured_sgemm_rate() / 1e9);
@@ -38,6 +39,10 @@ int info_command(const Request& request) {
   fmt::print("\nwhat is wrong with this machine for timing: {}\n",
              problems.empty() ? "nothing that was looked for" : "");
   for (const std::string& problem : problems) fmt::print("  - {}\n", problem);
+  if (!machine.ignored.empty())
+    fmt::print(
+        "\nset in the environment, and ignored: {}\n  (--threads, --nodes and --placement say what they would)\n",
+        fmt::join(machine.ignored, " "));
   fmt::print("\nalgorithms\n");
   for (const AlgorithmRow& row : algorithm_table()) fmt::print("  {:<16}{}\n", row.name, row.help);
   fmt::print("\ndata sets\n");

@@ -1,6 +1,7 @@
 // The options that follow from others, or from the machine.
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
+#include "base/thread_supply.hpp"
 #include "command/experiment.hpp"
 #include "dataset/target.hpp"
 #include "engine/deadline_rule.hpp"
@@ -13,6 +14,7 @@
 #include "engine/recorded_speed.hpp"
 
 #include <fmt/format.h>
+#include <omp.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -46,6 +48,11 @@ std::string averaging_step(const Config& c, const AlgorithmRow& row) {
       step, value, step_horizon(c), step.find('T') == std::string::npos ? "" : ", a longer horizon");
 }
 
+// --threads auto
+std::uint32_t threads_for(const Hardware& hardware) {
+  return cores_with_time(static_cast<std::uint32_t>(place(hardware, {}).size()));
+}
+
 }  // namespace
 
 std::string epsilon_notice(const Config& given, const Config& resolved) {
@@ -65,14 +72,14 @@ Config resolve(Config c) {
   if (c.threads > hardware.granted)
     throw InputError("--threads {}: SLURM grants this task {} (SLURM_CPUS_PER_TASK); give at most as many, or auto",
                      c.threads, hardware.granted);
-  if (c.threads == 0) c.threads = static_cast<std::uint32_t>(place(hardware, {}).size());
+  if (c.threads == 0) c.threads = threads_for(hardware);
   if (is_virtual) {
     if (c.nodes == 0) c.nodes = kPaperNodes;
   } else {
     const Placement placement = parse_placement(c.placement, c.smt);
     const std::size_t units = place(hardware, placement).size();
     if (c.nodes == 0) c.nodes = cores_with_time(static_cast<std::uint32_t>(units));
-    if (!c.oversubscribe) require_units(placement, units, c.nodes);
+    if (!c.oversubscribe) require_units(placement, units, c.nodes, hardware.rule.text);
   }
   const bool has_own_speed = !is_virtual || !c.machine.empty();
   c.speed = or_else(c.speed, has_own_speed ? "none" : "uniform:10,90");
@@ -99,6 +106,9 @@ Config resolve(Config c) {
 }
 
 DataSplit load_data(const Config& c) {
+  const std::uint32_t threads = c.threads > 0 ? c.threads : threads_for(load_hardware());  // export resolves nothing
+  require_threads(threads - 1);
+  ::omp_set_num_threads(static_cast<int>(threads));  // who generates data
   TargetWish wish;
   if (c.model == "least-squares") wish.leaning = Target::regression;
   if (c.model == "logistic") wish.leaning = Target::classes;

@@ -71,6 +71,8 @@ void print_result(const Trace& trace, const Config& config, const DataSplit& dat
     fmt::print("  WARNING     the loss has grown; give a smaller --alpha\n");
   if (figure("mean_batch") < 1)
     fmt::print("  WARNING     most batches were empty; give a longer --deadline or a larger --batch\n");
+  if (const std::string rule = text(trace.environment, "cores_rule", "all"); !rule.starts_with("all"))
+    fmt::print("  cores       {}\n", rule);
   if (trace.network.redraws > 0)
     fmt::print("  graph       redrawn {} times until it was connected\n", trace.network.redraws);
   if (figure("overflows") > 0)

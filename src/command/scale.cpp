@@ -27,7 +27,8 @@ constexpr Seconds kShort = 0.2;  // of a run: what is shorter is easily disturbe
 
 // --cores, ascending; as many as there are where none are given.
 std::vector<std::uint32_t> choose_cores(const Config& given) {
-  const std::size_t units = place(load_hardware(), parse_placement(given.placement, given.smt)).size();
+  const Hardware hardware = load_hardware();
+  const std::size_t units = place(hardware, parse_placement(given.placement, given.smt)).size();
   if (given.cores.empty()) {
     Config any = given;
     any.nodes = 0;  // as many as there are, and as have time
@@ -37,8 +38,8 @@ std::vector<std::uint32_t> choose_cores(const Config& given) {
   std::sort(cores.begin(), cores.end());
   if (cores.back() > units && !given.oversubscribe)
     throw InputError(
-        "--cores {}: only {} may be used; give at most {}, or --oversubscribe (their timings are then INVALID)",
-        fmt::join(given.cores, ","), units, units);
+        "--cores {}: only {} may be used ({}); give at most {}, or --oversubscribe (their timings are then INVALID)",
+        fmt::join(given.cores, ","), units, hardware.rule.text, units);
   return cores;
 }
 
@@ -127,6 +128,8 @@ Measured run_all(const std::vector<ScalingPoint>& points, const Config& given, c
 
 std::string report(const std::vector<ScalingPoint>& points, const Config& given, const Measured& measured) {
   std::string text = setting(points.front().config, given);
+  if (const CoreRule rule = load_hardware().rule; rule.usable < rule.present)
+    text += fmt::format("Cores that may be used: {}.\n", rule.text);
   for (const Study study : {Study::strong, Study::weak}) {
     const std::vector<ScalingRow> rows = scaling_rows(points, measured.results, study, given.repeats);
     if (rows.empty()) continue;

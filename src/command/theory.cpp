@@ -2,6 +2,7 @@
 // thread; exponents with their uncertainty, held against the promise.
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
+#include "base/thread_supply.hpp"
 #include "blas/blas.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
@@ -247,6 +248,8 @@ void Theory::run_all() {
 int Theory::operator()() {
   blas::use_one_thread();
   const Config& first = points_.front().config;
+  blas::admit(first.threads);
+  require_threads(first.threads - 1);
   const std::string folder = given_.output.empty() ? "runs/theory" : given_.output;
   const double longest = static_cast<double>(std::ranges::max(given_.horizons));
   if (longest * first.nodes * first.threads > kMostRecords)

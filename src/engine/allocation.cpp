@@ -21,11 +21,6 @@ std::optional<std::uint64_t> count_in(std::string_view text) {
   return value;
 }
 
-std::optional<std::uint64_t> variable(const char* name) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? std::nullopt : count_in(text);
-}
-
 // memory.max of version 2 ("max": no limit), memory.limit_in_bytes of version 1.
 std::optional<double> memory_limit(const std::string& folder) {
   for (const char* name : {"/memory.max", "/memory.limit_in_bytes"}) {
@@ -39,8 +34,13 @@ std::optional<double> memory_limit(const std::string& folder) {
 
 }  // namespace
 
+std::optional<std::uint64_t> count_variable(const char* name) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? std::nullopt : count_in(text);
+}
+
 std::size_t granted_cores() {
-  return variable("SLURM_CPUS_PER_TASK").value_or(std::numeric_limits<std::size_t>::max());
+  return count_variable("SLURM_CPUS_PER_TASK").value_or(std::numeric_limits<std::size_t>::max());
 }
 
 std::optional<double> tightest_group(const std::string& root, const std::string& controller,
@@ -65,8 +65,8 @@ double usable_memory_bytes(const std::string& root) {
   constexpr double kMiB = 1 << 20;
   double least = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
   if (const auto limit = tightest_group(root, "memory", memory_limit)) least = std::min(least, *limit);
-  if (const auto mib = variable("SLURM_MEM_PER_NODE")) least = std::min(least, static_cast<double>(*mib) * kMiB);
-  const auto mib_each = variable("SLURM_MEM_PER_CPU"), cpus = variable("SLURM_CPUS_ON_NODE");
+  if (const auto mib = count_variable("SLURM_MEM_PER_NODE")) least = std::min(least, static_cast<double>(*mib) * kMiB);
+  const auto mib_each = count_variable("SLURM_MEM_PER_CPU"), cpus = count_variable("SLURM_CPUS_ON_NODE");
   if (mib_each && cpus) least = std::min(least, static_cast<double>(*mib_each) * static_cast<double>(*cpus) * kMiB);
   return least;
 }

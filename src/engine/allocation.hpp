@@ -8,6 +8,9 @@
 
 namespace quantimed {
 
+// A whole number above 0 in a variable of the environment.
+std::optional<std::uint64_t> count_variable(const char* name);
+
 // SLURM_CPUS_PER_TASK; no limit where it is not set (the affinity mask is one by itself).
 std::size_t granted_cores();
 

@@ -217,8 +217,9 @@ Seconds mix_slope(const Run& run, const std::vector<int>& cores) {
 
 Calibration calibrate(const Run& fixed, const Run& until_deadline, const CalibrationProgress& progress) {
   check(fixed.network.nodes >= 2 && fixed.speed == nullptr && !fixed.link.delays(), "a run that cannot calibrate");
-  const std::vector<int> cores = place(load_hardware(), fixed.placement);
-  require_units(fixed.placement, cores.size(), fixed.network.nodes);
+  const Hardware hardware = load_hardware();
+  const std::vector<int> cores = place(hardware, fixed.placement);
+  require_units(fixed.placement, cores.size(), fixed.network.nodes, hardware.rule.text);
   Calibration result;
   MachineCosts& costs = result.costs;
   double done = 0;

@@ -69,13 +69,19 @@ Bitmap affinity() {
 Hardware load_hardware() {
   hwloc_topology_t topology = nullptr;
   check(hwloc_topology_init(&topology) == 0, "hwloc has no memory");
-  Hardware hardware{.topology = HwlocTopology(topology), .allowed = affinity(), .granted = granted_cores()};
+  Hardware hardware{.topology = HwlocTopology(topology), .allowed = affinity(), .granted = granted_cores(), .rule = {}};
   check(hwloc_topology_load(topology) == 0, "hwloc cannot read the topology");
   const std::string mask = to_list(hardware.allowed.get());
   hwloc_bitmap_and(hardware.allowed.get(), hardware.allowed.get(), hwloc_topology_get_topology_cpuset(topology));
   if (hwloc_bitmap_iszero(hardware.allowed.get()))
     throw InputError("affinity mask {}: not in the topology that hwloc reads; allow others, or unset HWLOC_SYNTHETIC",
                      mask);
+  CoreFacts facts = core_facts(static_cast<std::size_t>(hwloc_bitmap_weight(hardware.allowed.get())));
+  if (!hwloc_topology_is_thissystem(topology)) {  // a made-up machine has no groups
+    facts.machine = static_cast<std::size_t>(hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_PU));
+    facts.group.reset();
+  }
+  hardware.rule = core_rule(facts);
   return hardware;
 }
 

@@ -4,7 +4,7 @@
 #include "engine/allocation.hpp"
 #include "engine/hardware.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
@@ -84,7 +84,8 @@ std::string governors(const std::string& root, hwloc_const_bitmap_t mask) {
 }
 
 void inspect_processors(const std::string& root, Machine& machine) {
-  const auto [topology, mask, granted] = load_hardware();
+  const auto [topology, mask, granted, rule] = load_hardware();
+  machine.rule = rule;
   machine.allowed = to_list(mask.get());
   machine.units = hwloc_bitmap_weight(mask.get());
   machine.cores = touched(topology.get(), HWLOC_OBJ_CORE, mask.get());
@@ -146,6 +147,8 @@ Machine inspect_machine(const std::string& root) {
   machine.clock_cost_ns = clock_cost_ns();
   machine.smt = first_line(root + "/sys/devices/system/cpu/smt/active") == "1";
   machine.cpu_quota = tightest_group(root, "cpu", quota_in);
+  machine.ignored = ignored_variables();
+  machine.blas_variables = blas_variables();
   machine.slurm = slurm();
   return machine;
 }
@@ -157,6 +160,8 @@ Attributes environment(const Machine& machine, const std::string& blas) {
       {"affinity", machine.allowed},
       {"processing_units", std::int64_t{machine.units}},
       {"cores", std::int64_t{machine.cores}},
+      {"cores_rule", machine.rule.text},
+      {"ignored_variables", fmt::format("{}", fmt::join(machine.ignored, " "))},
       {"packages", std::int64_t{machine.packages}},
       {"numa_nodes", std::int64_t{machine.numa_nodes}},
       {"l1d_bytes", machine.l1d_bytes},
@@ -175,6 +180,7 @@ Attributes environment(const Machine& machine, const std::string& blas) {
       {"instructions", std::string(build::kInstructions)},
       {"sanitizers", std::string(build::kSanitizers)},
       {"blas", blas},
+      {"blas_variables", fmt::format("{}", fmt::join(machine.blas_variables, " "))},
   };
   attributes.insert(attributes.end(), machine.slurm.begin(), machine.slurm.end());
   return attributes;
@@ -204,6 +210,13 @@ std::vector<std::string> concerns(const Machine& machine) {
         fmt::format("The clock source is {}, and reading it takes {:.0f} ns: use tsc (kernel option "
                     "clocksource=tsc).",
                     machine.clock_source, machine.clock_cost_ns));
+  if (machine.rule.is_narrow)
+    found.push_back(fmt::format("Only {}: if it was not meant, start the program without it.", machine.rule.text));
+  for (const std::string& variable : machine.blas_variables)
+    found.push_back(
+        fmt::format("{} is set: OpenBLAS computes as it says and not as this processor would; unset it, or compare "
+                    "only with machines where it is set, too.",
+                    variable));
   if (machine.virtualised)
     found.emplace_back("This is a virtual machine, whose cores may be taken away at any time: time on a real one.");
   return found;

@@ -1,6 +1,7 @@
 // What this machine is, and what about it spoils timings. For /environment of a trace and `quantimed info`.
 #pragma once
 
+#include "engine/core_rule.hpp"
 #include "trace/trace.hpp"
 
 #include <cstdint>
@@ -16,6 +17,7 @@ struct Machine {
   std::string kernel;                // system, release, architecture
   std::string allowed;               // processing units of the affinity mask: "0-3,8"
   int units = 0;                     // how many
+  CoreRule rule;                     // why so many
   int cores = 0;                     // physical cores that the mask touches; SMT siblings count once
   int packages = 0, numa_nodes = 0;  // of the machine
   std::int64_t l1d_bytes = 0, l2_bytes = 0, l3_bytes = 0;  // one cache each
@@ -25,8 +27,10 @@ struct Machine {
   std::string governor;      // of the allowed units' frequencies; several are joined by ", "
   bool smt = false;          // on in the machine
   bool virtualised = false;
-  double load = 0;                  // running tasks, mean of the last minute
-  std::optional<double> cpu_quota;  // cores' worth of time that the control group grants
+  double load = 0;                          // running tasks, mean of the last minute
+  std::optional<double> cpu_quota;          // cores' worth of time that the control group grants
+  std::vector<std::string> ignored;         // variables that were set and mean nothing here: "OMP_PLACES=cores"
+  std::vector<std::string> blas_variables;  // set for OpenBLAS, which heeds them
   Attributes slurm;  // job, nodes, CPUs a task, array task, how often it was requeued: those that are set
 };
 

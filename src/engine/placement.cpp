@@ -167,7 +167,7 @@ std::vector<int> place(const Hardware& hardware, const Placement& placement) {
   return units;
 }
 
-void require_units(const Placement& placement, std::size_t units, std::size_t nodes) {
+void require_units(const Placement& placement, std::size_t units, std::size_t nodes, const std::string& rule) {
   if (nodes <= units) return;
   if (placement.policy == Placement::Policy::list)
     throw InputError("--placement {}: {} processing units for {} nodes; list {}, or give --nodes {}", placement.text,
@@ -176,8 +176,8 @@ void require_units(const Placement& placement, std::size_t units, std::size_t no
     throw InputError("--nodes {}: --placement l3 has room for {}, one for each L3 cache; give --nodes {}, or spread",
                      nodes, units, units);
   throw InputError(
-      "--nodes {}: only {} cores may be used; give at most {}, or --oversubscribe (timings are then INVALID)", nodes,
-      units, units);
+      "--nodes {}: only {} core{} may be used{}; give at most {}, or --oversubscribe (timings are then INVALID)", nodes,
+      units, units == 1 ? "" : "s", rule.empty() ? "" : " (" + rule + ")", units);
 }
 
 std::vector<int> usable_cores() { return place(load_hardware(), {}); }

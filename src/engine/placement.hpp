@@ -42,8 +42,8 @@ Placement parse_placement(const std::string& text, bool smt = false);
 // listed unit is not allowed or is the sibling of another without `smt`, and where l3 finds no L3 cache.
 std::vector<int> place(const Hardware& hardware, const Placement& placement);
 
-// Throws InputError where there are fewer units than nodes.
-void require_units(const Placement& placement, std::size_t units, std::size_t nodes);
+// Throws InputError where there are fewer units than nodes; `rule`: why there are so few.
+void require_units(const Placement& placement, std::size_t units, std::size_t nodes, const std::string& rule = "");
 
 // One processing unit for each core that this process may use, in the machine's order.
 std::vector<int> usable_cores();

@@ -1,6 +1,7 @@
 // Copies of one node's model along a real-time run, at marks that all nodes agree on: every stride-th round, or every
 // stride-th step of a time grid. When the memory is full every second copy is given up and the stride doubles, so the
-// copies stay evenly spread however long the run turns out to be. Owned and written by the node's own thread.
+// copies stay evenly spread however long the run turns out to be, and are between half of what was asked for and all of
+// it. They are most of a small node's memory. Owned and written by the node's own thread.
 #pragma once
 
 #include "base/types.hpp"
@@ -20,14 +21,17 @@ class Snapshots {
     std::size_t slot;
   };
 
-  // Touches all of its memory: call it on the owner's thread, before the clock starts.
-  Snapshots(std::size_t most_copies, std::size_t dimension, std::uint64_t stride)
-      : dimension_(dimension), stride_(stride), most_(2 * most_copies) {
-    copies_.reserve(most_ + 1);
-    for (std::size_t k = 0; k <= most_; ++k) unused_.push_back(k);
-    floats_.resize((most_ + 1) * dimension);
+  // Marks 0 … `intervals` have copies. Touches all of its memory: call it on the owner's thread, before the clock
+  // starts.
+  Snapshots(std::size_t intervals, std::size_t dimension, std::uint64_t stride)
+      : dimension_(dimension), stride_(stride), most_(models_of(intervals)) {
+    copies_.reserve(most_);
+    for (std::size_t k = 0; k < most_; ++k) unused_.push_back(k);
+    floats_.resize(most_ * dimension);
     std::fill(floats_.begin(), floats_.end(), 0.0f);
   }
+
+  static constexpr std::size_t models_of(std::size_t intervals) { return intervals + 1; }  // that memory holds
 
   std::uint64_t stride() const { return stride_; }
 
@@ -76,10 +80,10 @@ class Snapshots {
 
   std::size_t dimension_;
   std::uint64_t stride_;
-  std::uint64_t most_;  // marks below this fit
+  std::uint64_t most_;  // marks below this fit, a copy each
   std::vector<Copy> copies_;
   std::vector<std::size_t> unused_;
-  AlignedVector<float> floats_;  // [most + 1, p]
+  AlignedVector<float> floats_;  // [most, p]
 };
 
 }  // namespace quantimed

@@ -3,6 +3,7 @@
 #include "engine/allocation.hpp"
 #include "engine/engine.hpp"
 #include "engine/hardware.hpp"
+#include "engine/meeting.hpp"
 #include "engine/resumption.hpp"
 #include "engine/stillness.hpp"
 #include "engine/threads_curve.hpp"
@@ -12,7 +13,6 @@
 #include <fmt/ranges.h>
 #include <malloc.h>
 
-#include <barrier>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -66,6 +66,7 @@ class ThreadsEngine {
         hardware_(load_hardware()),
         cores_(place(hardware_, run.placement)),
         numa_nodes_(run.network.nodes),
+        meeting_(run.network.nodes + 1),
         failures_(run.network.nodes),
         checkpoints_(static_cast<std::int64_t>(resumed_count(run, "checkpoints"))) {}
   Outcome operator()();
@@ -73,14 +74,18 @@ class ThreadsEngine {
  private:
   void prepare(Outcome& outcome);
   void run_nodes(Outcome& outcome);
-  std::vector<std::jthread> start_threads(std::barrier<>& warm, std::barrier<>& ready);
-  void live(NodeId i, std::barrier<>& warm, std::barrier<>& ready);
+  std::vector<std::jthread> start_threads();
+  void live(NodeId i);
   void fail(NodeId i);
-  void break_off() { shared_.abort.store(true, std::memory_order_release); }
+  void break_off() {
+    shared_.abort.store(true, std::memory_order_release);
+    meeting_.break_off();
+  }
   bool is_broken_off() const { return shared_.abort.load(std::memory_order_acquire); }
   bool measures_deadline() const { return run_.algorithm.uses_deadline && shared_.deadline_s == 0; }
-  void measure_speeds(NodeId i, std::barrier<>& warm);
-  void choose_deadline(std::barrier<>& warm, Outcome& outcome);
+  void prepare_start(Outcome& outcome);
+  void measure_speeds(NodeId i);
+  void choose_deadline(Outcome& outcome);
   std::unique_ptr<ThreadNode> make_node(NodeId i);
   void check_memory() const;
   void watch(Outcome& outcome);
@@ -104,10 +109,11 @@ class ThreadsEngine {
   Hardware hardware_;
   std::vector<int> cores_;
   std::vector<std::vector<int>> numa_nodes_;  // [n]: that hold the node's model; empty: unknown
+  Meeting meeting_;                           // of all nodes and the main thread, until the clock runs
   std::vector<std::exception_ptr> failures_;  // [n]
   std::vector<Seconds> ended_;                // [n]
   std::vector<std::vector<double>> speeds_;   // [n], samples per second, while a deadline is chosen
-  bool choosing_ = true;                      // by the main thread, between two barriers
+  bool choosing_ = true;                      // by the main thread, between two meetings
   std::atomic<std::uint32_t> living_ = 0;     // nodes that still run
   std::optional<Interference> interference_;  // made and unmade by the main thread
   Seconds expected_round_s_ = 0;
@@ -123,13 +129,14 @@ std::unique_ptr<ThreadNode> ThreadsEngine::make_node(NodeId i) {
   return std::make_unique<RoundThreadNode>(shared_, i, stride);
 }
 
-// What a run needs most of: copies of models, 2 K + 1 a node, and buffers of messages.
+// What a run needs most of: copies of models and buffers of messages.
 void ThreadsEngine::check_memory() const {
   double models = 0;
   for (NodeId i = 0; i < run_.network.nodes; ++i) {
     const auto readers = static_cast<double>(run_.network.neighbours(i).size());
     const bool is_round = run_.algorithm.delivery == Delivery::round;
-    models += 2.0 * run_.evaluations + 5 + (is_round ? 2 : readers + NewestThreadNode::in_flight(run_) + 2);
+    models += static_cast<double>(Snapshots::models_of(run_.evaluations)) + 4 +
+              (is_round ? 2 : readers + NewestThreadNode::in_flight(run_) + 2);
   }
   const double needed = models * static_cast<double>(run_.problem.dimension()) * sizeof(float);
   if (needed > usable_memory_bytes() / 2)
@@ -145,7 +152,7 @@ void ThreadsEngine::fail(NodeId i) {
 }
 
 // A node's thread, from its first page of memory to its last update.
-void ThreadsEngine::live(NodeId i, std::barrier<>& warm, std::barrier<>& ready) {
+void ThreadsEngine::live(NodeId i) {
   try {
     pin_this_thread(core_of(i));
     shared_.nodes[i] = make_node(i);
@@ -154,10 +161,10 @@ void ThreadsEngine::live(NodeId i, std::barrier<>& warm, std::barrier<>& ready) 
   } catch (...) {
     fail(i);
   }
-  warm.arrive_and_wait();  // all nodes exist
-  if (measures_deadline()) measure_speeds(i, warm);
-  ready.arrive_and_wait();  // the clock has been set
-  if (!is_broken_off()) {
+  const bool all_exist = meeting_.arrive_and_wait();
+  if (all_exist && measures_deadline()) measure_speeds(i);
+  const bool began = meeting_.arrive_and_wait();  // the clock has been set
+  if (began) {
     try {
       Task task = run_.algorithm.run(*shared_.nodes[i], run_.options);
       check(!task.resume(), "on threads an algorithm runs straight through");
@@ -167,13 +174,12 @@ void ThreadsEngine::live(NodeId i, std::barrier<>& warm, std::barrier<>& ready) 
     }
   }
   ended_[i] = shared_.now();
-  if (living_.fetch_sub(1, std::memory_order_release) == 1 && interference_) interference_->stop();
+  if (living_.fetch_sub(1, std::memory_order_release) == 1 && began && interference_) interference_->stop();
 }
 
 // Before the clock starts: all nodes compute until a trial deadline, which then moves to where the rule wants it. The
 // speeds depend a little on the deadline, since its last samples are computed in small chunks: hence several trials.
-void ThreadsEngine::measure_speeds(NodeId i, std::barrier<>& warm) {
-  if (is_broken_off()) return;
+void ThreadsEngine::measure_speeds(NodeId i) {
   for (bool is_first = true;; is_first = false) {
     try {
       const auto batch = static_cast<std::size_t>(std::clamp(run_.deadline.batch, 1.0, double{ChunkCosts::kLargest}));
@@ -181,30 +187,23 @@ void ThreadsEngine::measure_speeds(NodeId i, std::barrier<>& warm) {
     } catch (...) {
       fail(i);
     }
-    warm.arrive_and_wait();  // this trial's speeds are there
-    warm.arrive_and_wait();  // the main thread has chosen, and says whether to go on
+    if (!meeting_.arrive_and_wait()) return;  // this trial's speeds are there
+    if (!meeting_.arrive_and_wait()) return;  // the main thread has chosen, and says whether to go on
     if (!choosing_) return;
   }
 }
 
-void ThreadsEngine::choose_deadline(std::barrier<>& warm, Outcome& outcome) {
-  if (is_broken_off()) return;
-  std::exception_ptr failure;
+void ThreadsEngine::choose_deadline(Outcome& outcome) {
   for (int trial = 0; choosing_; ++trial) {
-    warm.arrive_and_wait();
-    try {
-      std::vector<double> all;
-      for (const auto& node : speeds_) all.insert(all.end(), node.begin(), node.end());
-      shared_.deadline_s = quantimed::choose_deadline(run_.deadline, all);
-      if (watcher_.wants_to_stop()) outcome.interrupted = true;
-    } catch (...) {
-      failure = std::current_exception();
-    }
+    if (!meeting_.arrive_and_wait()) return;
+    std::vector<double> all;
+    for (const auto& node : speeds_) all.insert(all.end(), node.begin(), node.end());
+    shared_.deadline_s = quantimed::choose_deadline(run_.deadline, all);
+    if (watcher_.wants_to_stop()) outcome.interrupted = true;
     if (outcome.interrupted) shared_.stop.store(true, std::memory_order_release);
-    choosing_ = trial < kTrials && !failure && !outcome.interrupted && !is_broken_off();
-    warm.arrive_and_wait();
+    choosing_ = trial < kTrials && !outcome.interrupted;
+    if (!meeting_.arrive_and_wait()) return;
   }
-  if (failure) std::rethrow_exception(failure);
 }
 
 // Who waits for whom: first for those who do not wait themselves.
@@ -333,7 +332,7 @@ void ThreadsEngine::report_placement(Outcome& outcome) const {
 void ThreadsEngine::prepare(Outcome& outcome) {
   const std::uint32_t n = run_.network.nodes;
   if (n > cores_.size()) {
-    if (!run_.oversubscribe) require_units(run_.placement, cores_.size(), n);
+    if (!run_.oversubscribe) require_units(run_.placement, cores_.size(), n, hardware_.rule.text);
     outcome.invalid = fmt::format("{} nodes share {} cores", n, cores_.size());
     shared_.policy = WaitPolicy::oversubscribed();
   }
@@ -346,46 +345,44 @@ void ThreadsEngine::prepare(Outcome& outcome) {
   living_ = n;
 }
 
-std::vector<std::jthread> ThreadsEngine::start_threads(std::barrier<>& warm, std::barrier<>& ready) {
+std::vector<std::jthread> ThreadsEngine::start_threads() {
   const std::uint32_t n = run_.network.nodes;
   std::vector<std::jthread> threads;
   try {
-    for (NodeId i = 0; i < n; ++i) threads.emplace_back([&, i] { live(i, warm, ready); });
+    threads.reserve(n);
+    for (NodeId i = 0; i < n; ++i) threads.emplace_back([this, i] { live(i); });
   } catch (const std::system_error&) {
     break_off();
-    for (std::size_t missing = threads.size(); missing < n + 1; ++missing) {  // for them, and for this thread
-      (void)warm.arrive();
-      (void)ready.arrive();
-    }
     throw MachineRefused("--nodes {}: the system refuses more than {} threads; use fewer", n, threads.size());
   }
   return threads;
 }
 
-// From the first thread to the last: two barriers, between which deadlines are measured, and the run itself.
+// All nodes exist, and the clock is about to run; the deadline is chosen for cores as the run will find them.
+void ThreadsEngine::prepare_start(Outcome& outcome) {
+  if (run_.resume) restore();
+  if (run_.interference.count > 0) interference_.emplace(run_.interference, cores_, run_.seed);
+  if (measures_deadline()) choose_deadline(outcome);
+}
+
+// From the first thread to the last: two meetings, between which deadlines are measured, and the run itself.
 void ThreadsEngine::run_nodes(Outcome& outcome) {
-  const std::uint32_t n = run_.network.nodes;
   shared_.epoch = std::chrono::steady_clock::now();
-  std::barrier<> warm(n + 1), ready(n + 1);
-  std::vector<std::jthread> threads = start_threads(warm, ready);
-  warm.arrive_and_wait();
-  try {  // the deadline is chosen for cores as the run will find them
-    if (run_.resume && !is_broken_off()) restore();
-    if (run_.interference.count > 0) interference_.emplace(run_.interference, cores_, run_.seed);
-    if (measures_deadline()) choose_deadline(warm, outcome);
+  std::vector<std::jthread> threads = start_threads();
+  try {  // whatever is thrown here, nobody may wait for this thread any more
+    if (meeting_.arrive_and_wait()) prepare_start(outcome);
   } catch (...) {
     break_off();
-    (void)ready.arrive();
     throw;
   }
-  shared_.epoch = std::chrono::steady_clock::now() - std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-                                                         std::chrono::duration<double>(before_s_));
-  const bool began = !is_broken_off();
-  if (began)
+  if (!is_broken_off()) {  // nobody reads the clock: all nodes are on their way to the second meeting
+    shared_.epoch = std::chrono::steady_clock::now() - std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                                                           std::chrono::duration<double>(before_s_));
     for (const auto& node : shared_.nodes) expected_round_s_ = std::max(expected_round_s_, node->expected_round());
-  ready.arrive_and_wait();
+  }
+  const bool began = meeting_.arrive_and_wait();
   try {
-    if (!is_broken_off()) watch(outcome);
+    if (began) watch(outcome);
   } catch (...) {  // the nodes end before their memory does
     break_off();
     throw;

@@ -46,7 +46,7 @@ bool ThreadsCurve::observe_rounds() {
   return true;
 }
 
-// About as many points as were asked for, out of the up to four times as many that were kept.
+// No more points than were asked for, and at least half as many.
 bool ThreadsCurve::observe_times(Seconds before_s, Seconds end) {
   std::uint64_t stride = coarsen_to_one(1);
   while (end / (static_cast<double>(stride) * NewestThreadNode::kGrid_s) > run_.evaluations + 1.0) stride *= 2;

@@ -6,6 +6,7 @@
 // on their own node's model: when one is needed, all that are pending are computed, a node a worker.
 #include "base/error.hpp"
 #include "base/first_failure.hpp"
+#include "base/worker_choice.hpp"
 #include "engine/engine.hpp"
 #include "engine/model_arena.hpp"
 #include "engine/records.hpp"
@@ -120,6 +121,7 @@ class NewestEngine {
 
   void compute_pending();
   void carry_out();
+  void carry_out_with(std::uint32_t team);
   const Sent& newest_visible(NodeId j);
   bool observe();
   bool strikes(const Event& event, Outcome& outcome);
@@ -137,6 +139,7 @@ class NewestEngine {
   std::vector<std::unique_ptr<NewestNode>> nodes_;
   std::vector<Workspace> work_;                 // [workers]
   std::vector<std::vector<SampleId>> batches_;  // [workers]
+  WorkerChoice gradient_workers_, mix_workers_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   std::vector<Deferred> deferred_;
   std::vector<MixTerm> terms_;
@@ -342,6 +345,8 @@ NewestEngine::NewestEngine(const Run& run, Watcher& watcher)
       outboxes_(run.network.nodes),
       records_(start_records(run)),
       batches_(run.threads),
+      gradient_workers_(run.threads),
+      mix_workers_(run.threads),
       to_strike_(run.faults) {
   for (NodeId i = 0; i < run.network.nodes; ++i) {
     nodes_.push_back(std::make_unique<NewestNode>(*this, i, arena_.model(i)));
@@ -369,20 +374,28 @@ void NewestEngine::compute_pending() {
   for (auto& node : nodes_)
     if (node->pending) pending.push_back(node.get());
   FirstFailure failure;
-#pragma omp parallel for schedule(dynamic) num_threads(static_cast <int>(work_.size()))
-  for (std::size_t k = 0; k < pending.size(); ++k) {
-    const auto worker = static_cast<std::size_t>(omp_get_thread_num());
-    failure.guard([&] { pending[k]->compute(batches_[worker], work_[worker]); });
-  }
+  gradient_workers_.run(static_cast<double>(pending.size()), [&](std::uint32_t team) {
+#pragma omp parallel for schedule(dynamic) num_threads(static_cast <int>(team))
+    for (std::size_t k = 0; k < pending.size(); ++k) {
+      const auto worker = static_cast<std::size_t>(omp_get_thread_num());
+      failure.guard([&] { pending[k]->compute(batches_[worker], work_[worker]); });
+    }
+  });
   failure.rethrow();
 }
 
 void NewestEngine::carry_out() {
   if (deferred_.empty()) return;
+  mix_workers_.run(static_cast<double>(deferred_.size()), [&](std::uint32_t team) { carry_out_with(team); });
+  deferred_.clear();
+  terms_.clear();
+}
+
+void NewestEngine::carry_out_with(std::uint32_t team) {
   const std::size_t slices = (p_ + Codec::kSlice - 1) / Codec::kSlice;
   std::uint64_t overflows = 0, violations = 0;
   FirstFailure failure;
-#pragma omp parallel num_threads(static_cast <int>(work_.size())) reduction(+ : overflows, violations)
+#pragma omp parallel num_threads(static_cast <int>(team)) reduction(+ : overflows, violations)
   {
     const auto worker = static_cast<std::size_t>(omp_get_thread_num());
     const auto workers = static_cast<std::size_t>(omp_get_num_threads());
@@ -404,8 +417,6 @@ void NewestEngine::carry_out() {
   failure.rethrow();
   overflows_ += overflows;
   violations_ += violations;
-  deferred_.clear();
-  terms_.clear();
 }
 
 // A fault takes the node's first event from its time on. Its last message stays what its neighbours read.

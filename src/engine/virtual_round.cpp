@@ -7,6 +7,7 @@
 // A node's gradient is computed as late as its update: then the model is read once, and the gradient lives in the
 // worker's cache instead of the node's memory.
 #include "base/error.hpp"
+#include "base/worker_choice.hpp"
 #include "engine/engine.hpp"
 #include "engine/model_arena.hpp"
 #include "engine/ready_queue.hpp"
@@ -92,6 +93,7 @@ class RoundEngine {
   friend class RoundNode;
 
   std::string run_phase(Round hold);
+  std::string run_phase_with(std::uint32_t team, Round hold);
   void step(std::size_t worker, NodeId i);
   void arrive(std::size_t worker, NodeId i);
   bool observe(Round t);
@@ -111,6 +113,7 @@ class RoundEngine {
   std::vector<std::unique_ptr<RoundNode>> nodes_;
   std::vector<Worker> workers_;
   ReadyQueue queue_;
+  WorkerChoice choice_;
   VirtualClock clock_;
   Round hold_ = 0;  // nodes stop when they wait for this round's messages
   std::vector<Fault> to_strike_;
@@ -214,6 +217,7 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
       records_(start_records(run)),
       workers_(run.threads),
       queue_(run.threads),
+      choice_(run.threads),
       clock_(run, p_),
       to_strike_(run.faults) {
   const std::size_t capacity = run.codec.capacity(p_);
@@ -270,11 +274,18 @@ void RoundEngine::arrive(std::size_t worker, NodeId i) {
 // Every node goes on until it has all messages of round `hold`, or has ended. Returns why one could not; of several
 // the earliest, since others may never have come to theirs.
 std::string RoundEngine::run_phase(Round hold) {
+  std::string failure;
+  const double nodes = static_cast<double>(models_.size()), rounds = hold > hold_ ? hold - hold_ : 0;
+  choice_.run(nodes * rounds, [&](std::uint32_t workers) { failure = run_phase_with(workers, hold); });
+  return failure;
+}
+
+std::string RoundEngine::run_phase_with(std::uint32_t team, Round hold) {
   hold_ = hold;
   const std::size_t n = nodes_.size();
   queue_.open(models_.size());
   std::map<std::pair<Round, NodeId>, std::string> failures;
-#pragma omp parallel num_threads(static_cast <int>(workers_.size()))
+#pragma omp parallel num_threads(static_cast <int>(team))
   {
     const auto worker = static_cast<std::size_t>(omp_get_thread_num());
     const auto workers = static_cast<std::size_t>(omp_get_num_threads());
@@ -380,6 +391,7 @@ Outcome RoundEngine::operator()() {
   EvaluationSchedule schedule(run_);
   Outcome outcome;
   Round now = first_round(run_, 0);
+  hold_ = now;
   outcome.failure = run_phase(now);
   if (run_.resume) {  // the messages that have just been sent again were counted before
     for (auto& node : nodes_) node->overflows = 0;

@@ -24,12 +24,12 @@ std::size_t parts_of(std::size_t count, std::size_t part) { return (count + part
 
 Evaluator::Evaluator(const Problem& problem, const Shards& shards, const Dataset* test, const Penalty& penalty,
                      int threads)
-    : problem_(problem), shards_(shards), test_(test), penalty_(penalty), threads_(threads) {
+    : problem_(problem), shards_(shards), test_(test), penalty_(penalty), choice_(static_cast<std::uint32_t>(threads)) {
   if (test_) {
     test_rows_.resize(test_->samples);
     std::iota(test_rows_.begin(), test_rows_.end(), SampleId{0});
   }
-  for (int k = 0; k < threads_; ++k) work_.push_back(problem.make_workspace());
+  for (int k = 0; k < threads; ++k) work_.push_back(problem.make_workspace());
   for (std::size_t k = 0; k < kGradientParts; ++k) gradients_.emplace_back(problem.dimension());
   mean_.resize(problem.dimension());
 }
@@ -37,7 +37,7 @@ Evaluator::Evaluator(const Problem& problem, const Shards& shards, const Dataset
 // x̄ = (1/n) Σ_i x_i, summed in float64 in the order of the nodes.
 void Evaluator::average(std::span<const float* const> models) {
   const std::size_t p = mean_.size();
-#pragma omp parallel for schedule(static) num_threads(threads_)
+#pragma omp parallel for schedule(static) num_threads(workers_)
   for (std::size_t block = 0; block < p; block += kBlock) {
     double sum[kBlock] = {};
     const std::size_t count = std::min(kBlock, p - block);
@@ -51,7 +51,7 @@ void Evaluator::average(std::span<const float* const> models) {
 // (1/n) Σ_i ‖x_i − x̄‖²
 double Evaluator::consensus_error(std::span<const float* const> models) const {
   std::vector<double> distance(models.size());
-#pragma omp parallel for schedule(static) num_threads(threads_)
+#pragma omp parallel for schedule(static) num_threads(workers_)
   for (std::size_t i = 0; i < models.size(); ++i) {
     double sum = 0;
     for (std::size_t block = 0; block < mean_.size(); block += kBlock) {
@@ -72,7 +72,7 @@ double Evaluator::consensus_error(std::span<const float* const> models) const {
 LossSum Evaluator::total_loss(const Dataset& data, std::span<const SampleId> rows) {
   std::vector<LossSum> parts(parts_of(rows.size(), kRowsPerPart));
   FirstFailure failure;
-#pragma omp parallel for schedule(dynamic) num_threads(threads_)
+#pragma omp parallel for schedule(dynamic) num_threads(workers_)
   for (std::size_t k = 0; k < parts.size(); ++k) {
     const auto part = rows.subspan(k * kRowsPerPart, std::min(kRowsPerPart, rows.size() - k * kRowsPerPart));
     failure.guard([&] {
@@ -94,7 +94,7 @@ double Evaluator::gradient_norm_squared() {
   const std::span<const SampleId> rows = shards_.rows;
   const std::size_t per_part = parts_of(rows.size(), kGradientParts);
   FirstFailure failure;
-#pragma omp parallel for schedule(dynamic) num_threads(threads_)
+#pragma omp parallel for schedule(dynamic) num_threads(workers_)
   for (std::size_t k = 0; k < kGradientParts; ++k) {
     const std::size_t first = std::min(k * per_part, rows.size()), last = std::min(first + per_part, rows.size());
     if (first == last) {
@@ -117,6 +117,15 @@ double Evaluator::gradient_norm_squared() {
 }
 
 Evaluation Evaluator::evaluate(std::span<const float* const> models) {
+  Evaluation result{};
+  choice_.run(1, [&](std::uint32_t workers) {
+    workers_ = static_cast<int>(workers);
+    result = evaluate_with_workers(models);
+  });
+  return result;
+}
+
+Evaluation Evaluator::evaluate_with_workers(std::span<const float* const> models) {
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   average(models);
   const auto share = [&](const LossSum& sum) {

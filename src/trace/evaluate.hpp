@@ -1,6 +1,7 @@
 // The curve's points: computed off the clock, from a consistent cut of all nodes' models.
 #pragma once
 
+#include "base/worker_choice.hpp"
 #include "dataset/shards.hpp"
 #include "problem/problem.hpp"
 #include "trace/trace.hpp"
@@ -17,7 +18,7 @@ struct Evaluation {
 
 class Evaluator {
  public:
-  // `test` may be null. `threads`: OpenMP threads; the result does not depend on it.
+  // `test` may be null. `threads`: OpenMP threads, or one where that is faster; the result does not depend on it.
   Evaluator(const Problem& problem, const Shards& shards, const Dataset* test, const Penalty& penalty, int threads);
 
   // models: [n] pointers to [p].
@@ -27,6 +28,7 @@ class Evaluator {
   std::span<const float> mean_model() const { return mean_; }
 
  private:
+  Evaluation evaluate_with_workers(std::span<const float* const> models);
   void average(std::span<const float* const> models);
   double consensus_error(std::span<const float* const> models) const;
   LossSum total_loss(const Dataset& data, std::span<const SampleId> rows);
@@ -36,7 +38,8 @@ class Evaluator {
   const Shards& shards_;
   const Dataset* test_;
   Penalty penalty_;
-  int threads_;
+  WorkerChoice choice_;
+  int workers_ = 1;  // of this evaluation
   std::vector<SampleId> test_rows_;
   std::vector<Workspace> work_;                  // a worker's each
   std::vector<AlignedVector<float>> gradients_;  // [parts, p]: partial sums, added in order

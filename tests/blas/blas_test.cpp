@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <latch>
 #include <limits>
 #include <numbers>
 #include <thread>
@@ -156,6 +158,48 @@ TEST(OpenBlas, SgemmRateIsPlausible) {
   const double rate = measured_sgemm_rate(128, 3);
   EXPECT_GT(rate, 1e7);
   EXPECT_LT(rate, 1e13);
+}
+
+TEST(Buffers, AreReckonedFromWhatTheLibrarySaysOfItself) {
+  const auto debian = buffers_of("OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH NO_AFFINITY Haswell MAX_THREADS=64");
+  EXPECT_EQ(debian.usual, 128u);
+  EXPECT_EQ(debian.at_most, 640u);
+  const auto old = buffers_of("OpenBLAS 0.3.5 DYNAMIC_ARCH NO_AFFINITY Haswell MAX_THREADS=16");
+  EXPECT_EQ(old.usual, 32u);
+  EXPECT_EQ(old.at_most, 32u);
+  EXPECT_EQ(buffers_of("OpenBLAS").usual, 2u) << "one that says nothing is trusted with little";
+  EXPECT_GE(buffers().usual, 2u);
+}
+
+TEST(Buffers, MoreCallersThanThereCanBeAreRefusedWithTheLimitAndTheWayOut) {
+  try {
+    admit(buffers().at_most + 1);
+    FAIL() << "too many were admitted";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr(std::to_string(buffers().at_most)),
+                                             testing::HasSubstr("NUM_THREADS=")));
+  }
+}
+
+// 700 calls at once would be more than the table holds.
+TEST(Buffers, ThreadsThatMayWaitShareThem) {
+  constexpr std::size_t kThreads = 700, kSize = 200;
+  admit(kThreads, true);
+  std::atomic<int> wrong = 0;
+  {
+    const std::vector<float> a(kSize * kSize, 1.0f);
+    std::latch together(kThreads);
+    std::vector<std::jthread> threads;
+    for (std::size_t k = 0; k < kThreads; ++k)
+      threads.emplace_back([&] {
+        std::vector<float> c(kSize * kSize);
+        together.arrive_and_wait();
+        gemm(Op::none, Op::transpose, kSize, kSize, kSize, a.data(), kSize, a.data(), kSize, 0, c.data(), kSize);
+        for (const float value : c) wrong += value != static_cast<float>(kSize);
+      });
+  }
+  EXPECT_EQ(wrong, 0);
+  admit(1);
 }
 
 }  // namespace

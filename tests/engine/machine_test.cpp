@@ -29,6 +29,7 @@ class MadeUp : public ::testing::Test {
     std::string pattern = (std::filesystem::temp_directory_path() / "quantimed-machine-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
     root_ = pattern;
+    for (const char* name : {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_BLOCK_FACTOR"}) ::unsetenv(name);
   }
   ~MadeUp() override { std::filesystem::remove_all(root_); }
   void put(const std::string& path, const std::string& text) {

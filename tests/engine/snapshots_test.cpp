@@ -15,7 +15,8 @@ TEST(Snapshots, KeepEvenlySpreadRoundsHoweverLongTheRun) {
   Snapshots copies(5, 2, 1);
   for (Round t = 0; t < 1000; ++t)
     if (t % copies.stride() == 0) copies.take(t, t, model_of(t));
-  EXPECT_EQ(copies.stride(), 128u);
+  EXPECT_EQ(copies.stride(), 256u);  // 6 marks reach to 1,535; with 128 they would end at 767
+  EXPECT_EQ(copies.last_mark(), 3u);
   for (std::uint64_t mark = 0; mark <= copies.last_mark(); ++mark) {
     ASSERT_NE(copies.at(mark), nullptr);
     EXPECT_EQ(copies.at(mark)->iteration, mark * copies.stride());
@@ -25,7 +26,7 @@ TEST(Snapshots, KeepEvenlySpreadRoundsHoweverLongTheRun) {
 
 TEST(Snapshots, OnATimeGridHoldTheModelThatWasCurrentAtEachMark) {
   // Updates at times 3, 10, 11, 30, …: the model before update u holds up to its time.
-  Snapshots copies(4, 2, 1);
+  Snapshots copies(5, 2, 1);
   const std::uint64_t times[] = {3, 10, 11, 30, 31, 50, 70, 71, 90};
   for (Round u = 0; u < 9; ++u)
     if (times[u] >= copies.next()) copies.take(times[u], u, model_of(u));

@@ -1,0 +1,30 @@
+#include "base/thread_supply.hpp"
+
+#include "base/error.hpp"
+
+#include <atomic>
+#include <latch>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace quantimed {
+
+void require_threads(std::size_t count) {
+  static std::atomic<std::size_t> shown = 0;
+  if (count <= shown) return;
+  std::vector<std::jthread> threads;
+  threads.reserve(count);
+  std::latch all_are_there(1);
+  try {
+    while (threads.size() < count) threads.emplace_back([&] { all_are_there.wait(); });
+  } catch (const std::system_error&) {
+    all_are_there.count_down();
+    throw MachineRefused("--threads {}: the system starts only {} threads; raise ulimit -u, or give --threads {}",
+                         count + 1, threads.size() + 1, threads.size() + 1);
+  }
+  all_are_there.count_down();
+  shown = count;
+}
+
+}  // namespace quantimed
