@@ -1,3 +1,4 @@
+#include "base/error.hpp"
 #include "command/budget.hpp"
 
 #include "command/certificate.hpp"
@@ -6,6 +7,7 @@
 #include "command/program.hpp"
 #include "trace/trace.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
