@@ -26,7 +26,7 @@ struct Hardware {
   HwlocTopology topology;
   Bitmap allowed;  // processing units, by their operating-system numbers; all are in the topology
   std::size_t granted = ~std::size_t{0};  // how many of them, where the mask is wider than the allocation
-  CoreRule rule;                          // what decided
+  CoreRule rule = {};                     // what decided
 };
 
 // This machine, or what HWLOC_SYNTHETIC or HWLOC_XMLFILE describe in its place, as far as the calling thread's affinity

@@ -1,5 +1,5 @@
-#include "base/error.hpp"
 #include "command/budget.hpp"
+#include "base/error.hpp"
 
 #include "command/certificate.hpp"
 #include "command/compared_steps.hpp"
