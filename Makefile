@@ -150,7 +150,7 @@ help: ## this list
 
 # ---- packages ------------------------------------------------------------------------------------------------------
 PACKAGES := g++ cmake ninja-build make pkg-config git libopenblas-pthread-dev libhdf5-dev libboost-program-options-dev \
-  libgtest-dev libgmock-dev libbenchmark-dev librandom123-dev libhwloc-dev zlib1g-dev libbz2-dev liblzma-dev libxxhash-dev libfmt-dev spin \
+  libgtest-dev libgmock-dev libbenchmark-dev librandom123-dev libhwloc-dev zlib1g-dev libbz2-dev liblzma-dev libxxhash-dev libfmt-dev nlohmann-json3-dev spin \
   python3-h5py python3-numpy python3-matplotlib python3-jinja2 python3-pytest
 # Not in every distribution. The generated data set `digits` always works; without a browser or SLURM their tests are
 # skipped.

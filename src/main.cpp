@@ -18,6 +18,7 @@ int dispatch(const quantimed::Request& request) {
   if (request.command == "run") return run_command(request);
   if (request.command == "compare") return compare_command(request);
   if (request.command == "scale") return scale_command(request);
+  if (request.command == "judge") return judge_command(request);
   if (request.command == "verify") return verify_command(request);
   if (request.command == "calibrate") return calibrate_command(request);
   if (request.command == "tune") return tune_command(request);

@@ -20,14 +20,16 @@ PACKAGES = {name: f"python3-{name}" for name in ("h5py", "numpy", "matplotlib", 
 QUIET_SECONDS = 2.0
 
 
-def target_loss(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"'{text}' is no loss; give a number above 0, for instance 0.5")
-    return value
+def target_losses(text: str) -> list[float]:
+    values = []
+    for part in text.split(","):
+        try:
+            values.append(float(part))
+        except ValueError:
+            values.append(math.nan)
+        if not (math.isfinite(values[-1]) and values[-1] > 0):
+            raise argparse.ArgumentTypeError(f"'{part}' is no loss; give numbers above 0, for instance 2,1.8,0.5")
+    return values
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,8 +50,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--perfetto", metavar="FILE.json", type=Path,
                       help="also write a run's timeline for Perfetto or chrome://tracing")
     made.add_argument("--run", metavar="NAME", help="which run: its trace's file name [the first that counts]")
-    made.add_argument("--target", metavar="LOSS", type=target_loss,
-                      help="the loss that times are compared to [the lowest that every run reached]")
+    made.add_argument("--target", metavar="LOSS,LOSS", type=target_losses, default=[],
+                      help="the losses that times are compared at [--target-loss of the runs, or 50, 75, 90, 95 and 99 %% "
+                           "of the fall from the start to the best loss of any run]")
     made.add_argument("--no-pdf", action="store_true", help="figures as PNG alone: faster")
     return made
 
@@ -100,7 +103,6 @@ def printable(text: str) -> str:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from . import tables
     from .report import build_report
     from .traces import ReportError, Study, load_study
 
@@ -116,9 +118,8 @@ def _report(options: argparse.Namespace) -> int:
             raise ReportError("several folders need --output, the folder for the report on all of them")
         study = Study(_common_folder(options.study), [run for one in studies for run in one.runs],
                       [skipped for one in studies for skipped in one.skipped])
-    if options.target is not None:
-        study = tables.with_target(study, options.target)
-    report = build_report(study, options.output or options.study[0] / "report", not options.no_pdf, line.show)
+    report = build_report(study, options.output or options.study[0] / "report", not options.no_pdf, line.show,
+                          options.target)
     if options.perfetto is not None:
         line.show("timeline")
         _write_timeline(study, options.perfetto, options.run)

@@ -19,10 +19,9 @@ import numpy as np
 from markupsafe import Markup
 
 from . import figures, spreadsheet, style, tables
-from .statistics import time_to_target
 from .tables import Table
 from .traces import ReportError, Run, Study
-from .verdict import Verdict, is_clear, verdict
+from .verdict import Verdict, main_clock, verdict, winners
 
 HERE = Path(__file__).parent
 CURVE_POINTS = 60  # of each run, in the page's own plot
@@ -56,11 +55,12 @@ class Report:
     failed: list[str]  # figures that broke off, and how; none is expected
 
 
-def build_report(study: Study, output: Path, pdf: bool = True, progress: Progress = lambda text: None) -> Report:
+def build_report(study: Study, output: Path, pdf: bool = True, progress: Progress = lambda text: None,
+                 targets: Sequence[float] = ()) -> Report:
     """Writes index.html, figures/, summary.csv, summary.md and runs.csv into `output`."""
     study = tables.without_copies(study)
     progress("tables")
-    found = tables.tables(study)
+    found = tables.tables(study, targets)
     verdicts = [verdict(table, 0 if k else len(study.skipped)) for k, table in enumerate(found)]
     try:
         (output / "figures").mkdir(parents=True, exist_ok=True)
@@ -136,12 +136,14 @@ def seen(name: str, table: Table) -> str:
         return "; ".join(f"{row.label} {text(row)}" for row in rows)
 
     said = {
-        "curves": "Final training loss: " + each(lambda row: tables.figure(row.final_loss.median)),
-        "target": f"Time to loss {tables.figure(table.target)}: " + each(lambda row: tables.seconds(row.time.median)),
-        "speed": "Speed-up over DSGD: " + each(lambda row: tables.ratio(row.speed_up.median)),
-        "phase": "Share of time spent waiting: " + each(lambda row: f"{100 * row.wait_share:.1f} %"),
-        "bits": "Bits a coordinate on the wire: " + each(lambda row: f"{row.wire_bits:.3g}"),
+        "curves": "Final training loss: " + each(lambda row: tables.figure(row.estimate("final_loss").median)),
+        "phase": "Share of time spent waiting: " + each(lambda row: f"{100 * row.number('wait_share'):.1f} %"),
+        "bits": "Bits a coordinate on the wire: " + each(lambda row: f"{row.number('wire_bits'):.3g}"),
     }
+    if table.targets:
+        said["target"] = (f"Time to loss {tables.figure(table.target)}: "
+                          + each(lambda row: tables.seconds(row.entry(table.target).time.median)))
+        said["speed"] = "Speed-up over DSGD: " + each(lambda row: tables.ratio(row.entry(table.target).speed_up.median))
     fitting = [text for word, text in said.items() if word in name]
     text = fitting[0] if fitting else "Compared: " + ", ".join(row.label for row in rows)
     return f"{text} ({len(table.counted)} runs, {table.label})."
@@ -173,13 +175,12 @@ def _page(study: Study, found: Sequence[Table], verdicts: Sequence[Verdict], dra
 
 
 def _section(table: Table, said: Verdict) -> dict[str, object]:
-    ranked = table.by_time()
-    fastest = ranked[:1 if is_clear(table, ranked) else 2]
-    target = "No target" if math.isnan(table.target) else f"Target: training loss {tables.figure(table.target)}"
-    return {"label": table.label, "detail": _detail(table.runs[0]), "verdict": said, "columns": tables.COLUMNS,
-            "caption": f"{target}. Only runs that are complete and VALID are in the figures.",
-            "rows": [{"label": row.label, "colour": style.colour(row.algorithm), "best": row in fastest,
-                      "cells": [dict(zip(("main", "small"), column.cell(row, table))) for column in tables.COLUMNS]}
+    best = set(winners(table, main_clock(table)).values())
+    shown = tables.columns(table)
+    return {"label": table.label, "detail": _detail(table.runs[0]), "verdict": said, "columns": shown,
+            "caption": f"{tables.caption(table)}. A run that is not complete and VALID is taken as one that never arrived.",
+            "rows": [{"label": row.label, "colour": style.colour(row.algorithm), "best": row.label in best,
+                      "cells": [dict(zip(("main", "small"), column.cell(row, table))) for column in shown]}
                      for row in table.rows]}
 
 
@@ -201,7 +202,7 @@ def _run(number: int, run: Run, table: Table, folder: Path, environments: Sequen
         "label": style.label(run.algorithm), "colour": style.colour(run.algorithm), "dataset": run.dataset,
         "engine": "virtual" if run.engine == "virtual" else "real", "nodes": run.nodes, "seed": run.seed,
         "status": run.status, "verdict": run.verdict, "why_not": run.why_not,
-        "time": tables.figure(time_to_target(run.progress, table.target)) if run.counts and table.target > 0 else "—",
+        "time": tables.figure(table.judged.time_of(run, table.target), "never") if run.counts else "—",
         "end": tables.figure(tables.last(run.progress["time"])), "loss": tables.figure(tables.last(run.progress["loss"])),
         "accuracy": f"{100 * accuracy:.1f}" if math.isfinite(accuracy) else "—",
         "ini": run.ini, "created": run.created, "version": run.software_version, "commit": run.commit,

@@ -7,8 +7,8 @@ import io
 import math
 from collections.abc import Sequence
 
-from .statistics import Spread, time_to_target
-from .tables import OPTIONS, Table, last
+from .statistics import NO_ESTIMATE, Estimate
+from .tables import OPTIONS, Row, Table, last
 
 
 def to_csv(rows: Sequence[dict[str, object]]) -> str:
@@ -28,31 +28,39 @@ def _csv_value(value: object) -> object:
 
 
 def summary_rows(found: Sequence[Table]) -> list[dict[str, object]]:
-    rows = []
-    for table in found:
-        for row in table.rows:
-            first = row.runs[0]
-            rows.append({"setting": table.label, "dataset": first.dataset, "engine": first.engine, "nodes": first.nodes,
-                         "algorithm": row.algorithm, **{name.replace("-", "_"): str(first.config.get(name, "")) for name in OPTIONS},
-                         "target_loss": table.target, **_spread("time_to_target_s", row.time, "min", "max"),
-                         **_spread("speed_up", row.speed_up, "low95", "high95"), "pairs": row.pairs,
-                         **_spread("final_loss", row.final_loss, "min", "max"),
-                         **_spread("test_accuracy", row.test_accuracy, "min", "max"),
-                         "paper_bits_per_coordinate": row.paper_bits, "wire_bits_per_coordinate": row.wire_bits,
-                         "bytes_sent": row.bytes_sent, "wait_share": row.wait_share, "reached": row.reached,
-                         "counted": len(row.counted), "runs": len(row.runs)})
-    return rows
+    """A line for each row of a table, target and clock; one without a target where there is none."""
+    return [line for table in found for row in table.rows
+            for target, clock in [(t, c) for t in table.targets for c in table.judged.clocks] or [(math.nan, "")]
+            for line in [_summary_row(table, row, target, clock)]]
 
 
-def _spread(name: str, spread: Spread, low: str, high: str) -> dict[str, object]:
-    return {f"{name}_median": spread.median, f"{name}_{low}": spread.low, f"{name}_{high}": spread.high}
+def _summary_row(table: Table, row: Row, target: float, clock: str) -> dict[str, object]:
+    first, counts = row.runs[0], table.judged.rows[row.label]
+    raced = not math.isnan(target)
+    entry = row.entry(target, clock) if raced else None
+    return {"setting": table.label, "dataset": first.dataset, "engine": first.engine, "nodes": first.nodes,
+            "algorithm": row.algorithm, **{name.replace("-", "_"): str(first.config.get(name, "")) for name in OPTIONS},
+            "target_loss": target, "clock": clock, "fastest": raced and table.judged.race(target, clock).winner == row.label,
+            **_spread("time_to_target_s", entry.time if entry else NO_ESTIMATE),
+            **_spread("speed_up", entry.speed_up if entry else NO_ESTIMATE),
+            "arrived": entry.arrived if entry else 0, **_spread("final_loss", row.estimate("final_loss")),
+            **_spread("test_accuracy", row.estimate("test_accuracy")),
+            "paper_bits_per_coordinate": row.number("paper_bits"), "wire_bits_per_coordinate": row.number("wire_bits"),
+            "bytes_sent": row.number("bytes_sent"), "wait_share": row.number("wait_share"),
+            **{name: counts[name] for name in ("counted", "invalid", "diverged", "unfinished", "runs")}}
+
+
+def _spread(name: str, found: Estimate) -> dict[str, object]:
+    """[low, high] is the range of up to five pairs, from six on an interval with this coverage."""
+    return {f"{name}_median": found.median, f"{name}_low": found.low, f"{name}_high": found.high,
+            f"{name}_coverage": found.coverage or math.nan}
 
 
 def run_rows(found: Sequence[Table]) -> list[dict[str, object]]:
     return [{"file": str(run.path), "setting": table.label, "algorithm": run.algorithm, "dataset": run.dataset,
              "engine": run.engine, "nodes": run.nodes, "seed": run.seed, "repeat": run.repeat, "status": run.status,
              "verdict": run.verdict, "counted": run.counts, "why_not": run.why_not, "target_loss": table.target,
-             "time_to_target_s": time_to_target(run.progress, table.target), "end_time_s": last(run.progress["time"]),
+             "time_to_target_s": table.judged.time_of(run, table.target), "end_time_s": last(run.progress["time"]),
              "final_loss": last(run.progress["loss"]), "test_accuracy": last(run.progress["test_accuracy"]),
              "bytes_sent": run.number("total_bytes"), "commit": run.commit, "created": run.created}
             for table in found for run in table.runs]

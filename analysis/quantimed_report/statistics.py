@@ -1,140 +1,321 @@
-"""What a reviewer asks for: times to targets with misses kept, pairs of runs, intervals and profiles.
+"""Medians, intervals, targets and winners. All of them come from `quantimed judge`, the suite's one implementation
+(src/statistics); here is only the way to it. What a rule is, and why, stands in its headers.
 
-A target that was missed has the time infinity. Medians and bootstrap intervals take infinity as the largest value,
-so misses make a figure worse and are never dropped.
+A target that was missed has the time infinity. So has every target of a run that diverged or is INVALID.
 """
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
 
 import numpy as np
 
-from .traces import Run
+from .traces import ReportError, Run
 
 BASELINE = "dsgd"
-RESAMPLES = 4000
+CLOCKS = {"paper": "paper's bits", "wire": "bits on the wire", "real": "real time", "machine": "predicted time"}
 
 
+# ---- the program ---------------------------------------------------------------------------------------------------
+def find_program() -> Path:
+    """$QUANTIMED_PROGRAM, the one built in this repository, or the one that is installed."""
+    named = os.environ.get("QUANTIMED_PROGRAM")
+    built = Path(__file__).resolve().parents[2] / "build" / "quantimed"
+    for path in (Path(named),) if named else (built, Path(shutil.which("quantimed") or built)):
+        if path.is_file() and os.access(path, os.X_OK):
+            return path.resolve()
+    raise ReportError(f"{named or built}: no such program; it computes the statistics: `make`, or set QUANTIMED_PROGRAM")
+
+
+def ask(document: dict[str, object]) -> dict[str, object]:
+    """The program's answer to a document; analysis/README.md describes both."""
+    done = subprocess.run([find_program(), "judge", "-"], input=json.dumps(document, allow_nan=False), text=True,
+                          capture_output=True)
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()
+        raise ReportError(f"quantimed judge: {said[0] if said else f'exit status {done.returncode}'}")
+    return json.loads(done.stdout)
+
+
+def _plain(value: float) -> float | str | None:
+    """JSON has no infinity: never is "inf", no figure is null."""
+    value = float(value)
+    return None if math.isnan(value) else str(value) if math.isinf(value) else value
+
+
+def _number(value: float | str | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _numbers(values: Iterable[float | str | None]) -> list[float]:
+    return [_number(value) for value in values]
+
+
+# ---- medians -------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Spread:
+class Estimate:
+    """A median and [low, high]: the range of up to five values, from six on an interval with its exact coverage."""
+
     median: float
     low: float
     high: float
+    kind: str = "none"  # range or interval
+    coverage: float = 0.0
+    count: int = 0
 
 
-def time_to_target(progress: dict[str, np.ndarray], target: float) -> float:
-    """When the loss first falls to `target`, in s, on straight lines between the curve's points; inf when never."""
-    time, loss = progress["time"], progress["loss"]
-    reached = np.flatnonzero(loss <= target)
-    if reached.size == 0 or math.isnan(target):
-        return math.inf
-    k = int(reached[0])
-    if k == 0 or not np.isfinite(loss[k - 1]):
-        return float(time[k])
-    share = (loss[k - 1] - target) / (loss[k - 1] - loss[k])
-    return float(time[k - 1] + share * (time[k] - time[k - 1]))
+NO_ESTIMATE = Estimate(math.nan, math.nan, math.nan)
 
 
-def common_target(runs: Iterable[Run]) -> float:
-    """The target that was asked for (--target-loss), or else the lowest loss that every run reached.
-
-    NaN where there is none: no run, runs with different --target-loss, or a run that starts at the target.
-    """
-    counted = [run for run in runs if run.counts]
-    if not counted:
-        return math.nan
-    asked = {run.number("target_loss") for run in counted}
-    if len(asked) == 1 and (given := asked.pop()) > 0:
-        target = given
-    else:
-        target = max(float(run.progress["loss"].min()) for run in counted)
-    start = min(float(run.progress["loss"][0]) for run in counted)
-    return target if target < start else math.nan
+def _estimate(found: dict[str, object]) -> Estimate:
+    return Estimate(_number(found["median"]), _number(found["low"]), _number(found["high"]), found["kind"],
+                    found["coverage"], found["count"])
 
 
-def several_targets(runs: Sequence[Run], falls: Sequence[float] = (0.5, 0.75, 0.9, 0.95, 0.99)) -> list[float]:
-    """Targets from easy to hard: shares of the way from the lowest start to the lowest loss that any run reached."""
-    if not runs:
+def estimates(samples: Sequence[Sequence[float]]) -> list[Estimate]:
+    """Of each list of values; NaN are left out."""
+    if not samples:
         return []
-    start = min(float(run.progress["loss"][0]) for run in runs)
-    best = min(float(run.progress["loss"].min()) for run in runs)
-    return [start - fall * (start - best) for fall in falls] if best < start else []
+    named = {str(k): [_plain(value) for value in values] for k, values in enumerate(samples)}
+    found = ask({"samples": named})["medians"]
+    return [_estimate(found[name]) for name in named]
 
 
-# What makes two runs a pair: all but the algorithm is the same.
-def pair_key(run: Run) -> tuple[object, ...]:
-    return (run.seed, run.nodes, run.dataset, run.engine, run.repeat)
+def estimate(values: Sequence[float] | np.ndarray) -> Estimate:
+    return estimates([values])[0]
 
 
-def pairs(runs: Iterable[Run], others: Iterable[Run],
-          key: Callable[[Run], tuple[object, ...]] = pair_key) -> list[tuple[Run, Run]]:
-    """Each run that counts with each of the others that counts and has the same key."""
-    partners: dict[tuple[object, ...], list[Run]] = {}
-    for other in others:
-        if other.counts:
-            partners.setdefault(key(other), []).append(other)
-    return [(run, other) for run in runs if run.counts for other in partners.get(key(run), [])]
-
-
-def paired_speed_ups(runs: Iterable[Run], baseline: Iterable[Run], target: float) -> np.ndarray:
-    """The baseline's time to `target` over the run's own, a pair each.
-
-    0 where only the baseline reached it, inf where only the run did; pairs where neither did say nothing.
-    """
-    ratios = []
-    for run, other in pairs(runs, baseline):
-        mine, theirs = time_to_target(run.progress, target), time_to_target(other.progress, target)
-        if math.isfinite(mine) or math.isfinite(theirs):
-            ratios.append(speed_up(theirs, mine))
-    return np.array(ratios)
-
-
-def speed_up(theirs: float, mine: float) -> float:
-    if math.isinf(mine):
-        return 0.0
-    return theirs / mine if mine > 0 else math.inf
+def medians(samples: Sequence[Sequence[float]]) -> list[float]:
+    return [found.median for found in estimates(samples)]
 
 
 def median(values: Sequence[float] | np.ndarray) -> float:
-    """Of an even number the mean of the middle two; inf is the largest value; NaN are left out."""
-    ordered = np.sort(np.asarray(values, dtype=float))
-    ordered = ordered[~np.isnan(ordered)]
-    if ordered.size == 0:
-        return math.nan
-    low, high = ordered[(ordered.size - 1) // 2], ordered[ordered.size // 2]
-    return float(low if low == high else (low + high) / 2)
+    return estimate(values).median
 
 
-def bootstrap_median(values: Sequence[float] | np.ndarray, level: float = 0.95, seed: int = 1) -> Spread:
-    """The median and its percentile interval over resampled seeds; the same for the same values every time.
-
-    Fewer than three values give no interval (NaN).
-    """
-    sample = np.asarray(values, dtype=float)
-    sample = sample[~np.isnan(sample)]
-    if sample.size < 3:
-        return Spread(median(sample), math.nan, math.nan)
-    drawn = np.sort(np.random.default_rng(seed).choice(sample, size=(RESAMPLES, sample.size)), axis=1)
-    low, high = drawn[:, (sample.size - 1) // 2], drawn[:, sample.size // 2]
-    with np.errstate(invalid="ignore"):
-        medians = np.where(low == high, low, (low + high) / 2)
-    edges = np.quantile(medians, [(1 - level) / 2, (1 + level) / 2], method="nearest")
-    return Spread(median(sample), float(edges[0]), float(edges[1]))
+@lru_cache(maxsize=None)
+def ranks(count: int) -> tuple[int, int, str]:
+    """Which of `count` values in order are the edges of an estimate, from 0 on, and their kind."""
+    found = estimate(range(count))
+    return int(found.low), int(found.high), found.kind
 
 
 def spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Median, lower and upper edge of `values` [seeds, points]: the range of fewer than 5 seeds, else quartiles."""
-    quantiles = (0.0, 1.0) if values.shape[0] < 5 else (0.25, 0.75)
-    low, high = np.quantile(values, quantiles, axis=0)
-    return np.median(values, axis=0), low, high
+    """Median, lower and upper edge of `values` [seeds, points], at each point what estimate() gives."""
+    low, high, _ = ranks(values.shape[0])
+    ordered = np.sort(values, axis=0)
+    return np.median(values, axis=0), ordered[low], ordered[high]
 
 
-BAND = "The line is the median over seeds, the band their range (fewer than 5 seeds) or the middle half."
+BAND = ("The line is the median over seeds; the band is their range (up to 5 seeds), or holds the true median with 95 % "
+        "or more at each point.")
 
 
+# ---- who was the fastest -------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Entry:
+    """A row in the race to one target on one clock."""
+
+    time: Estimate  # s
+    speed_up: Estimate  # over the baseline, paired
+    arrived: int  # runs
+    unresolved: int  # pairs whose time lies before the third point of the curve
+    times: list[float]  # s, of the pairs in use
+    until: list[float]  # s, the points of the curves after them
+    run_times: list[float]  # s, of the runs, as the row's run_ids
+
+
+@dataclass(frozen=True)
+class Against:
+    """The first against one of the others."""
+
+    ratio: Estimate
+    p: float  # after Holm's correction
+    is_clear: bool
+
+
+@dataclass(frozen=True)
+class Race:
+    target: float
+    clock: str
+    winner: str | None  # None: too close to call, or nobody arrived in more than half of the runs
+    first: str | None  # the least median
+    close: list[str]  # those whom the first does not clearly beat …
+    ended_early: list[str]  # … of them those that did not arrive, whose runs may only have ended too early
+    against: dict[str, Against]
+    entries: dict[str, Entry]
+
+    def mark(self, name: str) -> str:
+        """✓ the fastest, ≈ too close to call with it."""
+        if name == self.first and self.against:
+            return "✓" if self.winner else "≈" if len(self.close) > len(self.ended_early) else ""
+        return "≈" if name in self.close and name not in self.ended_early else ""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A comparison as the program judged it; names of rows are those that judge_runs was given."""
+
+    answer: dict[str, object]
+    ids: dict[Path, tuple[str, int, int]]  # each run's row, seed and repeat
+
+    @property
+    def targets(self) -> list[float]:
+        return self.answer["targets"]
+
+    @property
+    def main_target(self) -> float:
+        """The one where there is room for one: nine tenths of the fall, or the middle of those given; NaN: none."""
+        return self.targets[len(self.targets) // 2] if self.targets else math.nan
+
+    @property
+    def clocks(self) -> list[str]:
+        return self.answer["clocks"]
+
+    @property
+    def baseline(self) -> str | None:
+        return self.answer["baseline"]
+
+    @property
+    def warnings(self) -> list[str]:
+        return self.answer["warnings"]
+
+    @property
+    def turns_round(self) -> str:
+        return self.answer["turns_round"]
+
+    @property
+    def spread(self) -> str:
+        """What [a–b] is."""
+        return self.answer["spread"]
+
+    @property
+    def pairs(self) -> int:
+        return len(self.answer["pairs"]["used"])
+
+    def headline(self, clock: str) -> str:
+        return next(one["text"] for one in self.answer["headlines"] if one["clock"] == clock)
+
+    def misses(self, clock: str) -> str:
+        return next(one["misses"] for one in self.answer["headlines"] if one["clock"] == clock)
+
+    @cached_property
+    def rows(self) -> dict[str, dict[str, object]]:
+        return {row["name"]: row for row in self.answer["rows"]}
+
+    def figure(self, name: str, key: str) -> Estimate:
+        return _estimate(self.rows[name][key])
+
+    def number(self, name: str, key: str) -> float:
+        return _number(self.rows[name][key])
+
+    @cached_property
+    def races(self) -> dict[tuple[str, float], Race]:
+        return {(race["clock"], race["target"]): _race(race) for race in self.answer["races"]}
+
+    def time_of(self, run: Run, target: float, clock: str | None = None) -> float:
+        """A run's own time to a target, s; inf where it never arrived, NaN where it is in no pair or there is no target."""
+        row, seed, repeat = self.ids[run.path]
+        ids = self.rows[row]["run_ids"]
+        if math.isnan(target) or [seed, repeat] not in ids:
+            return math.nan
+        return self.race(target, clock).entries[row].run_times[ids.index([seed, repeat])]
+
+    def race(self, target: float, clock: str | None = None) -> Race:
+        return self.races[clock or self.clocks[0], target]
+
+
+def _race(found: dict[str, object]) -> Race:
+    entries = {one["name"]: Entry(_estimate(one["time_s"]), _estimate(one["speed_up"]), one["arrived"], one["unresolved"],
+                                  _numbers(one["times_s"]), _numbers(one["until_s"]), _numbers(one["run_times_s"])) for one in found["entries"]}
+    against = {one["name"]: Against(_estimate(one["ratio"]), one["p_holm"], one["clear"]) for one in found["against"]}
+    return Race(found["target"], found["clock"], found["winner"], found["first"], found["close"], found["ended_early"], against, entries)
+
+
+def judge_runs(runs: Sequence[Run], name: Callable[[Run], str], targets: Sequence[float] = (),
+               baseline: str = BASELINE) -> Judged:
+    """`name`: of a run's row; rows come in the order of their first runs. `targets` empty: shares of the fall."""
+    twins = both_clocks(runs, name)
+    listed = _numbered([_document(one, name(one[0])) for one in twins])
+    ids = {run.path: (said["label"], said["seed"], said["repeat"]) for one, said in zip(twins, listed) for run in one}
+    document = {"runs": listed, "baseline": baseline}
+    if targets:
+        document["targets"] = [_plain(target) for target in targets]
+    return Judged(ask(document)["comparisons"][0], ids)
+
+
+def both_clocks(runs: Sequence[Run], name: Callable[[Run], str] = lambda run: run.algorithm) -> list[list[Run]]:
+    """Runs of algorithms whose messages steer them exist once for each clock; such twins belong together."""
+    found: dict[tuple[object, ...], list[Run]] = {}
+    alone = []
+    for run in runs:
+        own = own_clock(run)
+        twins = found.get((name(run), run.seed, run.repeat), [])
+        if twins and len(curves(twins[0])) == 1 and own_clock(twins[0]) != own and len(twins) == 1:
+            twins.append(run)
+            continue
+        alone.append([run])
+        found[name(run), run.seed, run.repeat] = alone[-1]
+    return alone
+
+
+def own_clock(run: Run) -> str:
+    if run.engine != "virtual":
+        return "real"
+    return "machine" if str(run.config.get("machine") or "none") != "none" else str(run.config.get("bits", "paper"))
+
+
+def curves(run: Run) -> dict[str, np.ndarray]:
+    """The times of the curve's points on each clock that the run has."""
+    found = {clock: run.progress[f"time_{clock}_bits"] for clock in ("paper", "wire")
+             if _is_clock(run.progress.get(f"time_{clock}_bits"))}
+    return found or {own_clock(run): run.progress["time"]}
+
+
+def _is_clock(times: np.ndarray | None) -> bool:
+    return times is not None and times.size > 0 and bool(np.all(np.isfinite(times)) and np.all(np.diff(times, prepend=0) >= 0))
+
+
+def _document(twins: Sequence[Run], name: str) -> dict[str, object]:
+    """A run as `judge` reads it. A run counts where each of its twins does."""
+    run = next((one for one in twins if not one.counts), twins[0])
+    listed = [{"clock": clock, "time": [_plain(value) for value in times],
+               "loss": [_plain(value) for value in one.progress["loss"]],
+               "accuracy": [_plain(value) for value in one.progress["test_accuracy"]]}
+              for one in twins for clock, times in curves(one).items()]
+    listed.sort(key=lambda curve: curve["clock"])
+    return {"algorithm": run.algorithm, "setting": name, "label": name, "seed": run.seed % 2**64, "repeat": run.repeat,
+            "status": run.status, "verdict": run.verdict, "curves": listed, "config": _attributes(run.config),
+            "summary": _attributes(run.summary)}
+
+
+def _attributes(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: _plain(value) if isinstance(value, float) else value for name, value in values.items()
+            if isinstance(value, (bool, int, float, str))}
+
+
+def _numbered(runs: list[dict[str, object]]) -> list[dict[str, object]]:
+    """A row may have a seed and repeat more than once, from several folders: the second is a repeat of its own."""
+    seen: dict[tuple[object, ...], int] = {}
+    for run in runs:
+        key = (run["label"], run["seed"], run["repeat"])
+        again = seen[key] = seen.get(key, -1) + 1
+        run["repeat"] += _COPIES * again
+    return runs
+
+
+_COPIES = 100_000  # repeats of one folder are fewer
+
+
+# ---- more ----------------------------------------------------------------------------------------------------------
 def performance_profile(times: dict[str, Sequence[float]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """For each solver the share of problems it solved within a factor of the fastest solver: (factors, shares).
 
@@ -146,11 +327,11 @@ def performance_profile(times: dict[str, Sequence[float]]) -> dict[str, tuple[np
     with np.errstate(invalid="ignore", divide="ignore"):
         ratios = np.where(best > 0, table / best, np.where(table > 0, np.inf, 1.0))
     ratios[~np.isfinite(table)] = np.inf
-    curves = {}
+    curves_ = {}
     for solver, row in zip(times, ratios):
         factors = np.sort(row[np.isfinite(row)])
-        curves[solver] = (factors, np.arange(1, factors.size + 1) / max(row.size, 1))
-    return curves
+        curves_[solver] = (factors, np.arange(1, factors.size + 1) / max(row.size, 1))
+    return curves_
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> float:

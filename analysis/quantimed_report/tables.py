@@ -10,66 +10,76 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePath
 
 import numpy as np
 
 from . import style
-from .figures.common import OF_THE_RUN as OF_THE_RUN
 from .figures.common import TUNING as OPTIONS
-from .statistics import BASELINE, Spread, bootstrap_median, common_target, median, paired_speed_ups, time_to_target
+from .figures.common import by_consequences, shared_options
+from .statistics import BASELINE, CLOCKS, NO_ESTIMATE, Entry, Estimate, Judged, Race, both_clocks, curves, judge_runs, own_clock
 from .traces import Run, Skipped, Study
 
 
 @dataclass(frozen=True)
 class Row:
-    """An algorithm in a setting. Spreads of times and losses are ranges, that of the speed-up is a 95 % interval."""
+    """An algorithm in a setting."""
 
     algorithm: str
     options: dict[str, str]  # those that other rows of this algorithm have other values of
+    label: str
     runs: list[Run]  # left-out ones included
     counted: list[Run]
-    time: Spread  # s
-    speed_up: Spread  # over the baseline, paired by seed
-    pairs: int
-    final_loss: Spread
-    test_accuracy: Spread  # 0 … 1
-    paper_bits: float  # a coordinate
-    wire_bits: float
-    bytes_sent: float  # of one run, median
-    wait_share: float
-    reached: int
+    judged: Judged
 
-    @property
-    def label(self) -> str:
-        said = ", ".join(f"{name} {value}" for name, value in self.options.items())
-        return style.label(self.algorithm) + (f" ({said})" if said else "")
+    def estimate(self, key: str) -> Estimate:
+        """final_loss or test_accuracy (0 … 1); a run that does not count is the worst."""
+        found = self.judged.figure(self.label, key)
+        return found if math.isfinite(found.median) else NO_ESTIMATE
+
+    def number(self, key: str) -> float:
+        """Median over the runs that count: paper_bits, wire_bits (a coordinate), bytes_sent (a run), wait_share."""
+        return self.judged.number(self.label, key)
+
+    def entry(self, target: float, clock: str | None = None) -> Entry:
+        return self.judged.race(target, clock).entries[self.label]
+
+    def lost(self) -> dict[str, int]:
+        """How many runs of the judged pairs do not count, by why."""
+        row = self.judged.rows[self.label]
+        return {"INVALID": row["invalid"], "diverged": row["diverged"], "unfinished": row["unfinished"]}
 
 
 @dataclass(frozen=True)
 class Table:
     label: str
-    target: float  # loss; NaN where there is none
     runs: list[Run]
     rows: list[Row]
+    judged: Judged
 
     @property
     def counted(self) -> list[Run]:
         return [run for run in self.runs if run.counts]
 
     @property
+    def targets(self) -> list[float]:
+        return self.judged.targets
+
+    @property
+    def target(self) -> float:
+        """Where there is room for one; NaN: none."""
+        return self.judged.main_target
+
+    @property
     def baseline(self) -> Row | None:
-        found = [row for row in self.rows if row.algorithm == BASELINE and row.counted]
-        return found[0] if len(found) == 1 else None
+        return next((row for row in self.rows if row.label == self.judged.baseline and row.counted), None)
 
-    def by_time(self) -> list[Row]:
-        """The rows whose median run reached the target, the fastest first."""
-        return sorted((row for row in self.rows if math.isfinite(row.time.median)), key=lambda row: row.time.median)
+    def races(self, clock: str | None = None) -> list[Race]:
+        return [self.judged.race(target, clock) for target in self.targets]
 
-
-def with_target(study: Study, target: float) -> Study:
-    """As if every run had been given --target-loss `target`."""
-    return replace(study, runs=[replace(run, summary={**run.summary, "target_loss": target}) for run in study.runs])
+    def row(self, label: str) -> Row:
+        return next(row for row in self.rows if row.label == label)
 
 
 def without_copies(study: Study) -> Study:
@@ -87,22 +97,39 @@ def without_copies(study: Study) -> Study:
     return replace(study, runs=runs, skipped=study.skipped + copies)
 
 
-def tables(study: Study) -> list[Table]:
-    """A table a setting, comparisons first, then the largest first."""
+def tables(study: Study, targets: Sequence[float] = ()) -> list[Table]:
+    """A table a setting, comparisons first, then the largest first. `targets` empty: those that the runs were given
+    (--target-loss), or shares of the fall."""
     groups: dict[tuple[tuple[str, str], ...], list[Run]] = {}
     for run in study.runs:
-        groups.setdefault(tuple(sorted(_setting(run).items())), []).append(run)
-    labels = _labels([dict(key) for key in groups])
-    found = [_table(label, runs) for label, runs in zip(labels, groups.values())]
+        groups.setdefault(tuple(sorted(setting(run).items())), []).append(run)
+    split = [(dict(key) | by_horizon | by_clock, part) for key, runs in groups.items()
+             for by_horizon, same_horizon in by_consequences(runs) for by_clock, part in _by_clock(same_horizon)]
+    labels = _labels([key for key, _ in split])
+    found = [_table(label, runs, targets) for label, (_, runs) in zip(labels, split)]
     return sorted(found, key=lambda t: (t.runs[0].kind != "run", -len({run.algorithm for run in t.counted}),
                                         -len(t.counted), t.label))
 
 
-def _setting(run: Run) -> dict[str, str]:
-    shared = {name: str(value) for name, value in run.config.items() if name not in OF_THE_RUN and name not in OPTIONS}
+def setting(run: Run) -> dict[str, str]:
+    """What must be equal in runs that are compared, beside a horizon."""
+    shared = shared_options(run)
     if run.engine != "virtual":
         shared["cpu"] = str(run.environment.get("cpu", ""))
     return shared | {"kind": run.kind}
+
+
+def _by_clock(runs: list[Run]) -> list[tuple[dict[str, str], list[Run]]]:
+    """Runs without a clock in common are no comparison: those charged by the paper's bits and those by the wire's."""
+    clocks = [{clock for one in twins for clock in curves(one)} for twins in both_clocks(runs, _tuned)]
+    if set.intersection(*clocks):
+        return [({}, runs)]
+    own = sorted({own_clock(run) for run in runs})
+    return [({"bits": clock}, [run for run in runs if own_clock(run) == clock]) for clock in own]
+
+
+def _tuned(run: Run) -> str:
+    return repr((run.algorithm, _options(run)))
 
 
 _KINDS = {"run": "", "strong": ", strong scaling", "weak": ", weak scaling", "predicted": ", predicted",
@@ -125,46 +152,43 @@ def _short(key: dict[str, str]) -> str:
     return f"{PurePath(key['dataset']).name}, {key['nodes']} node{'s' if key['nodes'] != '1' else ''}, {clock}{_KINDS[key['kind']]}"
 
 
-def _table(label: str, runs: list[Run]) -> Table:
-    target = common_target(runs)
+def _table(label: str, runs: list[Run], targets: Sequence[float]) -> Table:
+    order = style.in_order([run.algorithm for run in runs])
     groups: dict[tuple[str, ...], list[Run]] = {}
-    for run in runs:
-        groups.setdefault((run.algorithm, *(str(run.config.get(name, "")) for name in OPTIONS)), []).append(run)
-    order = style.in_order([key[0] for key in groups])
-    keys = sorted(groups, key=lambda key: (order.index(key[0]), key))
-    baselines = [key for key in keys if key[0] == BASELINE]
-    baseline = groups[baselines[0]] if len(baselines) == 1 else []
-    rows = [_row(key[0], _differing(key, keys), groups[key], baseline, target) for key in keys]
-    return Table(label, target, runs, rows)
+    for run in sorted(runs, key=lambda run: (order.index(run.algorithm), _options(run))):
+        groups.setdefault((run.algorithm, *_options(run)), []).append(run)
+    names = {key: _row_label(key, _differing(key, groups)) for key in groups}
+    judged = judge_runs([run for group in groups.values() for run in group],
+                        lambda run: names[run.algorithm, *_options(run)], targets or given_targets(runs),
+                        _baseline(groups, names))
+    rows = [Row(key[0], _differing(key, groups), names[key], group, [run for run in group if run.counts], judged)
+            for key, group in groups.items()]
+    return Table(label, runs, rows, judged)
+
+
+def given_targets(runs: Sequence[Run]) -> list[float]:
+    """--target-loss, where all runs were given the same."""
+    given = {run.number("target_loss") for run in runs}
+    return sorted(given) if len(given) == 1 and min(given) > 0 else []
+
+
+def _options(run: Run) -> tuple[str, ...]:
+    return tuple(str(run.config.get(name, "")) for name in OPTIONS)
+
+
+def _row_label(key: tuple[str, ...], options: dict[str, str]) -> str:
+    said = ", ".join(f"{name} {value}" for name, value in options.items())
+    return style.label(key[0]) + (f" ({said})" if said else "")
+
+
+def _baseline(groups: Iterable[tuple[str, ...]], names: dict[tuple[str, ...], str]) -> str:
+    found = [names[key] for key in groups if key[0] == BASELINE]
+    return found[0] if len(found) == 1 else BASELINE
 
 
 def _differing(key: tuple[str, ...], keys: Iterable[tuple[str, ...]]) -> dict[str, str]:
     same = [other for other in keys if other[0] == key[0]]
     return {name: key[k] for k, name in enumerate(OPTIONS, 1) if len({other[k] for other in same}) > 1}
-
-
-def _row(algorithm: str, options: dict[str, str], runs: list[Run], baseline: list[Run], target: float) -> Row:
-    counted = [run for run in runs if run.counts]
-    times = [time_to_target(run.progress, target) for run in counted]
-    ratios = paired_speed_ups(runs, baseline, target)
-    return Row(algorithm=algorithm, options=options, runs=runs, counted=counted,
-               time=range_of(times) if not math.isnan(target) else range_of([]),
-               speed_up=bootstrap_median(ratios), pairs=len(ratios),
-               final_loss=range_of([float(run.progress["loss"][-1]) for run in counted]),
-               test_accuracy=range_of([float(run.progress["test_accuracy"][-1]) for run in counted]),
-               reached=sum(map(math.isfinite, times)),
-               **{name: median([run.number(of) for run in counted]) for name, of in
-                  (("paper_bits", "paper_bits_per_coordinate"), ("wire_bits", "wire_bits_per_coordinate"),
-                   ("bytes_sent", "total_bytes"), ("wait_share", "wait_share"))})
-
-
-def range_of(values: Sequence[float]) -> Spread:
-    """Median, least and most; NaN are left out."""
-    sample = np.asarray(values, dtype=float)
-    sample = sample[~np.isnan(sample)]
-    if sample.size == 0:
-        return Spread(math.nan, math.nan, math.nan)
-    return Spread(median(sample), float(sample.min()), float(sample.max()))
 
 
 def last(values: np.ndarray) -> float:
@@ -180,10 +204,8 @@ def figure(value: float, infinite: str = "missed", digits: int = 4) -> str:
     return f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.{digits}g}"
 
 
-def between(spread: Spread) -> str:
-    if math.isnan(spread.low):
-        return ""
-    return f"{figure(spread.low)}–{figure(spread.high)}"
+def between(found: Estimate, infinite: str = "never") -> str:
+    return "" if math.isnan(found.low) else f"[{figure(found.low, infinite)}–{figure(found.high, infinite)}]"
 
 
 def ratio(value: float) -> str:
@@ -192,12 +214,8 @@ def ratio(value: float) -> str:
     return figure(value, "∞", 3) if math.isinf(value) or value >= 100 or value < 0.1 else f"{value:.2f}"
 
 
-def ratios(spread: Spread) -> str:
-    return "" if math.isnan(spread.low) else f"{ratio(spread.low)}–{ratio(spread.high)}"
-
-
 def seconds(value: float) -> str:
-    return figure(value) + (" s" if math.isfinite(value) else "")
+    return figure(value, "never") + (" s" if math.isfinite(value) else "")
 
 
 @dataclass(frozen=True)
@@ -209,59 +227,79 @@ class Column:
     cell: Callable[[Row, Table], tuple[str, str]]
 
 
-def _percent(spread: Spread) -> Spread:
-    return Spread(100 * spread.median, 100 * spread.low, 100 * spread.high)
+def columns(table: Table) -> list[Column]:
+    """A column for each target, with every clock in it, then the other figures."""
+    clocks = [CLOCKS.get(clock, clock) for clock in table.judged.clocks]
+    head = clocks[0] + "".join(f"; below: {name}" for name in clocks[1:])
+    found = [Column(f"Time to loss {figure(target)}", head, partial(_time, target)) for target in table.targets]
+    return found + [Column("Final loss", "median", _final_loss), Column("Test accuracy", "median", _accuracy),
+                    Column("Bits on the wire", "a coordinate", _bits), Column("Valid runs", "of all", _valid)]
 
 
-def _bracket(text: str) -> str:
-    return f"[{text}]" if text else ""
+def _time(target: float, row: Row, table: Table) -> tuple[str, str]:
+    main, small = "", []
+    for k, clock in enumerate(table.judged.clocks):
+        race, entry = table.judged.race(target, clock), row.entry(target, clock)
+        value = f"{race.mark(row.label)} {_entry(entry)}".strip()
+        said = [between(entry.time)] if not _is_unresolved(entry) and not math.isinf(entry.time.low) else []
+        if k == 0:
+            main = value
+            small = said
+        else:
+            small.append(" ".join([value, *said]))
+        if entry.speed_up.kind != "none" and math.isfinite(entry.speed_up.median) and entry.speed_up.median > 0:
+            small.append(f"{ratio(entry.speed_up.median)}× {table.judged.baseline}")
+    arrived, runs = row.entry(target).arrived, table.judged.rows[row.label]["runs"]
+    if arrived < runs:
+        small.append(f"arrived {arrived} of {runs}")
+    return main, "; ".join(small)
 
 
-def _speed_up(row: Row, table: Table) -> tuple[str, str]:
-    if table.baseline is row:
-        return "1×", "the baseline"
-    if row.pairs == 0:
-        return "—", "no pairs" if table.baseline else f"no {style.label(BASELINE)} here"
-    interval = ratios(row.speed_up)
-    pairs = f"{row.pairs} pair{'s' if row.pairs != 1 else ''}"
-    return (ratio(row.speed_up.median) + ("×" if math.isfinite(row.speed_up.median) else ""),
-            f"{_bracket(interval)} {pairs}" if interval else f"{pairs}: no interval")
+def _is_unresolved(entry: Entry) -> bool:
+    return 2 * entry.unresolved > len(entry.times)
+
+
+def _entry(entry: Entry) -> str:
+    return "< " + seconds(float(np.median(entry.until))) if _is_unresolved(entry) else seconds(entry.time.median)
+
+
+def _final_loss(row: Row, _: Table) -> tuple[str, str]:
+    found = row.estimate("final_loss")
+    return figure(found.median), between(found, "—")
 
 
 def _accuracy(row: Row, _: Table) -> tuple[str, str]:
-    spread = _percent(row.test_accuracy)
-    return (f"{spread.median:.1f} %", _bracket(f"{spread.low:.1f}–{spread.high:.1f}")) if spread.median >= 0 else ("—", "")
+    found = row.estimate("test_accuracy")
+    if math.isnan(found.median):
+        return "—", ""
+    low = "—" if math.isinf(found.low) else f"{100 * found.low:.1f}"
+    return f"{100 * found.median:.1f} %", f"[{low}–{100 * found.high:.1f}]"
 
 
 def _bits(row: Row, _: Table) -> tuple[str, str]:
-    if math.isnan(row.wire_bits):
-        return "—", ""
-    return f"{row.wire_bits:.2f}", f"{row.paper_bits:.4g} in the paper; {row.bytes_sent / 1e6:.4g} MB a run"
+    wire, paper, sent = (row.number(key) for key in ("wire_bits", "paper_bits", "bytes_sent"))
+    return ("—", "") if math.isnan(wire) else (f"{wire:.2f}", f"{paper:.4g} in the paper; {sent / 1e6:.4g} MB a run")
 
 
-def _reached(row: Row, _: Table) -> tuple[str, str]:
-    left_out = len(row.runs) - len(row.counted)
-    return f"{row.reached} of {len(row.runs)}", f"{left_out} left out" if left_out else ""
-
-
-COLUMNS = (
-    Column("Time to target", "median [least–most]", lambda row, _: (seconds(row.time.median), _bracket(between(row.time)))),
-    Column(f"Speed-up over {style.label(BASELINE)}", "median [95 % interval]", _speed_up),
-    Column("Final loss", "median [least–most]",
-           lambda row, _: (figure(row.final_loss.median), _bracket(between(row.final_loss)))),
-    Column("Test accuracy", "median [least–most]", _accuracy),
-    Column("Bits on the wire", "a coordinate", _bits),
-    Column("Reached", "runs", _reached),
-)
+def _valid(row: Row, table: Table) -> tuple[str, str]:
+    found = table.judged.rows[row.label]
+    return f"{found['counted']} of {found['runs']}", ", ".join(f"{n} {why}" for why, n in row.lost().items() if n)
 
 
 def to_markdown(table: Table) -> str:
-    target = "no target" if math.isnan(table.target) else f"target: loss {figure(table.target)}"
-    heads = ["Algorithm"] + [f"{c.name} ({c.unit})" for c in COLUMNS]
+    shown = columns(table)
+    heads = ["Algorithm"] + [f"{c.name} ({c.unit})" for c in shown]
     lines = [heads, ["---"] * len(heads)]
-    lines += [[row.label] + [" ".join(filter(None, c.cell(row, table))) for c in COLUMNS] for row in table.rows]
+    lines += [[row.label] + [" ".join(filter(None, c.cell(row, table))) for c in shown] for row in table.rows]
     body = "\n".join("| " + " | ".join(map(markdown_text, line)) + " |" for line in lines)
-    return f"{markdown_text(table.label)}; {target}\n\n{body}\n"
+    return f"{markdown_text(table.label)}; {markdown_text(caption(table))}\n\n{body}\n"
+
+
+def caption(table: Table) -> str:
+    """What holds for all cells."""
+    chosen = "as given" if table.judged.answer["targets_given"] else "shares of the fall to the best loss of any run"
+    targets = f"targets: {chosen}" if table.targets else "no target"
+    return f"{targets}; {table.judged.spread}; ✓ the fastest, ≈ too close to call with it"
 
 
 def markdown_text(text: str) -> str:

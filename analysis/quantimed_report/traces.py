@@ -22,6 +22,8 @@ STATUSES = ("running", "complete", "interrupted", "diverged")
 PROGRESS = ("iteration", "time", "loss", "accuracy", "test_loss", "test_accuracy", "consensus_error",
             "gradient_norm_squared")
 
+BOTH_CLOCKS = ("time_paper_bits", "time_wire_bits")
+
 # The phases of an iteration in the order in which a node goes through them; together they are the whole iteration.
 ROUND_ORDER = ("encode", "publish", "compute", "wait", "exchange", "mix", "record")
 NEWEST_ORDER = ("compute", "wait", "exchange", "mix", "encode", "publish", "record")
@@ -204,6 +206,11 @@ def _progress(file: h5py.File) -> dict[str, np.ndarray]:
         raise ReportError("the columns of /progress differ in length")
     if np.any(np.diff(curves["time"]) < 0):
         raise ReportError("the time of /progress runs backwards")
+    if not np.all(np.isfinite(curves["time"])) or np.any(curves["time"] < 0):
+        raise ReportError("the time of /progress is not a time")
+    for name in BOTH_CLOCKS:  # where the run has it
+        if f"progress/{name}" in file and file[f"progress/{name}"].shape == curves["time"].shape:
+            curves[name] = np.asarray(file[f"progress/{name}"][()], dtype=float)
     return curves
 
 

@@ -9,7 +9,7 @@ from .claims import OURS, RACE_HEAD, race, race_row
 from .ledger import Ledger
 from .quantizers import variance
 from .runner import Job
-from .statistics import bootstrap_median
+from .statistics import estimate
 from .traces import Results, mean_model, read_trace, wire_time
 
 
@@ -47,7 +47,7 @@ def quantizers(results: Results, ledger: Ledger) -> Table:
                 files = [j.path for j in jobs]
                 how = "mean over 20 draws of ‖Q(x) − x‖², x = /model/mean"
                 cells = [one.kind, ledger.median({s: v.measured for s, v in known.items()}, how, files)[0],
-                         f"{one.formula} = {bootstrap_median([v.bound for v in known.values()]).median:.3g}",
+                         f"{one.formula} = {estimate([v.bound for v in known.values()]).median:.3g}",
                          ledger.median({s: v.measured / v.bound for s, v in known.items()}, how + f" over {one.formula}",
                                        files)[0]]
             elif codec.startswith("sparsifier"):
@@ -81,16 +81,18 @@ def modulo(results: Results, ledger: Ledger) -> Table:
 
 
 def settings(results: Results, ledger: Ledger, title: str, study: str, option: str, text: str) -> Table:
-    """One row a setting: final losses, and how far ahead we are at the lowest loss that all reached."""
-    table = Table(title, text, [option, "our final loss", "target loss", *RACE_HEAD])
+    """A row for each setting and target: final losses, and how far ahead we are."""
+    table = Table(title, text, [option, "our final loss", "to loss", *RACE_HEAD])
     for value in results.values(study, option):
         jobs = results.select(study, algorithm=OURS, **{option: value})
         if not jobs:
             continue
-        found = race(results, study, "paper", **{option: value})
-        row = [value, summary_cell(jobs, ledger, "final_loss")]
-        row += [f"{found.target:.4g}", *race_row(found, ledger)[0]] if found else ["–"] * 5
-        table.rows.append(row)
+        final = summary_cell(jobs, ledger, "final_loss")
+        found = race(results, study, **{option: value})
+        if not found:
+            table.rows.append([value, final, "–", *["–"] * len(RACE_HEAD)])
+            continue
+        table.rows += [[value, final, f"{target:.4g}", *race_row(found, target, ledger)] for target in found.targets]
     return table
 
 
@@ -115,7 +117,7 @@ def tuning(results: Results, ledger: Ledger) -> Table:
 
 
 def all_tables(results: Results, ledger: Ledger) -> list[Table]:
-    one = "MNIST, published steps, paper bits, one horizon and each run's own curve. "
+    one = "MNIST, published steps, one horizon and each run's own curve. "
     tables = [modulo(results, ledger), quantizers(results, ledger),
               settings(results, ledger, "The time of an exchange", "link", "link", one + "T_c from 0 to 10 s."),
               settings(results, ledger, "Nodes", "nodes", "setting", one + "10,000 images shared by 10, 50 or 200 nodes."),

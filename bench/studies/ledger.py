@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from .statistics import Estimate, bootstrap_median
+from .statistics import Estimate, estimate
 from .study_file import StudyError
 
 
@@ -22,9 +22,10 @@ class Ledger:
 
     def median(self, values: Mapping[int, float], how: str, files: Iterable[Path], unit: str = "",
                digits: int = 3) -> tuple[str, Estimate]:
-        estimate = bootstrap_median(values.values())
-        how += "; median over seeds and its 95 % bootstrap interval"
-        return self.note(estimate.text(unit, digits), how, files, values), estimate
+        found = estimate(values.values())
+        how += ("; median over seeds and their range" if not found.coverage else
+                f"; median over seeds and an interval that holds the true one with {100 * found.coverage:.1f} %")
+        return self.note(found.text(unit, digits), how, files, values), found
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(self.sources, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -88,9 +88,12 @@ def claim_section(number: int, claim: Claim, at: Path) -> list[str]:
 
 def compose(claims: list[Claim], tables: list[Table], at: Path, facts: str, distrust: list[str]) -> str:
     lines = ["# The paper's claims, run again", "", facts, "",
-             "Each figure is a median over seeds and its 95 % bootstrap interval, paired by seed. [S…] says where it comes "
+             "Each figure is a median over seeds, each ratio paired by seed. [a–b] is the range of up to five seeds, from six "
+             "on an interval that holds the true median with 95 % or more; a target that was missed is reached *never*. "
+             "[S…] says where a figure comes "
              f"from: `bench/paper --trace S3{' --quick' if at.stem.endswith('quick') else ''}`.",
-             "*Paper* bits charge s bits a coordinate, *wire* bits every bit that was sent. *Published* steps are those of "
+             "Where two figures stand with / between them, the first is on the clock that charges the paper's bits, the second "
+             "on the one that charges the wire's. *Paper* bits charge s bits a coordinate, *wire* bits every bit that was sent. *Published* steps are those of "
              "the authors' experiments; *tuned* ones come from the same number of trials for every algorithm.",
              *markdown_table(["", "claim", "verdict", "what we found"],
                              [[str(k), c.title, f"**{c.verdict}**", c.found] for k, c in enumerate(claims, 1)])]
@@ -149,7 +152,7 @@ def repeat(args: argparse.Namespace) -> int:
             report(outcome, folder)
             if outcome.exit_status:
                 return outcome.exit_status
-        results, ledger = Results(jobs), Ledger()
+        results, ledger = Results(jobs, {study.name: study.targets() for study in studies}), Ledger()
         claims, tables = all_claims(results, ledger), all_tables(results, ledger)
         try:
             sources.parent.mkdir(parents=True, exist_ok=True)

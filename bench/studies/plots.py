@@ -10,8 +10,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from .claims import DATA_SETS, OURS, TABLE_OF_STEPS, Claim, at_batch_50, race
-from .statistics import bootstrap_median
+from .claims import DATA_SETS, OURS, TABLE_OF_STEPS, Claim, at_batch_50, race, worst_slowdowns
+from .statistics import estimate
 from .traces import Results, read_trace
 
 COLOURS = {OURS: "#0072B2", "dsgd": "#D55E00", "async-dsgd": "#009E73", "q-dsgd": "#CC79A7"}
@@ -101,13 +101,14 @@ def slowdowns(results: Results, folder: Path) -> list[Path]:
     for place, (column, steps) in zip(axes, ((1, "published"), (2, "tuned"))):
         names = []
         for at, row in enumerate(DATA_SETS):
-            found = race(results, row[column], "paper", **at_batch_50(results, row[column]))
+            found = race(results, row[column], **at_batch_50(results, row[column]))
             names.append(row[0].split(",")[0])
             for shift, algorithm in enumerate(COLOURS):
-                if found and algorithm in found.times:
-                    times = found.times
-                    ratio = [times[algorithm][s] / min(t[s] for t in times.values()) for s in times[algorithm]]
-                    place.bar(at + 0.2 * (shift - 1.5), bootstrap_median(ratio, 1).median, 0.18, color=COLOURS[algorithm],
+                if found and algorithm in found.files:
+                    worst = worst_slowdowns({row[0]: found}, algorithm, "paper")
+                    if not worst or not np.isfinite(height := estimate(worst.values()).median):
+                        continue
+                    place.bar(at + 0.2 * (shift - 1.5), height, 0.18, color=COLOURS[algorithm],
                               label="" if at else algorithm)
         place.set_xticks(range(len(names)), names, fontsize=6)
         place.set_title(f"{steps} steps")

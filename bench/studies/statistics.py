@@ -1,62 +1,151 @@
-"""Times to a loss, and medians with intervals paired by seed."""
+"""Medians, intervals, targets and winners: the program's, which has the one implementation (src/statistics, `quantimed
+judge`). Here is the way to it, and what a study's tables print of it."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import math
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-import numpy as np
-
+from .runner import find_program
+from .study_file import StudyError
 from .traces import Curve
+
+FEWEST_SEEDS = 6  # for an interval
+FOR_A_CLAIM = 10
+
+
+def ask(document: dict[str, object]) -> dict[str, object]:
+    done = subprocess.run([find_program(), "judge", "-"], input=json.dumps(document, allow_nan=False), text=True,
+                          capture_output=True)
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise StudyError(f"quantimed judge: {said[0] if said else f'exit status {done.returncode}'}")
+    return json.loads(done.stdout)
+
+
+def plain(value: float) -> float | str | None:
+    """JSON has no infinity: never is "inf", no figure is null."""
+    value = float(value)
+    return None if math.isnan(value) else str(value) if math.isinf(value) else value
+
+
+def number(value: float | str | None) -> float:
+    return math.nan if value is None else float(value)
 
 
 @dataclass(frozen=True)
 class Estimate:
+    """[low–high] is the range of up to five values, from six on an interval with its exact coverage."""
     median: float
     low: float
     high: float
     count: int
+    coverage: float = 0.0
 
     def text(self, unit: str = "", digits: int = 3) -> str:
-        def number(x: float) -> str:
-            return "never" if np.isinf(x) else f"{x:.{digits}g}{unit}"
-        if number(self.low) == number(self.high):
-            return number(self.median)
-        return f"{number(self.median)} [{number(self.low)}–{number(self.high)}]"
+        def figure(x: float) -> str:
+            return "–" if math.isnan(x) else "never" if math.isinf(x) else f"{x:.{digits}g}{unit}"
+        if self.count < 2 or math.isnan(self.median):
+            return figure(self.median)
+        return f"{figure(self.median)} [{figure(self.low)}–{figure(self.high)}]"
 
 
-def time_to_loss(curve: Curve, target: float) -> float:
-    """When the curve first is at the target, linear between its points; infinite where it never is."""
-    below = np.flatnonzero(curve.loss <= target)
-    if not below.size:
-        return float("inf")
-    k = int(below[0])
-    if k == 0:
-        return float(curve.time_s[0])
-    part = (curve.loss[k - 1] - target) / (curve.loss[k - 1] - curve.loss[k])
-    return float(curve.time_s[k - 1] + part * (curve.time_s[k] - curve.time_s[k - 1]))
+def read_estimate(found: Mapping[str, object]) -> Estimate:
+    return Estimate(number(found["median"]), number(found["low"]), number(found["high"]), found["count"], found["coverage"])
 
 
-def common_target(curves: Iterable[Curve]) -> float:
-    """The lowest loss that every one of the runs reached."""
-    return max(float(np.nanmin(curve.loss)) for curve in curves)
+@lru_cache(maxsize=None)
+def _estimate(values: tuple[float, ...]) -> Estimate:
+    return read_estimate(ask({"samples": {"it": [plain(value) for value in values]}})["medians"]["it"])
 
 
-def bootstrap_median(values: Iterable[float], draws: int = 10_000) -> Estimate:
-    """Median and its 95 % interval, resampled over seeds. With three seeds that is nearly from least to most."""
-    data = np.asarray(list(values), dtype=float)
-    if not data.size:
+def estimate(values: Iterable[float]) -> Estimate:
+    data = tuple(float(value) for value in values)
+    if not data:
         raise ValueError("no values to take a median of")
-    samples = np.random.default_rng(1).choice(data, (draws, data.size))
-    # Order statistics, not means of neighbours: infinite times stay what they are.
-    medians = np.quantile(samples, 0.5, axis=1, method="lower")
-    low, high = np.quantile(medians, [0.025, 0.975], method="nearest")
-    return Estimate(float(np.quantile(data, 0.5, method="lower")), float(low), float(high), data.size)
+    return _estimate(data)
+
+
+def spread_text(seeds: int) -> str:
+    """What [a–b] is in a table of so many seeds."""
+    found = estimate(range(seeds))
+    if not found.coverage:
+        return f"[a–b] is the range of {seeds} seeds"
+    return f"[a–b] holds the true median with {100 * found.coverage:.1f} % ({seeds} seeds)"
+
+
+# ---- comparisons of one claim, corrected together ------------------------------------------------------------------
+@dataclass(frozen=True)
+class Comparison:
+    ratio: Estimate
+    p: float  # after Holm's correction for all comparisons of its family
+    is_clear: bool  # above 1: by its interval and beyond chance
+
+
+def compare(family: Mapping[str, Sequence[float]], over: float = 1) -> dict[str, Comparison]:
+    """Which of these paired ratios lie above `over`."""
+    if not family:
+        return {}
+    scaled = {name: [plain(value / over) for value in values] for name, values in family.items()}
+    found = ask({"families": {"claim": scaled}})["families"]["claim"]
+    return {name: Comparison(estimate(family[name]), one["p_holm"], one["clear"]) for name, one in found.items()}
 
 
 def ratios(numerators: Mapping[int, float], denominators: Mapping[int, float]) -> dict[int, float]:
-    """Paired by seed; a seed that only one side has gives nothing."""
+    """Paired by seed; a seed that only one side has gives nothing. Where the denominator never arrived it is 0, also
+    where neither did: then nothing speaks for it."""
     result = {}
     for seed in numerators.keys() & denominators.keys():
         above, below = numerators[seed], denominators[seed]
-        result[seed] = 0.0 if np.isinf(below) else float("inf") if below == 0 else above / below
+        result[seed] = 0.0 if math.isinf(below) else math.inf if below == 0 else above / below
     return dict(sorted(result.items()))
+
+
+# ---- races ---------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Times:
+    """Of one algorithm to one target on one clock, by seed; s, infinite: never."""
+    time: dict[int, float]
+    earliest: dict[int, float]  # the points of its curve around the time
+    latest: dict[int, float]
+    unresolved: int  # seeds whose time lies before the third point of the curve
+
+    def at_least(self, resolved: dict[int, float], edge: dict[int, float]) -> dict[int, float]:
+        return edge if self.unresolved else resolved
+
+
+@dataclass(frozen=True)
+class Judged:
+    targets: list[float]
+    were_given: bool
+    seeds: list[int]
+    times: dict[tuple[str, float, str], Times]  # algorithm, target, clock
+    winners: dict[tuple[float, str], str | None]  # target, clock
+    headlines: dict[str, str]  # clock
+    turns_round: str
+    warnings: list[str]
+
+
+def judge(curves: Mapping[str, Mapping[int, Mapping[str, Curve]]], targets: Sequence[float]) -> Judged:
+    """`curves`: by algorithm, seed and clock. `targets` empty: shares of the fall to the best loss of any run."""
+    runs = []
+    for algorithm, by_seed in curves.items():
+        for seed, by_clock in by_seed.items():
+            worst = next((c for c in by_clock.values() if not c.counts), next(iter(by_clock.values())))
+            runs.append({"algorithm": algorithm, "seed": seed, "status": worst.status, "verdict": worst.verdict,
+                         "curves": [{"clock": clock, "time": [plain(t) for t in curve.time_s],
+                                     "loss": [plain(loss) for loss in curve.loss]} for clock, curve in by_clock.items()]})
+    document = {"runs": runs} | ({"targets": [plain(target) for target in targets]} if targets else {})
+    answer = ask(document)["comparisons"][0]
+    seeds = answer["pairs"]["used"]
+    times = {}
+    for race in answer["races"]:
+        for one in race["entries"]:
+            columns = [dict(zip(seeds, map(number, one[name]))) for name in ("times_s", "from_s", "until_s")]
+            times[one["name"], race["target"], race["clock"]] = Times(*columns, one["unresolved"])
+    return Judged(answer["targets"], answer["targets_given"], seeds, times,
+                  {(race["target"], race["clock"]): race["winner"] for race in answer["races"]},
+                  {one["clock"]: one["text"] for one in answer["headlines"]}, answer["turns_round"], answer["warnings"])

@@ -20,12 +20,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ALGORITHMS = ("quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd")
-OWN_KEYS = ("include", "figure", "algorithms", "seeds", "settings")
+OWN_KEYS = ("include", "figure", "algorithms", "seeds", "settings", "targets")
 # What the runner itself gives to the program.
 TAKEN = ("algorithm", "seed", "output", "threads", "quiet", "dry-run", "config", "repeats", "timeline")
 SECTION = re.compile(r"(quick)?\s*(grid|(?:algorithm|setting)\s+\S+)?")
@@ -81,6 +82,18 @@ class Study:
             if name not in ALGORITHMS:
                 raise StudyError(f"{self.path}: algorithms: '{name}' is not one of {', '.join(ALGORITHMS)}")
         return names
+
+    def targets(self) -> list[float]:
+        """Losses that times are compared at, stated before the runs; none: shares of the fall."""
+        losses = []
+        for text in split_list(self.text("targets")):
+            try:
+                losses.append(float(text))
+            except ValueError:
+                losses.append(math.nan)
+            if not (math.isfinite(losses[-1]) and losses[-1] > 0):
+                raise StudyError(f"{self.path}: targets: '{text}' is no loss; give numbers above 0, as 2.2, 2.0, 1.9")
+        return losses
 
     def _settings(self, algorithm: str) -> list[tuple[dict[str, str], dict[str, str]]]:
         common = {k: v for k, v in self.sections.get("", {}).items() if k not in OWN_KEYS}

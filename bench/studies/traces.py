@@ -19,6 +19,12 @@ class Curve:
     time_s: np.ndarray
     loss: np.ndarray
     files: tuple[Path, ...]
+    status: str = "complete"  # of the run, as its trace says
+    verdict: str = "VALID"
+
+    @property
+    def counts(self) -> bool:
+        return self.status == "complete" and self.verdict == "VALID"
 
 
 @dataclass(frozen=True)
@@ -77,22 +83,34 @@ def wire_time(path: Path) -> np.ndarray:
 def own_curve(path: Path, bits: str) -> Curve:
     trace = read_trace(path)
     as_run = trace.option("bits") == bits
-    return Curve(trace.time_s if as_run else wire_time(path), trace.loss, (path,))
+    return Curve(trace.time_s if as_run else wire_time(path), trace.loss, (path,), trace.status, trace.verdict)
 
 
 def horizon_curve(paths: list[Path], bits: str) -> Curve:
-    """The paper's: a point for each horizon's end. Before the shortest ends there is only its own curve."""
+    """The paper's: a point for each horizon's end. Before the shortest ends there is only its own curve.
+
+    Between two ends there is a step, not a line: they are different runs with different steps, and no run was between
+    them. A horizon that does not count never arrives; where none does, neither does the algorithm.
+    """
     curves = sorted((own_curve(path, bits) for path in paths), key=lambda c: c.time_s[-1])
-    first, rest = curves[0], curves[1:]
-    return Curve(np.append(first.time_s, [c.time_s[-1] for c in rest]), np.append(first.loss, [c.loss[-1] for c in rest]),
-                 tuple(c.files[0] for c in curves))
+    files = tuple(c.files[0] for c in curves)
+    if len(curves) == 1 or not any(c.counts for c in curves):
+        return Curve(curves[0].time_s, curves[0].loss, files, curves[0].status, curves[0].verdict)
+    counted = [c for c in curves if c.counts]
+    times, losses = list(counted[0].time_s), list(counted[0].loss)
+    for curve in counted[1:]:
+        times += [curve.time_s[-1]] * 2
+        losses += [losses[-1], curve.loss[-1]]
+    # The last end once more: a step's foot is two points, as the others are.
+    return Curve(np.append(times, times[-1]), np.append(losses, losses[-1]), files)
 
 
 class Results:
     """Finished studies, by name."""
 
-    def __init__(self, jobs: dict[str, list[Job]]) -> None:
+    def __init__(self, jobs: dict[str, list[Job]], targets: dict[str, list[float]] | None = None) -> None:
         self.jobs = jobs
+        self.targets = targets or {}  # of each study, as its file states them
 
     def has(self, study: str) -> bool:
         return bool(self.jobs.get(study))
@@ -104,6 +122,11 @@ class Results:
     def values(self, study: str, name: str) -> list[str]:
         """The settings that a study has for an option, in its order."""
         return list(dict.fromkeys(job.run.setting[name] for job in self.jobs.get(study, []) if name in job.run.setting))
+
+    def values_of(self, study: str, algorithm: str, name: str) -> list[str]:
+        """The same of one algorithm."""
+        return list(dict.fromkeys(job.run.setting[name] for job in self.jobs.get(study, [])
+                                  if job.run.algorithm == algorithm and name in job.run.setting))
 
     def algorithms(self, study: str) -> list[str]:
         return list(dict.fromkeys(job.run.algorithm for job in self.jobs.get(study, [])))

@@ -20,6 +20,7 @@ int predict_command(const Request& request);
 int scale_command(const Request& request);
 int tune_command(const Request& request);
 int theory_command(const Request& request);
+int judge_command(const Request& request);
 int verify_command(const Request& request);
 int info_command(const Request& request);
 int export_command(const Request& request);

@@ -127,15 +127,22 @@ int compare_command(const Request& request) {
       for (const StepsUse& use : steps[k % steps.size()].uses) {
         results.push_back(run);
         results.back().setting = use.setting;
+        results.back().for_target = use.for_target;
       }
     }
   }
-  const std::string text =
-      setting(runs.front(), given, budget, data) + notices(given, runs, steps.size()) + "\n" +
-      comparison_text(algorithms, results, given.target_loss.empty() ? 0 : given.target_loss.front());
+  const std::vector<Comparison> judged = judge_runs(algorithms, results, given.target_loss);
+  const std::string text = setting(runs.front(), given, budget, data) + notices(given, runs, steps.size()) + "\n" +
+                           comparison_text(judged);
+  const std::string json = comparison_json(judged);
   write_text(folder + "/table.md", text);
-  if (interrupted) fmt::print("Stopped by a signal in run {} of {}.\n\n", results.size(), runs.size());
-  fmt::print("{}Traces and this table: {}/\n", text, folder);
+  write_text(folder + "/comparison.json", json);
+  if (given.json) {
+    fmt::print("{}", json);
+  } else {
+    if (interrupted) fmt::print("Stopped by a signal in run {} of {}.\n\n", results.size(), runs.size());
+    fmt::print("{}\nTraces, this table and comparison.json: {}/\n", text, folder);
+  }
   const bool diverged =
       std::any_of(results.begin(), results.end(), [](const ComparedRun& r) { return r.status == RunStatus::diverged; });
   return interrupted ? kInterrupted : diverged ? kDiverged : kDone;

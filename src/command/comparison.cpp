@@ -1,181 +1,188 @@
 #include "command/comparison.hpp"
 
 #include "base/error.hpp"
-#include "command/experiment.hpp"
-#include "command/table_text.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 namespace quantimed {
 
 namespace {
 
-constexpr const char* kBaseline = "dsgd";
+using Runs = std::vector<const ComparedRun*>;
 
-bool counts(const ComparedRun& run) { return run.status == RunStatus::complete && run.verdict == "VALID"; }
-const ClockedCurve& curve(const ComparedRun& run) { return run.curves.front(); }
-
-double time_to(const ClockedCurve& curve, double target) {
-  Progress progress;
-  progress.time = curve.time;
-  progress.loss = curve.loss;
-  return time_to_target(progress, target);
+Fate fate_of(const ComparedRun& run) {
+  if (run.status == RunStatus::diverged) return Fate::diverged;
+  if (run.status != RunStatus::complete) return Fate::unfinished;
+  return run.verdict == "VALID" ? Fate::arrived : Fate::invalid;
 }
 
-// One line of the table.
-struct Row {
-  std::string algorithm;
-  Spread time, speed_up, final_loss, accuracy;
-  double paper_bits, wire_bits, wait_share;
-  std::size_t missed, runs, left_out;
-};
-
-std::vector<double> collect(const std::vector<const ComparedRun*>& runs, auto figure) {
-  std::vector<double> values;
+// The clocks that every run has, in the order of the first's.
+std::vector<std::string> common_clocks(const Runs& runs) {
+  std::vector<std::string> clocks;
+  for (const ClockedCurve& curve : runs.front()->curves) clocks.push_back(curve.clock);
   for (const ComparedRun* run : runs)
-    if (counts(*run)) values.push_back(figure(*run));
-  return values;
+    std::erase_if(clocks, [&](const std::string& clock) {
+      return std::none_of(run->curves.begin(), run->curves.end(),
+                          [&](const ClockedCurve& curve) { return curve.clock == clock; });
+    });
+  return clocks;
 }
 
-std::vector<const ComparedRun*> runs_of(const std::vector<ComparedRun>& results, const std::string& algorithm) {
-  std::vector<const ComparedRun*> runs;
-  for (const ComparedRun& run : results)
-    if (run.algorithm == algorithm) runs.push_back(&run);
-  return runs;
+const ClockedCurve& curve_on(const ComparedRun& run, const std::string& clock) {
+  return *std::find_if(run.curves.begin(), run.curves.end(),
+                       [&](const ClockedCurve& curve) { return curve.clock == clock; });
 }
 
-// The lowest loss that every run that counts has reached, so that none is left without a time; or the one given.
-// NaN where there is none: no run counts, or one starts at the target already.
-double choose_target(const std::vector<ComparedRun>& results, double given) {
-  double target = given > 0 ? given : -kForever, start = kForever;
-  for (const ComparedRun& run : results) {
-    if (!counts(run)) continue;
-    start = std::min(start, curve(run).loss.front());
-    if (!(given > 0)) target = std::max(target, *std::min_element(curve(run).loss.begin(), curve(run).loss.end()));
-  }
-  return std::isfinite(start) && target < start ? target : std::nan("");
+std::string name_of(const ComparedRun& run) {
+  if (!run.label.empty()) return run.label;
+  return run.setting.empty() ? run.algorithm : fmt::format("{} ({})", run.algorithm, run.setting);
 }
 
-// Time of the baseline over time of this algorithm, for each seed and repeat that has both. 0 where only the baseline
-// reached the target, ∞ where only this algorithm did.
-std::vector<double> paired_speed_ups(const std::vector<const ComparedRun*>& runs,
-                                     const std::vector<const ComparedRun*>& baseline, double target) {
-  std::vector<double> ratios;
-  for (const ComparedRun* run : runs)
-    for (const ComparedRun* other : baseline)
-      if (run->seed == other->seed && run->repeat == other->repeat && counts(*run) && counts(*other)) {
-        const double mine = time_to(curve(*run), target), theirs = time_to(curve(*other), target);
-        if (std::isfinite(mine) || std::isfinite(theirs)) ratios.push_back(theirs / mine);  // ∞ / x, x / ∞ = 0
-      }
-  return ratios;
-}
-
-Row make_row(const std::vector<ComparedRun>& results, const std::string& algorithm, double target) {
-  const auto runs = runs_of(results, algorithm);
-  const auto times = collect(runs, [&](const ComparedRun& r) { return time_to(curve(r), target); });
-  const auto median_of = [&](const char* name) {
-    return spread(collect(runs, [&](const ComparedRun& r) { return number(r.summary, name, std::nan("")); })).median;
+// Rows in the order of `algorithms`, then as they come. Fills in entries, runs and who each run's entry is.
+void find_entries(Comparison& made, const std::vector<std::string>& algorithms, Runs& runs) {
+  const auto place = [&](const ComparedRun* run) {
+    return std::find(algorithms.begin(), algorithms.end(), run->algorithm) - algorithms.begin();
   };
-  return {.algorithm = algorithm,
-          .time = spread(times),
-          .speed_up = spread(paired_speed_ups(runs, runs_of(results, kBaseline), target)),
-          .final_loss = spread(collect(runs, [](const ComparedRun& r) { return curve(r).loss.back(); })),
-          .accuracy = spread(collect(runs, [](const ComparedRun& r) { return curve(r).accuracy.back(); })),
-          .paper_bits = median_of("paper_bits_per_coordinate"),
-          .wire_bits = median_of("wire_bits_per_coordinate"),
-          .wait_share = median_of("wait_share"),
-          .missed = static_cast<std::size_t>(
-              std::count_if(times.begin(), times.end(), [](double t) { return std::isinf(t); })),
-          .runs = runs.size(),
-          .left_out = runs.size() - times.size()};
-}
-
-std::string format_table(const std::vector<Row>& rows, const std::vector<std::string>& header) {
-  std::vector<std::vector<std::string>> cells = {header};
-  for (const Row& row : rows)
-    cells.push_back({row.algorithm, spread_text(row.time, " s"), spread_text(row.speed_up, "×", "∞"),
-                     spread_text(row.final_loss),
-                     std::isnan(row.accuracy.median) ? "—" : fmt::format("{:.1f} %", 100 * row.accuracy.median),
-                     std::isnan(row.wire_bits) ? "—" : fmt::format("{:.4g} / {:.2f}", row.paper_bits, row.wire_bits),
-                     std::isnan(row.wait_share) ? "—" : fmt::format("{:.1f} %", 100 * row.wait_share),
-                     fmt::format("{} of {}", row.runs - row.missed - row.left_out, row.runs)});
-  return table_text(cells);
-}
-
-// What the table says, in a sentence, and what keeps it from saying so.
-std::string verdict(const std::vector<ComparedRun>& results, const std::vector<Row>& rows, double target) {
-  std::string text;
-  std::vector<std::string> invalid;
-  for (const ComparedRun& run : results)
-    if (run.verdict != "VALID") invalid.push_back(run.verdict);
-  for (const auto& [why, runs] : tally(invalid)) text += fmt::format("{} ({} of {} runs)\n", why, runs, results.size());
-  for (const Row& row : rows)
-    if (row.left_out > 0)
-      text += fmt::format("{}: {} of {} runs diverged, were stopped or are INVALID, and are not in the table\n",
-                          row.algorithm, row.left_out, row.runs);
-  if (std::isnan(target))
-    return text + "There is no target to compare times to: no run counts, or one starts below the target.\n";
-  const auto fastest = std::min_element(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
-    return std::isnan(b.time.median) || a.time.median < b.time.median;
-  });
-  if (fastest == rows.end() || !std::isfinite(fastest->time.median)) return text + "No algorithm reached the target.\n";
-  text += fmt::format("Fastest to the target: {}", fastest->algorithm);
-  for (const Row& row : rows) {
-    if (&row == &*fastest || std::isnan(row.time.median)) continue;
-    const Spread ratio =
-        spread(paired_speed_ups(runs_of(results, fastest->algorithm), runs_of(results, row.algorithm), target));
-    text += std::isinf(ratio.median) ? fmt::format("; {} missed it", row.algorithm)
-                                     : fmt::format("; {:.2f}× [{:.2f}–{:.2f}] faster than {}", ratio.median, ratio.min,
-                                                   ratio.max, row.algorithm);
+  std::stable_sort(runs.begin(), runs.end(),
+                   [&](const ComparedRun* a, const ComparedRun* b) { return place(a) < place(b); });
+  std::map<std::tuple<std::string, std::string, double>, std::size_t> known;
+  for (const ComparedRun* run : runs) {
+    const auto [found, is_new] =
+        known.try_emplace({run->algorithm, run->setting, run->for_target}, made.inquiry.entries.size());
+    if (is_new) {
+      made.inquiry.entries.push_back({name_of(*run), run->for_target > 0 ? run->for_target : kNoFigure});
+      RowFigures row;
+      row.algorithm = run->algorithm;
+      row.setting = run->setting;
+      made.rows.push_back(std::move(row));
+    }
+    JudgedRun judged;
+    judged.entry = found->second;
+    judged.seed = run->seed;
+    judged.repeat = run->repeat;
+    judged.fate = fate_of(*run);
+    for (const std::string& clock : made.inquiry.clocks) {
+      const ClockedCurve& curve = curve_on(*run, clock);
+      judged.curves.push_back({curve.time, curve.loss});
+      if (curve.loss.empty() && judged.fate == Fate::arrived) judged.fate = Fate::unfinished;
+      if (std::any_of(curve.loss.begin(), curve.loss.end(), [](double v) { return !std::isfinite(v); }) &&
+          judged.fate == Fate::arrived)
+        judged.fate = Fate::diverged;  // whatever its trace says
+    }
+    made.inquiry.runs.push_back(std::move(judged));
   }
-  return text + ".\n";
+}
+
+// By seed and repeat, those of an entry that are in use.
+Runs runs_of(const Comparison& made, std::span<const ComparedRun* const> runs, std::size_t entry) {
+  Runs found;
+  for (const JudgedRun* judged : runs_in_use(made.inquiry, made.judgement, entry))
+    found.push_back(runs[static_cast<std::size_t>(judged - made.inquiry.runs.data())]);
+  return found;
+}
+
+void fill_row(Comparison& made, std::span<const ComparedRun* const> all, std::size_t entry) {
+  RowFigures& row = made.rows[entry];
+  const Runs runs = runs_of(made, all, entry);
+  const std::vector<const JudgedRun*> judged = runs_in_use(made.inquiry, made.judgement, entry);
+  const auto each = [&](double worst, auto figure) {
+    std::vector<double> values;
+    for (std::size_t k = 0; k < runs.size(); ++k)
+      values.push_back(judged[k]->fate == Fate::arrived ? figure(*runs[k]) : worst);
+    return values;
+  };
+  const auto by_seed = [&](double worst, auto figure) {
+    return estimate_median(by_pair(judged, each(worst, figure), made.judgement.are_pairs_seeds));
+  };
+  const auto of_summary = [&](const char* name) {
+    return median(each(kNoFigure, [&](const ComparedRun& run) { return number(run.summary, name, kNoFigure); }));
+  };
+  row.final_loss = by_seed(kForever, [](const ComparedRun& run) { return run.curves.front().loss.back(); });
+  const bool has_test = std::any_of(runs.begin(), runs.end(), [](const ComparedRun* run) {
+    const std::vector<double>& accuracy = run->curves.front().accuracy;
+    return !accuracy.empty() && !std::isnan(accuracy.back());
+  });
+  if (has_test)
+    row.test_accuracy = by_seed(-kForever, [](const ComparedRun& run) {
+      const std::vector<double>& accuracy = run.curves.front().accuracy;
+      return accuracy.empty() ? kNoFigure : accuracy.back();
+    });
+  row.paper_bits = of_summary("paper_bits_per_coordinate");
+  row.wire_bits = of_summary("wire_bits_per_coordinate");
+  row.bytes_sent = of_summary("total_bytes");
+  row.wait_share = of_summary("wait_share");
+  for (const std::string& clock : made.inquiry.clocks)
+    row.end_s.push_back(
+        median(each(kNoFigure, [&](const ComparedRun& run) { return curve_on(run, clock).time.back(); })));
+}
+
+Comparison judge_table(const std::vector<std::string>& algorithms, Runs runs, const std::vector<double>& targets,
+                       const std::string& baseline) {
+  Comparison made;
+  made.inquiry.clocks = common_clocks(runs);
+  if (made.inquiry.clocks.empty())
+    throw InputError("the runs have no clock in common; compare those of one --engine, with the same --bits");
+  made.inquiry.targets = targets;
+  find_entries(made, algorithms, runs);
+  std::vector<std::size_t> baselines;
+  for (std::size_t e = 0; e < made.rows.size(); ++e)
+    if (made.rows[e].algorithm == baseline || made.inquiry.entries[e].name == baseline) baselines.push_back(e);
+  if (baselines.size() == 1) made.inquiry.baseline = baselines.front();
+  made.judgement = judge(made.inquiry);
+  for (std::size_t e = 0; e < made.rows.size(); ++e) fill_row(made, runs, e);
+  made.warnings = warnings(made, runs);
+  return made;
 }
 
 }  // namespace
 
 ComparedRun compared_run(Trace&& trace, const std::string& setting, std::uint32_t repeat) {
   const bool is_virtual = text(trace.config, "engine", "") == "virtual";
+  const bool has_machine = !text(trace.config, "machine", "").empty() && text(trace.config, "machine", "") != "none";
   ClockedCurve curve;
-  curve.clock = is_virtual ? text(trace.config, "bits", "paper") : "real";
+  curve.clock = !is_virtual ? "real" : has_machine ? "machine" : text(trace.config, "bits", "paper");
   curve.time = std::move(trace.progress.time);
   curve.loss = std::move(trace.progress.loss);
   curve.accuracy = std::move(trace.progress.test_accuracy);
-  return {.algorithm = text(trace.config, "algorithm", ""),
-          .setting = setting,
-          .seed = static_cast<std::uint64_t>(number(trace.config, "seed", 0)),
-          .repeat = repeat,
-          .status = trace.status,
-          .verdict = trace.verdict,
-          .curves = {std::move(curve)},
-          .config = std::move(trace.config),
-          .summary = std::move(trace.summary)};
+  ComparedRun run;
+  run.algorithm = text(trace.config, "algorithm", "");
+  run.setting = setting;
+  run.seed = static_cast<std::uint64_t>(number(trace.config, "seed", 0));
+  run.repeat = repeat;
+  run.status = trace.status;
+  run.verdict = trace.verdict;
+  run.curves.push_back(std::move(curve));
+  run.config = std::move(trace.config);
+  run.summary = std::move(trace.summary);
+  return run;
 }
 
-std::string comparison_text(const std::vector<std::string>& algorithms, const std::vector<ComparedRun>& runs,
-                            double target_loss) {
-  const double target = choose_target(runs, target_loss);
-  std::vector<Row> rows;
-  rows.reserve(algorithms.size());
-  for (const std::string& algorithm : algorithms) rows.push_back(make_row(runs, algorithm, target));
-  std::set<std::uint64_t> seeds;
-  std::set<std::uint32_t> repeats;
+std::vector<Comparison> judge_runs(const std::vector<std::string>& algorithms, const std::vector<ComparedRun>& runs,
+                                   const std::vector<double>& targets, const std::string& baseline) {
+  Runs for_all, for_each;
+  std::set<double> own_targets(targets.begin(), targets.end());
   for (const ComparedRun& run : runs) {
-    seeds.insert(run.seed);
-    repeats.insert(run.repeat);
+    (run.for_target > 0 ? for_each : for_all).push_back(&run);
+    if (run.for_target > 0) own_targets.insert(run.for_target);
   }
-  return fmt::format(
-      "{} runs of each (seeds {}{}); median [min–max]; target {}\n\n{}\n{}", seeds.size() * repeats.size(),
-      fmt::join(seeds, ", "), repeats.size() > 1 ? fmt::format("; {} repeats", repeats.size()) : "",
-      target_loss > 0 ? "given" : "the lowest loss that every run reached",
-      format_table(rows, {"algorithm", std::isnan(target) ? "no target" : fmt::format("time to loss {:.4g}", target),
-                          fmt::format("speed-up over {}", kBaseline), "final loss", "test accuracy",
-                          "bits: paper / wire", "waiting", "reached"}),
-      verdict(runs, rows, target));
+  std::vector<Comparison> made;
+  if (!for_each.empty()) {
+    const std::vector<double> all_targets(own_targets.begin(), own_targets.end());
+    made.push_back(judge_table(algorithms, for_each, all_targets, baseline));
+    made.back().title = "Step sizes that are best for each target";
+    if (!for_all.empty()) {
+      made.push_back(judge_table(algorithms, for_all, all_targets, baseline));
+      made.back().title = "One setting of step sizes for all targets";
+    }
+  } else if (!for_all.empty()) {
+    made.push_back(judge_table(algorithms, for_all, targets, baseline));
+  }
+  return made;
 }
 
 }  // namespace quantimed

@@ -1,9 +1,15 @@
-// What a set of runs says about its algorithms, as text. compare.cpp plans and runs; here nothing runs and no file is
-// read.
+// What a set of runs says about its algorithms: tables, sentences and warnings. compare.cpp plans and runs; judge.cpp
+// reads a document. Here nothing runs and no file is read.
+//
+//   comparison.cpp  runs → what src/statistics judges, and the rest of a row      comparison_table.cpp  as people read
+//   it warnings.cpp    what keeps the runs from saying so                            comparison_json.cpp   as programs
+//   do
 #pragma once
 
+#include "statistics/judgement.hpp"
 #include "trace/trace.hpp"
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,20 +26,57 @@ struct ClockedCurve {
 // What the judgement needs of a run. The trace itself is on disk.
 struct ComparedRun {
   std::string algorithm;
-  std::string setting;  // which of the algorithm's step sizes ("to loss 2"); empty: it has one
+  std::string setting;    // which of the algorithm's step sizes ("alpha 2.27"); empty: it has one
+  double for_target = 0;  // these step sizes are meant for this target loss alone; 0: for all
+  std::string label;      // what a row is called; empty: algorithm and setting
   std::uint64_t seed = 1;
   std::uint32_t repeat = 0;
   RunStatus status = RunStatus::running;
   std::string verdict;               // "VALID" or "INVALID: why"
-  std::vector<ClockedCurve> curves;  // one for each clock, all runs the same clocks in the same order
+  std::vector<ClockedCurve> curves;  // one for each clock
   Attributes config, summary;        // the trace's own
 };
 
-// A run as its trace has it: the clock of its own options.
+// A run as its trace has it, on the clocks that it has.
 ComparedRun compared_run(Trace&& trace, const std::string& setting, std::uint32_t repeat);
 
-// The table and what it says. `algorithms`: in the order of the rows; `target_loss` 0: one is chosen.
-std::string comparison_text(const std::vector<std::string>& algorithms, const std::vector<ComparedRun>& runs,
-                            double target_loss);
+// The other figures of a row, over the same pairs as its times. A run that does not count is the worst of all: loss ∞,
+// accuracy −∞. What describes rather than judges (bits, waiting) is of the runs that count.
+struct RowFigures {
+  std::string algorithm, setting;
+  Estimate final_loss, test_accuracy;
+  double paper_bits = kNoFigure, wire_bits = kNoFigure;  // a coordinate
+  double bytes_sent = kNoFigure, wait_share = kNoFigure;
+  std::vector<double> end_s;  // [clock], median
+};
+
+struct Comparison {
+  std::string title;  // "" where there is one table
+  Inquiry inquiry;
+  Judgement judgement;
+  std::vector<RowFigures> rows;  // [entry]
+  std::vector<std::string> warnings;
+};
+
+// The row that speed-ups are over, where there is one row of it.
+inline constexpr const char* kBaseline = "dsgd";
+
+// One table: rows in the order of `algorithms`, others behind; or two where runs have step sizes of a target: the best
+// for each target, and one setting for all. `targets` empty: they are shares of the fall. Only clocks that all runs
+// have are judged.
+std::vector<Comparison> judge_runs(const std::vector<std::string>& algorithms, const std::vector<ComparedRun>& runs,
+                                   const std::vector<double>& targets, const std::string& baseline = kBaseline);
+
+// What differs between the rows beside their own step sizes, and what else makes a figure mislead. One line each.
+std::vector<std::string> warnings(const Comparison& comparison, std::span<const ComparedRun* const> runs);
+
+// The answer first, then the tables, then the warnings.
+std::string comparison_text(const std::vector<Comparison>& comparisons);
+
+// One JSON document; README of analysis/ has its fields. Never is "inf", no figure null.
+std::string comparison_json(const std::vector<Comparison>& comparisons);
+
+// Answers a document of runs, samples and families with one of the same form. Throws InputError that says where.
+std::string answer_json(const std::string& document);
 
 }  // namespace quantimed

@@ -12,6 +12,7 @@
 #include "command/summary.hpp"
 #include "engine/engine.hpp"
 #include "engine/machine.hpp"
+#include "statistics/arrival.hpp"
 #include "trace/evaluate.hpp"
 
 #include <fmt/chrono.h>
@@ -201,16 +202,7 @@ Attributes take_over(const Resumption& resumption, Trace& trace) {
 
 }  // namespace
 
-double time_to_target(const Progress& curve, double target) {
-  for (std::size_t k = 0; k < curve.loss.size(); ++k) {
-    if (std::isnan(target)) return target;
-    if (!(curve.loss[k] <= target)) continue;
-    if (k == 0) return curve.time[0];
-    const double share = (curve.loss[k - 1] - target) / (curve.loss[k - 1] - curve.loss[k]);
-    return curve.time[k - 1] + share * (curve.time[k] - curve.time[k - 1]);
-  }
-  return kForever;
-}
+double time_to_target(const Progress& curve, double target) { return arrival(curve.time, curve.loss, target).time; }
 
 Trace run_experiment(const Config& config, const DataSplit& data, const ProgressReport& report,
                      Resumption* resumption) {

@@ -39,7 +39,7 @@ struct Resumption;  // resumption.hpp
 Trace run_experiment(const Config& config, const DataSplit& data, const ProgressReport& progress,
                      Resumption* resumption = nullptr);
 
-// Seconds to the first loss ≤ target on the curve, linear between points; ∞ when missed.
+// Seconds until the loss has fallen to the target and stays there (statistics/arrival.hpp); ∞ when missed.
 double time_to_target(const Progress& progress, double target);
 
 // Throws InputError unless a file can be made in this folder. `option` and `value` are for the message.

@@ -7,8 +7,8 @@
 #include "command/experiment.hpp"
 #include "command/progress_line.hpp"
 #include "command/signals.hpp"
-#include "command/statistics.hpp"
 #include "command/table_text.hpp"
+#include "statistics/text.hpp"
 
 #include <fmt/format.h>
 
@@ -40,7 +40,7 @@ RoundTimes round_times(const Trace& trace) {
   std::vector<double> durations;
   for (std::size_t at = 0; at + rounds.nodes < rounds.start_time.size(); ++at)
     durations.push_back(rounds.start_time[at + rounds.nodes] - rounds.start_time[at]);
-  RoundTimes times{.median = spread(std::move(durations)).median,
+  RoundTimes times{.median = median(std::move(durations)),
                    .mean = 0,
                    .phases = {},
                    .staleness = mean_of(rounds.staleness),
@@ -61,8 +61,8 @@ void print_line(const std::string& what, double predicted, const std::vector<Rou
   std::vector<double> values;
   values.reserve(measured.size());
   for (const RoundTimes& run : measured) values.push_back(scale * figure(run));
-  const Spread s = spread(std::move(values));
-  fmt::print("  {:<16}{:>12.2f}{:>12.2f}   [{:.2f} - {:.2f}]", what, scale * predicted, s.median, s.min, s.max);
+  const Estimate s = estimate_median(std::move(values));
+  fmt::print("  {:<16}{:>12.2f}{:>12.2f}   [{:.2f} - {:.2f}]", what, scale * predicted, s.median, s.low, s.high);
   if (s.median > 0 && predicted > 0) fmt::print("{:>12.1f} %", 100 * (scale * predicted / s.median - 1));
   fmt::print("\n");
 }
@@ -73,7 +73,8 @@ void print_comparison(const Comparison& c) {
     fmt::print("  predicted round: {:.2f} us; no measured run is VALID: {}\n", 1e6 * c.predicted.median, c.invalid);
     return;
   }
-  fmt::print("  {:<16}{:>12}{:>12}   {}  difference\n", "us a round", "predicted", "measured", "[least - most]");
+  fmt::print("  {:<16}{:>12}{:>12}   {}  difference\n", "us a round", "predicted", "measured",
+             c.measured.size() > kMostForRange ? "[95 % or more]" : "[least - most]");
   constexpr double kMicro = 1e6;
   print_line("round, median", c.predicted.median, c.measured, kMicro, [](const RoundTimes& r) { return r.median; });
   print_line("round, mean", c.predicted.mean, c.measured, kMicro, [](const RoundTimes& r) { return r.mean; });

@@ -9,6 +9,7 @@
 #include "dataset/shards.hpp"
 #include "engine/hardware.hpp"
 #include "engine/placement.hpp"
+#include "statistics/text.hpp"
 #include "topology/network.hpp"
 
 #include <fmt/format.h>
@@ -75,11 +76,10 @@ std::string setting(const Config& c, const Config& given) {
   return fmt::format(
       "real time, one node a core, {}, {}, {}, {} iterations, speed {}, link {}, seed {}\n"
       "of one core: {} samples, batch {}, deadline {}\n"
-      "runs of each: {}, after {} to warm up; median [min–max]; speed-up and efficiency in samples/s, paired by "
-      "repeat\n",
+      "runs of each: {}, after {} to warm up; medians, {}; speed-up and efficiency in samples/s, paired by repeat\n",
       c.dataset, c.model, c.graph, c.iterations, c.speed, c.link, c.seed,
       given.samples_per_node ? fmt::format("{}", given.samples_per_node) : "all", given.batch,
-      given.deadline.empty() ? "auto" : given.deadline, given.repeats, given.warm_up);
+      given.deadline.empty() ? "auto" : given.deadline, given.repeats, given.warm_up, kSpreadRule);
 }
 
 ScalingResult measure(const Trace& trace, const ScalingRun& run) {

@@ -48,11 +48,11 @@ Results results_of(std::span<const ScalingResult> results, std::size_t point) {
   return runs;
 }
 
-Spread spread_of(const Results& runs, double ScalingResult::*figure) {
+Estimate estimate_of(const Results& runs, double ScalingResult::*figure) {
   std::vector<double> values;
   for (const ScalingResult* run : runs)
     if (counts(*run)) values.push_back(run->*figure);
-  return spread(std::move(values));
+  return estimate_median(std::move(values));
 }
 
 std::vector<double> paired_speed_ups(const Results& runs, const Results& fewest) {
@@ -76,9 +76,9 @@ void judge(ScalingRow& row, const Results& runs, std::uint32_t repeats) {
   if (counted == 0) row.verdict = runs.empty() ? "not run" : row.why.substr(0, row.why.find_first_of(":;"));
 }
 
-std::string percent(const Spread& share) {
+std::string percent(const Estimate& share) {
   if (std::isnan(share.median)) return "—";
-  return fmt::format("{:.1f} % [{:.1f}–{:.1f}]", 100 * share.median, 100 * share.min, 100 * share.max);
+  return fmt::format("{:.1f} % [{:.1f}–{:.1f}]", 100 * share.median, 100 * share.low, 100 * share.high);
 }
 
 std::string cores_text(std::uint32_t cores) { return fmt::format("{} core{}", cores, cores == 1 ? "" : "s"); }
@@ -152,12 +152,12 @@ std::vector<ScalingRow> scaling_rows(std::span<const ScalingPoint> points, std::
     for (double& share : efficiencies) share *= static_cast<double>(fewest_cores) / config.nodes;
     rows.push_back({.algorithm = config.algorithm,
                     .cores = config.nodes,
-                    .iterations_per_s = spread_of(runs, &ScalingResult::iterations_per_s),
-                    .samples_per_s = spread_of(runs, &ScalingResult::samples_per_s),
-                    .speed_up = spread(speed_ups),
-                    .efficiency = spread(efficiencies),
+                    .iterations_per_s = estimate_of(runs, &ScalingResult::iterations_per_s),
+                    .samples_per_s = estimate_of(runs, &ScalingResult::samples_per_s),
+                    .speed_up = estimate_median(speed_ups),
+                    .efficiency = estimate_median(efficiencies),
                     .pairs = speed_ups.size(),
-                    .wait_share = spread_of(runs, &ScalingResult::wait_share).median,
+                    .wait_share = estimate_of(runs, &ScalingResult::wait_share).median,
                     .verdict = {},
                     .why = {}});
     judge(rows.back(), runs, repeats);
@@ -169,8 +169,8 @@ std::string scaling_table(std::span<const ScalingRow> rows) {
   std::vector<std::vector<std::string>> lines = {
       {"algorithm", "cores", "iterations/s", "samples/s", "speed-up", "efficiency", "waiting", "verdict"}};
   for (const ScalingRow& row : rows)
-    lines.push_back({row.algorithm, fmt::format("{}", row.cores), spread_text(row.iterations_per_s),
-                     spread_text(row.samples_per_s), spread_text(row.speed_up, "×"), percent(row.efficiency),
+    lines.push_back({row.algorithm, fmt::format("{}", row.cores), estimate_text(row.iterations_per_s),
+                     estimate_text(row.samples_per_s), estimate_text(row.speed_up, "×"), percent(row.efficiency),
                      std::isnan(row.wait_share) ? "—" : fmt::format("{:.1f} %", 100 * row.wait_share), row.verdict});
   std::string text = table_text(lines) + "\n";
   for (const ScalingRow& row : rows)

@@ -1,8 +1,8 @@
 // Strong and weak scaling: which runs a study takes, and what follows from their times. No clock, no files.
 #pragma once
 
-#include "command/statistics.hpp"
 #include "config/config.hpp"
+#include "statistics/median.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -54,9 +54,9 @@ struct ScalingResult {
 struct ScalingRow {
   std::string algorithm;
   std::uint32_t cores;
-  Spread iterations_per_s, samples_per_s;
-  Spread speed_up;      // samples per second over those on the fewest cores, paired by repeat
-  Spread efficiency;    // speed-up / (cores / fewest cores)
+  Estimate iterations_per_s, samples_per_s;
+  Estimate speed_up;    // samples per second over those on the fewest cores, paired by repeat
+  Estimate efficiency;  // speed-up / (cores / fewest cores)
   std::size_t pairs;    // of repeats that both count
   double wait_share;    // of the nodes' time, median
   std::string verdict;  // a few words

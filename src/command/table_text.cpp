@@ -1,6 +1,7 @@
 #include "command/table_text.hpp"
 
 #include "base/error.hpp"
+#include "statistics/text.hpp"
 
 #include <fmt/format.h>
 #include <cerrno>
@@ -72,13 +73,10 @@ std::vector<std::pair<std::string, std::size_t>> tally(std::span<const std::stri
   return result;
 }
 
-std::string spread_text(const Spread& s, const char* unit, const char* infinite) {
-  if (std::isnan(s.median)) return "—";
-  const auto figure = [&](double v) -> std::string {
-    if (std::isinf(v)) return infinite;
-    return v >= 1e4 && v < 1e7 ? fmt::format("{:.0f}", v) : fmt::format("{:.4g}", v);
-  };
-  return fmt::format("{}{} [{}–{}]", figure(s.median), std::isinf(s.median) ? "" : unit, figure(s.min), figure(s.max));
+std::string estimate_text(const Estimate& e, const char* unit, const char* infinite) {
+  if (std::isnan(e.median)) return "—";
+  return fmt::format("{}{} {}", figure_text(e.median, infinite), std::isinf(e.median) ? "" : unit,
+                     bracket_text(e, infinite));
 }
 
 std::string table_text(const std::vector<std::vector<std::string>>& lines) {

@@ -1,7 +1,7 @@
 // Tables as people read them and Markdown takes them.
 #pragma once
 
-#include "command/statistics.hpp"
+#include "statistics/median.hpp"
 
 #include <cstddef>
 #include <span>
@@ -12,7 +12,7 @@
 namespace quantimed {
 
 // "12.3 s [11.9–12.8]"; "—" where there is no median, the word where a figure is infinite.
-std::string spread_text(const Spread& spread, const char* unit = "", const char* infinite = "missed");
+std::string estimate_text(const Estimate& estimate, const char* unit = "", const char* infinite = "never");
 
 // Columns padded to their widest cell. `lines`: the header first, all of one length.
 std::string table_text(const std::vector<std::vector<std::string>>& lines);

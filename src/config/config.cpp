@@ -81,6 +81,9 @@ std::vector<po::option> split(const Arguments& arguments) {
 void refuse_arguments(const CommandRow& command, const Arguments& arguments) {
   if (command.bit == kVerify) {
     if (arguments.empty()) throw InputError("verify: no files; give the traces to check");
+  } else if (command.bit == kJudge) {
+    if (arguments.size() > 1)
+      throw InputError("judge: \"{}\" is one file too many; give one document, or - for standard input", arguments[1]);
   } else if (!arguments.empty()) {
     throw InputError("{}: \"{}\" is neither an option nor the value of one; options start with --", command.name,
                      arguments.front());
@@ -96,7 +99,7 @@ void refuse_slips(const std::vector<po::option>& options, const CommandRow& comm
     if (is_path(option)) {
       // "-n" is a path only after a "--".
       const std::string& path = option.value.front();
-      if (path.starts_with('-') && !has_terminator) throw unknown_option(without_dashes(path));
+      if (path.starts_with('-') && path != "-" && !has_terminator) throw unknown_option(without_dashes(path));
       continue;
     }
     // A file called "--quiet", in "--output --quiet". Who wants that writes --output=--quiet.

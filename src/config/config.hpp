@@ -74,6 +74,7 @@ struct Config {
   bool timeline = false;
   bool dry_run = false;
   bool quiet = false;
+  bool json = false;          // compare
   bool jitter = false;        // info
   bool dependencies = false;  // info
   std::string resume;         // run: the trace to go on from; "": none

@@ -27,7 +27,8 @@ enum CommandBit : unsigned {
   kScale = 512,
   kTune = 1024,
   kTheory = 2048,
-  kReport = 4096
+  kReport = 4096,
+  kJudge = 8192
 };
 // Take what describes a run.
 inline constexpr unsigned kRuns = kRun | kCompare | kPredict | kScale | kTune | kTheory;

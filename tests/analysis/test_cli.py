@@ -47,8 +47,9 @@ def test_says_the_same_when_it_reports_again(study: Path, capsys: pytest.Capture
 
 
 def test_output_without_pdf_for_a_target(study: Path, tmp_path: Path) -> None:
-    assert cli.main([str(study), "--output", str(tmp_path / "a" / "b"), "--no-pdf", "--target", "0.9"]) == 0
-    assert "Target: training loss 0.9." in (tmp_path / "a" / "b" / "index.html").read_text(encoding="utf-8")
+    assert cli.main([str(study), "--output", str(tmp_path / "a" / "b"), "--no-pdf", "--target", "1.0,0.9"]) == 0
+    page = (tmp_path / "a" / "b" / "index.html").read_text(encoding="utf-8")
+    assert "Time to loss 1<" in page and "Time to loss 0.9<" in page and "targets: as given" in page
     assert not list((tmp_path / "a" / "b").rglob("*.pdf"))
 
 
@@ -71,7 +72,7 @@ def test_perfetto_into_no_folder_or_of_no_run(study: Path, tmp_path: Path, capsy
     assert "no such run" in refusal([study, "--no-pdf", "--perfetto", tmp_path / "t.json", "--run", "x"], capsys)
 
 
-@pytest.mark.parametrize("target", ["0", "-1", "nan", "inf", "low"])
+@pytest.mark.parametrize("target", ["0", "-1", "nan", "inf", "low", "2,", "2,low"])
 def test_refuses_targets_that_are_none(target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "is no loss" in refusal([tmp_path, f"--target={target}"], capsys)
 

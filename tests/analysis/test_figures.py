@@ -20,8 +20,7 @@ from quantimed_report import figures, style
 from quantimed_report.figures import (accuracy, batch, bits, common, curves_iterations, curves_time, network,
                                       overshoot, phases, phases_nodes, predicted, profile, rates, scaling, speed_ups,
                                       staleness, time_to_targets, timeline)
-from quantimed_report.statistics import (bootstrap_median, common_target, median, paired_speed_ups, several_targets,
-                                         slope, time_to_target)
+from quantimed_report.statistics import Judged, judge_runs, median, slope
 from quantimed_report.traces import Run, Study, load_study, phase_order
 
 DIVERGED, INVALID = {"status": "diverged"}, {"verdict": "INVALID: crowded"}
@@ -53,6 +52,10 @@ def line_of(ax: Axes, algorithm: str) -> Line2D:
 
 def runs_of(study: Study, algorithm: str) -> list[Run]:
     return [run for run in study.counted if run.algorithm == algorithm]
+
+
+def judged(study: Study) -> Judged:
+    return judge_runs(study.counted, lambda run: run.algorithm)
 
 
 # --- all of them
@@ -202,11 +205,12 @@ def test_accuracy(loaded: Study) -> None:
 
 def test_time_to_targets_shows_misses(loaded: Study) -> None:
     ax = drawn(time_to_targets, loaded).axes[0]
-    targets = several_targets(loaded.counted)
+    found = judged(loaded)
+    targets = found.targets
     missed_words = {text.get_text() for text in ax.texts}
     missed = 0
     for algorithm in ("quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd"):
-        times = [[time_to_target(run.progress, target) for run in runs_of(loaded, algorithm)] for target in targets]
+        times = [found.race(target).entries[algorithm].times for target in targets]
         expected = np.array([median(row) for row in times])
         seen = np.where(np.isfinite(expected), expected, np.nan)
         np.testing.assert_allclose(line_of(ax, algorithm).get_ydata(), seen)
@@ -219,18 +223,19 @@ def test_time_to_targets_shows_misses(loaded: Study) -> None:
 
 def test_speed_ups(loaded: Study) -> None:
     ax = drawn(speed_ups, loaded).axes[0]
-    target = common_target(loaded.counted)
-    expected = paired_speed_ups(runs_of(loaded, "quantimed-dsgd"), runs_of(loaded, "dsgd"), target)
+    found = judged(loaded)
+    mine, theirs = (found.race(found.main_target).entries[name] for name in ("quantimed-dsgd", "dsgd"))
+    expected = np.array(theirs.times) / np.array(mine.times)
     mark = line_of(ax, "quantimed-dsgd")
     assert mark.get_xdata()[0] == pytest.approx(median(expected))
     assert any(np.array_equal(line.get_xdata(), expected) for line in ax.get_lines())
-    interval = bootstrap_median(expected)
+    interval = mine.speed_up
     bars = [one.get_segments()[0][:, 0].tolist() for one in ax.collections if isinstance(one, LineCollection)]
     assert [interval.low, interval.high] in bars
 
 
 def test_speed_ups_say_who_missed(loaded: Study, tmp_path: Path) -> None:
-    target = 0.5 * (common_target(loaded.counted) + min(run.progress["loss"].min() for run in loaded.counted))
+    target = judged(loaded).targets[-1]
     for run in loaded.runs:
         forge(run.path, tmp_path / run.path.name)
         with h5py.File(tmp_path / run.path.name, "r+") as file:

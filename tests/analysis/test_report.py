@@ -61,7 +61,7 @@ def test_page_starts_with_the_verdict_and_the_table(report: Report, page: str) -
     head, table, first_figure = page.index("<h1"), page.index('<table class="summary"'), page.index('<h2 id="figures"')
     assert head < table < first_figure
     assert html.escape(report.sentence) in page.replace("&#39;", "'")
-    assert "was the fastest to loss" in report.sentence or "too close to call" in report.sentence
+    assert "too few to name a winner" in report.sentence  # three seeds
 
 
 def test_page_needs_no_network(page: str) -> None:

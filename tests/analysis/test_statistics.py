@@ -1,87 +1,103 @@
-"""Against values worked out by hand."""
+"""Against values worked out by hand; computed by the program."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import a_run
-from quantimed_report.statistics import (bootstrap_median, common_target, median, paired_speed_ups, performance_profile,
-                                         several_targets, slope, spread, time_to_target)
+from quantimed_report import statistics
+from quantimed_report.statistics import (both_clocks, estimate, estimates, judge_runs, median, medians, performance_profile,
+                                         slope, spread)
+from quantimed_report.traces import ReportError, Run
 
 INF = math.inf
+pytestmark = pytest.mark.usefixtures("program")
 
 
-def curve(losses: list[float], times: list[float]) -> dict[str, np.ndarray]:
-    return {"loss": np.array(losses), "time": np.array(times)}
+def race(fast: str, slow: str, seeds: int = 5, factor: float = 2, **changes: object) -> list[Run]:
+    """Straight falls from 9 to 1 in 8 points; `slow` takes `factor` times as long."""
+    losses = [9, 8, 7, 6, 5, 4, 3, 2, 1]
+    return [a_run(name, seed, losses, [(10 + seed / 10) * k * by for k in range(9)], **changes)
+            for seed in range(1, seeds + 1) for name, by in ((fast, 1), (slow, factor))]
 
 
-# From 10 to 8 in the first second, to 5 in two more, to 2 in one more.
-@pytest.mark.parametrize(("target", "time"), [(10.0, 0.0), (11.0, 0.0), (8.0, 1.0), (6.5, 2.0), (5.0, 3.0), (3.5, 3.5),
-                                              (2.0, 4.0), (1.9, INF), (math.nan, INF)])
-def test_time_to_target_is_linear_between_points(target: float, time: float) -> None:
-    assert time_to_target(curve([10, 8, 5, 2], [0, 1, 3, 4]), target) == pytest.approx(time)
-
-
-def test_the_first_time_counts_when_the_loss_rises_again() -> None:
-    assert time_to_target(curve([4, 2, 8, 1], [0, 2, 4, 6]), 3) == 1
-
-
-def test_common_target_is_what_every_run_reached() -> None:
-    runs = [a_run("dsgd", 1, (9, 3, 4)), a_run("q-dsgd", 1, (8, 5, 6))]
-    assert common_target(runs) == 5
-    assert common_target(runs + [a_run("q-dsgd", 2, (8, 1), status="diverged")]) == 5
-    assert common_target([run for run in (a_run(losses=(9, 3), summary={"target_loss": 4.0}),)]) == 4
-    assert math.isnan(common_target([]))
-    assert math.isnan(common_target([a_run(losses=(9, 3)), a_run(losses=(3, 1))]))  # the second starts there
-
-
-def test_several_targets_go_from_easy_to_hard() -> None:
-    runs = [a_run(losses=(10, 4)), a_run(losses=(12, 2))]
-    assert several_targets(runs, (0.5, 0.75)) == [6, 4]
-    assert several_targets([], (0.5,)) == [] and several_targets([a_run(losses=(1, 2))], (0.5,)) == []
-
-
-def test_speed_ups_are_paired_by_seed_and_keep_misses() -> None:
-    runs = [a_run("q-dsgd", 1, (4, 0), times=(0, 2)), a_run("q-dsgd", 2, (4, 3), times=(0, 2)),
-            a_run("q-dsgd", 3, (4, 0), times=(0, 4)), a_run("q-dsgd", 9, (4, 0), times=(0, 4))]
-    others = [a_run("dsgd", 1, (4, 0), times=(0, 8)), a_run("dsgd", 2, (4, 0), times=(0, 8)),
-              a_run("dsgd", 3, (4, 3), times=(0, 8))]
-    assert paired_speed_ups(runs, others, 2).tolist() == [4, 0, INF]  # seed 9 has no partner
-    others[0] = a_run("dsgd", 1, (4, 0), times=(0, 8), verdict="INVALID: crowded")
-    assert paired_speed_ups(runs, others, 2).tolist() == [0, INF]
-    assert paired_speed_ups(runs[:1], [a_run("dsgd", 1, (4, 0), times=(0, 8), nodes=3)], 2).size == 0
-    assert paired_speed_ups(runs[1:2], others[2:], 2).size == 0
+def judged(runs: list[Run], targets: list[float] = [3]) -> statistics.Judged:
+    return judge_runs(runs, lambda run: run.algorithm, targets)
 
 
 def test_median_takes_a_miss_as_the_largest() -> None:
     assert median([1, INF, 2]) == 2
     assert median([1, INF]) == INF
     assert median([INF, INF]) == INF
+    assert median([1, 2, 3, 4]) == 2.5
     assert median([1, math.nan, 2]) == 1.5
     assert math.isnan(median([]))
+    assert medians([]) == [] and medians([[1], [2, 4]]) == [1, 3]
 
 
-def test_bootstrap_interval() -> None:
-    found = bootstrap_median([2, 2, 2, 2])
-    assert (found.median, found.low, found.high) == (2, 2, 2)
-    values = [1, 2, 3, 4, 5, 6, 7, 8, 9]
-    found = bootstrap_median(values)
-    # The median of nine draws is 1 with probability 0.001, and at most 2 with 0.030: so 2 holds the lowest 2.5 %.
-    assert (found.median, found.low, found.high) == (5, 2, 8)
-    assert bootstrap_median(values) == found
-    missed = bootstrap_median([1, 2, INF, INF, INF])
-    assert missed.median == INF and missed.low < INF and missed.high == INF
-    assert math.isnan(bootstrap_median([1, 2]).low) and bootstrap_median([1, 2]).median == 1.5
-    assert math.isnan(bootstrap_median([]).median)
+def test_up_to_five_values_have_a_range_and_more_an_interval_with_its_coverage() -> None:
+    five = estimate([5, 1, 2, 4, 3])
+    assert (five.kind, five.low, five.high, five.coverage, five.count) == ("range", 1, 5, 0, 5)
+    ten = estimate([*range(1, 9), INF, INF])
+    assert (ten.kind, ten.low, ten.high, ten.median) == ("interval", 2, INF, 5.5)
+    assert ten.coverage == 1 - 22 / 1024
+    assert estimates([[1.0], []])[1].kind == "none"
 
 
-def test_band_is_the_range_of_few_and_the_middle_half_of_many() -> None:
+def test_a_band_has_the_edges_of_an_estimate() -> None:
     few = np.array([[1.0], [2.0], [9.0]])
     assert [float(edge[0]) for edge in spread(few)] == [2, 1, 9]
-    many = np.array([[1.0], [2.0], [3.0], [4.0], [9.0]])
-    assert [float(edge[0]) for edge in spread(many)] == [3, 2, 4]
+    many = np.arange(10.0)[:, None]
+    found = estimate(many[:, 0])
+    assert [float(edge[0]) for edge in spread(many)] == [found.median, found.low, found.high] == [4.5, 1, 8]
+
+
+def test_a_race_has_a_winner_with_its_interval() -> None:
+    found = judged(race("q-dsgd", "dsgd", 6)).race(3)
+    assert (found.winner, found.close, found.mark("q-dsgd"), found.mark("dsgd")) == ("q-dsgd", [], "✓", "")
+    assert found.against["dsgd"].ratio.kind == "interval" and found.against["dsgd"].ratio.median == pytest.approx(2)
+    assert found.entries["q-dsgd"].speed_up.median == pytest.approx(2)
+    assert found.entries["q-dsgd"].time.median == pytest.approx(60 * 1.035)
+
+
+def test_equals_are_too_close_to_call() -> None:
+    runs = race("q-dsgd", "dsgd", 5, 1.001)
+    found = judged(runs).race(3)
+    assert found.winner is None and found.close and found.mark(found.first) == "≈"
+    assert judged(runs).headline("paper").startswith("Too close to call to loss 3")
+
+
+def test_what_does_not_count_never_arrives() -> None:
+    runs = race("q-dsgd", "dsgd", 6)
+    runs[1] = a_run("dsgd", 1, runs[1].progress["loss"], runs[1].progress["time"], status="diverged")
+    found = judged(runs)
+    assert found.rows["dsgd"]["diverged"] == 1 and found.race(3).entries["dsgd"].times[0] == INF
+    assert found.time_of(runs[1], 3) == INF and found.time_of(runs[0], 3) == pytest.approx(60.6)
+
+
+def test_targets_are_shares_of_the_fall_to_the_best_of_any_run_that_counts() -> None:
+    runs = [a_run("dsgd", 1, (9, 5, 4)), a_run("q-dsgd", 1, (9, 3, 1)), a_run("q-dsgd", 2, (9, 3, -9), status="diverged"),
+            a_run("dsgd", 2, (9, 5, 4))]
+    assert judged(runs, []).targets == [5, 3, 1.8, 1.4, 1.08]
+
+
+def test_both_clocks_of_a_run_that_was_made_for_each() -> None:
+    """Algorithms whose messages steer them are run once for the paper's bits, once for the wire's."""
+    twins = [run for bits, by in (("paper", 1), ("wire", 2)) for run in race("async-dsgd", "dsgd", 5, by, config={"bits": bits})]
+    assert [len(found) for found in both_clocks(twins)] == [2] * 10
+    found = judged(twins)
+    assert found.clocks == ["paper", "wire"]
+    assert found.race(3, "paper").winner is None and found.race(3, "wire").winner == "async-dsgd"
+    assert found.turns_round == "Only one of the two clocks names a winner at loss 3."
+
+
+def test_a_program_that_is_not_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("QUANTIMED_PROGRAM", str(tmp_path / "gone"))
+    with pytest.raises(ReportError, match="gone: no such program"):
+        median([1, 2])
 
 
 def test_performance_profile() -> None:

@@ -19,11 +19,12 @@ def study_of(*runs: Run) -> Study:
     return Study(Path("study"), list(runs), [])
 
 
-def race(factors: list[float], fast: str = "async-dsgd") -> list[Run]:
-    """Runs of two algorithms, DSGD `factors` times as slow as the other, a seed a factor."""
+def race(factors: list[float], fast: str = "async-dsgd", **changes: object) -> list[Run]:
+    """Runs of two algorithms, DSGD `factors` times as slow as the other, a seed a factor; from 9 to 1 in 8 steps."""
+    losses = [9, 8, 7, 6, 5, 4, 3, 2, 1]
     return [run for seed, factor in enumerate(factors, 1)
-            for run in (a_run("dsgd", seed, [2, 1.5, 1], [0, 10 * factor, 20 * factor]),
-                        a_run(fast, seed, [2, 1.5, 1], [0, 10, 20]))]
+            for run in (a_run("dsgd", seed, losses, [10 * factor * k for k in range(9)], **changes),
+                        a_run(fast, seed, losses, [10 * k for k in range(9)], **changes))]
 
 
 def row(found: tables.Table, algorithm: str) -> tables.Row:
@@ -31,21 +32,22 @@ def row(found: tables.Table, algorithm: str) -> tables.Row:
 
 
 def test_times_and_speed_ups_are_paired_by_seed() -> None:
-    [found] = tables.tables(study_of(*race([2, 3, 4])))
-    assert found.target == 1
-    fast = row(found, "async-dsgd")
-    assert (fast.time.median, fast.speed_up.median, fast.pairs, fast.reached) == (20, 3, 3, 3)
-    assert row(found, "dsgd").time == tables.Spread(60, 40, 80)
+    [found] = tables.tables(study_of(*race([2, 3, 4])), [3])
+    fast = row(found, "async-dsgd").entry(3)
+    assert (fast.time.median, fast.speed_up.median, fast.speed_up.count, fast.arrived) == (60, 3, 3, 3)
+    slow = row(found, "dsgd").entry(3).time
+    assert (slow.median, slow.low, slow.high, slow.kind) == (180, 120, 240, "range")
 
 
 @pytest.mark.parametrize("changes", [{"verdict": "INVALID: 6 nodes share 2 cores"}, {"status": "diverged"},
                                      {"status": "running"}, {"status": "interrupted"}])
 def test_what_does_not_count_is_never_averaged_in(changes: dict[str, str]) -> None:
-    bad = a_run("async-dsgd", 9, [2, 0.001], [0, 0.001], **changes)
-    [found] = tables.tables(study_of(*race([2, 2, 2]), a_run("dsgd", 9), bad))
+    bad = a_run("async-dsgd", 9, [9, 0.003, 0.002, 0.001], [0, 0.001, 0.002, 0.003], **changes)
+    [found] = tables.tables(study_of(*race([2, 2, 2, 2]), a_run("dsgd", 9, [9, 8, 7]), bad), [3])
     fast = row(found, "async-dsgd")
-    assert (fast.time.low, fast.final_loss.low, len(fast.counted), len(fast.runs)) == (20, 1, 3, 4)
-    assert "3 of 4" in str(tables.to_markdown(found))
+    assert (fast.entry(3).time.low, fast.entry(3).time.high, fast.estimate("final_loss").low) == (60, math.inf, 1)
+    assert (len(fast.counted), len(fast.runs), sum(fast.lost().values())) == (4, 5, 1)
+    assert "4 of 5" in str(tables.to_markdown(found))
     assert verdict(found).trust == "care"
 
 
@@ -70,38 +72,62 @@ def test_a_copy_is_no_second_run() -> None:
     assert len(study.runs) == 2 and "the same run as dsgd-seed1.h5" in study.skipped[0].why
 
 
-def test_given_target() -> None:
-    [found] = tables.tables(tables.with_target(study_of(*race([2, 2, 2])), 1.5))
-    assert found.target == 1.5 and row(found, "async-dsgd").time.median == 10
-    [found] = tables.tables(tables.with_target(study_of(*race([2, 2, 2])), 0.5))
-    assert row(found, "dsgd").time.median == math.inf and row(found, "dsgd").reached == 0
-    assert "missed" in tables.to_markdown(found)
-    assert verdict(found).sentence == "No algorithm reached loss 0.5 in more than half of its runs."
+def test_given_targets() -> None:
+    [found] = tables.tables(study_of(*race([2, 2, 2])), [5, 3])
+    assert found.targets == [5, 3] and row(found, "async-dsgd").entry(5).time.median == 40
+    [found] = tables.tables(study_of(*race([2, 2, 2])), [0.5])
+    assert row(found, "dsgd").entry(0.5).time.median == math.inf and row(found, "dsgd").entry(0.5).arrived == 0
+    assert "never" in tables.to_markdown(found)
+    assert verdict(found).sentence.startswith("Nobody arrived in more than half of the runs to loss 0.5.")
+
+
+def test_the_horizon_and_the_clock_do_not_split_a_comparison() -> None:
+    """At equal time each algorithm has its own number of iterations."""
+    runs = race([2, 2])
+    for run in runs:
+        run.config["iterations"], run.config["max-time"] = (300, "470") if run.algorithm == "dsgd" else (155, "none")
+    assert len(tables.tables(study_of(*runs))) == 1
+    # Several horizons of one algorithm are no repetitions of each other; who has one meets each of them.
+    more = race([3, 3])
+    for run in more:
+        run.config["iterations"] = 600
+        run.config["max-time"] = "470"
+    found = tables.tables(study_of(*runs, *[run for run in more if run.algorithm == "dsgd"]))
+    assert sorted(table.label for table in found) == [f"digits, 4 nodes, virtual time, iterations {t}" for t in (300, 600)]
+    assert all({one.algorithm for one in table.rows} == {"dsgd", "async-dsgd"} for table in found)
+
+
+def test_runs_of_different_clocks_are_no_comparison() -> None:
+    runs = [run for run in race([2, 2], config={"bits": "paper"}) if run.algorithm == "dsgd"]
+    runs += [run for run in race([2, 2], config={"bits": "wire"}) if run.algorithm != "dsgd"]
+    assert sorted(table.label[-5:] for table in tables.tables(study_of(*runs))) == ["paper", " wire"] or \
+        len(tables.tables(study_of(*runs))) == 2
 
 
 def test_verdict_of_a_clear_race() -> None:
-    [found] = tables.tables(study_of(*race([2, 3, 3, 3, 4])))
+    [found] = tables.tables(study_of(*race([2, 3, 3, 3, 4])), [3])
     said = verdict(found)
-    assert said.sentence == ("async DSGD was the fastest to loss 1: 3.00 times as fast as the next, DSGD "
-                             "(95 % interval 2.00–4.00 over 5 paired runs).").replace("async DSGD", found.by_time()[0].label)
+    assert said.sentence == "Fastest to loss 3: asynchronous DSGD, 3.00× [2–4] as fast as the next, DSGD.".replace(
+        "asynchronous DSGD", row(found, "async-dsgd").label)
     assert any("not tuned" in text for good, text in said.reasons if not good)
 
 
 def test_verdict_of_a_race_too_close_to_call() -> None:
-    [found] = tables.tables(study_of(*race([0.8, 0.9, 1.1, 1.2, 1.3])))
+    [found] = tables.tables(study_of(*race([0.8, 0.9, 1.1, 1.2, 1.3])), [3])
     said = verdict(found)
-    assert "too close to call" in said.sentence and said.trust == "care"
+    assert said.sentence.startswith("Too close to call") and said.trust == "care"
 
 
-def test_verdict_with_too_few_pairs_gives_no_interval() -> None:
-    [found] = tables.tables(study_of(*race([2])))
-    assert "1 paired run, too few for an interval" in verdict(found).sentence
+def test_verdict_with_too_few_pairs_names_nobody() -> None:
+    [found] = tables.tables(study_of(*race([2])), [3])
+    assert verdict(found).sentence.startswith("Ahead to loss 3")
+    assert "1 pair of runs: too few to name a winner" in verdict(found).sentence
 
 
 def test_verdict_without_a_run_that_counts() -> None:
     [found] = tables.tables(study_of(a_run(verdict="INVALID: why"), a_run(seed=2, status="diverged")))
     said = verdict(found)
-    assert said.sentence == "No verdict: none of the 2 runs counts." and said.trust == "no"
+    assert said.sentence == "No result: none of the 2 runs counts." and said.trust == "no"
     assert "1 INVALID, 1 diverged" in said.reasons[0][1]
 
 
@@ -111,24 +137,55 @@ def test_verdict_says_that_files_could_not_be_used() -> None:
 
 
 def test_verdict_where_the_others_miss() -> None:
-    runs = [a_run("dsgd", seed, [2, 1.9]) for seed in (1, 2, 3)] + [a_run("q-dsgd", seed, [2, 1]) for seed in (1, 2, 3)]
-    [found] = tables.tables(tables.with_target(study_of(*runs), 1.5))
+    runs = [run for run in race([2, 2.1, 2.2, 2, 2])]
+    short = [a_run("dsgd", run.seed, run.progress["loss"][:5], run.progress["time"][:5]) if run.algorithm == "dsgd" else run
+             for run in runs]
+    [found] = tables.tables(study_of(*short), [3])
     said = verdict(found)
-    assert said.sentence == "Q-DSGD was the fastest to loss 1.5: no other reached it in more than half of its runs."
-    assert any("Missed the target: DSGD 3 of 3" in text for _, text in said.reasons)
+    assert said.sentence == (f"Fastest to loss 3: {row(found, 'async-dsgd').label}; the next, DSGD, missed it in half of "
+                             "its runs or more.")
+    assert any("Not reached: loss 3 by all runs of DSGD." in text for _, text in said.reasons)
 
 
-def test_verdict_warns_when_another_ends_lower() -> None:
-    runs = race([2, 2, 2, 2, 2]) + [a_run("q-dsgd", seed, [2, 1.5, 0.5], [0, 90, 99]) for seed in range(1, 6)]
+def crossing(seeds: int = 6) -> list[Run]:
+    """Async falls fast and stays at 3, DSGD falls slowly and goes on to 1."""
+    fast, slow = [9, 8, 7, 6, 5, 4, 3.5, 3.2, 3.1, 3, 3, 3, 3], [9, 8.5, 8, 7, 6, 5.5, 5, 4.5, 4, 3, 2, 1.5, 1]
+    return [a_run(name, seed, losses, [(10 + seed / 10) * k for k in range(13)])
+            for seed in range(1, seeds + 1) for name, losses in (("async-dsgd", fast), ("dsgd", slow))]
+
+
+def test_verdict_says_where_curves_cross_and_warns_to_both_sides() -> None:
+    [found] = tables.tables(study_of(*crossing()), [4.5, 2])
+    quick = row(found, "async-dsgd").label
+    said = verdict(found)
+    assert f"Fastest to loss 4.5: {quick}" in said.sentence and "fastest at 2: DSGD" in said.sentence
+    assert (False, "Who is the fastest depends on the target: the curves cross.") in said.reasons
+    # Who asks for one target alone is told of the others: below …
+    [low] = tables.tables(study_of(*crossing()), [4.5])
+    assert any(text.startswith("At other targets another is the fastest: DSGD at loss") for _, text in verdict(low).reasons)
+    # … and above.
+    [high] = tables.tables(study_of(*crossing()), [2])
+    assert any(text.startswith(f"At other targets another is the fastest: {quick} at loss") for _, text in verdict(high).reasons)
+
+
+def test_steps_tuned_with_equal_budgets_speak_for_a_comparison() -> None:
+    runs = race([2, 3, 3, 3, 4])
+    assert any(not good and "do not say" in text for good, text in verdict(tables.tables(study_of(
+        *race([2, 3, 3, 3, 4], config={"alpha": "0.7"})))[0]).reasons)
+    for run in runs:
+        run.config["tuned_by"] = "24 trials, seeds 101-103, 0123abcd"
     [found] = tables.tables(study_of(*runs))
-    assert any("Q-DSGD ended at a lower loss, 0.5 against 1" in text for _, text in verdict(found).reasons)
+    assert (True, "Step sizes: tuned with equal budgets, 24 trials, seeds 101-103, 0123abcd.") in verdict(found).reasons
+    runs[0].config["tuned_by"] = "12 trials, seeds 101-103, 0123abcd"
+    [found] = tables.tables(study_of(*runs))
+    assert any(not good and "do not say" in text for good, text in verdict(found).reasons)
 
 
 def test_csv_comes_back_and_no_spreadsheet_carries_it_out() -> None:
     found = tables.tables(study_of(a_run(config={"dataset": '=cmd|"x"'}), a_run("q-dsgd", config={"dataset": '=cmd|"x"'})))
     rows = list(csv.DictReader(io.StringIO(to_csv(summary_rows(found)))))
     assert [one["algorithm"] for one in rows] == ["dsgd", "q-dsgd"]
-    assert rows[0]["dataset"] == "'=cmd|\"x\"" and rows[0]["time_to_target_s_median"] == "1.0"
+    assert rows[0]["dataset"] == "'=cmd|\"x\"" and rows[0]["target_loss"] == "1.5"
     assert rows[0]["test_accuracy_median"] == ""
 
 

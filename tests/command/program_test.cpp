@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <cmath>
@@ -85,13 +86,26 @@ TEST(Program, ComparesPairedRunsInATable) {
   const Folder folder;
   const Ran compare = run_program(folder, "compare --seeds 1,2" + kSmall + "--output study");
   ASSERT_EQ(compare.status, 0) << compare.err;
-  for (const char* word : {"quantimed-dsgd", "async-dsgd", "q-dsgd", "speed-up over dsgd", "2 of 2", "Fastest"})
+  for (const char* word :
+       {"quantimed-dsgd", "async-dsgd", "q-dsgd", "speed-up over dsgd", "2 of 2", "[a–b] is the range of 2 seeds",
+        "2 pairs of runs: too few to name a winner"})
     EXPECT_THAT(compare.out, HasSubstr(word));
   EXPECT_THAT(compare.out, HasSubstr(contents(folder / "study/table.md")));
+  const auto judged = nlohmann::json::parse(contents(folder / "study/comparison.json"))["comparisons"][0];
+  EXPECT_EQ(judged["targets"].size(), 5u);
+  EXPECT_EQ(judged["pairs"]["used"], (std::vector<int>{1, 2}));
   // Paired: with the same seed all algorithms start from the same loss on the same graph.
   const Trace a = read_trace(folder / "study/dsgd-seed2.h5"), b = read_trace(folder / "study/async-dsgd-seed2.h5");
   EXPECT_EQ(a.progress.loss.front(), b.progress.loss.front());
   EXPECT_EQ(a.network.edges, b.network.edges);
+}
+
+TEST(Program, PrintsAComparisonAsOneJsonDocument) {
+  const Folder folder;
+  const Ran compare = run_program(folder, "compare --json --algorithms dsgd,q-dsgd --seeds 1" + kSmall + "--output study");
+  ASSERT_EQ(compare.status, 0) << compare.err;
+  EXPECT_EQ(nlohmann::json::parse(compare.out)["format"], "quantimed-comparison");
+  EXPECT_EQ(compare.out, contents(folder / "study/comparison.json"));
 }
 
 TEST(Program, ComparesNothingThatDoesNotCount) {
@@ -105,13 +119,13 @@ TEST(Program, ComparesNothingThatDoesNotCount) {
   // A target above the start is no target.
   const Ran early =
       run_program(folder, "compare --algorithms q-dsgd,dsgd --target-loss 1000 --seeds 1" + kSmall + "--output b");
-  EXPECT_THAT(early.out, HasSubstr("no target"));
-  EXPECT_THAT(early.out, testing::Not(HasSubstr("faster")));
+  EXPECT_THAT(early.out, HasSubstr("No target"));
+  EXPECT_THAT(early.out, testing::Not(HasSubstr("astest")));
   // One that nobody reaches is missed, not dropped.
   const Ran missed =
       run_program(folder, "compare --algorithms q-dsgd,dsgd --target-loss 0.001 --seeds 1" + kSmall + "--output c");
-  EXPECT_THAT(missed.out, HasSubstr("missed"));
-  EXPECT_THAT(missed.out, HasSubstr("No algorithm reached"));
+  EXPECT_THAT(missed.out, HasSubstr("never"));
+  EXPECT_THAT(missed.out, HasSubstr("Nobody arrived in more than half of the runs to loss 0.001"));
 }
 
 TEST(Program, AShortRunWithThePublishedStepsDoesNotExplode) {

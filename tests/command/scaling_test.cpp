@@ -123,15 +123,15 @@ TEST(ScalingRows, SpeedUpsArePairedByRepeat) {
                                    result(1, 1, 300), result(0, 2, 100), result(1, 2, 160)};
   const auto rows = scaling_rows(two_points(), results, Study::strong, 3);
   ASSERT_EQ(rows.size(), 2u);
-  EXPECT_EQ(rows[0].speed_up.max, 1);
-  EXPECT_EQ(rows[0].efficiency.min, 1);
+  EXPECT_EQ(rows[0].speed_up.high, 1);
+  EXPECT_EQ(rows[0].efficiency.low, 1);
   EXPECT_EQ(rows[1].cores, 4u);
   EXPECT_EQ(rows[1].samples_per_s.median, 160);
-  EXPECT_EQ(rows[1].iterations_per_s.max, 5);
+  EXPECT_EQ(rows[1].iterations_per_s.high, 5);
   EXPECT_DOUBLE_EQ(rows[1].speed_up.median, 1.5);
-  EXPECT_DOUBLE_EQ(rows[1].speed_up.max, 1.6);
+  EXPECT_DOUBLE_EQ(rows[1].speed_up.high, 1.6);
   EXPECT_DOUBLE_EQ(rows[1].efficiency.median, 0.75);  // 1.5 on twice as many
-  EXPECT_DOUBLE_EQ(rows[1].efficiency.max, 0.8);
+  EXPECT_DOUBLE_EQ(rows[1].efficiency.high, 0.8);
   EXPECT_EQ(rows[1].wait_share, 0.25);
   EXPECT_EQ(rows[1].verdict, "VALID");
   EXPECT_EQ(rows[1].why, "");
@@ -162,7 +162,7 @@ TEST(ScalingRows, AStudyThatWasStoppedSaysSo) {
   EXPECT_EQ(rows[0].why, "not all was run");
   EXPECT_EQ(rows[1].verdict, "1 of 3 VALID");
   EXPECT_EQ(rows[1].why, "stopped by a signal");
-  EXPECT_DOUBLE_EQ(rows[1].speed_up.max, 1.8);
+  EXPECT_DOUBLE_EQ(rows[1].speed_up.high, 1.8);
   EXPECT_THAT(scaling_conclusion(rows, Study::strong, 3), HasSubstr("(1 of 3 pairs)"));
   EXPECT_EQ(scaling_rows(two_points(), {}, Study::strong, 3)[0].verdict, "not run");
 }
@@ -176,9 +176,9 @@ TEST(ScalingRows, OneNumberOfCoresScalesNothing) {
 
 TEST(TableText, AlignsColumnsByCodePoints) {
   EXPECT_EQ(table_text({{"a", "long"}, {"—×—", "b"}}), "| a   | long |\n|-----|------|\n| —×— | b    |\n");
-  EXPECT_EQ(spread_text({.median = 2, .min = 1, .max = kForever}, " s"), "2 s [1–missed]");
-  EXPECT_EQ(spread_text({.median = 123456, .min = 9.87654, .max = 1e9}), "123456 [9.877–1e+09]");
-  EXPECT_EQ(spread_text({}), "—");
+  EXPECT_EQ(estimate_text(estimate_median({2, 1, kForever}), " s"), "2 s [1–never]");
+  EXPECT_EQ(estimate_text(estimate_median({123456, 9.87654, 1e9})), "123456 [9.877–1e+09]");
+  EXPECT_EQ(estimate_text({}), "—");
 }
 
 TEST(Tally, PutsTogetherWhatDiffersInItsNumbersAlone) {

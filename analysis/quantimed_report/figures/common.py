@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePath
 
 import numpy as np
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from .. import style
-from ..statistics import spread
+from ..statistics import BASELINE, Judged, judge_runs, spread
 from ..traces import ROUND_ORDER, Run, Study, phase_order
 
 MAX_PANELS = 6
@@ -24,7 +25,10 @@ GRID_POINTS = 200
 
 # Options that may differ between runs that are compared: who ran, what was kept, how it was watched …
 OF_THE_RUN = {"algorithm", "algorithms", "seed", "seeds", "repeats", "alpha_value", "epsilon_value", "output",
-               "timeline", "quiet", "threads", "evaluations", "target-loss", "cores", "study", "warm-up"}
+               "timeline", "quiet", "threads", "evaluations", "target-loss", "cores", "study", "warm-up", "bits",
+               "trials", "alpha-range", "epsilon-range", "tuned_by"}
+# … what follows from them: at equal time each algorithm has its own number of iterations …
+CONSEQUENCES = ("iterations", "max-time")
 # … and how an algorithm was tuned. Its runs with different tuning are not each other's repetitions.
 TUNING = ("batch", "deadline", "deadline-adapt", "deadline-slack", "alpha", "epsilon", "codec", "machine")
 _NAMED_FIRST = ("engine", "dataset", "nodes")
@@ -50,23 +54,56 @@ class Setting:
         return textwrap.fill(f"{self.name}; {seeds} seed{'s' * (seeds != 1)}", width, max_lines=3,
                              placeholder=" …", break_on_hyphens=False)
 
+    @cached_property
+    def judged(self) -> Judged:
+        """Rows are algorithms."""
+        asked = {run.number("target_loss") for run in self.runs}
+        given = sorted(asked) if len(asked) == 1 and min(asked) > 0 else []
+        return judge_runs(self.runs, lambda run: run.algorithm, given,
+                          BASELINE if BASELINE in self.algorithms else self.algorithms[0])
+
     @property
     def time_label(self) -> str:
         return "virtual time" if self.runs[0].engine == "virtual" else "time"
 
 
 def settings(study: Study, leave_out: Sequence[str] = ()) -> list[Setting]:
-    """The comparisons of a study, the largest first; runs of `scale` and `predict` are not among them."""
+    """The comparisons of a study, the largest first; runs of `scale` and `predict` are not among them.
+
+    `leave_out`: options that may differ within one, several values of one algorithm among them.
+    """
     groups: dict[tuple[tuple[str, str], ...], list[Run]] = {}
     for run in study.counted:
         if run.kind == "run":
-            options = {name: value for name, value in run.config.items()
-                       if name not in OF_THE_RUN and name not in TUNING and name not in leave_out}
-            groups.setdefault(tuple(sorted((name, str(value)) for name, value in options.items())), []).append(run)
-    names = _names([dict(key) for key in groups])
+            groups.setdefault(tuple(sorted(shared_options(run, leave_out).items())), []).append(run)
+    split = [(dict(key) | consequences, part) for key, runs in groups.items()
+             for consequences, part in by_consequences(runs, [c for c in CONSEQUENCES if c not in leave_out])]
+    names = _names([key for key, _ in split])
     found = [Setting(", ".join(filter(None, (name, tuning))), tuned)
-             for name, runs in zip(names, groups.values()) for tuning, tuned in _by_tuning(runs)]
+             for name, (_, runs) in zip(names, split) for tuning, tuned in _by_tuning(runs)]
     return sorted(found, key=lambda setting: (-len(setting.algorithms), -len(setting.runs), _natural(setting.name)))
+
+
+def shared_options(run: Run, leave_out: Sequence[str] = ()) -> dict[str, str]:
+    """What must be equal in runs that are compared."""
+    return {name: str(value) for name, value in run.config.items()
+            if name not in OF_THE_RUN and name not in TUNING and name not in CONSEQUENCES and name not in leave_out}
+
+
+def by_consequences(runs: Sequence[Run], names: Sequence[str] = CONSEQUENCES) -> list[tuple[dict[str, str], list[Run]]]:
+    """Runs of different horizons are different only where an algorithm has several. An algorithm that has one is
+    compared with every horizon of the others. With the options that tell a group from the others."""
+    def key(run: Run) -> tuple[str, ...]:
+        return tuple(str(run.config.get(name, "")) for name in names)
+
+    keys = {algorithm: {key(run) for run in runs if run.algorithm == algorithm} for algorithm in {run.algorithm for run in runs}}
+    varied = {algorithm for algorithm, found in keys.items() if len(found) > 1}
+    every = sorted({one for algorithm in varied for one in keys[algorithm]}, key=lambda one: [_natural(text) for text in one])
+    if not varied:
+        return [({}, list(runs))]
+    apart = [k for k in range(len(names)) if len({one[k] for one in every}) > 1]
+    return [({names[k]: one[k] for k in apart},
+             [run for run in runs if run.algorithm not in varied or key(run) == one]) for one in every]
 
 
 def _by_tuning(runs: list[Run]) -> list[tuple[str, list[Run]]]:

@@ -9,9 +9,9 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from .. import style
-from ..statistics import pair_key, performance_profile, several_targets, time_to_target
+from ..statistics import performance_profile
 from ..style import styled
-from ..traces import Run, Study
+from ..traces import Study
 from . import common
 
 TITLE = "Performance profile"
@@ -51,16 +51,8 @@ def problems(study: Study) -> dict[str, list[float]]:
     for setting in groups:
         if set(setting.algorithms) != set(algorithms):
             continue
-        targets = several_targets(setting.runs)
-        for tried in _by_pair(setting).values():
-            for target in targets if len(tried) == len(algorithms) else []:
-                for algorithm in algorithms:
-                    times[algorithm].append(time_to_target(tried[algorithm].progress, target))
+        for target in setting.judged.targets:
+            entries = setting.judged.race(target).entries
+            for algorithm in algorithms:
+                times[algorithm] += entries[algorithm].times
     return times if any(math.isfinite(t) for row in times.values() for t in row) else {}
-
-
-def _by_pair(setting: common.Setting) -> dict[tuple[object, ...], dict[str, Run]]:
-    found: dict[tuple[object, ...], dict[str, Run]] = {}
-    for run in setting.runs:
-        found.setdefault(pair_key(run), {})[run.algorithm] = run
-    return found

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from .. import style
-from ..statistics import median, slope
+from ..statistics import medians, slope
 from ..style import styled
 from ..traces import Run, Study
 from . import common
@@ -34,7 +34,7 @@ class Rate:
 
     @property
     def medians(self) -> np.ndarray:
-        return np.array([median(each) for each in self.values])
+        return np.array(medians(self.values))
 
 
 @styled

@@ -13,13 +13,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import style
-from ..statistics import median
+from ..statistics import estimates
 from ..style import styled
 from ..traces import Run, Study
 from . import common
 
 TITLE = "Scaling over cores"
-CAPTION = ("Samples per second on n cores over those on the fewest, paired by repeat: median and range. Strong: the "
+CAPTION = ("Samples per second on n cores over those on the fewest, paired by repeat: median and range (up to 5 repeats; from 6 on an "
+           "interval that holds the true median with 95 % or more). Strong: the "
            "cores share the work of one; weak: each has as much. The dashed line is ideal; efficiency is the share "
            "of it that was reached.")
 KINDS = ("strong", "weak")
@@ -107,9 +108,10 @@ def _panels(row: np.ndarray, kind: str, runs: Sequence[Run]) -> None:
 
 
 def _curve(ax: Axes, algorithm: str, found: Sequence[Point], values: Sequence[np.ndarray]) -> None:
-    medians = np.array([median(each) for each in values])
-    below = medians - [each.min() for each in values]
-    above = [each.max() for each in values] - medians
+    found_medians = estimates(values)
+    medians = np.array([each.median for each in found_medians])
+    below = medians - [each.low for each in found_medians]
+    above = [each.high for each in found_medians] - medians
     ax.errorbar([point.cores for point in found], medians, (below, above), color=style.colour(algorithm),
                 linestyle=style.line_style(algorithm), marker=style.marker(algorithm), capsize=2, elinewidth=0.8,
                 label=style.label(algorithm))

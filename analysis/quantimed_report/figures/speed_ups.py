@@ -1,4 +1,4 @@
-"""Speed-up to the common target over the baseline, paired by seed."""
+"""Speed-up to one target over the baseline, paired by seed."""
 
 from __future__ import annotations
 
@@ -9,38 +9,36 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import style
-from ..statistics import BASELINE, bootstrap_median, common_target, paired_speed_ups
+from ..statistics import Entry
 from ..style import styled
 from ..traces import Study
 from . import common
 
 TITLE = "Speed-up"
-CAPTION = ("How many times sooner than the baseline an algorithm reached the common target: a dot for each pair of "
-           "runs with the same seed, the median as a mark, and its 95 % bootstrap interval over seeds as a bar "
-           "(three pairs or more). The target is the one given, or the lowest loss that every run reached.")
+CAPTION = ("How many times sooner than the baseline an algorithm reached a target: a dot for each pair of runs with the "
+           "same seed, the median as a mark, and as a bar its range (up to 5 pairs) or an interval that holds the true "
+           "median with 95 % or more. The target is the one given, or nine tenths of the fall to the best loss of any run.")
 
 
 @styled
 def draw(study: Study) -> Figure | str:
     groups = [setting for setting in common.settings(study)
-              if len(setting.algorithms) > 1 and math.isfinite(common_target(setting.runs))]
+              if len(setting.algorithms) > 1 and math.isfinite(setting.judged.main_target)]
     if not groups:
         return "no two algorithms with runs that count and a target that they can be compared at"
     most = max(len(setting.algorithms) for setting in groups)
     return common.panels(groups, _panel, height=0.6 + 0.27 * most, title_width=42)
 
 
-def baseline_of(setting: common.Setting) -> str:
-    return BASELINE if BASELINE in setting.algorithms else setting.algorithms[0]
-
-
 def _panel(ax: Axes, setting: common.Setting) -> None:
-    target, baseline = common_target(setting.runs), baseline_of(setting)
+    judged = setting.judged
+    target, baseline = judged.main_target, judged.baseline
+    entries = judged.race(target).entries
     others = [algorithm for algorithm in setting.algorithms if algorithm != baseline]
     ax.set_xscale("log")
     ax.axvline(1, color=style.colour(baseline), linestyle=style.line_style(baseline), linewidth=1)
     for at, algorithm in enumerate(others):
-        _speed_ups(ax, at, algorithm, paired_speed_ups(setting.of(algorithm), setting.of(baseline), target))
+        _speed_ups(ax, at, algorithm, entries[algorithm], entries[baseline])
     low, high = ax.get_xlim()
     ax.set_xlim(min(low / 1.1, 0.8), max(high * 1.1, 1.25))
     common.plain_log_ticks(ax.xaxis)
@@ -50,8 +48,11 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
     ax.set_xlabel(f"speed-up over {style.label(baseline)} to loss {target:.4g} (×)")
 
 
-def _speed_ups(ax: Axes, at: int, algorithm: str, ratios: np.ndarray) -> None:
-    colour, found = style.colour(algorithm), bootstrap_median(ratios)
+def _speed_ups(ax: Axes, at: int, algorithm: str, mine: Entry, theirs: Entry) -> None:
+    colour, found = style.colour(algorithm), mine.speed_up
+    both = np.isfinite(mine.times) | np.isfinite(theirs.times)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratios = np.where(np.isinf(mine.times), 0.0, np.divide(theirs.times, mine.times))[both]
     drawn = ratios[np.isfinite(ratios) & (ratios > 0)]
     ax.plot(drawn, np.full(drawn.size, at + 0.24), "o", color=colour, alpha=0.5, markersize=2, markeredgewidth=0)
     if math.isfinite(found.median) and found.median > 0:

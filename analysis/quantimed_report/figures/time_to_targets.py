@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import style
-from ..statistics import median, several_targets, time_to_target
+from ..statistics import Entry
 from ..style import styled
 from ..traces import Study
 from . import common
 
 TITLE = "Time to targets"
-CAPTION = ("When the training loss first fell to each of several targets, from easy to hard: median and range over "
-           "seeds. A cross in the strip above says how many runs of an algorithm missed the target; a median that "
+CAPTION = ("When the training loss had fallen to each of several targets and stayed there, from easy to hard: median and "
+           "range over seeds. A cross in the strip above says how many runs of an algorithm missed the target; a median that "
            "is missed has no mark below.")
 
 _STRIP = 0.80  # of the axes' height; misses are above
@@ -22,7 +24,7 @@ _STRIP = 0.80  # of the axes' height; misses are above
 
 @styled
 def draw(study: Study) -> Figure | str:
-    groups = [setting for setting in common.settings(study) if several_targets(setting.runs)]
+    groups = [setting for setting in common.settings(study) if setting.judged.targets]
     if not groups:
         return common.NO_RUNS
     figure = common.panels(groups, _panel, height=2.6)
@@ -31,12 +33,11 @@ def draw(study: Study) -> Figure | str:
 
 
 def _panel(ax: Axes, setting: common.Setting) -> None:
-    targets, algorithms = several_targets(setting.runs), setting.algorithms
+    targets, algorithms = setting.judged.targets, setting.algorithms
     ax.set_yscale("log")
     for k, algorithm in enumerate(algorithms):
-        times = np.array([[time_to_target(run.progress, target) for run in setting.of(algorithm)]
-                          for target in targets])  # [targets, runs]
-        _times(ax, algorithm, np.arange(len(targets)) + 0.8 * ((k + 0.5) / len(algorithms) - 0.5), times)
+        _times(ax, algorithm, np.arange(len(targets)) + 0.8 * ((k + 0.5) / len(algorithms) - 0.5),
+               [setting.judged.race(target).entries[algorithm] for target in targets])
     _leave_room_for_the_strip(ax)
     common.plain_log_ticks(ax.yaxis)
     ax.set_xticks(range(len(targets)), [f"{target:.3g}" for target in targets])
@@ -45,12 +46,12 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
     ax.set_ylabel(f"{setting.time_label} to target (s)")
 
 
-def _times(ax: Axes, algorithm: str, at: np.ndarray, times: np.ndarray) -> None:
+def _times(ax: Axes, algorithm: str, at: np.ndarray, entries: Sequence[Entry]) -> None:
     colour = style.colour(algorithm)
-    medians = np.array([median(row) for row in times])
+    medians = np.array([entry.time.median for entry in entries])
     ax.plot(at, np.where(np.isfinite(medians) & (medians > 0), medians, np.nan), linestyle="none",
             marker=style.marker(algorithm), color=colour, label=style.label(algorithm))
-    for x, row in zip(at, times):
+    for x, row in zip(at, (np.array(entry.times) for entry in entries)):
         reached = row[np.isfinite(row) & (row > 0)]
         if reached.size:
             ax.vlines(x, reached.min(), reached.max(), color=colour, linewidth=1)

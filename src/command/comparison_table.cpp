@@ -1,0 +1,171 @@
+// A comparison as people read it: the answer, then times to each target on every clock, then the other figures.
+#include "command/comparison.hpp"
+#include "command/table_text.hpp"
+#include "statistics/headline.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace quantimed {
+
+namespace {
+
+std::string clock_name(const std::string& clock) {
+  if (clock == "paper") return "paper's bits";
+  if (clock == "wire") return "bits on the wire";
+  if (clock == "real") return "real time";
+  return clock == "machine" ? "predicted time" : clock;
+}
+
+const char* mark(const Race& race, std::size_t row) {
+  if (!race.first) return "";
+  const auto open = static_cast<std::size_t>(
+      std::count_if(race.against.begin(), race.against.end(), [](const Against& one) { return !one.is_clear; }));
+  if (*race.first == row) return race.has_winner ? "✓ " : open == ended_early(race).size() ? "" : "≈ ";
+  const auto found =
+      std::find_if(race.against.begin(), race.against.end(), [&](const Against& one) { return one.other == row; });
+  return found != race.against.end() && !found->is_clear ? "≈ " : "";
+}
+
+std::string time_cell(const TargetRace& at, std::size_t row) {
+  const Estimate& time = at.race.times[row];
+  std::size_t unresolved = 0;
+  std::vector<double> until;
+  for (const Finish& run : at.finishes[row]) {
+    unresolved += !run.is_resolved;
+    until.push_back(run.until);
+  }
+  if (2 * unresolved > at.finishes[row].size())
+    return fmt::format("{}< {} s", mark(at.race, row), figure_text(median(until)));
+  if (std::isinf(time.median)) return std::isinf(time.low) ? "never" : "never " + bracket_text(time);
+  return fmt::format("{}{}", mark(at.race, row), estimate_text(time, " s"));
+}
+
+std::string ratio_cell(const Estimate& ratio) {
+  if (ratio.spread == SpreadKind::none) return "—";
+  if (std::isnan(ratio.median))
+    return ratio.low > 0 ? fmt::format("at least {}", ratio_text(ratio.low)) : std::string("—");
+  if (std::isinf(ratio.median)) return "only it";
+  if (ratio.median == 0) return "never";
+  return fmt::format("{} {}", ratio_text(ratio.median), bracket_text(ratio, "∞"));
+}
+
+std::string speed_up_cell(const Comparison& made, const TargetRace& at, std::size_t row) {
+  if (made.inquiry.baseline != at.entries[row]) return ratio_cell(at.speed_ups[row]);
+  return std::isfinite(at.race.times[row].median) ? "1×" : "—";
+}
+
+// "5 of 5", or "5 / 3 of 5" where the clocks differ.
+std::string arrived_cell(const Comparison& made, std::size_t target, std::size_t row) {
+  std::vector<std::size_t> arrived;
+  for (const auto& races : made.judgement.races) arrived.push_back(races[target].arrived[row]);
+  const std::size_t runs = made.judgement.counts[made.judgement.races[0][target].entries[row]].runs;
+  if (std::adjacent_find(arrived.begin(), arrived.end(), std::not_equal_to<>()) == arrived.end()) arrived.resize(1);
+  return fmt::format("{} of {}", fmt::join(arrived, " / "), runs);
+}
+
+std::string target_table(const Comparison& made) {
+  const auto& races = made.judgement.races;
+  const bool has_baseline = made.inquiry.baseline.has_value();
+  std::vector<std::string> head = {"to loss", "algorithm"};
+  for (const std::string& clock : made.inquiry.clocks) head.push_back("time, " + clock_name(clock));
+  if (has_baseline)
+    for (const std::string& clock : made.inquiry.clocks)
+      head.push_back(fmt::format("speed-up over {}{}", made.inquiry.entries[*made.inquiry.baseline].name,
+                                 made.inquiry.clocks.size() > 1 ? ", " + clock_name(clock) : ""));
+  head.push_back("arrived");
+  std::vector<std::vector<std::string>> lines = {head};
+  for (std::size_t t = 0; t < made.judgement.targets.size(); ++t)
+    for (std::size_t row = 0; row < races[0][t].entries.size(); ++row) {
+      std::vector<std::string> line = {row == 0 ? figure_text(made.judgement.targets[t]) : "",
+                                       made.inquiry.entries[races[0][t].entries[row]].name};
+      for (const auto& clock : races) line.push_back(time_cell(clock[t], row));
+      if (has_baseline)
+        for (const auto& clock : races) line.push_back(speed_up_cell(made, clock[t], row));
+      line.push_back(arrived_cell(made, t, row));
+      lines.push_back(std::move(line));
+    }
+  return table_text(lines) +
+         "✓ the fastest; ≈ too close to call with the fastest; < before the third point of its curve\n";
+}
+
+std::string percent_cell(const Estimate& share) {
+  if (!std::isfinite(share.median)) return "—";
+  return fmt::format("{:.1f} %", 100 * share.median);
+}
+
+std::string counts_cell(const FateCounts& of) {
+  std::string text = fmt::format("{} of {}", of.counted, of.runs);
+  for (const auto& [count, kind] :
+       {std::pair{of.invalid, "INVALID"}, std::pair{of.diverged, "diverged"}, std::pair{of.unfinished, "unfinished"}})
+    if (count > 0) text += fmt::format(", {} {}", count, kind);
+  return text;
+}
+
+std::string row_table(const Comparison& made) {
+  std::vector<std::vector<std::string>> lines = {
+      {"algorithm", "final loss", "test accuracy", "bits: paper / wire", "waiting", "ends after", "valid runs"}};
+  for (std::size_t e = 0; e < made.rows.size(); ++e) {
+    const RowFigures& row = made.rows[e];
+    std::vector<std::string> ends;
+    for (const double end : row.end_s) ends.push_back(figure_text(end));
+    lines.push_back({made.inquiry.entries[e].name,
+                     std::isinf(row.final_loss.median) ? "—" : estimate_text(row.final_loss, "", "—"),
+                     percent_cell(row.test_accuracy),
+                     std::isnan(row.wire_bits) ? "—" : fmt::format("{:.4g} / {:.2f}", row.paper_bits, row.wire_bits),
+                     std::isnan(row.wait_share) ? "—" : fmt::format("{:.1f} %", 100 * row.wait_share),
+                     fmt::format("{} s", fmt::join(ends, " / ")), counts_cell(made.judgement.counts[e])});
+  }
+  return table_text(lines);
+}
+
+// Whom the clocks agree on is said once.
+std::string answer(const Comparison& made) {
+  const auto& clocks = made.inquiry.clocks;
+  std::vector<std::string> lines;
+  for (std::size_t c = 0; c < clocks.size(); ++c)
+    lines.push_back(headline(made.inquiry, made.judgement, c) + "\n" + [](const std::string& misses) {
+      return misses.empty() ? "" : misses + "\n";
+    }(misses_text(made.inquiry, made.judgement, c)));
+  std::string text;
+  for (std::size_t c = 0; c < clocks.size(); ++c)
+    text += clocks.size() == 1 ? lines[c] : fmt::format("With {}: {}", clock_name(clocks[c]), lines[c]);
+  if (const std::string turned = turns_round(made.inquiry, made.judgement); !turned.empty()) text += turned + "\n";
+  return text;
+}
+
+std::string pairs_text(const Comparison& made) {
+  const Judgement& judged = made.judgement;
+  std::size_t runs = 0;
+  for (const FateCounts& of : judged.counts) runs = std::max(runs, of.runs);
+  return fmt::format("{} runs of each ({} {}); medians; {}", runs,
+                     judged.are_pairs_seeds ? "seeds" : "one seed, repeats", fmt::join(judged.pairs, ", "),
+                     spread_kind_text(judged.pairs.size(), judged.are_pairs_seeds ? "seed" : "repeat"));
+}
+
+std::string targets_text(const Judgement& judged) {
+  if (judged.targets.empty()) return "";
+  if (judged.were_targets_given) return "Targets: as given\n";
+  return fmt::format(
+      "Targets: 50, 75, 90, 95 and 99 % of the fall from the start, {}, to the best loss of any run, {}\n",
+      figure_text(judged.start), figure_text(judged.best));
+}
+
+}  // namespace
+
+std::string comparison_text(const std::vector<Comparison>& comparisons) {
+  std::string text;
+  for (const Comparison& made : comparisons) {
+    if (!made.title.empty()) text += fmt::format("{}## {}\n\n", text.empty() ? "" : "\n", made.title);
+    text += answer(made) + "\n";
+    if (!made.judgement.targets.empty()) text += target_table(made) + "\n";
+    text += row_table(made) + "\n" + pairs_text(made) + "\n" + targets_text(made.judgement);
+    for (const std::string& warning : made.warnings) text += fmt::format("WARNING: {}\n", warning);
+  }
+  return text;
+}
+
+}  // namespace quantimed

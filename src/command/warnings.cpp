@@ -1,0 +1,184 @@
+// What keeps a comparison from saying what it seems to say.
+#include "command/comparison.hpp"
+#include "command/table_text.hpp"
+#include "statistics/headline.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace quantimed {
+
+namespace {
+
+constexpr double kSameEnd = 0.9;      // of the longest run's end: runs are as long as each other
+constexpr double kExactBits = 32;     // float32
+constexpr double kPapersShare = 0.5;  // of an exact model's bits the paper charges 16 of 32
+
+// Options in which runs may differ: an algorithm's own steps, what follows from them, and what does not matter.
+constexpr const char* kOwn[] = {
+    "algorithm",     "alpha",      "epsilon",  "deadline",    "deadline-adapt", "deadline-slack", "codec",
+    "bits",          "iterations", "max-time", "seed",        "repeats",        "output",         "threads",
+    "quiet",         "timeline",   "trials",   "alpha-range", "seeds",          "target-loss",    "algorithms",
+    "epsilon-range", "tuned_by",   "tuned-by", "alpha_value", "epsilon_value",  "placement",      "evaluations"};
+
+bool is_own(const std::string& option) { return std::find(std::begin(kOwn), std::end(kOwn), option) != std::end(kOwn); }
+
+std::string value_of(const ComparedRun& run, const std::string& option) {
+  const Attribute* found = find(run.config, option);
+  return found ? to_text(*found) : "";
+}
+
+// "30: async-dsgd; 50: dsgd, q-dsgd"; empty where all rows have one value.
+std::string split_by(const Comparison& made, const std::vector<std::string>& values) {
+  std::map<std::string, std::vector<std::string>> rows;
+  for (std::size_t e = 0; e < values.size(); ++e)
+    if (std::find(made.judgement.missing.begin(), made.judgement.missing.end(), e) == made.judgement.missing.end())
+      rows[values[e]].push_back(made.inquiry.entries[e].name);
+  if (rows.size() < 2) return "";
+  std::vector<std::string> parts;
+  for (const auto& [value, names] : rows)
+    parts.push_back(fmt::format("{}: {}", value.empty() ? "none" : value, fmt::join(names, ", ")));
+  return fmt::format("{}", fmt::join(parts, "; "));
+}
+
+// The value of each row; several of one row are told as such.
+std::vector<std::string> values_of_rows(const Comparison& made, std::span<const ComparedRun* const> runs,
+                                        const std::string& option) {
+  std::vector<std::string> values(made.rows.size());
+  for (std::size_t k = 0; k < runs.size(); ++k) {
+    std::string& value = values[made.inquiry.runs[k].entry];
+    const std::string here = value_of(*runs[k], option);
+    if (value.empty())
+      value = here;
+    else if (value != here)
+      value = "several values";
+  }
+  return values;
+}
+
+void add_differences(std::vector<std::string>& found, const Comparison& made,
+                     std::span<const ComparedRun* const> runs) {
+  std::vector<std::string> options;
+  for (const ComparedRun* run : runs)
+    for (const auto& [name, value] : run->config)
+      if (!is_own(name) && std::find(options.begin(), options.end(), name) == options.end()) options.push_back(name);
+  for (const std::string& option : options)
+    if (const std::string rows = split_by(made, values_of_rows(made, runs, option)); !rows.empty())
+      found.push_back(fmt::format("--{} differs: {}", option, rows));
+  for (const char* name : {"tuned_by", "tuned-by"})
+    if (const std::string rows = split_by(made, values_of_rows(made, runs, name)); !rows.empty())
+      found.push_back("Step sizes were not tuned with one budget: " + rows);
+}
+
+void add_objective(std::vector<std::string>& found, std::span<const ComparedRun* const> runs) {
+  const bool is_split = std::any_of(runs.begin(), runs.end(), [](const ComparedRun* run) {
+    return value_of(*run, "l2-per") == "batch" && number(run->config, "l2", 0) > 0;
+  });
+  if (is_split)
+    found.push_back(
+        "--l2-per batch: the l2 term is LAMBDA/|batch|, so each algorithm minimises a function of its own batches; "
+        "--l2-per dataset gives all of them one");
+}
+
+void add_ends(std::vector<std::string>& found, const Comparison& made) {
+  for (std::size_t clock = 0; clock < made.inquiry.clocks.size(); ++clock) {
+    double least = kForever, most = 0;
+    for (const RowFigures& row : made.rows)
+      if (std::isfinite(row.end_s[clock])) {
+        least = std::min(least, row.end_s[clock]);
+        most = std::max(most, row.end_s[clock]);
+      }
+    if (!(least < kSameEnd * most)) continue;
+    std::vector<std::string> ends;
+    for (std::size_t e = 0; e < made.rows.size(); ++e)
+      if (std::isfinite(made.rows[e].end_s[clock]))
+        ends.push_back(fmt::format("{} {} s", made.inquiry.entries[e].name, figure_text(made.rows[e].end_s[clock])));
+    found.push_back(
+        fmt::format("Unequal time ({} clock): runs end after {}. Who ends first misses what it had no time "
+                    "for; give --max-time",
+                    made.inquiry.clocks[clock], fmt::join(ends, ", ")));
+  }
+}
+
+void add_bits(std::vector<std::string>& found, const Comparison& made) {
+  std::vector<std::string> favoured;
+  for (std::size_t e = 0; e < made.rows.size(); ++e) {
+    const RowFigures& row = made.rows[e];
+    if (row.wire_bits > kExactBits * 1.02)  // an exact model's message is padded, too
+      found.push_back(
+          fmt::format("{} sends {} bits a coordinate, more than float32's 32: its code makes messages longer",
+                      made.inquiry.entries[e].name, figure_text(row.wire_bits)));
+    if (row.paper_bits < kPapersShare * 0.98 * row.wire_bits)
+      favoured.push_back(fmt::format("{} {} of {}", made.inquiry.entries[e].name, figure_text(row.paper_bits),
+                                     figure_text(row.wire_bits)));
+  }
+  if (!favoured.empty())
+    found.push_back(
+        fmt::format("The paper's count of bits favours some codes: it charges {} bits on the wire, and 16 of "
+                    "32 for an exact model",
+                    fmt::join(favoured, ", ")));
+}
+
+void add_runs(std::vector<std::string>& found, const Comparison& made, std::span<const ComparedRun* const> runs) {
+  std::vector<std::string> invalid;
+  for (const ComparedRun* run : runs)
+    if (run->verdict != "VALID") invalid.push_back(run->verdict);
+  for (const auto& [why, count] : tally(invalid))
+    found.push_back(fmt::format("{} ({} of {} runs)", why, count, runs.size()));
+  for (std::size_t e = 0; e < made.rows.size(); ++e) {
+    const FateCounts& of = made.judgement.counts[e];
+    if (of.runs == of.counted) continue;
+    std::vector<std::string> kinds;
+    for (const auto& [count, kind] :
+         {std::pair{of.invalid, "INVALID"}, std::pair{of.diverged, "diverged"}, std::pair{of.unfinished, "unfinished"}})
+      if (count > 0) kinds.push_back(fmt::format("{} {}", count, kind));
+    found.push_back(fmt::format("{}: {} of {} runs do not count ({}); each is taken as one that never arrived",
+                                made.inquiry.entries[e].name, of.runs - of.counted, of.runs, fmt::join(kinds, ", ")));
+    if (2 * (of.invalid + of.unfinished) >= of.runs)
+      found.push_back(fmt::format("{} is not judged: half of its runs or more are INVALID or unfinished",
+                                  made.inquiry.entries[e].name));
+  }
+  for (const std::size_t e : made.judgement.missing)
+    found.push_back(fmt::format("{} has no run", made.inquiry.entries[e].name));
+  if (!made.judgement.left_out.empty())
+    found.push_back(fmt::format("Seeds {} are left out of every row: a row lacks a run of them",
+                                fmt::join(made.judgement.left_out, ", ")));
+}
+
+void add_statistics(std::vector<std::string>& found, const Comparison& made) {
+  const Judgement& judged = made.judgement;
+  if (!judged.are_pairs_seeds) found.push_back("All runs have one seed: its repeats say nothing of other seeds");
+  if (!judged.unusable.empty()) {
+    std::vector<std::string> losses;
+    for (const double target : judged.unusable) losses.push_back(figure_text(target));
+    found.push_back(fmt::format("No race to loss {}: a run starts there or below", fmt::join(losses, ", ")));
+  }
+  bool is_unresolved = false;
+  for (const std::vector<TargetRace>& races : judged.races)
+    for (const TargetRace& at : races)
+      for (const std::vector<Finish>& pairs : at.finishes)
+        is_unresolved |= std::any_of(pairs.begin(), pairs.end(), [](const Finish& run) { return !run.is_resolved; });
+  if (is_unresolved)
+    found.push_back(
+        "Times marked < lie before the third point of their curves, which do not resolve them; give more "
+        "--evaluations");
+}
+
+}  // namespace
+
+std::vector<std::string> warnings(const Comparison& made, std::span<const ComparedRun* const> runs) {
+  std::vector<std::string> found;
+  add_runs(found, made, runs);
+  add_differences(found, made, runs);
+  add_objective(found, runs);
+  add_ends(found, made);
+  add_bits(found, made);
+  add_statistics(found, made);
+  return found;
+}
+
+}  // namespace quantimed
