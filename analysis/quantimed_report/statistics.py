@@ -252,6 +252,16 @@ def judge_runs(runs: Sequence[Run], name: Callable[[Run], str], targets: Sequenc
     return Judged(ask(document)["comparisons"][0], ids)
 
 
+def asked_targets(runs: Sequence[Run]) -> list[float]:
+    """--target-loss, where all runs were given the same; else none."""
+    given = {str(run.config.get("target-loss", "none")) for run in runs}
+    try:
+        targets = [float(part) for part in given.pop().split(",")] if len(given) == 1 else []
+    except ValueError:  # the word "none"
+        return []
+    return [target for target in targets if math.isfinite(target) and target > 0]
+
+
 def both_clocks(runs: Sequence[Run], name: Callable[[Run], str] = lambda run: run.algorithm) -> list[list[Run]]:
     """Runs of algorithms whose messages steer them exist once for each clock; such twins belong together."""
     found: dict[tuple[object, ...], list[Run]] = {}

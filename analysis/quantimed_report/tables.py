@@ -18,7 +18,8 @@ import numpy as np
 from . import style
 from .figures.common import TUNING as OPTIONS
 from .figures.common import by_consequences, shared_options
-from .statistics import BASELINE, CLOCKS, NO_ESTIMATE, Entry, Estimate, Judged, Race, both_clocks, curves, judge_runs, own_clock
+from .statistics import (BASELINE, CLOCKS, NO_ESTIMATE, Entry, Estimate, Judged, Race, asked_targets, both_clocks, curves,
+                         judge_runs, own_clock)
 from .traces import Run, Skipped, Study
 
 
@@ -159,17 +160,11 @@ def _table(label: str, runs: list[Run], targets: Sequence[float]) -> Table:
         groups.setdefault((run.algorithm, *_options(run)), []).append(run)
     names = {key: _row_label(key, _differing(key, groups)) for key in groups}
     judged = judge_runs([run for group in groups.values() for run in group],
-                        lambda run: names[run.algorithm, *_options(run)], targets or given_targets(runs),
+                        lambda run: names[run.algorithm, *_options(run)], targets or asked_targets(runs),
                         _baseline(groups, names))
     rows = [Row(key[0], _differing(key, groups), names[key], group, [run for run in group if run.counts], judged)
             for key, group in groups.items()]
     return Table(label, runs, rows, judged)
-
-
-def given_targets(runs: Sequence[Run]) -> list[float]:
-    """--target-loss, where all runs were given the same."""
-    given = {run.number("target_loss") for run in runs}
-    return sorted(given) if len(given) == 1 and min(given) > 0 else []
 
 
 def _options(run: Run) -> tuple[str, ...]:

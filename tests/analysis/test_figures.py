@@ -239,7 +239,7 @@ def test_speed_ups_say_who_missed(loaded: Study, tmp_path: Path) -> None:
     for run in loaded.runs:
         forge(run.path, tmp_path / run.path.name)
         with h5py.File(tmp_path / run.path.name, "r+") as file:
-            file["summary"].attrs["target_loss"] = target
+            file["config"].attrs["target-loss"] = f"{target:g}"
     words = " ".join(text.get_text() for text in drawn(speed_ups, load_study(tmp_path)).axes[0].texts)
     assert "missed the target in" in words or "alone reached it in" in words or "no pair of runs" in words
 

@@ -81,6 +81,13 @@ def test_given_targets() -> None:
     assert verdict(found).sentence.startswith("Nobody arrived in more than half of the runs to loss 0.5.")
 
 
+def test_the_targets_that_the_runs_were_given_are_taken() -> None:
+    [found] = tables.tables(study_of(*race([2, 2], config={"target-loss": "5,3.5"})))
+    assert found.targets == [5, 3.5] and found.judged.answer["targets_given"]
+    [found] = tables.tables(study_of(*race([2, 2], config={"target-loss": "none"})))
+    assert len(found.targets) == 5 and not found.judged.answer["targets_given"]
+
+
 def test_the_horizon_and_the_clock_do_not_split_a_comparison() -> None:
     """At equal time each algorithm has its own number of iterations."""
     runs = race([2, 2])

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from .. import style
-from ..statistics import BASELINE, Judged, judge_runs, spread
+from ..statistics import BASELINE, Judged, asked_targets, judge_runs, spread
 from ..traces import ROUND_ORDER, Run, Study, phase_order
 
 MAX_PANELS = 6
@@ -57,9 +57,7 @@ class Setting:
     @cached_property
     def judged(self) -> Judged:
         """Rows are algorithms."""
-        asked = {run.number("target_loss") for run in self.runs}
-        given = sorted(asked) if len(asked) == 1 and min(asked) > 0 else []
-        return judge_runs(self.runs, lambda run: run.algorithm, given,
+        return judge_runs(self.runs, lambda run: run.algorithm, asked_targets(self.runs),
                           BASELINE if BASELINE in self.algorithms else self.algorithms[0])
 
     @property
