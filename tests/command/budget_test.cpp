@@ -1,6 +1,7 @@
 #include "command/budget.hpp"
 #include "base/error.hpp"
 
+#include "base/error.hpp"
 #include "command/certificate.hpp"
 #include "command/compared_steps.hpp"
 #include "command/experiment.hpp"
