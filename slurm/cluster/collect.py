@@ -115,7 +115,8 @@ def report(folder: Path, done: list[Standing]) -> bool:
             source.mkdir()
             for s in done:
                 (source / s.job.path.name).symlink_to(s.job.path.resolve())
-        ended = subprocess.run([*program, str(source), "--output", str(folder / "report"), *options])
+        ended = subprocess.run([*program, str(source), "--output", str(folder / "report"), *options],
+                               env=os.environ | {"QUANTIMED_PROGRAM": str(find_program())})
     return ended.returncode == 0
 
 

@@ -37,6 +37,9 @@ int report_command(const Request& request) {
     std::vector<char*> words = {const_cast<char*>(script.c_str())};  // execv() takes its text as it is
     for (const std::string& argument : request.arguments) words.push_back(const_cast<char*>(argument.c_str()));
     words.push_back(nullptr);
+    std::error_code error;  // the report asks this very program for its statistics
+    if (const auto program = std::filesystem::read_symlink("/proc/self/exe", error); !error)
+      ::setenv("QUANTIMED_PROGRAM", program.c_str(), 0);
     ::execv(script.c_str(), words.data());
     throw InputError("report: {} cannot be run: {}", script, std::strerror(errno));
   }

@@ -13,11 +13,11 @@ namespace {
 enum class Outcome {
   won,
   close,
-  few,
-  early,
+  few,    // ahead in all pairs, of which there are too few
+  early,  // the others' runs ended before it arrived
   alone,
   nobody
-};  // few: ahead in all pairs, of which there are too few; early: the others ended before it arrived
+};
 
 // Targets next to each other with one outcome.
 struct Stretch {
@@ -109,6 +109,10 @@ std::string stretch_text(const Inquiry& inquiry, const std::vector<TargetRace>& 
       return fmt::format("ahead {}: {}{}", place, names(inquiry, part.entries), lead_text(inquiry, races, part));
     case Outcome::close:
       return fmt::format("too close to call {}: {}", place, names(inquiry, part.entries));
+    case Outcome::early:
+      return fmt::format("first {}: {}; the runs of {} ended too early to tell", place,
+                         names(inquiry, {part.entries.front()}),
+                         names(inquiry, {part.entries.begin() + 1, part.entries.end()}));
     case Outcome::alone:
       return fmt::format("only one to judge {}: {}", place, names(inquiry, part.entries));
     case Outcome::nobody:

@@ -39,7 +39,7 @@ constexpr Extreme kExtremes[] = {
     {"EpsilonHuge", "--algorithm q-dsgd --epsilon 1e30 --allow-large-epsilon", kDiverged, "did not fit the code"},
     // Above 1 a round no longer averages. The published one is for long horizons, and there taken as 1.
     {"EpsilonAboveOne", "--algorithm q-dsgd --epsilon 1.01", kRefused, "--epsilon 1.01: is 1.01 at T = 6, and above 1"},
-    {"EpsilonAboveOneByItsHorizon", "--epsilon 15*T^(-1/2)", kRefused, "--epsilon 15*T^(-1/2): is 6.12 at T = 6"},
+    {"EpsilonAboveOneByItsHorizon", "--epsilon '15*T^(-1/2)'", kRefused, "--epsilon 15*T^(-1/2): is 6.12 at T = 6"},
     {"EpsilonAboveOneAllowed", "--algorithm q-dsgd --epsilon 1.01 --allow-large-epsilon", kDone, "VALID"},
     {"EpsilonAboveOneWhereThereIsNone", "--algorithm dsgd --epsilon 1.01", kDone, "VALID"},
     {"EpsilonPublishedForAShortRun", "--algorithm quantimed-dsgd", kDone, "VALID"},

@@ -145,7 +145,7 @@ TEST(Program, AShortRunWithThePublishedStepsDoesNotExplode) {
 TEST(Program, StepsTakeTheirOwnHorizon) {
   const Folder folder;
   const std::string steps =
-      "run --algorithm dsgd --alpha 0.3*T^(-1/2) --nodes 3 --dataset digits --model mlp:4 --threads 1 ";
+      "run --algorithm dsgd --alpha '0.3*T^(-1/2)' --nodes 3 --dataset digits --model mlp:4 --threads 1 ";
   ASSERT_EQ(run_program(folder, steps + "--iterations 9 --horizon 4 --output a.h5").status, 0);
   const Trace trace = read_trace(folder / "a.h5");
   EXPECT_FLOAT_EQ(static_cast<float>(number(trace.config, "alpha_value", 0)), 0.15f);

@@ -29,7 +29,7 @@ TEST(Tuning, EveryAlgorithmGetsTheSameNumberOfTrials) {
   for (const std::uint32_t trials : {1u, 2u, 5u, 7u, 24u, 60u})
     for (const AlgorithmRow& row : algorithm_table()) {
       auto plan = plan_grid(row, trials - fine_trials(trials), kAlpha, kEpsilon);
-      const std::size_t leaders[] = {plan.size() / 2};
+      const std::size_t leaders[] = {plan.size() / 2, 0, plan.size() - 1};
       const std::size_t rest = fine_trials(trials) ? trials - plan.size() : 0;
       const auto finer = plan_around(row, plan, leaders, rest, kAlpha, kEpsilon);
       EXPECT_EQ(finer.size(), rest) << row.name << " " << trials;
