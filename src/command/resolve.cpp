@@ -110,6 +110,8 @@ DataSplit load_data(const Config& c) {
   require_threads(threads - 1);
   ::omp_set_num_threads(static_cast<int>(threads));  // who generates data
   TargetWish wish;
+  if (c.target == "classes") wish.asked = Target::classes;
+  if (c.target == "regression") wish.asked = Target::regression;
   if (c.model == "least-squares") wish.leaning = Target::regression;
   if (c.model == "logistic") wish.leaning = Target::classes;
   DataSplit data = load_dataset({.name = c.dataset, .classes = c.classes, .grey = c.grey, .seed = c.seed}, wish);

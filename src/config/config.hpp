@@ -24,7 +24,8 @@ struct Config {
   std::string graph = "erdos-renyi:0.4";
   std::string mixing = "laplacian";
   std::string dataset = "fashion-mnist";
-  std::vector<int> classes;  // empty: all
+  std::vector<int> classes;  // labels; empty: all
+  std::string target;        // "": by the files and the model; classes | regression
   bool grey = false;
   std::uint32_t samples_per_node = 200;  // 0: equal shares of all
   std::string partition = "contiguous";

@@ -167,7 +167,12 @@ std::vector<OptionRow> data_rows() {
      .help = "looked for in $QUANTIMED_DATA, datasets/ and /usr/share/datasets", .field = &C::dataset,
      .listing = dataset_listing},
     {.name = "classes", .topic = Topic::data, .commands = kRuns | kExport | kCalibrate, .value = "N,N",
-     .help = "keep only these, renumbered from 0 in this order", .field = &C::classes, .usual = "all"},
+     .help = "keep only the samples with these labels, as classes 0, 1, ... in this order", .field = &C::classes,
+     .usual = "all", .least = -16'777'216, .most = 16'777'216},
+    {.name = "target", .topic = Topic::data, .commands = kRuns | kExport | kCalibrate,
+     .help = "what the targets of LIBSVM text are; auto: two labels are classes, fractions are values, and other whole "
+             "numbers are what --model takes, which is said",
+     .field = &C::target, .usual = "auto", .choices = {"classes", "regression"}},
     {.name = "grey", .topic = Topic::data, .commands = kRuns | kExport | kCalibrate, .help = "colour to grey", .field = &C::grey},
     {.name = "samples-per-node", .topic = Topic::data, .commands = kRuns | kCalibrate, .value = "M", .help = "each node's own; all: equal shares of all",
      .field = &C::samples_per_node, .usual = "all"},

@@ -78,9 +78,9 @@ class Decision {
     const std::string those =
         fmt::format("{} distinct whole numbers, {} to {}", labels.size(), labels.front(), labels.back());
     if (taken)
-      note(fmt::format("the targets are {}: taken as classes; --model least-squares regresses on them", those));
+      note(fmt::format("the targets are {}: taken as classes; to regress on them, --target regression", those));
     else
-      note(fmt::format("the targets are {}: taken as values to regress on; --model logistic takes them as classes",
+      note(fmt::format("the targets are {}: taken as values to regress on; if they are classes, --target classes",
                        those));
     return taken;
   }

@@ -32,7 +32,7 @@ TEST(DataProgram, LeastSquaresRegressesOnWholeNumbersAndSaysSo) {
   ASSERT_EQ(run.status, 0) << run.err;
   EXPECT_THAT(run.err,
               HasSubstr("note: --dataset years: the targets are 40 distinct whole numbers, 1922 to 1961: taken as "
-                        "values to regress on; --model logistic takes them as classes"));
+                        "values to regress on; if they are classes, --target classes"));
   EXPECT_THAT(run.out, HasSubstr("2 features, values to regress on, 40 training, no test set (looked for years.t)"));
   EXPECT_THAT(run.out, Not(HasSubstr("accuracy")));
   EXPECT_EQ(read_trace(folder / "t.h5").mean_model.size(), 2u);

@@ -382,7 +382,8 @@ TEST(CommandLine, NumbersAreStrict) {
       {"max-time", {"-1", "inf", "nan"}},
       {"target-loss", {"-1", "0", "inf", "2,", "2,x"}},
       {"initial", {"", "0.5,", "-1", "0.5,inf", "0.5;1"}},
-      {"classes", {"", "-1", "0,0", "1,", "1.5", "2147483648", "none"}},
+      {"target", {"", "class", "values"}},
+      {"classes", {"", "16777217", "0,0", "1,", "1.5", "2147483648", "none"}},
       {"deadline", {"0", "-1", "inf", "nan", "1x", "all", "auto:0", "auto:quantile:1"}},
       {"deadline-slack", {"0", "-1", "nan", "1x"}},
       {"samples-per-node", {"-1", "auto"}}};

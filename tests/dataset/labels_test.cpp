@@ -142,9 +142,8 @@ TEST(Targets, WholeNumbersGoWithTheModelAndSaySo) {
   DataSplit split = split_of(years, "", {.leaning = Target::regression});
   EXPECT_EQ(split.train.classes, 0u);
   EXPECT_THAT(split.train.targets, ElementsAre(1998, 2001, 1998, 1999, 1987));
-  EXPECT_THAT(split.source.notices,
-              ElementsAre(HasSubstr(
-                  "4 distinct whole numbers, 1987 to 2001: taken as values to regress on; --model logistic")));
+  EXPECT_THAT(split.source.notices, ElementsAre(HasSubstr("4 distinct whole numbers, 1987 to 2001: taken as values to "
+                                                          "regress on; if they are classes, --target classes")));
   split = split_of(years, "", {.leaning = Target::classes});
   EXPECT_EQ(split.train.classes, 4u);
   EXPECT_THAT(split.source.labels, ElementsAre(1987, 1998, 1999, 2001));
