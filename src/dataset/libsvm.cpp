@@ -181,7 +181,7 @@ std::string check_test(const SparseRows& test, const Columns& training) {
   if (its_own.first < training.first)
     reject_data(path, "it has an index 0, and training's indices begin at 1",
                 "begin both at 1, or give training a line with an index 0");
-  if (training.are_all_given && its_own.are_all_given && its_own.features != training.features &&
+  if (training.are_all_given && its_own.are_all_given && its_own.features > training.features &&
       training.features > 1 && test.labels.size() > 1)
     reject_data(
         path,
@@ -194,6 +194,9 @@ std::string check_test(const SparseRows& test, const Columns& training) {
                 fmt::format("{} of its {} values are of features that training has not (beyond index {})", unknown,
                             test.entries.size(), training.first + training.features - 1),
                 "use files of the same set");
+  if (training.are_all_given && its_own.are_all_given && its_own.features < training.features && test.labels.size() > 1)
+    return fmt::format("every line of {} has {} features, where those of training have {}: the others are taken as 0",
+                       path.string(), its_own.features, training.features);
   if (unknown == 0) return "";
   return fmt::format("{} of {} values in {} are of features that training has not (beyond index {}): left out", unknown,
                      test.entries.size(), path.string(), training.first + training.features - 1);
