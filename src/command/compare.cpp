@@ -132,8 +132,8 @@ int compare_command(const Request& request) {
     }
   }
   const std::vector<Comparison> judged = judge_runs(algorithms, results, given.target_loss);
-  const std::string text = setting(runs.front(), given, budget, data) + notices(given, runs, steps.size()) + "\n" +
-                           comparison_text(judged);
+  const std::string text =
+      setting(runs.front(), given, budget, data) + notices(given, runs, steps.size()) + "\n" + comparison_text(judged);
   const std::string json = comparison_json(judged);
   write_text(folder + "/table.md", text);
   write_text(folder + "/comparison.json", json);

@@ -34,6 +34,7 @@ bool are_from_zero(const std::vector<float>& labels) { return labels.front() == 
 
 class Decision {
  public:
+  // cppcheck-suppress passedByValue
   Decision(Reading reading, const DatasetRequest& request, const TargetWish& wish)
       : openness_(reading.targets), split_(std::move(reading.split)), request_(request), wish_(wish) {}
 

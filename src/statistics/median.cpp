@@ -60,6 +60,7 @@ Estimate estimate_median(std::span<const double> least, std::span<const double> 
   return estimate;
 }
 
+// cppcheck-suppress passedByValue
 Estimate estimate_median(std::vector<double> values) { return estimate_median(values, values); }
 
 }  // namespace quantimed

@@ -49,9 +49,11 @@ def quantimed(program: Path, dataset: Path) -> Callable[..., None]:
 
     def call(command: str, *options: str) -> None:
         small = ("--engine", "virtual", "--dataset", str(dataset), "--nodes", "5", "--graph", "ring", "--model", "logistic",
-                 "--iterations", "60", "--samples-per-node", "100", "--batch", "10", "--quiet")
+                 "--iterations", "60", "--samples-per-node", "100", "--batch", "10")
+        # The same number of iterations, so that a test knows how many records there are.
+        small += ("--budget", "iterations") if command in ("compare", "tune") else ()
         given = set(options)
-        kept = [word for k in range(0, len(small) - 1, 2) if small[k] not in given for word in small[k:k + 2]] + ["--quiet"]
+        kept = [word for k in range(0, len(small), 2) if small[k] not in given for word in small[k:k + 2]] + ["--quiet"]
         done = subprocess.run([program, command, *kept, *options], capture_output=True, text=True, timeout=1000,
                               env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
         assert done.returncode == 0, done.stdout + done.stderr

@@ -86,9 +86,8 @@ TEST(Program, ComparesPairedRunsInATable) {
   const Folder folder;
   const Ran compare = run_program(folder, "compare --seeds 1,2" + kSmall + "--output study");
   ASSERT_EQ(compare.status, 0) << compare.err;
-  for (const char* word :
-       {"quantimed-dsgd", "async-dsgd", "q-dsgd", "speed-up over dsgd", "2 of 2", "[a–b] is the range of 2 seeds",
-        "2 pairs of runs: too few to name a winner"})
+  for (const char* word : {"quantimed-dsgd", "async-dsgd", "q-dsgd", "speed-up over dsgd", "2 of 2",
+                           "[a–b] is the range of 2 seeds", "2 pairs of runs: too few to name a winner"})
     EXPECT_THAT(compare.out, HasSubstr(word));
   EXPECT_THAT(compare.out, HasSubstr(contents(folder / "study/table.md")));
   const auto judged = nlohmann::json::parse(contents(folder / "study/comparison.json"))["comparisons"][0];
@@ -102,7 +101,8 @@ TEST(Program, ComparesPairedRunsInATable) {
 
 TEST(Program, PrintsAComparisonAsOneJsonDocument) {
   const Folder folder;
-  const Ran compare = run_program(folder, "compare --json --algorithms dsgd,q-dsgd --seeds 1" + kSmall + "--output study");
+  const Ran compare =
+      run_program(folder, "compare --json --algorithms dsgd,q-dsgd --seeds 1" + kSmall + "--output study");
   ASSERT_EQ(compare.status, 0) << compare.err;
   EXPECT_EQ(nlohmann::json::parse(compare.out)["format"], "quantimed-comparison");
   EXPECT_EQ(compare.out, contents(folder / "study/comparison.json"));

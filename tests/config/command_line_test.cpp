@@ -84,6 +84,7 @@ const std::map<std::string, std::string> kOther = {{"algorithm", "dsgd"},
                                                    {"output", "a folder/x.h5"},
                                                    {"timeline", "true"},
                                                    {"quiet", "true"},
+                                                   {"json", "true"},
                                                    {"jitter", "true"},
                                                    {"dependencies", "true"}};
 
