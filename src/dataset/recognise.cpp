@@ -98,7 +98,10 @@ constexpr Foreign kForeign[] = {
     {"a Matrix Market file", [](Head head) { return holds(head, 0, "%%MatrixMarket"); },
      "write it as HDF5: datasets/README.md has the lines"},
     {"Weka's ARFF",
-     [](Head head) { return opens_with(head, "@relation") || opens_with(head, "%") || opens_with(head, "@attribute"); },
+     [](Head head) {
+       return opens_with(head, "@relation") || opens_with(head, "@attribute") ||
+              (opens_with(head, "%") && !holds(head, 0, "%PDF"));
+     },
      "write it as HDF5: datasets/README.md has the lines"},
     {"Apache Parquet", [](Head head) { return holds(head, 0, "PAR1"); },
      "write it as HDF5: datasets/README.md has the lines"},

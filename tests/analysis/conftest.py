@@ -65,7 +65,7 @@ def quantimed(program: Path, dataset: Path) -> Callable[..., None]:
 def comparison(quantimed: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run of each algorithm and seed, all complete and VALID. Not to be written into: copy it."""
     folder = tmp_path_factory.mktemp("comparison") / "study"
-    quantimed("compare", "--seeds", "1-3", "--timeline", "--output", str(folder))
+    quantimed("compare", "--seeds", "1-3", "--timeline", "--bits", "paper", "--output", str(folder))
     return folder
 
 

@@ -191,7 +191,7 @@ def test_steps_tuned_with_equal_budgets_speak_for_a_comparison() -> None:
 def test_csv_comes_back_and_no_spreadsheet_carries_it_out() -> None:
     found = tables.tables(study_of(a_run(config={"dataset": '=cmd|"x"'}), a_run("q-dsgd", config={"dataset": '=cmd|"x"'})))
     rows = list(csv.DictReader(io.StringIO(to_csv(summary_rows(found)))))
-    assert [one["algorithm"] for one in rows] == ["dsgd", "q-dsgd"]
+    assert list(dict.fromkeys(one["algorithm"] for one in rows)) == ["dsgd", "q-dsgd"]
     assert rows[0]["dataset"] == "'=cmd|\"x\"" and rows[0]["target_loss"] == "1.5"
     assert rows[0]["test_accuracy_median"] == ""
 

@@ -16,6 +16,10 @@ const std::string kRun =
     "run --nodes 2 --graph complete --samples-per-node 10 --iterations 3 --batch 4 --algorithm dsgd "
     "--threads 1 --output t.h5 ";
 
+const std::string kAnyShare =
+    "run --nodes 2 --graph complete --samples-per-node 2 --iterations 3 --batch 2 --algorithm dsgd "
+    "--threads 1 --output t.h5 ";
+
 void write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
 
 // A sample for each year, of two features.
@@ -36,8 +40,8 @@ TEST(DataProgram, LeastSquaresRegressesOnWholeNumbersAndSaysSo) {
   EXPECT_THAT(run.out, HasSubstr("2 features, values to regress on, 40 training, no test set (looked for years.t)"));
   EXPECT_THAT(run.out, Not(HasSubstr("accuracy")));
   EXPECT_EQ(read_trace(folder / "t.h5").mean_model.size(), 2u);
-  run = run_program(folder, kRun + "--model logistic --dataset years --output c.h5");
-  EXPECT_EQ(run.err, "");
+  run = run_program(folder, kRun + "--model logistic --dataset years");
+  EXPECT_THAT(run.err, HasSubstr("the labels 1922-1961 are classes 0 to 39"));
   EXPECT_THAT(run.out, HasSubstr("40 classes (labels 1922-1961)"));
 }
 
@@ -55,7 +59,7 @@ TEST(DataProgram, ATestSetOfOtherLabelsIsRefused) {
 TEST(DataProgram, ChosenClassesAreLabels) {
   const Folder folder;
   write(folder / "three", "5 1:1\n6 1:2\n7 1:3\n5 1:4\n7 1:5\n");
-  const Ran run = run_program(folder, kRun + "--samples-per-node 2 --model logistic --dataset three --classes 7,5");
+  const Ran run = run_program(folder, kAnyShare + "--model logistic --dataset three --classes 7,5");
   ASSERT_EQ(run.status, 0) << run.err;
   EXPECT_THAT(run.out, HasSubstr("2 classes (labels 7, 5), 4 training"));
 }
@@ -66,7 +70,7 @@ TEST(DataProgram, SpeedsWithDecimalCommasAreRefused) {
   Ran run = run_program(folder, kRun + "--dataset digits --speed file:speeds.csv");
   EXPECT_EQ(run.status, 2);
   EXPECT_THAT(run.err, HasSubstr("decimal points"));
-  write(folder / "speeds.csv", "1,10,20\n2,10,20\n");
+  write(folder / "speeds.csv", "1,10,20\n2,10,20\n3,10,20\n");
   run = run_program(folder, kRun + "--dataset digits --speed file:speeds.csv");
   EXPECT_EQ(run.status, 2);
   EXPECT_THAT(run.err, HasSubstr("has 3 columns for 2 nodes; leave the first column out"));
