@@ -92,8 +92,10 @@ std::vector<Trial> plan_around(const AlgorithmRow& algorithm, std::span<const Tr
     if (found.size() < count && std::ranges::none_of(tried, is_same) && std::ranges::none_of(found, is_same))
       found.push_back(trial);
   };
-  double step = 0.5;
-  for (int halving = 0; halving < kHalvings; ++halving, step /= 2)
+  std::vector<double> steps;  // of the grid
+  for (int halving = 1; halving <= kHalvings; ++halving) steps.push_back(std::pow(0.5, halving));
+  for (std::size_t away = 1; away < alphas + count; ++away) steps.push_back(static_cast<double>(away) + 0.5);
+  for (const double step : steps)
     for (const std::size_t leader : leaders) {
       const double alpha = std::stod(tried[leader].alpha);
       const std::string& own = tried[leader].epsilon;

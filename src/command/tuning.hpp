@@ -30,8 +30,8 @@ constexpr std::uint32_t fine_trials(std::uint32_t trials) { return trials / 4; }
 std::vector<Trial> plan_grid(const AlgorithmRow& algorithm, std::uint32_t trials, std::span<const double> alpha_range,
                              std::span<const double> epsilon_range);
 
-// `count` new trials beside the leaders, the first of them first: half a step of the grid away, then a quarter, ….
-// `tried`: the grid, which is not tried again. Fewer only where the ranges are single points.
+// `count` new trials beside the leaders, the first of them first: half a step of the grid away, then a quarter, …, then
+// one and a half. `tried`: the grid, which is not tried again. Fewer only where the ranges are single points.
 std::vector<Trial> plan_around(const AlgorithmRow& algorithm, std::span<const Trial> tried,
                                std::span<const std::size_t> leaders, std::size_t count,
                                std::span<const double> alpha_range, std::span<const double> epsilon_range);
