@@ -69,7 +69,7 @@ def study(box: Box, tmp_path: Path):
 
 def test_head_to_head_from_submit_to_report_and_nothing_runs_twice(study, box: Box) -> None:
     s = study(SMALL + "seeds = 1-3\n")
-    assert "12 runs in 12 tasks" in s.submit("--time", "5", "--parallel", "8")
+    assert "12 runs in 12 tasks" in s.submit("--time", "30", "--parallel", "8")
     assert "nothing to submit" in s.submit()  # queued or running, or done
     assert s.wait() == "COMPLETED"
     assert "12 runs: 12 done" in s.status()
@@ -170,7 +170,7 @@ def test_scancel_leaves_checkpoints_and_a_study_that_can_be_submitted_again(stud
 
 def test_a_killed_run_is_called_failed_and_the_others_go_on(study, box: Box) -> None:
     s = study(LONG + "seeds = 1\nalgorithms = dsgd, q-dsgd\n")
-    s.submit("--time", "5")
+    s.submit("--time", "30")
     s.until_running(2)
     run = next(iter(histories(s.folder)))
     box.until(lambda: programs(s.folder, run), "its process")
@@ -204,12 +204,12 @@ def test_a_damaged_trace_is_set_aside_and_made_again(study, box: Box) -> None:
 
 
 def test_a_site_file_reaches_the_jobs(study, box: Box, tmp_path: Path) -> None:
-    site = write(tmp_path / "site", "partition = main\ntime = 7\ncollect-sbatch = --time=3\n[setup]\necho \"set # up\"\n")
+    site = write(tmp_path / "site", "partition = main\ntime = 17\ncollect-sbatch = --time=20\n[setup]\necho \"set # up\"\n")
     s = study(SMALL + "seeds = 1\nalgorithms = dsgd\n")
     s.submit("--site", site)
     array, collection = s.jobs()
-    assert "TimeLimit=00:07:00" in box.run("scontrol", "-o", "show", "job", array).stdout
-    assert "TimeLimit=00:03:00" in box.run("scontrol", "-o", "show", "job", collection).stdout
+    assert "TimeLimit=00:17:00" in box.run("scontrol", "-o", "show", "job", array).stdout
+    assert "TimeLimit=00:20:00" in box.run("scontrol", "-o", "show", "job", collection).stdout
     s.wait()
     assert "set # up" in (s.folder / "submissions" / "1" / "task-1.log").read_text()
 
@@ -269,8 +269,8 @@ def test_what_belongs_to_an_earlier_form_of_a_study_is_kept_and_said(study, box:
 
 def test_a_study_is_looked_at_before_it_is_submitted(study, box: Box) -> None:
     s = study(SMALL + "seeds = 1-2\nalgorithms = dsgd\n")
-    said = s.submit("--check", "--pack", "auto", "--time", "5", "--wait", "--mail", "me@here")
-    assert re.search(r"2 runs, about [\d.e-]+ core-hours, in 1 tasks of up to 2 runs and about 0:\d\d of --time 5; a run takes about \d+ MiB", said)
+    said = s.submit("--check", "--pack", "auto", "--time", "30", "--wait", "--mail", "me@here")
+    assert re.search(r"2 runs, about [\d.e-]+ core-hours, in 1 tasks of up to 2 runs and about 0:\d\d of --time 30; a run takes about \d+ MiB", said)
     assert "2 runs: 2 done" in said and "report      " in said  # it waited
     assert "MailUser=me@here MailType=END,FAIL" in " ".join(box.run("scontrol", "-o", "show", "job", s.jobs()[1]).stdout.split())
     few = tool("submit", s.file, "--output", s.folder.parent / "other", "--mem", "10M", environment=box.environment)
