@@ -390,7 +390,9 @@ TEST(ThreadsFault, TheWatchEndsARunThatWaitsForACrashedNode) {
   EXPECT_THAT(shown.outcome.failure,
               testing::StartsWith(fmt::format("node 3 sent nothing of round {} for ", shown.outcome.lost[0].round)));
   EXPECT_THAT(shown.outcome.failure, HasSubstr("s; nodes 2, 4 wait for it; node "));  // and who waits for those two
-  EXPECT_FALSE(shown.watcher.cuts.empty());
+  if (shown.outcome.lost[0].round > 0) {  // on a busy machine it may die before it has a model to show
+    EXPECT_FALSE(shown.watcher.cuts.empty());
+  }
   EXPECT_FALSE(shown.outcome.checkpoint);
 }
 
