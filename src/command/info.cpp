@@ -9,6 +9,7 @@
 #include "engine/placement.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace quantimed {
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <map>

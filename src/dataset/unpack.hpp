@@ -1,6 +1,7 @@
 // Streams that unpack gzip, bzip2 and xz. Whether a file is compressed is told by its first bytes, never by its name.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>

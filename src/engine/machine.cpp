@@ -5,6 +5,7 @@
 #include "engine/hardware.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
