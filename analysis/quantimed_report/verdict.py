@@ -88,7 +88,9 @@ def _steps(table: Table) -> tuple[bool, str]:
     tuned = {str(run.config.get("tuned_by") or "") for run in table.runs}
     if len(tuned) == 1 and "" not in tuned:
         return True, f"Step sizes: tuned with equal budgets, {tuned.pop()}."
-    if len(tuned) == 1 and all(_published(run) for run in table.runs):
+    if tuned != {""}:
+        return False, "Step sizes: not tuned with one budget: " + ", ".join(sorted(one or "not tuned" for one in tuned)) + "."
+    if all(_published(run) for run in table.runs):
         if all(run.dataset == "mnist" and run.nodes == 50 for run in table.runs):
             return True, "Step sizes: the published ones, made for this data set and number of nodes."
         return False, "Step sizes: the published ones for MNIST and 50 nodes, not tuned for this data and network."

@@ -163,12 +163,14 @@ def speed_up(results: Results, ledger: Ledger) -> Claim:
                 steps = TABLE_OF_STEPS.get(study, "published")
                 label = name + (f", b = {batch}" if batch else "")
                 claim.rows += [[label, steps, f"{target:.4g}", *race_row(found, target, ledger)] for target in found.targets]
-                family |= comparisons(label, steps.split(",")[0], found)
+                family |= comparisons(label, steps, found)
     if not family:
         return claim
     thrice, ahead = compared(family, 3), compared(family)
-    accountings = {(steps, clock): any(one.is_clear for key, one in thrice.items() if (key[1], key[2]) == (steps, clock))
-                   for _, steps, clock, _, _ in family}
+    accountings: dict[tuple[str, str], bool] = {}  # published or tuned, clock: some comparison is above 3×
+    for (_, steps, clock, _, _), one in thrice.items():
+        accounting = (steps.split(",")[0], clock)
+        accountings[accounting] = accountings.get(accounting, False) or one.is_clear
     whole = len(accountings) == 4  # a verdict on half the accountings is no more than half a verdict
     everywhere = all(one.is_clear for one in ahead.values())
     decide(claim, ahead, f"{largest(ahead)}; {least(ahead)}",
