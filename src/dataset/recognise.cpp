@@ -174,7 +174,7 @@ std::vector<std::string_view> split(std::string_view line, char delimiter) {
   std::vector<std::string_view> fields;
   for (std::size_t begin = 0; begin <= line.size();) {
     const std::size_t end = std::min(line.find(delimiter, begin), line.size());
-    fields.push_back(line.substr(begin, end - begin));
+    if (delimiter != ' ' || end > begin) fields.push_back(line.substr(begin, end - begin));  // several blanks are one
     begin = end + 1;
   }
   return fields;
@@ -224,6 +224,11 @@ std::optional<Table> recognise_table(Head head) {
   if (table.columns < 2 || (table.delimiter == ' ' && (table.columns < 3 || words > 0))) return std::nullopt;
   table.has_header = 2 * words > table.columns;
   table.has_words = words > 0 && !table.has_header;
+  if (table.has_header) {  // numbers stand below it
+    const std::string_view below = take_line(head);
+    table.has_decimal_commas = table.delimiter != ',' && below.find(',') != std::string_view::npos;
+    table.has_quotes = table.has_quotes || below.find('"') != std::string_view::npos;
+  }
   const auto label =
       table.has_header ? std::ranges::find_if(fields, is_a_label) : std::ranges::find_if(fields, is_word);
   if (label != fields.end()) table.label = static_cast<std::size_t>(label - fields.begin());

@@ -74,6 +74,8 @@ FILES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "csv_without_header": ("Ä b.csv", lambda p: p.write_bytes(csv(""))),
     "csv_words": ("iris.data", lambda p: p.write_bytes(csv("", label_last=True, names=("setosa", "virginica", "versicolor")))),
     "csv_quotes": ("a.csv", lambda p: p.write_bytes(csv('"y","a","b","c","d"\r\n', change='"{}"'.format))),
+    "csv_semicolons": ("a.csv", lambda p: p.write_bytes(csv("y;a;b;c;d\r\n", ";", change=lambda v: v.replace(".", ",")))),
+    "blanks": ("a.txt", lambda p: p.write_bytes(csv("", "  "))),
     "tabs": ("a.tsv", lambda p: p.write_bytes(csv("", "\t"))),
 }
 

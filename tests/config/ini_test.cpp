@@ -65,7 +65,8 @@ class RandomConfig {
     const std::uint64_t word = ((std::uint64_t{stream_()} << 32) | stream_()) >> stream_.index(64);
     const double most = std::min(row.most, static_cast<double>(std::numeric_limits<T>::max()));
     if (most > 1e19) return static_cast<T>(word);
-    return static_cast<T>(static_cast<std::uint64_t>(row.least) + word % (static_cast<std::uint64_t>(most) - 1));
+    const auto least = static_cast<std::int64_t>(row.least);
+    return static_cast<T>(least + static_cast<std::int64_t>(word % (static_cast<std::uint64_t>(most) - 1)));
   }
   template <class T>
   std::vector<T> list(const OptionRow& row) {
