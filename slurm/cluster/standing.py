@@ -113,7 +113,11 @@ def of_task(folder: Folder, job: Job, place: Place, ended: dict[str, Task], cuts
         return Standing(job, FAILED, f"its job failed before it started: {task.state.lower()}{reason}{said}", name, cuts, progress, again=True)
     if silent:
         return Standing(job, UNKNOWN, f"SLURM cannot be asked: {silent}", name, cuts, progress)
-    how = accounting(place.array, place.index) if place.array else "never taken by SLURM"
+    if not place.array and not said:
+        return Standing(job, MISSING, "never taken by SLURM; submit again", name, cuts, progress)
+    how = accounting(place.array, place.index) if place.array else ""
+    if how.startswith("cancelled"):
+        return Standing(job, MISSING, "cancelled before it started; submit again", name, cuts)
     return Standing(job, FAILED if said or how else MISSING, f"its job ended before it started{f' ({how})' if how else ''}{said}", name,
                     cuts, progress, again=True)
 

@@ -229,8 +229,21 @@ def send(submission: Submission, tasks: list[queue.Task]) -> list[str]:
         array = queue.submit(submission.array())
         waiting.add(array)
         lines.append(f"array {array}: {sum(map(len, submission.packs))} runs in {len(submission.packs)} tasks")
-    collection = queue.submit(submission.collection(sorted(waiting)))
-    return [*lines, f"collection {collection}: when all tasks have ended"]
+        keep(submission, lines)
+    try:
+        collection = queue.submit(submission.collection(sorted(waiting)))
+    except StudyError as refusal:
+        if not submission.packs:
+            raise
+        queue.ask(["scancel", array])
+        raise StudyError(f"{refusal}; its array {array} was cancelled: nothing is left in the queue") from None
+    lines.append(f"collection {collection}: when all tasks have ended")
+    keep(submission, lines)
+    return lines
+
+
+def keep(submission: Submission, lines: list[str]) -> None:
+    write_whole(submission.folder.path / submission.path / "jobs.txt", "".join(line + "\n" for line in lines))
 
 
 def check_only(submission: Submission) -> int:
@@ -272,7 +285,6 @@ def submit_it(args: argparse.Namespace, folder: Folder, program: Path) -> int:
         return NEVER_STARTS if stuck else 0
     submission.write(program)
     lines = send(submission, tasks)
-    write_whole(path / submission.path / "jobs.txt", "".join(line + "\n" for line in lines))
     if text:
         print(text)
     print("\n".join(lines))

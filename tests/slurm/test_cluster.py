@@ -313,6 +313,10 @@ def test_what_slurm_refuses_is_said_in_one_line_and_leaves_nothing_queued(study,
             assert done.returncode != 0, options
     assert tool("submit", s.file, "--output", s.folder, "--test-only", environment=box.environment).returncode == 0
     assert "4 runs: 4 missing" in s.status()
+    done = tool("submit", s.file, "--output", s.folder, "--pack", 1, "--no-check", "--sbatch=--hold",
+                "--collect-sbatch=--partition=nowhere", environment=box.environment)
+    assert done.returncode != 0 and "was cancelled: nothing is left in the queue" in done.stderr, done.stderr
+    assert "4 runs: 4 missing" in s.status()
     assert "4 runs in 4 tasks" in s.submit("--sbatch=--hold")
     box.run("scancel", *s.jobs())
 
