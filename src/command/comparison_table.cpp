@@ -8,10 +8,35 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <utility>
 
 namespace quantimed {
 
 namespace {
+
+// Whether a target has one entry of each algorithm, so that step sizes need not be part of names.
+bool is_one_each(const Comparison& made) {
+  std::set<std::pair<std::string, double>> seen;
+  for (std::size_t e = 0; e < made.rows.size(); ++e) {
+    const double target = made.inquiry.entries[e].only_target;
+    if (!seen.emplace(made.rows[e].algorithm, std::isnan(target) ? 0 : target).second) return false;
+  }
+  return true;
+}
+
+// As tables and sentences name the entries; step sizes then stand in a column of their own.
+Inquiry short_names(const Comparison& made) {
+  Inquiry inquiry = made.inquiry;
+  for (std::size_t e = 0; e < made.rows.size(); ++e)
+    if (!made.rows[e].setting.empty() && is_one_each(made)) inquiry.entries[e].name = made.rows[e].algorithm;
+  return inquiry;
+}
+
+bool has_settings(const Comparison& made) {
+  return is_one_each(made) &&
+         std::any_of(made.rows.begin(), made.rows.end(), [](const RowFigures& row) { return !row.setting.empty(); });
+}
 
 std::string clock_name(const std::string& clock) {
   if (clock == "paper") return "paper's bits";
@@ -69,23 +94,27 @@ std::string arrived_cell(const Comparison& made, std::size_t target, std::size_t
 
 std::string target_table(const Comparison& made) {
   const auto& races = made.judgement.races;
+  const Inquiry named = short_names(made);
   const bool has_baseline = made.inquiry.baseline.has_value();
   std::vector<std::string> head = {"to loss", "algorithm"};
   for (const std::string& clock : made.inquiry.clocks) head.push_back("time, " + clock_name(clock));
   if (has_baseline)
     for (const std::string& clock : made.inquiry.clocks)
-      head.push_back(fmt::format("speed-up over {}{}", made.inquiry.entries[*made.inquiry.baseline].name,
+      head.push_back(fmt::format("speed-up over {}{}", named.entries[*made.inquiry.baseline].name,
                                  made.inquiry.clocks.size() > 1 ? ", " + clock_name(clock) : ""));
   head.push_back("arrived");
+  const bool has_steps = has_settings(made);
+  if (has_steps) head.push_back("step sizes");
   std::vector<std::vector<std::string>> lines = {head};
   for (std::size_t t = 0; t < made.judgement.targets.size(); ++t)
     for (std::size_t row = 0; row < races[0][t].entries.size(); ++row) {
       std::vector<std::string> line = {row == 0 ? figure_text(made.judgement.targets[t]) : "",
-                                       made.inquiry.entries[races[0][t].entries[row]].name};
+                                       named.entries[races[0][t].entries[row]].name};
       for (const auto& clock : races) line.push_back(time_cell(clock[t], row));
       if (has_baseline)
         for (const auto& clock : races) line.push_back(speed_up_cell(made, clock[t], row));
       line.push_back(arrived_cell(made, t, row));
+      if (has_steps) line.push_back(made.rows[races[0][t].entries[row]].setting);
       lines.push_back(std::move(line));
     }
   return table_text(lines) +
@@ -108,32 +137,38 @@ std::string counts_cell(const FateCounts& of) {
 std::string row_table(const Comparison& made) {
   std::vector<std::vector<std::string>> lines = {
       {"algorithm", "final loss", "test accuracy", "bits: paper / wire", "waiting", "ends after", "valid runs"}};
+  const Inquiry named = short_names(made);
+  if (has_settings(made)) lines.front().emplace_back("step sizes");
+  std::set<std::pair<std::string, std::string>> shown;  // what is best for several targets is one row
   for (std::size_t e = 0; e < made.rows.size(); ++e) {
     const RowFigures& row = made.rows[e];
+    if (!shown.emplace(row.setting.empty() ? named.entries[e].name : row.algorithm, row.setting).second) continue;
     std::vector<std::string> ends;
     for (const double end : row.end_s) ends.push_back(figure_text(end));
-    lines.push_back({made.inquiry.entries[e].name,
+    lines.push_back({named.entries[e].name,
                      std::isinf(row.final_loss.median) ? "—" : estimate_text(row.final_loss, "", "—"),
                      percent_cell(row.test_accuracy),
                      std::isnan(row.wire_bits) ? "—" : fmt::format("{:.4g} / {:.2f}", row.paper_bits, row.wire_bits),
                      std::isnan(row.wait_share) ? "—" : fmt::format("{:.1f} %", 100 * row.wait_share),
                      fmt::format("{} s", fmt::join(ends, " / ")), counts_cell(made.judgement.counts[e])});
+    if (has_settings(made)) lines.back().push_back(row.setting);
   }
   return table_text(lines);
 }
 
 // Whom the clocks agree on is said once.
 std::string answer(const Comparison& made) {
-  const auto& clocks = made.inquiry.clocks;
+  const Inquiry named = short_names(made);
+  const auto& clocks = named.clocks;
   std::vector<std::string> lines;
   for (std::size_t c = 0; c < clocks.size(); ++c)
-    lines.push_back(headline(made.inquiry, made.judgement, c) + "\n" + [](const std::string& misses) {
+    lines.push_back(headline(named, made.judgement, c) + "\n" + [](const std::string& misses) {
       return misses.empty() ? "" : misses + "\n";
-    }(misses_text(made.inquiry, made.judgement, c)));
+    }(misses_text(named, made.judgement, c)));
   std::string text;
   for (std::size_t c = 0; c < clocks.size(); ++c)
     text += clocks.size() == 1 ? lines[c] : fmt::format("With {}: {}", clock_name(clocks[c]), lines[c]);
-  if (const std::string turned = turns_round(made.inquiry, made.judgement); !turned.empty()) text += turned + "\n";
+  if (const std::string turned = turns_round(named, made.judgement); !turned.empty()) text += turned + "\n";
   return text;
 }
 

@@ -27,6 +27,11 @@ constexpr const char* kOwn[] = {
 
 bool is_own(const std::string& option) { return std::find(std::begin(kOwn), std::end(kOwn), option) != std::end(kOwn); }
 
+// Step sizes that are best for several targets are several entries of one name.
+void add_once(std::vector<std::string>& lines, const std::string& line) {
+  if (std::find(lines.begin(), lines.end(), line) == lines.end()) lines.push_back(line);
+}
+
 std::string value_of(const ComparedRun& run, const std::string& option) {
   const Attribute* found = find(run.config, option);
   return found ? to_text(*found) : "";
@@ -37,7 +42,7 @@ std::string split_by(const Comparison& made, const std::vector<std::string>& val
   std::map<std::string, std::vector<std::string>> rows;
   for (std::size_t e = 0; e < values.size(); ++e)
     if (std::find(made.judgement.missing.begin(), made.judgement.missing.end(), e) == made.judgement.missing.end())
-      rows[values[e]].push_back(made.inquiry.entries[e].name);
+      add_once(rows[values[e]], made.inquiry.entries[e].name);
   if (rows.size() < 2) return "";
   std::vector<std::string> parts;
   for (const auto& [value, names] : rows)
@@ -96,7 +101,7 @@ void add_ends(std::vector<std::string>& found, const Comparison& made) {
     std::vector<std::string> ends;
     for (std::size_t e = 0; e < made.rows.size(); ++e)
       if (std::isfinite(made.rows[e].end_s[clock]))
-        ends.push_back(fmt::format("{} {} s", made.inquiry.entries[e].name, figure_text(made.rows[e].end_s[clock])));
+        add_once(ends, fmt::format("{} {} s", made.inquiry.entries[e].name, figure_text(made.rows[e].end_s[clock])));
     found.push_back(
         fmt::format("Unequal time ({} clock): runs end after {}. Who ends first misses what it had no time "
                     "for; give --max-time",
@@ -109,11 +114,11 @@ void add_bits(std::vector<std::string>& found, const Comparison& made) {
   for (std::size_t e = 0; e < made.rows.size(); ++e) {
     const RowFigures& row = made.rows[e];
     if (row.wire_bits > kExactBits * 1.02)  // an exact model's message is padded, too
-      found.push_back(
-          fmt::format("{} sends {} bits a coordinate, more than float32's 32: its code makes messages longer",
-                      made.inquiry.entries[e].name, figure_text(row.wire_bits)));
+      add_once(found,
+               fmt::format("{} sends {} bits a coordinate, more than float32's 32: its code makes messages longer",
+                           made.inquiry.entries[e].name, figure_text(row.wire_bits)));
     if (row.paper_bits < kPapersShare * 0.98 * row.wire_bits)
-      favoured.push_back(fmt::format("{} {} of {}", made.inquiry.entries[e].name, figure_text(row.paper_bits),
+      add_once(favoured, fmt::format("{} {} of {}", made.inquiry.entries[e].name, figure_text(row.paper_bits),
                                      figure_text(row.wire_bits)));
   }
   if (!favoured.empty())
@@ -136,10 +141,10 @@ void add_runs(std::vector<std::string>& found, const Comparison& made, std::span
     for (const auto& [count, kind] :
          {std::pair{of.invalid, "INVALID"}, std::pair{of.diverged, "diverged"}, std::pair{of.unfinished, "unfinished"}})
       if (count > 0) kinds.push_back(fmt::format("{} {}", count, kind));
-    found.push_back(fmt::format("{}: {} of {} runs do not count ({}); each is taken as one that never arrived",
+    add_once(found, fmt::format("{}: {} of {} runs do not count ({}); each is taken as one that never arrived",
                                 made.inquiry.entries[e].name, of.runs - of.counted, of.runs, fmt::join(kinds, ", ")));
     if (2 * (of.invalid + of.unfinished) >= of.runs)
-      found.push_back(fmt::format("{} is not judged: half of its runs or more are INVALID or unfinished",
+      add_once(found, fmt::format("{} is not judged: half of its runs or more are INVALID or unfinished",
                                   made.inquiry.entries[e].name));
   }
   for (const std::size_t e : made.judgement.missing)

@@ -130,6 +130,12 @@ TEST(Comparison, StepsForATargetHaveATableOfTheirOwn) {
   EXPECT_EQ(made[1].judgement.targets, made[0].judgement.targets);
   EXPECT_THAT(comparison_text(made), AllOf(HasSubstr("## Step sizes that are best for each target"),
                                            HasSubstr("## One setting of step sizes for all targets")));
+  const std::string best = comparison_text({made[0]});
+  EXPECT_EQ(best.find("alpha 1)"), std::string::npos) << "step sizes stand in a column, not in names\n" << best;
+  const std::string row = best.substr(best.find("| final loss"));  // the second table
+  const std::size_t first = row.find("\n| dsgd ");
+  ASSERT_NE(first, std::string::npos) << row;
+  EXPECT_EQ(row.find("\n| dsgd ", first + 1), std::string::npos) << "steps of two targets are one row\n" << row;
 }
 
 TEST(Comparison, RunsWithoutAClockInCommonAreRefused) {
