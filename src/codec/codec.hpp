@@ -12,7 +12,7 @@
 namespace quantimed {
 
 struct Encoded {
-  std::size_t bytes = 0;        // of the message, headers included
+  std::size_t bytes = 0;        // of the message in memory: headers, and padding to cache lines
   std::uint64_t overflows = 0;  // coordinates that did not fit the code (clamped, or not a number)
 };
 
@@ -34,6 +34,11 @@ class Codec {
 
   // The largest message of a model of p coordinates, in bytes.
   virtual std::size_t capacity(std::size_t p) const = 0;
+
+  // What a message of p coordinates is charged for, in bytes: its headers and its numbers one after the other, as a
+  // sender would put them on a wire. Padding to cache lines, which is there for readers in the same memory, is not
+  // counted, for no code. Sliceable codes do not look at the message: theirs are all of one length.
+  virtual std::size_t wire_bytes(std::span<const std::byte> message, std::size_t p) const = 0;
 
   // Writes Q(x) into message (≥ capacity(p) bytes, cache-line aligned). The key fixes every random choice:
   // the same key and x give the same bytes on every machine. Nothing beyond Encoded::bytes is ever read.

@@ -15,6 +15,8 @@ class Exact final : public Codec {
   double variance_bound(std::span<const float>) const override { return 0; }
   std::size_t capacity(std::size_t p) const override { return p * sizeof(float); }
 
+  std::size_t wire_bytes(std::span<const std::byte>, std::size_t p) const override { return capacity(p); }
+
   Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
     return encode_slice(x, key, 0, message);
   }

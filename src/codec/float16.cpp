@@ -77,6 +77,8 @@ class Float16 final : public Codec {
 
   std::size_t capacity(std::size_t p) const override { return p * sizeof(Half); }
 
+  std::size_t wire_bytes(std::span<const std::byte>, std::size_t p) const override { return capacity(p); }
+
   Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
     return encode_slice(x, key, 0, message);
   }

@@ -21,7 +21,7 @@ namespace {
 using packing::kBlock;
 using packing::kLineBytes;
 
-constexpr std::uint32_t kWidthBits = 5;
+constexpr std::uint32_t kWidthBits = 5, kWidthMask = (1u << kWidthBits) - 1;
 static_assert(packing::kMaxWidth < 1u << kWidthBits);
 
 constexpr std::size_t table_lines(std::size_t p) {
@@ -45,6 +45,14 @@ class Grid final : public Codec {
   std::size_t capacity(std::size_t p) const override {
     const std::size_t last = p % kBlock;
     return (table_lines(p) + p / kBlock * packing::kMaxWidth + packing::lines(packing::kMaxWidth, last)) * kLineBytes;
+  }
+
+  std::size_t wire_bytes(std::span<const std::byte> message, std::size_t p) const override {
+    const auto* table = reinterpret_cast<const std::uint32_t*>(message.data());
+    std::size_t bytes = packing::blocks(p) * sizeof(std::uint32_t);
+    for (std::size_t block = 0; block < packing::blocks(p); ++block)
+      bytes += packing::bytes(table[block] & kWidthMask, std::min(kBlock, p - block * kBlock));
+    return bytes;
   }
 
   Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
@@ -78,8 +86,7 @@ class Grid final : public Codec {
     for (std::size_t k = 0; k < acc.size(); k += kBlock) {
       const std::uint32_t entry = table[k / kBlock];
       const std::byte* body = message.data() + (entry >> kWidthBits) * kLineBytes;
-      packing::accumulate(body, entry & ((1u << kWidthBits) - 1), scale,
-                          acc.subspan(k, std::min(kBlock, acc.size() - k)));
+      packing::accumulate(body, entry & kWidthMask, scale, acc.subspan(k, std::min(kBlock, acc.size() - k)));
     }
     return 0;
   }

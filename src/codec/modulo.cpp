@@ -54,6 +54,10 @@ class Modulo final : public Codec {
     return kLineBytes * ((packing::blocks(p) + kGroup - 1) / kGroup + whole * bits_ + packing::lines(bits_, rest));
   }
 
+  std::size_t wire_bytes(std::span<const std::byte>, std::size_t p) const override {
+    return packing::blocks(p) * sizeof(std::uint32_t) + packing::bytes(bits_, p);
+  }
+
   Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
     return encode_slice(x, key, 0, message);
   }

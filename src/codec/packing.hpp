@@ -34,6 +34,9 @@ constexpr std::size_t lines(std::size_t width, std::size_t count) {
   return (rows * width + kWordBits - 1) / kWordBits;
 }
 
+// What `count` integers take one after the other, without the padding to lines.
+constexpr std::size_t bytes(std::size_t width, std::size_t count) { return (width * count + 7) / 8; }
+
 // Writes lines(width, count) lines; the indices from `count` on are 0.  body: cache-line aligned.
 void pack(std::span<const std::int32_t, kBlock> indices, std::size_t width, std::size_t count, std::byte* body);
 

@@ -86,6 +86,10 @@ class Qsgd final : public Codec {
     return kLineBytes + p / kBlock * block_bytes_ + packing::lines(width_, p % kBlock) * kLineBytes;
   }
 
+  std::size_t wire_bytes(std::span<const std::byte>, std::size_t p) const override {
+    return sizeof(float) + packing::bytes(width_, p);
+  }
+
   Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
     check_message(message, capacity(x.size()));
     const Norm norm = finite_norm(x);

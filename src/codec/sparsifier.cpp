@@ -47,6 +47,8 @@ class Sparsifier final : public Codec {
     return p / kBlock * kBlockBytes + packing::lines(kWidth, p % kBlock) * kLineBytes;
   }
 
+  std::size_t wire_bytes(std::span<const std::byte>, std::size_t p) const override { return packing::bytes(kWidth, p); }
+
   Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
     return encode_slice(x, key, 0, message);
   }

@@ -463,6 +463,9 @@ class FailingCodec final : public Codec {
   double paper_bits() const override { return codec_.paper_bits(); }
   double variance_bound(std::span<const float> x) const override { return codec_.variance_bound(x); }
   std::size_t capacity(std::size_t p) const override { return codec_.capacity(p); }
+  std::size_t wire_bytes(std::span<const std::byte> message, std::size_t p) const override {
+    return codec_.wire_bytes(message, p);
+  }
   Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
     return codec_.encode(x, key, message);
   }
