@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 SCHEMA = "quantimed-trace"
-SCHEMA_VERSION = 2
+SCHEMA_VERSIONS = (2, 3)
 STATUSES = ("running", "complete", "interrupted", "diverged")
 PROGRESS = ("iteration", "time", "loss", "accuracy", "test_loss", "test_accuracy", "consensus_error",
             "gradient_norm_squared")
@@ -219,8 +219,9 @@ def _read(path: Path) -> Run:
         root = _attributes(file)
         if root.get("schema") != SCHEMA:
             raise ReportError("HDF5, but no trace of quantimed")
-        if root.get("schema_version") != SCHEMA_VERSION:
-            raise ReportError(f"schema version {root.get('schema_version')}; this report reads {SCHEMA_VERSION}")
+        if root.get("schema_version") not in SCHEMA_VERSIONS:
+            raise ReportError(f"schema version {root.get('schema_version')}; this report reads "
+                              + " and ".join(map(str, SCHEMA_VERSIONS)))
         status, config = str(root["status"]), _attributes(file["config"])
         if status not in STATUSES:
             raise ReportError(f"its status '{status}' is none of {', '.join(STATUSES)}")

@@ -10,7 +10,7 @@ from .ledger import Ledger
 from .quantizers import variance
 from .runner import Job
 from .statistics import estimate
-from .traces import Results, mean_model, read_trace, wire_time
+from .traces import Results, charged_time, mean_model, read_trace
 
 
 @dataclass
@@ -70,8 +70,8 @@ def modulo(results: Results, ledger: Ledger) -> Table:
             same = {j.run.seed: float(mean_model(j.path).tobytes() == mean_model(plain[j.run.seed].path).tobytes())
                     for j in jobs if j.run.seed in plain}
             files = [j.path for j in jobs]
-            ends, _ = ledger.median({j.run.seed: float(wire_time(j.path)[-1]) for j in jobs},
-                                    "end of the last iteration, its messages charged by /rounds/bytes_sent", files, " s")
+            ends, _ = ledger.median({j.run.seed: float(charged_time(j.path, "wire")[-1]) for j in jobs},
+                                    "end of the last iteration, by the bits on the wire", files, " s")
             table.rows.append([
                 algorithm, codec, summary_cell(jobs, ledger, "wire_bits_per_coordinate"), ends,
                 *(summary_cell(jobs, ledger, name) for name in ("decoding_violations", "final_loss")),

@@ -1,4 +1,4 @@
-"""What the claims need of a trace, and an iteration's time recharged by the bits that really were on the wire."""
+"""What the claims need of a trace, and its curve by both ways to charge the bits of its messages."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -39,6 +39,7 @@ class Trace:
     iteration: np.ndarray  # of the points of the curve
     time_s: np.ndarray
     loss: np.ndarray
+    time_by_bits_s: dict[str, np.ndarray]  # "paper", "wire": those that the trace has
 
     def option(self, name: str) -> str:
         return ini_value(self.ini, name)
@@ -54,7 +55,9 @@ def read_trace(path: Path) -> Trace:
             return Trace(path, file.attrs["status"], file.attrs["verdict"], file.attrs["commit"], machine,
                          file["config/ini"][()].decode(), {k: float(v) for k, v in file["summary"].attrs.items()
                           if not isinstance(v, (str, bytes))},
-                         progress["iteration"][:], progress["time"][:], progress["loss"][:])
+                         progress["iteration"][:], progress["time"][:], progress["loss"][:],
+                         {bits: progress[name][:] for bits in ("paper", "wire")
+                          if (name := f"time_{bits}_bits") in progress})
     except (OSError, KeyError, ValueError) as error:
         raise StudyError(f"{path}: not a whole trace ({error}); run the study again") from None
 
@@ -64,10 +67,22 @@ def mean_model(path: Path) -> np.ndarray:
         return file["model/mean"][:]
 
 
+def charged_time(path: Path, bits: str) -> np.ndarray:
+    """When the curve's points are reached where the link charges these bits: what is sent in rounds does not depend on
+    when it arrives, so that one run has both clocks."""
+    trace = read_trace(path)
+    if bits in trace.time_by_bits_s:
+        return trace.time_by_bits_s[bits]
+    if trace.option("bits") == bits:
+        return trace.time_s
+    if bits == "wire" and not trace.time_by_bits_s:
+        return _charged_anew(path)
+    raise StudyError(f"{path}: its time cannot be charged anew; run it with bits = {bits}")
+
+
 @lru_cache(maxsize=None)
-def wire_time(path: Path) -> np.ndarray:
-    """When the curve's points would have been reached had every bit been charged. For rounds with a barrier on the
-    link paper:T_C: what is sent does not depend on when it arrives, so only the clock differs from --bits wire."""
+def _charged_anew(path: Path) -> np.ndarray:
+    """Traces of version 0.1.0 have one clock. For rounds with a barrier on the link paper:T_C."""
     trace = read_trace(path)
     kind, _, exchange_s = trace.option("link").partition(":")
     if kind != "paper" or trace.option("sync") != "barrier" or trace.option("algorithm") == "async-dsgd":
@@ -82,8 +97,7 @@ def wire_time(path: Path) -> np.ndarray:
 
 def own_curve(path: Path, bits: str) -> Curve:
     trace = read_trace(path)
-    as_run = trace.option("bits") == bits
-    return Curve(trace.time_s if as_run else wire_time(path), trace.loss, (path,), trace.status, trace.verdict)
+    return Curve(charged_time(path, bits), trace.loss, (path,), trace.status, trace.verdict)
 
 
 def horizon_curve(paths: list[Path], bits: str) -> Curve:

@@ -12,6 +12,7 @@
 #include "command/summary.hpp"
 #include "engine/engine.hpp"
 #include "engine/machine.hpp"
+#include "engine/memory_plan.hpp"
 #include "statistics/arrival.hpp"
 #include "trace/evaluate.hpp"
 
@@ -59,6 +60,8 @@ class Recorder final : public Watcher {
     Progress& curve = trace_.progress;
     curve.iteration.push_back(cut.iteration);
     curve.time.push_back(cut.time);
+    if (cut.time_paper_bits) curve.time_paper_bits.push_back(*cut.time_paper_bits);
+    if (cut.time_wire_bits) curve.time_wire_bits.push_back(*cut.time_wire_bits);
     curve.loss.push_back(point.loss);
     curve.accuracy.push_back(point.accuracy);
     curve.test_loss.push_back(point.test_loss);
@@ -135,20 +138,24 @@ Attribute typed(const std::string& text) {
   return text;
 }
 
-// Why a run's figures are not to be used; empty where they are.
-std::string invalid_because(const Outcome& outcome, const Totals& totals) {
-  if (!outcome.failure.empty()) return outcome.failure;
-  if (!outcome.invalid.empty()) return outcome.invalid;
+// Every reason why a run's figures are not to be used: what was known before it, and what it showed.
+void judge(Verdict& verdict, const Outcome& outcome, const Totals& totals) {
+  if (!outcome.failure.empty()) verdict.reject(outcome.failure);
+  verdict.reject_as(outcome.verdict);
   if (outcome.overflows > 0)
-    return fmt::format("{} coordinates did not fit the code and were clamped", outcome.overflows);
+    verdict.reject(fmt::format("{} coordinates did not fit the code and were clamped", outcome.overflows));
   if (outcome.violations > 0)
-    return fmt::format(
-        "{} blocks of messages were decoded wrongly: two neighbours differ by more than --codec can tell; "
-        "give it more bits",
-        outcome.violations);
+    verdict.reject(
+        fmt::format("{} blocks of messages were decoded wrongly: two neighbours differ by more than --codec can tell, "
+                    "give it more bits",
+                    outcome.violations));
   if (totals.gradients > 0 && !(totals.samples > 0))
-    return "every batch was empty; give a longer --deadline or a larger --batch";
-  return "";
+    verdict.reject("every batch was empty, give a longer --deadline or a larger --batch");
+}
+
+[[noreturn]] void break_off(const Outcome& outcome) {
+  if (outcome.machine_refused) throw MachineRefused("{}; use fewer --nodes or a smaller --model", outcome.failure);
+  throw RunFailure(outcome.failure);
 }
 
 Trace start_trace(const Setup& setup, const DataSplit& data) {
@@ -164,18 +171,31 @@ Trace start_trace(const Setup& setup, const DataSplit& data) {
                             tuning_of(setup.config, {setup.config.seed},
                                       setup.config.tuned_by.empty() ? "" : certified_data(setup.config, data)));
   trace.ini = to_ini(setup.config);
-  if (!kGuards) trace.verdict = "INVALID: a build without guards";
+  if (!kGuards) trace.verdict.reject("a build without guards");
   const Machine machine = inspect_machine();
   trace.environment = environment(machine, blas::description());
   trace.network = setup.network;
   if (setup.config.engine == "threads" && machine.cpu_quota && *machine.cpu_quota < setup.config.nodes)
-    trace.verdict = fmt::format("INVALID: the control group grants {:.2g} cores' time to {} nodes", *machine.cpu_quota,
-                                setup.config.nodes);
+    trace.verdict.reject(
+        fmt::format("the control group grants {:.2g} cores' time to {} nodes", *machine.cpu_quota, setup.config.nodes));
   return trace;
 }
 
 bool is_same_graph(const Network& a, const Network& b) {
   return a.edges == b.edges && a.weights == b.weights && a.self_weights == b.self_weights;
+}
+
+// A trace of version 0.1.0 has one clock, the run's; the other one cannot be had from the middle of a run.
+void take_over_clocks(const Resumption& resumption, Trace& trace) {
+  const Config& config = resumption.config;
+  Progress& curve = trace.progress;
+  if (config.engine != "virtual" || !config.machine.empty()) return;
+  auto& own = config.bits == "wire" ? curve.time_wire_bits : curve.time_paper_bits;
+  if (own.empty()) own = curve.time;
+  const bool is_round = find_algorithm(config.algorithm).delivery == Delivery::round;
+  if (is_round && resumption.trace.checkpoint->start_time_other_bits.empty())
+    trace.warnings.push_back(fmt::format("resumed from a checkpoint that keeps one clock: /progress/{} is left out",
+                                         config.bits == "wire" ? "time_paper_bits" : "time_wire_bits"));
 }
 
 // The curve and the account of what was before the cut; says where another program or processor had a part, since the
@@ -191,6 +211,7 @@ Attributes take_over(const Resumption& resumption, Trace& trace) {
       trace.environment.emplace_back(fmt::format("earlier_{}", name), was);
   trace.created = before.created;
   trace.progress = before.progress;
+  take_over_clocks(resumption, trace);
   trace.mean_model = before.mean_model;
   Attributes earlier = before.checkpoint->state;
   std::erase_if(earlier, [](const auto& entry) { return entry.first == "resumptions"; });
@@ -228,6 +249,8 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
     resume.emplace(Resume{resumption->path, *resumption->trace.checkpoint, std::move(resumption->trace.rounds)});
     run.resume = &*resume;
   }
+  require_memory(run, config.engine == "virtual" ? plan_virtual(run) : plan_threads(run),
+                 Evaluator::bytes(*setup.problem, config.threads));
   Evaluator evaluator(*setup.problem, setup.shards, data.test ? &*data.test : nullptr, setup.penalty,
                       static_cast<int>(config.threads));
   Outcome outcome;
@@ -241,7 +264,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
     wall_s = recorder.wall_s();
     outcome.measured.emplace_back("unwritten_checkpoints", recorder.unwritten());
     outcome.measured.emplace_back("unwritten_records", static_cast<std::int64_t>(outcome.rounds.refused()));
-    if (trace.progress.loss.empty()) throw RunFailure(outcome.failure);  // there is nothing to tell yet
+    if (trace.progress.loss.empty()) break_off(outcome);  // there is nothing to tell yet
     if (outcome.checkpoint && !diverged) {
       trace.checkpoint = std::move(outcome.checkpoint);
       recorder.add_account(*trace.checkpoint);
@@ -251,9 +274,9 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   trace.status = RunStatus::complete;
   if (outcome.interrupted || !outcome.failure.empty()) trace.status = RunStatus::interrupted;
   if (diverged) trace.status = RunStatus::diverged;
-  if (const std::string why = invalid_because(outcome, totals); !why.empty()) trace.verdict = "INVALID: " + why;
+  judge(trace.verdict, outcome, totals);
   // Times that did not count before the cut do not count now.
-  if (resumption && config.engine == "threads" && trace.verdict == "VALID") trace.verdict = resumption->trace.verdict;
+  if (resumption && config.engine == "threads") trace.verdict.reject_as(resumption->trace.verdict);
   trace.environment.insert(trace.environment.end(), outcome.placement.begin(), outcome.placement.end());
   if (config.timeline) trace.timeline = make_timeline(outcome.rounds, run.algorithm.delivery);
   summarise(trace, run, setup.config, outcome, totals, wall_s, evaluation_s);
@@ -261,7 +284,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
     if (const Attribute* value = find(earlier, name)) trace.summary.emplace_back(name, *value);
   write_trace(config.output, trace, outcome.rounds);
   std::remove(partial_name(config.output).c_str());
-  if (!outcome.failure.empty()) throw RunFailure(outcome.failure);
+  if (!outcome.failure.empty()) break_off(outcome);
   return trace;
 }
 

@@ -47,10 +47,15 @@ void print_result(const Trace& trace, const Config& config, const DataSplit& dat
                std::isnan(figure("final_test_accuracy"))
                    ? ""
                    : fmt::format(", {:.1f} % test", 100 * figure("final_test_accuracy")));
-  const bool is_valid = trace.verdict == "VALID";  // an invalid time is never printed as a result
+  const bool is_valid = trace.verdict.is_valid();  // an invalid time is never printed as a result
   if (is_valid)
     fmt::print("  time        {:.6g} s on the run's clock ({:.2f} s wall, {:.2f} s of it evaluation)\n",
                figure("end_time_s"), figure("wall_time_s"), figure("evaluation_time_s"));
+  const bool has_both_clocks =
+      !std::isnan(figure("end_time_paper_bits_s")) && !std::isnan(figure("end_time_wire_bits_s"));
+  if (is_valid && has_both_clocks)
+    fmt::print("              {:.6g} s by the bits on the wire, {:.6g} s by the paper's count\n",
+               figure("end_time_wire_bits_s"), figure("end_time_paper_bits_s"));
   if (!config.target_loss.empty() && is_valid) {
     const double time = figure("time_to_target_s");
     fmt::print("  to loss {:<4g}{}\n", config.target_loss.front(),
@@ -67,18 +72,13 @@ void print_result(const Trace& trace, const Config& config, const DataSplit& dat
         100 * figure("compute_share"), 100 * figure("wait_share"), 100 * figure("exchange_share"),
         100 * figure("encode_share"), 100 * figure("mix_share"),
         100 * (figure("publish_share") + figure("record_share")));
-  if (figure("final_loss") > figure("initial_loss"))
-    fmt::print("  WARNING     the loss has grown; give a smaller --alpha\n");
-  if (figure("mean_batch") < 1)
-    fmt::print("  WARNING     most batches were empty; give a longer --deadline or a larger --batch\n");
   if (const std::string rule = text(trace.environment, "cores_rule", "all"); !rule.starts_with("all"))
     fmt::print("  cores       {}\n", rule);
   if (trace.network.redraws > 0)
     fmt::print("  graph       redrawn {} times until it was connected\n", trace.network.redraws);
-  if (figure("overflows") > 0)
-    fmt::print("  WARNING     {:.0f} coordinates did not fit the code and were clamped\n", figure("overflows"));
   if (const std::string lost = text(trace.summary, "lost_nodes", "none"); lost != "none")
     fmt::print("  lost nodes  {}\n", lost);
+  for (const std::string& warning : trace.warnings) fmt::print("  WARNING     {}\n", warning);
   if (trace.checkpoint) fmt::print("  stopped     quantimed run --resume {} goes on\n", config.output);
   fmt::print("  verdict     {}\n  trace       {}\n", trace.verdict, config.output);
 }

@@ -27,13 +27,42 @@ Totals add_up(const RoundsSource& rounds, const Network& network) {
     for (std::size_t at = 0; at < block.batch.size(); ++at) {
       if (std::isnan(block.batch[at])) continue;
       ++totals.gradients;
-      totals.message_bytes += static_cast<double>(block.bytes_sent[at]);
-      totals.sent_bytes += static_cast<double>(block.bytes_sent[at]) *
-                           static_cast<double>(network.neighbours(static_cast<NodeId>(at % block.nodes)).size());
+      totals.message_bytes += block.bytes_sent[at];
+      totals.sent_bytes +=
+          block.bytes_sent[at] * static_cast<double>(network.neighbours(static_cast<NodeId>(at % block.nodes)).size());
     }
   });
   return totals;
 }
+
+namespace {
+
+// What a reader should know of a run that counts all the same.
+void warn(Trace& trace, const Run& run, const Config& config, const Totals& totals) {
+  const Progress& curve = trace.progress;
+  const auto add = [&](std::string text) { trace.warnings.push_back(std::move(text)); };
+  if (curve.loss.back() > curve.loss.front()) add("the loss has grown; give a smaller --alpha");
+  if (totals.gradients <= 0) return;
+  if (totals.samples / totals.gradients < 1)
+    add("most batches were empty; give a longer --deadline or a larger --batch");
+  const double p = static_cast<double>(run.problem.dimension());
+  const double bytes = totals.message_bytes / totals.gradients, bits = 8 * bytes / p;
+  constexpr double kFloat = 32, kRounding = 1e-9;
+  const std::string code = run.codec.name();
+  if (bits > kFloat * (1 + kRounding))
+    add(
+        fmt::format("--codec {}: on the wire its messages are longer than the models as float32: {:.4g} bits a "
+                    "coordinate ({:.4g} bytes against {:.0f}); --codec exact sends less",
+                    code, bits, bytes, 4 * p));
+  const bool is_modelled = config.engine == "virtual" && !run.machine && run.link.kind != LinkModel::Kind::none;
+  if (is_modelled && bits > run.codec.paper_bits() * (1 + kRounding))
+    add(
+        fmt::format("{}: the paper's count charges {:.4g} bits a coordinate, and the wire carries {:.4g}: times by the "
+                    "paper's bits are too short for a real link",
+                    code, run.codec.paper_bits(), bits));
+}
+
+}  // namespace
 
 void summarise(Trace& trace, const Run& run, const Config& config, const Outcome& outcome, const Totals& totals,
                double wall_s, double evaluation_s) {
@@ -52,6 +81,8 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
   s.emplace_back("time_to_target_s", target > 0 ? time_to_target(curve, target) : kForever);
   s.emplace_back("iterations", curve.iteration.back());
   s.emplace_back("end_time_s", outcome.end_time);
+  if (outcome.end_time_paper_bits) s.emplace_back("end_time_paper_bits_s", *outcome.end_time_paper_bits);
+  if (outcome.end_time_wire_bits) s.emplace_back("end_time_wire_bits_s", *outcome.end_time_wire_bits);
   s.emplace_back("total_samples", totals.samples);
   s.emplace_back("total_bytes", totals.sent_bytes);
   s.emplace_back("mean_batch", totals.gradients > 0 ? totals.samples / totals.gradients : 0.0);
@@ -67,6 +98,7 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
   s.emplace_back("wall_time_s", wall_s);
   s.emplace_back("evaluation_time_s", evaluation_s);
   s.insert(s.end(), outcome.measured.begin(), outcome.measured.end());
+  warn(trace, run, config, totals);
 }
 
 Timeline make_timeline(const RoundsSource& rounds, Delivery delivery) {

@@ -19,7 +19,7 @@ struct Totals {
 };
 Totals add_up(const RoundsSource& rounds, const Network& network);
 
-// Fills trace.summary from the curve, the rounds' totals and the engine's outcome.
+// Fills trace.summary from the curve, the rounds' totals and the engine's outcome, and adds to trace.warnings.
 void summarise(Trace& trace, const Run& run, const Config& config, const Outcome& outcome, const Totals& totals,
                double wall_s, double evaluation_s);
 

@@ -61,6 +61,12 @@ std::optional<double> tightest_group(const std::string& root, const std::string&
   return tightest;
 }
 
+double resident_memory_bytes() {
+  std::ifstream pages("/proc/self/statm");
+  double size = 0, resident = 0;
+  return pages >> size >> resident ? resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) : 0;
+}
+
 double usable_memory_bytes(const std::string& root) {
   constexpr double kMiB = 1 << 20;
   double least = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));

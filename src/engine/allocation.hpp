@@ -23,4 +23,7 @@ std::optional<double> tightest_group(const std::string& root, const std::string&
 // The machine's memory, or less where the control group or SLURM grants less.
 double usable_memory_bytes(const std::string& root = "");
 
+// What this process has of it now; 0 where the system does not say.
+double resident_memory_bytes();
+
 }  // namespace quantimed

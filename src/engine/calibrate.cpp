@@ -228,10 +228,12 @@ Calibration calibrate(const Run& fixed, const Run& until_deadline, const Calibra
     done = 0.4 * share;
     return goes_on();
   });
+  Verdict verdict;
   const auto measure = [&](const Run& run) {
     Silent silent(goes_on);
     Outcome outcome = run_threads(run, silent);
-    if (result.invalid.empty()) result.invalid = outcome.invalid;
+    verdict.reject_as(outcome.verdict);
+    result.invalid = verdict.why();
     result.interrupted = result.interrupted || outcome.interrupted;
     return outcome.rounds.all();
   };

@@ -47,7 +47,7 @@ struct Run {
   const SpeedModel* speed = nullptr;      // null: the machine's own speed
   const MachineCosts* machine = nullptr;  // virtual: predict a threads run on this machine
   LinkModel link;
-  bool charge_wire_bits = false;  // --bits wire
+  bool charge_wire_bits = false;  // --bits wire: what the clock charges in virtual time
   Sync sync = Sync::barrier;
   Round iterations = 0;  // T; for `newest` delivery T · n updates in all
   Seconds max_time = kForever;
@@ -62,6 +62,12 @@ struct Run {
   Resume* resume = nullptr;        // null: from the start
   std::string record_folder = {};  // where records go that memory should not hold; empty: memory holds all
 
+  // What the clock charges, or the other one.
+  Charge charge(bool wire_bits) const {
+    return {.wire_bits = wire_bits,
+            .paper_bits = codec.paper_bits(),
+            .dimension = static_cast<double>(problem.dimension())};
+  }
   Seconds patience() const { return patience_s > 0 ? patience_s : kUsualPatience_s; }
 };
 
@@ -69,7 +75,8 @@ struct Run {
 struct Cut {
   double iteration;
   Seconds time;
-  std::span<const float* const> models;  // [living] of [p]
+  std::span<const float* const> models;                              // [living] of [p]
+  std::optional<Seconds> time_paper_bits = {}, time_wire_bits = {};  // Progress
 };
 
 // Who watches a run: evaluates cuts, shows progress, knows of signals. Called by one thread.
@@ -91,9 +98,11 @@ struct Outcome {
   Records rounds;
   std::uint64_t overflows = 0;   // coordinates that did not fit their code
   std::uint64_t violations = 0;  // blocks of messages that are known to have been decoded wrongly (modulo)
-  std::string invalid;           // why the timings do not count; empty: they do
+  std::optional<Seconds> end_time_paper_bits, end_time_wire_bits;
+  Verdict verdict;               // every reason why the timings do not count
   std::vector<LostNode> lost;    // nodes that have left the run
   std::string failure;           // why the run broke off, who waits for whom; empty: it did not
+  bool machine_refused = false;  // … because the machine has no more memory
   Attributes measured;           // engine's own figures for /summary
   Attributes placement;          // for /environment
 };

@@ -71,15 +71,20 @@ std::string list_of(std::span<const NodeId> nodes) {
   return fmt::format("node{} {}", nodes.size() == 1 ? "" : "s", fmt::join(nodes, ", "));
 }
 
+bool is_out_of_memory(const std::exception& why) { return dynamic_cast<const std::bad_alloc*>(&why) != nullptr; }
+
 std::string failure_of(NodeId node, Round round, const std::exception& why) {
-  const bool no_memory = dynamic_cast<const std::bad_alloc*>(&why) != nullptr;
   return fmt::format("node {} failed in round {}: {}", node, round,
-                     no_memory ? "the machine's memory is used up" : why.what());
+                     is_out_of_memory(why) ? "the machine's memory is used up" : why.what());
 }
 
 std::string silence(NodeId node, Round round, Seconds waited, std::span<const NodeId> waiting) {
   return fmt::format("node {} sent nothing of round {} for {:.3g} s; {} wait{} for it", node, round, waited,
                      list_of(waiting), waiting.size() == 1 ? "s" : "");
+}
+
+std::string messages_dropped(std::uint64_t messages) {
+  return fmt::format("{} messages found the link full and were dropped, give --link a lower latency", messages);
 }
 
 std::string to_text(std::span<const LostNode> lost) {

@@ -7,6 +7,7 @@
 
 #include "base/types.hpp"
 
+#include <exception>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,9 @@ struct Fault {
   Seconds time = 0;          // on the run's clock: strikes the node's first round that starts then or later
   Seconds lasts = kForever;  // a crash: for ever
 };
+
+// Who is away for longer than its neighbours are patient has left the run.
+inline bool is_loss(const Fault& fault, Seconds patience) { return fault.lasts >= patience; }
 
 // A node that has left the run, and the first round (its own iteration) that it has not done.
 struct LostNode {
@@ -45,11 +49,15 @@ std::vector<Fault> parse_faults(const std::string& text, std::uint32_t nodes);
 // Null where none is meant for the node.
 const Fault* fault_of(std::span<const Fault> faults, NodeId node);
 
+// What an engine's worker caught: the machine has refused it memory.
+bool is_out_of_memory(const std::exception& why);
 // "node 3 failed in round 17: why".
 std::string failure_of(NodeId node, Round round, const std::exception& why);
 
 // "node 3 sent nothing of round 17 for 60 s; nodes 1, 5 wait for it".
 std::string silence(NodeId node, Round round, Seconds waited, std::span<const NodeId> waiting);
+// Of asynchronous senders that outrun their link.
+std::string messages_dropped(std::uint64_t messages);
 std::string list_of(std::span<const NodeId> nodes);   // "node 1", "nodes 1, 5"
 std::string to_text(std::span<const LostNode> lost);  // "3@round 17, 5@round 20"; "none"
 

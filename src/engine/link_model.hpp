@@ -1,7 +1,7 @@
 // --link: what a message costs besides the machine's own time.
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "base/types.hpp"
@@ -21,10 +21,22 @@ struct LinkModel {
     return kind == Kind::paper ? full_exchange_s * bits_per_coordinate / 16 : 0;
   }
   bool delays() const { return kind == Kind::alpha_beta; }
+  // `newest` delivery: messages of one node that can be under way at once, on either engine. Where a sender outruns its
+  // link beyond this its message is dropped, and the run says so.
+  static constexpr std::uint32_t kMostInFlight = 64;
+  std::uint32_t most_in_flight() const { return delays() ? kMostInFlight : 0; }
   // From the end of sending to the message being visible: latency + bytes/bandwidth. 0 unless alpha-beta.
-  Seconds delay(std::size_t bytes) const {
-    return kind == Kind::alpha_beta ? latency_s + static_cast<double>(bytes) / bytes_per_second : 0;
-  }
+  Seconds delay(double bytes) const { return kind == Kind::alpha_beta ? latency_s + bytes / bytes_per_second : 0; }
+};
+
+// What a message is charged for on the link of virtual time (--bits): the bits on the wire, or the paper's count.
+struct Charge {
+  bool wire_bits = false;
+  double paper_bits = 0;  // a coordinate, of the code
+  double dimension = 0;   // coordinates
+
+  double bits_per_coordinate(double wire_bytes) const { return wire_bits ? 8 * wire_bytes / dimension : paper_bits; }
+  double bytes(double wire_bytes) const { return wire_bits ? wire_bytes : paper_bits * dimension / 8; }
 };
 
 // One row a kind: how it is written, one line of help.

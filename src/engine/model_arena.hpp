@@ -9,15 +9,22 @@ namespace quantimed {
 
 class ModelArena {
  public:
-  // Throws InputError (naming --nodes) where the machine's memory cannot hold `bytes_per_node_in_all` for each node.
-  ModelArena(std::uint32_t nodes, std::size_t dimension, std::size_t bytes_per_node_in_all);
+  // Throws MachineRefused (naming --nodes) where the machine refuses so much; memory_plan.hpp asks before.
+  ModelArena(std::uint32_t nodes, std::size_t dimension);
   ~ModelArena();
   ModelArena(const ModelArena&) = delete;
   ModelArena& operator=(const ModelArena&) = delete;
 
+  static std::size_t bytes_of(std::uint32_t nodes, std::size_t dimension) {
+    return nodes * stride_of(dimension) * sizeof(float);
+  }
   std::span<float> model(NodeId i) { return {floats_ + i * stride_, dimension_}; }
 
  private:
+  static std::size_t stride_of(std::size_t dimension) {  // floats
+    return (dimension * sizeof(float) + kSeparation - 1) / kSeparation * kSeparation / sizeof(float);
+  }
+
   std::size_t dimension_, stride_, bytes_;
   float* floats_ = nullptr;
 };

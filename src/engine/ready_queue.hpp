@@ -23,7 +23,12 @@ class ReadyQueue {
   explicit ReadyQueue(std::size_t workers) : stacks_(workers) {}
 
   // Opens a phase that lasts until `count` nodes have been retired.
-  void open(std::size_t count) { remaining_ = count; }
+  void open(std::size_t count) {
+    remaining_ = count;
+    is_stuck_ = false;
+  }
+  // The last phase ended because every worker waited and no node was ready: who has not retired waits for ever.
+  bool is_stuck() const { return is_stuck_; }
 
   void push(std::size_t worker, std::span<const NodeId> nodes) {
     if (nodes.empty()) return;
@@ -44,8 +49,9 @@ class ReadyQueue {
     if (last) changed_.notify_all();
   }
 
-  // The next node for this worker; nothing once the phase is over (or was abandoned).
-  std::optional<NodeId> pop(std::size_t worker) {
+  // The next node for this worker, of so many; nothing once the phase is over (or was abandoned, or is stuck). Every
+  // worker has pushed the nodes that it begins with before it first calls this.
+  std::optional<NodeId> pop(std::size_t worker, std::size_t workers) {
     std::unique_lock lock(mutex_);
     for (;;) {
       if (remaining_ == 0) return std::nullopt;
@@ -60,13 +66,19 @@ class ReadyQueue {
           other.pop_front();
           return node;
         }
+      if (static_cast<std::size_t>(waiting_ + 1) == workers) {
+        is_stuck_ = true;
+        remaining_ = 0;
+        changed_.notify_all();
+        return std::nullopt;
+      }
       ++waiting_;
       changed_.wait(lock);
       --waiting_;
     }
   }
 
-  // After an exception: everybody goes home.
+  // After an exception: all workers leave the phase.
   void abandon() {
     {
       const std::lock_guard lock(mutex_);
@@ -80,6 +92,7 @@ class ReadyQueue {
   std::condition_variable changed_;
   std::vector<std::deque<NodeId>> stacks_;
   std::size_t remaining_ = 0;
+  bool is_stuck_ = false;
   std::atomic<int> waiting_ = 0;
 };
 

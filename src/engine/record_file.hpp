@@ -12,9 +12,9 @@ namespace quantimed {
 
 // Meanings and units: Rounds. The phases follow each other without a gap, so they add up to the iteration.
 struct RoundRecord {
-  double start = 0;
+  double start = 0, bytes = 0;
   float compute = 0, encode = 0, publish = 0, wait = 0, exchange = 0, mix = 0, record = 0;
-  float batch = 0, deadline = 0, overshoot = 0, speed_asked = 0, staleness = 0, age = 0, overwritten = 0, bytes = 0;
+  float batch = 0, deadline = 0, overshoot = 0, speed_asked = 0, staleness = 0, age = 0, overwritten = 0;
 };
 static_assert(std::is_trivially_copyable_v<RoundRecord>);  // stored as it is
 

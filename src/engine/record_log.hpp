@@ -21,6 +21,9 @@ class RecordLog {
     while (head_) delete std::exchange(head_, head_->next);
   }
 
+  static constexpr std::size_t kPerPage = 4096;
+  static constexpr double kLeastBytes = 2.0 * kPerPage * sizeof(RoundRecord);  // of memory, from the start
+
   // The owner's thread.
   void append(const RoundRecord& record) {
     if (filled_ == kPerPage) {
@@ -49,7 +52,6 @@ class RecordLog {
   }
 
  private:
-  static constexpr std::size_t kPerPage = 4096;
   struct Page {
     std::array<RoundRecord, kPerPage> records{};  // zeroed, hence touched
     Page* next = nullptr;

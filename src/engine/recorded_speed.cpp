@@ -29,6 +29,7 @@ class RecordedSpeed final : public SpeedModel {
     return speeds_[round % (speeds_.size() / columns_) * columns_ + node];
   }
   double mean() const override { return mean_; }
+  double fastest() const override { return *std::ranges::max_element(speeds_); }
 
  private:
   std::vector<double> speeds_;  // [iterations, nodes]

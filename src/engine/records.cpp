@@ -70,10 +70,16 @@ RoundRecord NodeRecords::at(std::size_t t) const {
   return record;
 }
 
+namespace {
+std::size_t block_of(std::size_t nodes) {
+  return std::clamp<std::size_t>(kRecentRecords / std::max<std::size_t>(nodes, 1), 64, 4096);
+}
+}  // namespace
+
+std::size_t Records::most_in_memory(std::size_t nodes) { return 2 * block_of(nodes); }
+
 Records::Records(std::size_t nodes, const std::string& folder) {
-  if (!folder.empty())
-    file_ = std::make_shared<RecordFile>(
-        folder, std::clamp<std::size_t>(kRecentRecords / std::max<std::size_t>(nodes, 1), 64, 4096));
+  if (!folder.empty()) file_ = std::make_shared<RecordFile>(folder, block_of(nodes));
   for (std::size_t i = 0; i < nodes; ++i) nodes_.emplace_back(file_);
 }
 

@@ -55,6 +55,9 @@ class Records final : public RoundsSource {
   // Of a run that goes on: what had ended before.
   Records(const Rounds& before, const std::string& folder);
 
+  // Of one node at most, while the disk takes the others.
+  static std::size_t most_in_memory(std::size_t nodes);
+
   NodeRecords& operator[](std::size_t i) { return nodes_[i]; }
   const NodeRecords& operator[](std::size_t i) const { return nodes_[i]; }
   void finish(std::size_t ended) {

@@ -28,6 +28,7 @@ class ConstantSpeed final : public SpeedModel {
   explicit ConstantSpeed(double v) : v_(v) {}
   double speed(NodeId, Round) const override { return v_; }
   double mean() const override { return v_; }
+  double fastest() const override { return v_; }
 
  private:
   double v_;
@@ -40,6 +41,7 @@ class UniformSpeed final : public SpeedModel {
     return speed_stream(seed_, node, round).uniform(low_, high_);
   }
   double mean() const override { return low_ + (high_ - low_) / 2; }
+  double fastest() const override { return high_; }
 
  private:
   double low_, high_;
@@ -66,6 +68,7 @@ class ExponentialSpeed final : public SpeedModel {
   }
   // E[1/(s + X)] = (1/s) · (s/τ) e^(s/τ) E1(s/τ), τ = E[X].
   double mean() const override { return scaled_exponential_integral(shift_ / tail_) / shift_; }
+  double fastest() const override { return 1 / shift_; }
 
  private:
   double shift_, tail_;  // s a sample
@@ -80,6 +83,7 @@ class ParetoSpeed final : public SpeedModel {
     return fastest_ * std::pow(1 - speed_stream(seed_, node, round).uniform(), 1 / shape_);
   }
   double mean() const override { return fastest_ * shape_ / (shape_ + 1); }
+  double fastest() const override { return fastest_; }
 
  private:
   double fastest_, shape_;
@@ -101,6 +105,7 @@ class BimodalSpeed final : public SpeedModel {
     }
   }
   double mean() const override { return p_ * slow_ + (1 - p_) * fast_; }
+  double fastest() const override { return fast_; }
 
  private:
   double fast_, slow_, p_, keep_;
@@ -113,6 +118,7 @@ class SlowNodesSpeed final : public SpeedModel {
   SlowNodesSpeed(double count, double factor, double v) : count_(count), factor_(factor), v_(v) {}
   double speed(NodeId node, Round) const override { return node < count_ ? v_ / factor_ : v_; }
   double mean() const override { return v_; }
+  double fastest() const override { return v_; }
 
  private:
   double count_, factor_, v_;

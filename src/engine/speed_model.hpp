@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ class SpeedModel {
   virtual double speed(NodeId node, Round round) const = 0;
   // E[V], samples per second; T_d = b / E[V] gives a mean batch of b.
   virtual double mean() const = 0;
+  // What no speed is above, samples per second; infinity where it is not known.
+  virtual double fastest() const { return std::numeric_limits<double>::infinity(); }
 };
 
 // ⌊V · T_d⌋, the samples that are finished when the deadline passes; a whole product stays whole though it is not

@@ -1,9 +1,9 @@
 // Real time: one node per core, pinned, with lock-free mailboxes and real deadlines.
 #include "base/error.hpp"
-#include "engine/allocation.hpp"
 #include "engine/engine.hpp"
 #include "engine/hardware.hpp"
 #include "engine/meeting.hpp"
+#include "engine/memory_plan.hpp"
 #include "engine/resumption.hpp"
 #include "engine/stillness.hpp"
 #include "engine/threads_curve.hpp"
@@ -87,7 +87,6 @@ class ThreadsEngine {
   void measure_speeds(NodeId i);
   void choose_deadline(Outcome& outcome);
   std::unique_ptr<ThreadNode> make_node(NodeId i);
-  void check_memory() const;
   void watch(Outcome& outcome);
   std::string end_without_progress(Seconds waited);
   void tell_failures(Outcome& outcome);
@@ -95,7 +94,7 @@ class ThreadsEngine {
   bool is_finished(Seconds end) const;
   Checkpoint checkpoint(const Outcome& outcome) const;
   void take_records();
-  void draw_curve(const Outcome& outcome);
+  void draw_curve(Outcome& outcome);
   void add_up(Outcome& outcome);
   void judge(Outcome& outcome) const;
   void report_placement(Outcome& outcome) const;
@@ -129,23 +128,6 @@ std::unique_ptr<ThreadNode> ThreadsEngine::make_node(NodeId i) {
   return std::make_unique<RoundThreadNode>(shared_, i, stride);
 }
 
-// What a run needs most of: copies of models and buffers of messages.
-void ThreadsEngine::check_memory() const {
-  double models = 0;
-  for (NodeId i = 0; i < run_.network.nodes; ++i) {
-    const auto readers = static_cast<double>(run_.network.neighbours(i).size());
-    const bool is_round = run_.algorithm.delivery == Delivery::round;
-    models += static_cast<double>(Snapshots::models_of(run_.evaluations)) + 4 +
-              (is_round ? 2 : readers + NewestThreadNode::in_flight(run_) + 2);
-  }
-  const double needed = models * static_cast<double>(run_.problem.dimension()) * sizeof(float);
-  if (needed > usable_memory_bytes() / 2)
-    throw MachineRefused(
-        "--evaluations {}: {} nodes would need {:.1f} GiB for copies of their models and for messages; give "
-        "fewer, or fewer --nodes",
-        run_.evaluations, run_.network.nodes, needed / 0x1p30);
-}
-
 void ThreadsEngine::fail(NodeId i) {
   failures_[i] = std::current_exception();
   break_off();
@@ -168,6 +150,7 @@ void ThreadsEngine::live(NodeId i) {
     try {
       Task task = run_.algorithm.run(*shared_.nodes[i], run_.options);
       check(!task.resume(), "on threads an algorithm runs straight through");
+      check(shared_.nodes[i]->is_over(), "an algorithm's text ended by itself");
     } catch (const RunAborted&) {  // another node's failure is the one to tell
     } catch (...) {
       fail(i);
@@ -229,6 +212,7 @@ void ThreadsEngine::tell_failures(Outcome& outcome) {
       std::rethrow_exception(failures_[i]);
     } catch (const std::exception& error) {
       outcome.failure = failure_of(i, t, error);
+      outcome.machine_refused = is_out_of_memory(error);
     }
   }
 }
@@ -333,11 +317,11 @@ void ThreadsEngine::prepare(Outcome& outcome) {
   const std::uint32_t n = run_.network.nodes;
   if (n > cores_.size()) {
     if (!run_.oversubscribe) require_units(run_.placement, cores_.size(), n, hardware_.rule.text);
-    outcome.invalid = fmt::format("{} nodes share {} cores", n, cores_.size());
+    outcome.verdict.reject(fmt::format("{} nodes share {} cores", n, cores_.size()));
     shared_.policy = WaitPolicy::oversubscribed();
   }
   if (run_.resume && shared_.deadline_s == 0) shared_.deadline_s = resumed(run_, "deadline_s");
-  check_memory();
+  require_memory(run_, plan_threads(run_));
   ::malloc_trim(0);  // pages that earlier runs have freed would stay on their NUMA nodes, whoever gets them now
   shared_.nodes.resize(n);
   ended_.resize(n);
@@ -394,9 +378,16 @@ void ThreadsEngine::run_nodes(Outcome& outcome) {
 }
 
 // The nodes of a run that broke off are not at one round: its curve has no end.
-void ThreadsEngine::draw_curve(const Outcome& outcome) {
+void ThreadsEngine::draw_curve(Outcome& outcome) {
   ThreadsCurve curve(shared_, records_, ended_, watcher_);
-  if (curve.observe(before_s_, outcome.end_time) && outcome.failure.empty()) curve.observe_end(outcome.end_time);
+  if (!curve.observe(before_s_, outcome.end_time) || !outcome.failure.empty()) return;
+  if (const auto [first, last] = curve.last_rounds(); first == last)
+    curve.observe_end(outcome.end_time);
+  else
+    outcome.verdict.reject(
+        fmt::format("lost nodes have split the network, and its parts ended after {} to {} rounds: the curve ends with "
+                    "their last copies of one round",
+                    first, last));
 }
 
 // What the nodes have counted, this time and before a cut.
@@ -424,26 +415,23 @@ void ThreadsEngine::add_up(Outcome& outcome) {
   outcome.measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped_));
 }
 
-// Whether the timings count: the first reason against it.
+// Whether the timings count: every reason against it.
 void ThreadsEngine::judge(Outcome& outcome) const {
-  const auto reject = [&](std::string why) {
-    if (outcome.invalid.empty()) outcome.invalid = std::move(why);
-  };
   const double gradients = gradients_taken(records_);
   if (static_cast<double>(too_slow_) > kMostLate * gradients)
-    reject(fmt::format("in {:.0f} % of the gradients this machine is slower than --speed asks",
-                       100 * static_cast<double>(too_slow_) / gradients));
+    outcome.verdict.reject(fmt::format("in {:.0f} % of the gradients this machine is slower than --speed asks",
+                                       100 * static_cast<double>(too_slow_) / gradients));
   if (const double late = share_of_late_gradients(records_, run_.deadline.slack_s); late > kMostLate)
-    reject(
+    outcome.verdict.reject(
         fmt::format("{:.0f} % of the gradients ended later than the deadline and its slack allow; leave the cores to "
                     "the run, or give a larger --deadline-slack",
                     100 * late));
-  if (dropped_ > 0)
-    reject(fmt::format("{} messages found the link full and were dropped; give --link a lower latency", dropped_));
+  if (dropped_ > 0) outcome.verdict.reject(messages_dropped(dropped_));
   for (NodeId i = 0; i < numa_nodes_.size(); ++i)
     if (!are_local(hardware_, numa_nodes_[i], core_of(i)))
-      reject(fmt::format("node {} is on core {}, its model in the memory of NUMA node {}, which is not local", i,
-                         core_of(i), fmt::join(numa_nodes_[i], "+")));
+      outcome.verdict.reject(
+          fmt::format("node {} is on core {}, its model in the memory of NUMA node {}, which is not local", i,
+                      core_of(i), fmt::join(numa_nodes_[i], "+")));
 }
 
 Outcome ThreadsEngine::operator()() {

@@ -72,6 +72,17 @@ bool ThreadsCurve::observe_times(Seconds before_s, Seconds end) {
   return true;
 }
 
+std::pair<Round, Round> ThreadsCurve::last_rounds() const {
+  if (run_.algorithm.delivery == Delivery::newest) return {0, 0};
+  Round first = ~Round{0}, last = 0;
+  for (const auto& node : shared_.nodes) {
+    if (node->lost_in()) continue;
+    first = std::min(first, node->finished());
+    last = std::max(last, node->finished());
+  }
+  return {std::min(first, last), last};
+}
+
 void ThreadsCurve::observe_end(Seconds end) {
   std::vector<const float*> models;
   double all = 0, living = 0;  // iterations

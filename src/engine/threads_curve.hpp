@@ -3,6 +3,8 @@
 
 #include "engine/threads_node.hpp"
 
+#include <utility>
+
 namespace quantimed {
 
 constexpr double kRunningShare = 0.5;  // of the progress shown: the rest is the curve
@@ -16,6 +18,9 @@ class ThreadsCurve {
   // All points before the end, which is observed by itself; of a resumed run those after the cut, at before_s.
   // False: the watcher has seen enough.
   bool observe(Seconds before_s, Seconds end);
+  // How many rounds the living nodes have done: the fewest and the most. With `round` delivery they differ only where
+  // lost nodes have split the network, whose parts know nothing of each other. Asynchronous nodes have no rounds: 0.
+  std::pair<Round, Round> last_rounds() const;
   void observe_end(Seconds end);
 
  private:

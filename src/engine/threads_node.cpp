@@ -22,7 +22,8 @@ std::span<float> as_floats(std::span<std::byte> bytes, std::size_t count) {
 // ---- what both deliveries share ------------------------------------------------------------------
 
 ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_stride)
-    : Node(static_cast<float>(shared.run.network.self_weights[id]), quantimed::first_round(shared.run, id)),
+    : Node(shared.run.algorithm.delivery, static_cast<float>(shared.run.network.self_weights[id]),
+           quantimed::first_round(shared.run, id)),
       shared_(shared),
       id_(id),
       charged_until_(resumed(shared.run, "clock")),
@@ -264,17 +265,17 @@ std::size_t ThreadNode::write_message(Round iteration, std::span<std::byte> mess
     bytes = encoded.bytes;
     charge(&RoundRecord::encode);
   }
-  record_.bytes = static_cast<float>(bytes);
+  record_.bytes = static_cast<double>(shared_.run.codec.wire_bytes(message, x_.size()));
   return bytes;
 }
 
-MessageNote ThreadNode::note(std::size_t bytes, bool delayed) const {
+MessageNote ThreadNode::note(bool delayed) const {
   return {.published_at = charged_until_,
-          .visible_at = charged_until_ + (delayed ? shared_.run.link.delay(bytes) : 0),
+          .visible_at = charged_until_ + (delayed ? shared_.run.link.delay(record_.bytes) : 0),
           .speed = speed_};
 }
 
-void ThreadNode::update(const Coefficients& c, const Messages&, const Gradient& g) {
+void ThreadNode::apply(const Coefficients& c, const Gradient& g) {
   before_update();
   const GradientSum gradient{.sum = sum_,
                              .batch = g.batch,
@@ -313,7 +314,7 @@ RoundThreadNode::RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t s
 // nobody has passed it. Who gets that far has received, over the messages' release / acquire pairs, what this node
 // wrote before publishing its round t; or, over its seat, where a neighbour gave it up before that: so it takes its
 // seat after this.
-bool RoundThreadNode::begins(Round t) {
+bool RoundThreadNode::wants(Round t) {
   if (shared_.abort.load(std::memory_order_acquire)) throw RunAborted{};
   begin_record(t);
   const bool time_is_up = record_.start >= shared_.run.max_time || shared_.stop.load(std::memory_order_acquire);
@@ -342,9 +343,9 @@ bool RoundThreadNode::give_up(Round t) {
   return seat_.compare_exchange_strong(free, free + kGivenUp, std::memory_order_acq_rel) || free & kGivenUp;
 }
 
-void RoundThreadNode::publish() {
+void RoundThreadNode::send() {
   const std::size_t bytes = write_message(round_, mailbox_.begin_write(round_));
-  mailbox_.publish(round_, bytes, note(bytes));
+  mailbox_.publish(round_, bytes, note());
   charge(&RoundRecord::publish);
 }
 
@@ -395,7 +396,7 @@ bool RoundThreadNode::start(const MessagesRequest& request) {
 NewestThreadNode::NewestThreadNode(ThreadedRun& shared, NodeId id)
     : ThreadNode(shared, id, 1),
       mailbox_(shared.run.codec.capacity(shared.run.problem.dimension()),
-               static_cast<std::uint32_t>(shared.run.network.neighbours(id).size()), in_flight(shared.run)) {
+               static_cast<std::uint32_t>(shared.run.network.neighbours(id).size()), shared.run.link.most_in_flight()) {
   mailbox_.first_touch();
   place_model(mailbox_.begin_write());
   seen_.resize(shared.run.network.neighbours(id).size());
@@ -408,7 +409,7 @@ NewestThreadNode::NewestThreadNode(ThreadedRun& shared, NodeId id)
 
 // The run ends after T · n updates in all. The others' counts are read now and then: once in n iterations where that
 // is at most a 64th of the run.
-bool NewestThreadNode::begins(Round t) {
+bool NewestThreadNode::wants(Round t) {
   const auto n = static_cast<Round>(shared_.nodes.size());
   begin_record(t);
   if (t % std::max<Round>(1, std::min(n, shared_.run.iterations / 64)) == 0) {
@@ -426,13 +427,13 @@ void NewestThreadNode::before_update() {
   if (position >= snapshots_.next()) capture(position);
 }
 
-void NewestThreadNode::publish() {
+void NewestThreadNode::send() {
   const bool first = !has_published_;
   const Round iteration =
       first ? first_round() : round_ + 1;  // the message carries what the next iteration starts from
   has_published_ = true;
   const std::size_t bytes = write_message(iteration, lives_in_outbox() ? std::span<std::byte>{} : next_message());
-  mailbox_.publish(iteration, bytes, note(bytes, !first));
+  mailbox_.publish(iteration, bytes, note(!first));
   charge(&RoundRecord::publish);
 }
 

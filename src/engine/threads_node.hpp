@@ -43,7 +43,7 @@ struct ThreadedRun {
   alignas(kSeparation) std::atomic<bool> abort = false;
   alignas(kSeparation) std::atomic<bool> stop = false;
   // round delivery: nodes begin rounds below this. Lowered by whichever node first sees that time is up (see
-  // RoundThreadNode::begins): the one atomic here with several writers, who only ever lower it.
+  // RoundThreadNode::wants): the one atomic here with several writers, who only ever lower it.
   alignas(kSeparation) std::atomic<Round> last_round;
 
   explicit ThreadedRun(const Run& r) : run(r), deadline_s(r.deadline.fixed_s), last_round(r.iterations) {}
@@ -61,7 +61,6 @@ class ThreadNode : public Node {
   std::vector<double> speeds_until(Seconds deadline);
 
   Seconds deadline() final;
-  void update(const Coefficients& c, const Messages&, const Gradient& g) override;
 
   // For a run that is stopped. restore(): before the clock starts.
   void save(Checkpoint& checkpoint) const;
@@ -83,6 +82,7 @@ class ThreadNode : public Node {
   virtual std::uint64_t dropped() const { return 0; }  // messages that a full link did not take
 
  protected:
+  void apply(const Coefficients& c, const Gradient& g) override;
   bool start(const GradientRequest& request) final;
   Gradient finish(Gradient) final { return {.batch = local_.drawn()}; }
   Messages finish(Messages) final { return {}; }
@@ -98,7 +98,7 @@ class ThreadNode : public Node {
   void charge(float RoundRecord::*phase);
   void charge(float RoundRecord::*phase, Seconds now);
   std::size_t write_message(Round iteration, std::span<std::byte> message);  // returns its bytes
-  MessageNote note(std::size_t bytes, bool delayed = true) const;
+  MessageNote note(bool delayed = true) const;
   void capture(std::uint64_t position);
   void wait_until_visible(Seconds visible_at);
   // The fault that was asked for, once its time has come. False: this node leaves the run with this round.
@@ -154,10 +154,10 @@ class ThreadNode : public Node {
 class RoundThreadNode final : public ThreadNode {
  public:
   RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_stride);
-  bool begins(Round t) override;
-  void publish() override;
 
  protected:
+  bool wants(Round t) override;
+  void send() override;
   using ThreadNode::start;
   bool start(const MessagesRequest& request) override;
   std::span<std::byte> next_message() override { return mailbox_.begin_write(round_ + 1); }
@@ -187,15 +187,12 @@ class RoundThreadNode final : public ThreadNode {
 class NewestThreadNode final : public ThreadNode {
  public:
   static constexpr double kGrid_s = 1e-4;  // snapshots are taken on this time grid, or a coarser one
-  // Messages that can be under way at once. A sender that outruns its link beyond this drops, and the run says so.
-  static std::uint32_t in_flight(const Run& run) { return run.link.delays() ? 64 : 0; }
-
   NewestThreadNode(ThreadedRun& shared, NodeId id);
-  bool begins(Round t) override;
-  void publish() override;
   std::uint64_t dropped() const override { return mailbox_.dropped(); }
 
  protected:
+  bool wants(Round t) override;
+  void send() override;
   using ThreadNode::start;
   bool start(const MessagesRequest& request) override;
   std::span<std::byte> next_message() override { return mailbox_.begin_write(); }

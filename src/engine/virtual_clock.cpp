@@ -1,19 +1,26 @@
 #include "engine/virtual_clock.hpp"
 
+#include "base/error.hpp"
+
 #include <algorithm>
+#include <utility>
 
 namespace quantimed {
 
-VirtualClock::VirtualClock(const Run& run, std::size_t dimension)
+VirtualClock::VirtualClock(const Run& run, const Charge& charge, std::vector<Seconds> starts)
     : run_(run),
-      dimension_(static_cast<double>(dimension)),
-      start_(run.resume ? run.resume->checkpoint.start_time : std::vector<Seconds>(run.network.nodes)),
+      charge_(charge),
+      start_(starts.empty() ? std::vector<Seconds>(run.network.nodes) : std::move(starts)),
       sent_(run.network.nodes),
       computed_(run.network.nodes),
       end_(run.network.nodes),
+      exchange_(run.network.nodes),
       away_(run.network.nodes),
       in_vain_(run.network.nodes),
-      living_(run.network.nodes, 1) {}
+      living_(run.network.nodes, 1) {
+  for (const Fault& fault : run.faults)
+    if (!is_loss(fault, run.patience())) stalls_.push_back(fault);
+}
 
 Seconds VirtualClock::earliest() const {
   Seconds earliest = kForever;
@@ -34,15 +41,19 @@ void VirtualClock::lose(NodeId i) {
   for (const Neighbour& j : run_.network.neighbours(i)) in_vain_[j.id] = run_.patience();
 }
 
+// A stall strikes its node's first round that starts at its time or later.
+void VirtualClock::stall() {
+  std::erase_if(stalls_, [&](const Fault& fault) {
+    const bool strikes = start_[fault.node] >= fault.time;
+    if (strikes) away_[fault.node] = fault.lasts;
+    return strikes;
+  });
+}
+
 void VirtualClock::begin_next_round() {
   start_ = end_;
   std::ranges::fill(away_, 0);
   std::ranges::fill(in_vain_, 0);
-}
-
-Seconds VirtualClock::exchange_time(float bytes) const {
-  return run_.link.exchange(run_.charge_wire_bits ? 8.0 * static_cast<double>(bytes) / dimension_
-                                                  : run_.codec.paper_bits());
 }
 
 void VirtualClock::advance_on_machine(Records& records, Round t) {
@@ -64,7 +75,7 @@ void VirtualClock::advance_on_machine(Records& records, Round t) {
       const Seconds arrival = sent_[j.id] + machine.latency_s;
       there = std::max(there, arrival);
       const Seconds encoded = sent_[j.id] - machine.publish_s;  // from here on it is on the link
-      visible = std::max(visible, encoded + run_.link.delay(static_cast<std::size_t>(records[j.id][t].bytes)));
+      visible = std::max(visible, encoded + run_.link.delay(records[j.id][t].bytes));
       sent += sent_[j.id];
     }
     RoundRecord& record = records[i][t];
@@ -81,43 +92,46 @@ void VirtualClock::advance_on_machine(Records& records, Round t) {
   begin_next_round();
 }
 
-void VirtualClock::advance(Records& records, Round t) {
-  if (run_.machine) return advance_on_machine(records, t);
+// All nodes' ends of round t.
+void VirtualClock::take(const Records& records, Round t) {
   const std::uint32_t n = run_.network.nodes;
   for (NodeId i = 0; i < n; ++i) {
     sent_[i] = start_[i] + away_[i];
     computed_[i] = is_living(i) ? sent_[i] + static_cast<Seconds>(records[i][t].compute) : 0;
+    exchange_[i] = end_[i] = 0;
   }
-  std::vector<Seconds> exchange(n);  // charged after the last computation
   for (NodeId i = 0; i < n; ++i) {
     if (!is_living(i)) continue;
     Seconds ready = computed_[i] + in_vain_[i], arrival = 0;
-    float bytes = records[i][t].bytes;
+    double bytes = records[i][t].bytes;
     for (const Neighbour& j : run_.network.neighbours(i)) {
       if (!is_living(j.id)) continue;
       const RoundRecord& theirs = records[j.id][t];
       bytes = std::max(bytes, theirs.bytes);
       // With a link that is charged after computing, a message counts as sent when its sender has computed.
       ready = std::max(ready, run_.link.delays() ? sent_[j.id] : computed_[j.id]);
-      arrival = std::max(arrival, sent_[j.id] + run_.link.delay(static_cast<std::size_t>(theirs.bytes)));
+      arrival = std::max(arrival, sent_[j.id] + run_.link.delay(charge_.bytes(theirs.bytes)));
     }
-    exchange[i] = std::max(exchange_time(bytes), arrival - ready);
-    end_[i] = ready + exchange[i];
+    exchange_[i] = std::max(run_.link.exchange(charge_.bits_per_coordinate(bytes)), arrival - ready);
+    end_[i] = ready + exchange_[i];
   }
   if (run_.sync == Sync::barrier) {
     const Seconds ready = *std::max_element(computed_.begin(), computed_.end());
     const Seconds end =
         std::max(*std::max_element(end_.begin(), end_.end()),
-                 ready + (run_.link.delays() ? 0 : *std::max_element(exchange.begin(), exchange.end())));
+                 ready + (run_.link.delays() ? 0 : *std::max_element(exchange_.begin(), exchange_.end())));
     std::fill(end_.begin(), end_.end(), end);
   }
-  for (NodeId i = 0; i < n; ++i) {
+}
+
+void VirtualClock::note(Records& records, Round t) const {
+  for (NodeId i = 0; i < run_.network.nodes; ++i) {
     if (!is_living(i)) continue;
     RoundRecord& record = records[i][t];
     record.start = start_[i];
     record.record = static_cast<float>(away_[i]);
-    record.exchange = static_cast<float>(exchange[i]);
-    record.wait = static_cast<float>(std::max(0.0, end_[i] - computed_[i] - exchange[i]));
+    record.exchange = static_cast<float>(exchange_[i]);
+    record.wait = static_cast<float>(std::max(0.0, end_[i] - computed_[i] - exchange_[i]));
     // Sent before computing on a link, after it on the paper's clock.
     Seconds age = 0;
     std::size_t messages = 0;
@@ -128,6 +142,20 @@ void VirtualClock::advance(Records& records, Round t) {
     }
     if (messages > 0) record.age = static_cast<float>(age / static_cast<double>(messages));
   }
+}
+
+void VirtualClock::advance(Records& records, Round t) {
+  stall();
+  if (run_.machine) return advance_on_machine(records, t);
+  take(records, t);
+  note(records, t);
+  begin_next_round();
+}
+
+void VirtualClock::pass(const Records& records, Round t) {
+  check(!run_.machine, "a predicted machine has one clock");
+  stall();
+  take(records, t);
   begin_next_round();
 }
 

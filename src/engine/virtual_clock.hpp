@@ -1,5 +1,6 @@
 // The paper's clock for synchronous algorithms. Values and time are computed apart: what a node computes depends on
-// its inputs' rounds only, and when, on the durations that its rounds report.
+// its inputs' rounds only, and when, on the durations that its rounds report. So one run can have several clocks that
+// charge its messages differently.
 #pragma once
 
 #include "engine/engine.hpp"
@@ -12,22 +13,25 @@ namespace quantimed {
 
 class VirtualClock {
  public:
-  VirtualClock(const Run& run, std::size_t dimension);
+  // The nodes start at these times; none given: all at 0.
+  VirtualClock(const Run& run, const Charge& charge, std::vector<Seconds> starts = {});
 
-  // Takes round t of every node, with compute and bytes filled, and fills start, wait and exchange.
+  // Takes round t of every node, with compute and bytes filled.
   //   F_i = S_i + compute_i
   //   paper:T_c      E_i = max_{j ∈ N_i ∪ i} F_j + T_c · bits/16     (exchange follows computation, as in the paper)
   //   alpha-beta     E_i = max(F_i, max_{j ∈ N_i} S_j + latency + bytes_j / bandwidth)   (sent before computing)
   //   barrier        all nodes have the largest E_i;   S_i of the next round is E_i
+  // where bits and bytes are what the charge says.
   // On a machine that is predicted, as a threads run goes: P_i = S_i + encode + publish, then the gradient,
   //   E_i = max(F_i, max_{j ∈ N_i} max(P_j + latency, P_j − publish + the link's delay)),
-  // and S_i of the next round is E_i + mix + record.
-  // F_i is later by what a fault takes from node i, or by the patience where it waits for a lost neighbour.
+  // and S_i of the next round is E_i + mix + record. Its link carries what is on the wire.
+  // F_i is later by what a stall takes from node i, or by the patience where it waits for a lost neighbour.
+  // advance() also fills start, wait, exchange and age of these records; pass() leaves them as they are.
   void advance(Records& records, Round t);
+  void pass(const Records& records, Round t);
 
-  // Before round t is taken: node i has left the run, and its neighbours wait for it in vain; or is late by so much.
+  // Before round t is taken: node i has left the run, and its neighbours wait for it in vain.
   void lose(NodeId i);
-  void delay(NodeId i, Seconds by) { away_[i] = by; }
   bool is_living(NodeId i) const { return living_[i] != 0; }
 
   Seconds earliest() const;                                      // start of the next round, of the first node
@@ -35,15 +39,19 @@ class VirtualClock {
   const std::vector<Seconds>& starts() const { return start_; }  // … of each
 
  private:
-  Seconds exchange_time(float bytes) const;
-  void begin_next_round();
+  void take(const Records& records, Round t);
+  void note(Records& records, Round t) const;
   void advance_on_machine(Records& records, Round t);
+  void stall();
+  void begin_next_round();
 
   const Run& run_;
-  double dimension_;
+  Charge charge_;
   std::vector<Seconds> start_, sent_, computed_, end_;  // [n]
+  std::vector<Seconds> exchange_;                       // [n], charged after the last computation
   std::vector<Seconds> away_, in_vain_;                 // [n], in the round to come: stalled; waiting for a lost node
   std::vector<std::uint8_t> living_;                    // [n]
+  std::vector<Fault> stalls_;                           // still to come; longer ones are losses
 };
 
 }  // namespace quantimed

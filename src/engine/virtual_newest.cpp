@@ -8,6 +8,7 @@
 #include "base/first_failure.hpp"
 #include "base/worker_choice.hpp"
 #include "engine/engine.hpp"
+#include "engine/memory_plan.hpp"
 #include "engine/model_arena.hpp"
 #include "engine/records.hpp"
 #include "engine/resumption.hpp"
@@ -24,6 +25,7 @@
 #include <functional>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <queue>
 
 namespace quantimed {
@@ -39,7 +41,8 @@ struct Event {
 // A message on its way, or arrived and not yet overtaken.
 struct Sent {
   std::size_t buffer;
-  std::size_t bytes;
+  std::size_t bytes;  // in its buffer
+  double wire_bytes;
   Round iteration;
   Seconds published_at;
   Seconds visible_at;
@@ -68,14 +71,7 @@ class NewestNode final : public Node {
  public:
   NewestNode(NewestEngine& engine, NodeId id, std::span<float> model);
 
-  bool begins(Round t) override;
   Seconds deadline() override;
-  void publish() override;
-  void update(const Coefficients& c, const Messages&, const Gradient& g) override;
-
-  // Puts off the event that this node waits for; or there is none any more.
-  void stall(Seconds lasts);
-  void crash() { pending = false; }
 
   void save(Checkpoint& checkpoint) const;
   // Starts the algorithm's text anew, up to the await that the saved run was in. Messages are there already.
@@ -91,6 +87,9 @@ class NewestNode final : public Node {
   Seconds event_time = 0;  // of the event that this node waits for
 
  protected:
+  bool wants(Round t) override;
+  void send() override;
+  void apply(const Coefficients& c, const Gradient& g) override;
   bool start(const GradientRequest& request) override;
   bool start(const MessagesRequest& request) override;
   Gradient finish(Gradient) override;
@@ -100,7 +99,8 @@ class NewestNode final : public Node {
   NewestEngine& engine_;
   NodeId id_;
   void spend(float RoundRecord::*phase, Seconds time);
-  void wait_for(Seconds time);
+  void wait_for(Seconds duration);  // from this node's own time on
+  bool link_is_full(Seconds time) const;
 
   LocalGradient local_;
   AlignedVector<float> sum_;  // [p]
@@ -124,7 +124,10 @@ class NewestEngine {
   void carry_out_with(std::uint32_t team);
   const Sent& newest_visible(NodeId j);
   bool observe();
-  bool strikes(const Event& event, Outcome& outcome);
+  bool charges(bool wire_bits) const;
+  std::optional<Fault> due_fault(NodeId i, Seconds time);
+  void lose(NodeId i, Round t);
+  void resume(NodeId i);
   Checkpoint checkpoint(const EvaluationSchedule& schedule);
   void restore();
   double iteration() const { return static_cast<double>(updates_) / static_cast<double>(nodes_.size()); }
@@ -143,16 +146,19 @@ class NewestEngine {
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   std::vector<Deferred> deferred_;
   std::vector<MixTerm> terms_;
+  Charge charge_;
   std::vector<const float*> models_;  // of living nodes
   std::vector<Fault> to_strike_;
+  std::vector<LostNode> lost_;
   Seconds now_ = 0;
-  std::uint64_t updates_ = 0, overflows_ = 0, violations_ = 0;
+  std::uint64_t updates_ = 0, overflows_ = 0, violations_ = 0, dropped_ = 0;
 };
 
 // ---- a node ---------------------------------------------------------------------------------------
 
 NewestNode::NewestNode(NewestEngine& engine, NodeId id, std::span<float> model)
-    : Node(static_cast<float>(engine.run_.network.self_weights[id]), quantimed::first_round(engine.run_, id)),
+    : Node(Delivery::newest, static_cast<float>(engine.run_.network.self_weights[id]),
+           quantimed::first_round(engine.run_, id)),
       x(model),
       engine_(engine),
       id_(id),
@@ -160,10 +166,17 @@ NewestNode::NewestNode(NewestEngine& engine, NodeId id, std::span<float> model)
       sum_(model.size()),
       unseen_(engine.run_.network.neighbours(id).size()) {}
 
-bool NewestNode::begins(Round t) {
+bool NewestNode::wants(Round t) {
   if (engine_.run_.machine && t > first_round()) spend(&RoundRecord::record, engine_.run_.machine->record_s);
   round = t;
-  engine_.records_[id_].push_back({.start = engine_.now_ + ahead_});
+  const Seconds starts = engine_.now_ + ahead_;
+  const std::optional<Fault> fault = engine_.due_fault(id_, starts);
+  if (fault && fault->lasts == kForever) {
+    engine_.lose(id_, t);
+    return false;
+  }
+  engine_.records_[id_].push_back({.start = starts});
+  if (fault) spend(&RoundRecord::record, fault->lasts);
   return true;  // the engine ends the run after T · n updates in all
 }
 
@@ -174,14 +187,10 @@ void NewestNode::spend(float RoundRecord::*phase, Seconds time) {
   ahead_ += time;
 }
 
-void NewestNode::wait_for(Seconds time) {
-  event_time = time;
-  engine_.events_.push({time, id_});
-}
-
-void NewestNode::stall(Seconds lasts) {
-  engine_.records_[id_].back().record += static_cast<float>(lasts);
-  wait_for(event_time + lasts);
+void NewestNode::wait_for(Seconds duration) {
+  event_time = engine_.now_ + ahead_ + duration;
+  ahead_ = 0;
+  engine_.events_.push({event_time, id_});
 }
 
 bool NewestNode::start(const GradientRequest& request) {
@@ -190,8 +199,7 @@ bool NewestNode::start(const GradientRequest& request) {
   batch_ = static_cast<std::size_t>(record.batch);
   pending = batch_ > 0;
   if (restoring_) return exchanging_;
-  wait_for(engine_.now_ + ahead_ + static_cast<Seconds>(record.compute));
-  ahead_ = 0;
+  wait_for(static_cast<Seconds>(record.compute));
   return false;
 }
 
@@ -207,16 +215,15 @@ void NewestNode::compute(std::vector<SampleId>& batch, Workspace& work) {
 bool NewestNode::start(const MessagesRequest& request) {
   check(request.round == MessagesRequest::kNewest, "newest delivery: there are no rounds to wait for");
   const Outbox& out = engine_.outboxes_[id_];
-  const double wire_bits = 8.0 * static_cast<double>(out.versions.back().bytes) / static_cast<double>(x.size());
-  const Seconds exchange =
-      engine_.run_.link.exchange(engine_.run_.charge_wire_bits ? wire_bits : engine_.run_.codec.paper_bits());
+  const double bytes = out.versions.back().wire_bytes;
+  const Seconds exchange = engine_.run_.link.exchange(engine_.charge_.bits_per_coordinate(bytes));
   RoundRecord& record = engine_.records_[id_].back();
   record.exchange = static_cast<float>(exchange);
-  record.bytes = static_cast<float>(out.versions.back().bytes);
+  record.bytes = bytes;
   if (restoring_) return false;
   if (exchange <= 0) return true;
   exchanging_ = true;
-  wait_for(engine_.now_ + exchange);
+  wait_for(exchange);
   return false;
 }
 
@@ -225,7 +232,7 @@ Messages NewestNode::finish(Messages) {
   return {};
 }
 
-void NewestNode::update(const Coefficients& c, const Messages&, const Gradient& g) {
+void NewestNode::apply(const Coefficients& c, const Gradient& g) {
   if (pending) engine_.compute_pending();
   Deferred work{.node = id_,
                 .copy = false,
@@ -266,14 +273,17 @@ void NewestNode::update(const Coefficients& c, const Messages&, const Gradient& 
   ++engine_.updates_;
 }
 
-void NewestNode::publish() {
+// As many under way as the threads engine's mailbox has buffers for.
+bool NewestNode::link_is_full(Seconds time) const {
+  const auto& versions = engine_.outboxes_[id_].versions;
+  const auto under_way = std::ranges::count_if(versions, [&](const Sent& sent) { return sent.visible_at > time; });
+  return engine_.run_.link.delays() && static_cast<std::uint32_t>(under_way) >= engine_.run_.link.most_in_flight();
+}
+
+void NewestNode::send() {
   if (restoring_) return;
   Outbox& out = engine_.outboxes_[id_];
   const Codec& codec = engine_.run_.codec;
-  if (out.unused.empty()) {
-    out.buffers.push_back(std::make_unique<AlignedVector<std::byte>>(codec.capacity(x.size())));
-    out.unused.push_back(out.buffers.size() - 1);
-  }
   // The message carries the model that the next iteration starts from.
   const bool first = engine_.records_[id_].empty();
   const Round iteration = first ? 0 : round + 1;
@@ -284,8 +294,18 @@ void NewestNode::publish() {
     spend(&RoundRecord::publish, machine->publish_s);
     latency = machine->latency_s;
   }
+  if (link_is_full(engine_.now_ + ahead_)) {
+    ++engine_.dropped_;
+    return;
+  }
+  if (out.versions.size() > 1) (void)engine_.newest_visible(id_);  // gives up what has been overtaken
+  if (out.unused.empty()) {
+    out.buffers.push_back(std::make_unique<AlignedVector<std::byte>>(codec.capacity(x.size())));
+    out.unused.push_back(out.buffers.size() - 1);
+  }
   Sent version{.buffer = out.unused.back(),
                .bytes = codec.capacity(x.size()),
+               .wire_bytes = 0,
                .iteration = iteration,
                .published_at = engine_.now_ + ahead_,
                .visible_at = 0};
@@ -307,8 +327,10 @@ void NewestNode::publish() {
     version.bytes = encoded.bytes;
     engine_.overflows_ += encoded.overflows;
   }
+  version.wire_bytes = static_cast<double>(codec.wire_bytes(message, x.size()));
   if (!first)
-    version.visible_at = std::max(version.published_at + latency, on_link + engine_.run_.link.delay(version.bytes));
+    version.visible_at = std::max(version.published_at + latency,
+                                  on_link + engine_.run_.link.delay(engine_.charge_.bytes(version.wire_bytes)));
   out.versions.push_back(version);
   (void)engine_.newest_visible(id_);  // gives up what has been overtaken, also where no neighbour ever reads
 }
@@ -331,7 +353,8 @@ void NewestNode::restore(const Checkpoint& saved, std::span<const std::uint32_t>
   check(task.resume(), "newest delivery: an algorithm that never waits");
   restoring_ = false;
   engine_.records_[id_].back().start = saved.start_time[id_];
-  wait_for(saved.event_time[id_]);
+  event_time = saved.event_time[id_];
+  engine_.events_.push({event_time, id_});
 }
 
 // ---- the engine -----------------------------------------------------------------------------------
@@ -341,13 +364,16 @@ NewestEngine::NewestEngine(const Run& run, Watcher& watcher)
       watcher_(watcher),
       p_(run.problem.dimension()),
       penalised_(run.problem.penalised()),
-      arena_(run.network.nodes, p_, 3 * p_ * sizeof(float)),
+      arena_(run.network.nodes, p_),
       outboxes_(run.network.nodes),
       records_(start_records(run)),
       batches_(run.threads),
       gradient_workers_(run.threads),
       mix_workers_(run.threads),
+      charge_(run.charge(run.charge_wire_bits || run.machine)),
       to_strike_(run.faults) {
+  check(!(run.algorithm.uses_deadline && run.deadline.adapts),
+        "newest delivery in virtual time: messages carry no speeds to adapt a deadline to");
   for (NodeId i = 0; i < run.network.nodes; ++i) {
     nodes_.push_back(std::make_unique<NewestNode>(*this, i, arena_.model(i)));
     set_model(run, i, nodes_[i]->x);
@@ -419,34 +445,51 @@ void NewestEngine::carry_out_with(std::uint32_t team) {
   violations_ += violations;
 }
 
-// A fault takes the node's first event from its time on. Its last message stays what its neighbours read.
-bool NewestEngine::strikes(const Event& event, Outcome& outcome) {
-  const auto fault =
-      std::ranges::find_if(to_strike_, [&](const Fault& f) { return f.node == event.node && event.time >= f.time; });
-  if (fault == to_strike_.end()) return false;
-  NewestNode& node = *nodes_[event.node];
-  if (fault->lasts < kForever) {
-    node.stall(fault->lasts);
-  } else {
-    node.crash();
-    outcome.lost.push_back({event.node, node.round});
-    std::erase(models_, node.x.data());
-  }
+// A fault strikes its node's first iteration that starts at its time or later, as on threads.
+std::optional<Fault> NewestEngine::due_fault(NodeId i, Seconds time) {
+  const auto fault = std::ranges::find_if(to_strike_, [&](const Fault& f) { return f.node == i && time >= f.time; });
+  if (fault == to_strike_.end()) return {};
+  const Fault found = *fault;
   to_strike_.erase(fault);
-  return true;
+  return found;
+}
+
+// The node's last message stays what its neighbours read.
+void NewestEngine::lose(NodeId i, Round t) {
+  lost_.push_back({i, t});
+  std::erase(models_, nodes_[i]->x.data());
+}
+
+// Until the node's next event. A lost node has none.
+void NewestEngine::resume(NodeId i) {
+  if (!nodes_[i]->task.resume()) check(nodes_[i]->is_over(), "an algorithm's text ended by itself");
 }
 
 bool NewestEngine::observe() {
   carry_out();
-  return watcher_.observe({.iteration = iteration(), .time = now_, .models = models_});
+  Cut cut{.iteration = iteration(), .time = now_, .models = models_};
+  if (charges(false)) cut.time_paper_bits = now_;
+  if (charges(true)) cut.time_wire_bits = now_;
+  return watcher_.observe(cut);
+}
+
+// What a node reads depends on the clock, so there is no other one, but where the link charges nothing.
+bool NewestEngine::charges(bool wire_bits) const {
+  if (run_.machine) return false;
+  return run_.charge_wire_bits == wire_bits || run_.link.kind == LinkModel::Kind::none;
 }
 
 Checkpoint NewestEngine::checkpoint(const EvaluationSchedule& schedule) {
   carry_out();
   Checkpoint checkpoint = start_checkpoint(models_, p_);
+  std::size_t payload = 0;
+  for (NodeId i = 0; i < nodes_.size(); ++i) {
+    (void)newest_visible(i);  // gives up what has been overtaken
+    for (const Sent& sent : outboxes_[i].versions) payload += sent.bytes;
+  }
+  checkpoint.payload.reserve(payload);
   for (NodeId i = 0; i < nodes_.size(); ++i) {
     nodes_[i]->save(checkpoint);
-    (void)newest_visible(i);  // gives up what has been overtaken
     for (const Sent& sent : outboxes_[i].versions) {
       checkpoint.message_node.push_back(i);
       checkpoint.message_iteration.push_back(sent.iteration);
@@ -460,7 +503,8 @@ Checkpoint NewestEngine::checkpoint(const EvaluationSchedule& schedule) {
   checkpoint.state = {{"clock", now_},
                       {"updates", static_cast<std::int64_t>(updates_)},
                       {"overflows", static_cast<std::int64_t>(overflows_)},
-                      {"violations", static_cast<std::int64_t>(violations_)}};
+                      {"violations", static_cast<std::int64_t>(violations_)},
+                      {"dropped_messages", static_cast<std::int64_t>(dropped_)}};
   schedule.save(checkpoint.state);
   return checkpoint;
 }
@@ -477,6 +521,7 @@ void NewestEngine::restore() {
   updates_ = std::accumulate(saved.iteration.begin(), saved.iteration.end(), std::uint64_t{0});
   overflows_ = resumed_count(run_, "overflows");
   violations_ = resumed_count(run_, "violations");
+  dropped_ = resumed_count(run_, "dropped_messages");
   const std::size_t capacity = run_.codec.capacity(p_);
   for (std::size_t k = 0, first = 0; k < saved.message_node.size(); first += saved.message_bytes[k++]) {
     Outbox& out = outboxes_[saved.message_node[k]];
@@ -487,6 +532,7 @@ void NewestEngine::restore() {
     std::memcpy(out.buffers.back()->data(), saved.payload.data() + first, bytes);
     out.versions.push_back({.buffer = out.buffers.size() - 1,
                             .bytes = bytes,
+                            .wire_bytes = static_cast<double>(run_.codec.wire_bytes(*out.buffers.back(), p_)),
                             .iteration = saved.message_iteration[k],
                             .published_at = saved.message_published[k],
                             .visible_at = saved.message_visible[k]});
@@ -506,12 +552,18 @@ Outcome NewestEngine::operator()() {
   const auto finish_records = [&] {
     for (std::size_t i = 0; i < nodes_.size(); ++i) records_[i].finish(nodes_[i]->round);
   };
-  if (run_.resume)
-    restore();
-  else
-    for (auto& node : nodes_) check(node->task.resume(), "newest delivery: an algorithm that never waits");
+  const auto resume_or_fail = [&](NodeId i) {
+    try {
+      resume(i);
+    } catch (const std::exception& error) {
+      outcome.failure = failure_of(i, nodes_[i]->round, error);
+      outcome.machine_refused = is_out_of_memory(error);
+    }
+  };
+  if (run_.resume) restore();
+  for (NodeId i = 0; i < nodes_.size() && !run_.resume && outcome.failure.empty(); ++i) resume_or_fail(i);
   std::uint64_t seen = ~std::uint64_t{0};
-  for (;;) {
+  while (outcome.failure.empty()) {
     if (seen != updates_) {
       seen = updates_;
       if (schedule.due(iteration(), now_) && !observe()) break;
@@ -536,21 +588,20 @@ Outcome NewestEngine::operator()() {
     const Event event = events_.top();
     events_.pop();
     now_ = event.time;
-    if (!to_strike_.empty() && strikes(event, outcome)) continue;
-    try {
-      check(nodes_[event.node]->task.resume(), "newest delivery: an algorithm that ended by itself");
-    } catch (const std::exception& error) {
-      outcome.failure = failure_of(event.node, nodes_[event.node]->round, error);
-      break;
-    }
+    resume_or_fail(event.node);
   }
   // A curve that breaks off is the beginning of the whole run's: it has no point of its own at the end.
   if (outcome.interrupted && run_.faults.empty()) outcome.checkpoint = checkpoint(schedule);
   if (!outcome.interrupted && outcome.failure.empty() && !schedule.observed(iteration())) observe();
   outcome.end_time = now_;
+  if (charges(false)) outcome.end_time_paper_bits = now_;
+  if (charges(true)) outcome.end_time_wire_bits = now_;
   carry_out();
   finish_records();
   outcome.rounds = std::move(records_);
+  outcome.lost = lost_;
+  outcome.measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped_));
+  if (dropped_ > 0) outcome.verdict.reject(messages_dropped(dropped_));
   outcome.overflows = overflows_;
   outcome.violations = violations_;
   return outcome;
@@ -558,6 +609,9 @@ Outcome NewestEngine::operator()() {
 
 }  // namespace
 
-Outcome run_virtual_newest(const Run& run, Watcher& watcher) { return NewestEngine(run, watcher)(); }
+Outcome run_virtual_newest(const Run& run, Watcher& watcher) {
+  require_memory(run, plan_virtual(run));
+  return NewestEngine(run, watcher)();
+}
 
 }  // namespace quantimed

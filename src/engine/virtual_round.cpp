@@ -7,8 +7,10 @@
 // A node's gradient is computed as late as its update: then the model is read once, and the gradient lives in the
 // worker's cache instead of the node's memory.
 #include "base/error.hpp"
+#include "base/first_failure.hpp"
 #include "base/worker_choice.hpp"
 #include "engine/engine.hpp"
+#include "engine/memory_plan.hpp"
 #include "engine/model_arena.hpp"
 #include "engine/ready_queue.hpp"
 #include "engine/records.hpp"
@@ -20,11 +22,15 @@
 
 #include <omp.h>
 
+#include <fmt/ranges.h>
+
 #include <atomic>
 #include <chrono>
 #include <cmath>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 
 namespace quantimed {
 
@@ -54,13 +60,12 @@ class RoundNode final : public Node {
  public:
   RoundNode(RoundEngine& engine, NodeId id, std::span<float> model);
 
-  bool begins(Round t) override;
   Seconds deadline() override;
-  void publish() override;
-  void update(const Coefficients& c, const Messages&, const Gradient& g) override;
 
   void save(Checkpoint& checkpoint) const;
   void restore(float speed, std::span<const double>& seen_speeds, std::uint32_t seen_count);
+  // This node has left the run before the round that it has sent its message of: that message does not exist.
+  void take_back() { overflows -= last_overflows_; }
 
   Task task;
   Worker* worker = nullptr;  // the one that runs this node now
@@ -68,8 +73,12 @@ class RoundNode final : public Node {
   std::atomic<std::uint32_t> missing[2];  // arrivals still to come for rounds of this parity
   std::uint64_t overflows = 0, violations = 0;
   std::span<float> x;  // [p]
+  Round sent = 0;      // rounds that this node has published its message of: those below
 
  protected:
+  bool wants(Round t) override;
+  void send() override;
+  void apply(const Coefficients& c, const Gradient& g) override;
   bool start(const GradientRequest& request) override;
   bool start(const MessagesRequest& request) override;
   Gradient finish(Gradient) override { return {.batch = batch_}; }
@@ -81,7 +90,8 @@ class RoundNode final : public Node {
   LocalGradient local_;
   AdaptiveDeadline deadline_;
   std::size_t batch_ = 0;
-  float speed_ = 0;  // of the last gradient, samples per second; 0: none yet
+  float speed_ = 0;                   // of the last gradient, samples per second; 0: none yet
+  std::uint64_t last_overflows_ = 0;  // of the last message
 };
 
 class RoundEngine {
@@ -92,8 +102,9 @@ class RoundEngine {
  private:
   friend class RoundNode;
 
-  std::string run_phase(Round hold);
-  std::string run_phase_with(std::uint32_t team, Round hold);
+  void run_phase(Round hold, Outcome& outcome);
+  void run_phase_with(std::uint32_t team);
+  void work(std::size_t worker, std::size_t workers);
   void step(std::size_t worker, NodeId i);
   void arrive(std::size_t worker, NodeId i);
   bool observe(Round t);
@@ -101,6 +112,8 @@ class RoundEngine {
   void restore();
   std::string strike(Round now, Outcome& outcome);
   std::string end_waiting_for(NodeId i, Round now, Outcome& outcome) const;
+  std::string who_waits() const;
+  bool has_other_clock() const;
   Round next_hold(Round now, double seconds_per_round) const;
 
   const Run& run_;
@@ -115,8 +128,11 @@ class RoundEngine {
   ReadyQueue queue_;
   WorkerChoice choice_;
   VirtualClock clock_;
-  Round hold_ = 0;  // nodes stop when they wait for this round's messages
-  std::vector<Fault> to_strike_;
+  std::optional<VirtualClock> other_clock_;  // charges the other count of bits; nothing where values depend on time
+  Round hold_ = 0;                           // nodes stop when they wait for this round's messages
+  std::vector<Fault> losses_;                // still to come; the clocks know of stalls
+  std::mutex failing_;                       // guards failures_
+  std::map<std::pair<Round, NodeId>, std::exception_ptr> failures_;
   std::vector<std::uint32_t> arrivals_;  // [n]: messages that a round of this node takes, its own counted
   std::vector<const float*> models_;     // of living nodes
 };
@@ -124,7 +140,8 @@ class RoundEngine {
 // ---- a node ---------------------------------------------------------------------------------------
 
 RoundNode::RoundNode(RoundEngine& engine, NodeId id, std::span<float> model)
-    : Node(static_cast<float>(engine.run_.network.self_weights[id]), quantimed::first_round(engine.run_, id)),
+    : Node(Delivery::round, static_cast<float>(engine.run_.network.self_weights[id]),
+           quantimed::first_round(engine.run_, id)),
       x(model),
       engine_(engine),
       id_(id),
@@ -134,21 +151,23 @@ RoundNode::RoundNode(RoundEngine& engine, NodeId id, std::span<float> model)
   missing[0] = missing[1] = arrivals;
 }
 
-bool RoundNode::begins(Round t) {
+bool RoundNode::wants(Round t) {
   round = t;
   if (t >= engine_.run_.iterations) return false;
   engine_.records_[id_].push_back({});
   return true;
 }
 
-void RoundNode::publish() {
+void RoundNode::send() {
   Outbox& out = engine_.outboxes_[id_];
   const StreamKey key{.seed = engine_.run_.seed, .node = id_, .iteration = round, .purpose = Purpose::quantizer};
   const Encoded message = engine_.run_.codec.encode(x, key, out.slot[round % 2]);
   out.bytes[round % 2] = message.bytes;
   out.speed[round % 2] = speed_;
-  overflows += message.overflows;
-  engine_.records_[id_].back().bytes = static_cast<float>(message.bytes);
+  overflows += last_overflows_ = message.overflows;
+  sent = round + 1;
+  engine_.records_[id_].back().bytes =
+      static_cast<double>(engine_.run_.codec.wire_bytes(out.slot[round % 2], x.size()));
 }
 
 Seconds RoundNode::deadline() {
@@ -168,7 +187,7 @@ bool RoundNode::start(const MessagesRequest& request) {
   return false;
 }
 
-void RoundNode::update(const Coefficients& c, const Messages&, const Gradient& g) {
+void RoundNode::apply(const Coefficients& c, const Gradient& g) {
   Worker& w = *worker;
   GradientSum gradient{.sum = w.gradient,
                        .batch = g.batch,
@@ -212,14 +231,19 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
       watcher_(watcher),
       p_(run.problem.dimension()),
       penalised_(run.problem.penalised()),
-      arena_(run.network.nodes, p_, 2 * p_ * sizeof(float)),
+      arena_(run.network.nodes, p_),
       outboxes_(run.network.nodes),
       records_(start_records(run)),
       workers_(run.threads),
       queue_(run.threads),
       choice_(run.threads),
-      clock_(run, p_),
-      to_strike_(run.faults) {
+      clock_(run, run.charge(run.charge_wire_bits),
+             run.resume ? run.resume->checkpoint.start_time : std::vector<Seconds>{}) {
+  if (has_other_clock())
+    other_clock_.emplace(run, run.charge(!run.charge_wire_bits),
+                         run.resume ? run.resume->checkpoint.start_time_other_bits : std::vector<Seconds>{});
+  for (const Fault& fault : run.faults)
+    if (is_loss(fault, run.patience())) losses_.push_back(fault);
   const std::size_t capacity = run.codec.capacity(p_);
   for (NodeId i = 0; i < run.network.nodes; ++i) {
     for (auto& slot : outboxes_[i].slot) slot.resize(capacity);
@@ -228,8 +252,11 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
     arrivals_.push_back(static_cast<std::uint32_t>(run.network.neighbours(i).size()) + 1);
   }
   // The worker that will mostly run a node touches its memory first.
+  FirstFailure failure;
 #pragma omp parallel for schedule(static) num_threads(static_cast <int>(run.threads))
-  for (std::size_t i = 0; i < nodes_.size(); ++i) set_model(run, static_cast<NodeId>(i), nodes_[i]->x);
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    failure.guard([&] { set_model(run, static_cast<NodeId>(i), nodes_[i]->x); });
+  failure.rethrow();
   for (Worker& worker : workers_) {
     worker.gradient.resize(p_);
     worker.work = run.problem.make_workspace();
@@ -242,10 +269,9 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
 void RoundEngine::step(std::size_t worker, NodeId i) {
   RoundNode& node = *nodes_[i];
   node.worker = &workers_[worker];
-  if (node.task.resume())
-    arrive(worker, i);
-  else
-    queue_.retire();
+  if (node.task.resume()) return arrive(worker, i);
+  check(node.is_over(), "an algorithm's text ended by itself");
+  queue_.retire();
 }
 
 // Node i has sent its message of round t and waits for the others'.
@@ -271,69 +297,105 @@ void RoundEngine::arrive(std::size_t worker, NodeId i) {
     queue_.push(worker, ready);
 }
 
-// Every node goes on until it has all messages of round `hold`, or has ended. Returns why one could not; of several
-// the earliest, since others may never have come to theirs.
-std::string RoundEngine::run_phase(Round hold) {
-  std::string failure;
-  const double nodes = static_cast<double>(models_.size()), rounds = hold > hold_ ? hold - hold_ : 0;
-  choice_.run(nodes * rounds, [&](std::uint32_t workers) { failure = run_phase_with(workers, hold); });
-  return failure;
-}
-
-std::string RoundEngine::run_phase_with(std::uint32_t team, Round hold) {
-  hold_ = hold;
+// One worker's part of a phase. What a node throws ends the run behind the phase.
+void RoundEngine::work(std::size_t worker, std::size_t workers) {
   const std::size_t n = nodes_.size();
-  queue_.open(models_.size());
-  std::map<std::pair<Round, NodeId>, std::string> failures;
-#pragma omp parallel num_threads(static_cast <int>(team))
-  {
-    const auto worker = static_cast<std::size_t>(omp_get_thread_num());
-    const auto workers = static_cast<std::size_t>(omp_get_num_threads());
-    const std::size_t first = n * worker / workers, last = n * (worker + 1) / workers;
-    std::vector<NodeId> own;
-    for (std::size_t i = last; i > first; --i)
-      if (clock_.is_living(static_cast<NodeId>(i - 1))) own.push_back(static_cast<NodeId>(i - 1));
-    queue_.push(worker, own);
-    while (const auto node = queue_.pop(worker)) {
-      try {
-        step(worker, *node);
-      } catch (const std::exception& error) {
-        const Round round = nodes_[*node]->round;
-#pragma omp critical
-        failures[{round, *node}] = failure_of(*node, round, error);
-        queue_.abandon();
-      }
+  const std::size_t first = n * worker / workers, last = n * (worker + 1) / workers;
+  std::vector<NodeId> own;
+  for (std::size_t i = last; i > first; --i)
+    if (clock_.is_living(static_cast<NodeId>(i - 1))) own.push_back(static_cast<NodeId>(i - 1));
+  queue_.push(worker, own);
+  while (const auto node = queue_.pop(worker, workers)) {
+    try {
+      step(worker, *node);
+    } catch (...) {
+      const std::scoped_lock lock(failing_);
+      failures_[{nodes_[*node]->round, *node}] = std::current_exception();
+      queue_.abandon();
     }
   }
-  return failures.empty() ? "" : failures.begin()->second;
+}
+
+void RoundEngine::run_phase_with(std::uint32_t team) {
+  FirstFailure failure;  // of the workers themselves: they have no memory for their lists
+#pragma omp parallel num_threads(static_cast <int>(team))
+  failure.guard([&] {
+    try {
+      work(static_cast<std::size_t>(omp_get_thread_num()), static_cast<std::size_t>(omp_get_num_threads()));
+    } catch (...) {
+      queue_.abandon();
+      throw;
+    }
+  });
+  failure.rethrow();
+}
+
+// Every node goes on until it has all messages of round `hold`, or has ended. Sets the failure where one could not; of
+// several the earliest, since others may never have come to theirs.
+void RoundEngine::run_phase(Round hold, Outcome& outcome) {
+  const double nodes = static_cast<double>(models_.size()), rounds = hold > hold_ ? hold - hold_ : 0;
+  hold_ = hold;
+  queue_.open(models_.size());
+  choice_.run(nodes * rounds, [&](std::uint32_t team) { run_phase_with(team); });
+  if (queue_.is_stuck()) outcome.failure = who_waits();
+  if (failures_.empty()) return;
+  const auto& [where, why] = *failures_.begin();
+  try {
+    std::rethrow_exception(why);
+  } catch (const std::exception& error) {
+    outcome.failure = failure_of(where.second, where.first, error);
+    outcome.machine_refused = is_out_of_memory(error);
+  }
+}
+
+// Every worker waits, and no node is ready.
+std::string RoundEngine::who_waits() const {
+  std::map<NodeId, std::vector<NodeId>> waiting;  // for whom
+  for (NodeId i = 0; i < nodes_.size(); ++i)
+    for (const Neighbour& j : run_.network.neighbours(i))
+      if (clock_.is_living(i) && clock_.is_living(j.id) && nodes_[j.id]->sent <= nodes_[i]->round)
+        waiting[j.id].push_back(i);
+  std::vector<std::string> texts;
+  texts.reserve(waiting.size());
+  for (const auto& [j, who] : waiting)
+    texts.push_back(fmt::format("node {} has sent nothing since round {}, and {} wait{} for it", j, nodes_[j]->round,
+                                list_of(who), who.size() == 1 ? "s" : ""));
+  return fmt::format("no node can go on: {}", fmt::join(texts, "; "));
+}
+
+// A lost node leaves at a moment of the run's clock, and the others' values depend on which round that is.
+bool RoundEngine::has_other_clock() const {
+  const auto is_lost = [&](const Fault& fault) { return is_loss(fault, run_.patience()); };
+  if (run_.machine || std::ranges::any_of(run_.faults, is_lost)) return false;
+  return !run_.resume || run_.resume->checkpoint.start_time_other_bits.size() == run_.network.nodes;
 }
 
 bool RoundEngine::observe(Round t) {
-  return watcher_.observe({.iteration = static_cast<double>(t), .time = clock_.latest(), .models = models_});
+  Cut cut{.iteration = static_cast<double>(t), .time = clock_.latest(), .models = models_};
+  if (!run_.machine) (run_.charge_wire_bits ? cut.time_wire_bits : cut.time_paper_bits) = cut.time;
+  if (other_clock_) (run_.charge_wire_bits ? cut.time_paper_bits : cut.time_wire_bits) = other_clock_->latest();
+  return watcher_.observe(cut);
 }
 
 Round RoundEngine::next_hold(Round now, double seconds_per_round) const {
   // The clock may end the run, or a node, after any round.
-  if (run_.max_time != kForever || !to_strike_.empty()) return now + 1;
+  if (run_.max_time != kForever || !losses_.empty()) return now + 1;
   const double affordable = std::max(1.0, kLongestPhase_s / std::max(seconds_per_round, 1e-9));
   return now + static_cast<Round>(std::min<double>(kMostRoundsAhead, affordable));
 }
 
-// All nodes wait for the messages of round `now`, and its start is known. A node that is struck has not begun it: the
+// All nodes wait for the messages of round `now`, and its start is known. A node that is lost has not begun it: the
 // message that it has encoded does not exist. Returns why the run ends here; nothing where it goes on.
 std::string RoundEngine::strike(Round now, Outcome& outcome) {
-  for (std::size_t k = 0; k < to_strike_.size();) {
-    const auto [i, time, lasts] = to_strike_[k];
-    if (clock_.starts()[i] < time) {
+  for (std::size_t k = 0; k < losses_.size();) {
+    const NodeId i = losses_[k].node;
+    if (clock_.starts()[i] < losses_[k].time) {
       ++k;
       continue;
     }
-    to_strike_.erase(to_strike_.begin() + static_cast<std::ptrdiff_t>(k));
-    if (lasts < run_.patience()) {
-      clock_.delay(i, lasts);
-      continue;
-    }
+    losses_.erase(losses_.begin() + static_cast<std::ptrdiff_t>(k));
     outcome.lost.push_back({i, now});
+    nodes_[i]->take_back();
     if (!run_.algorithm.goes_on_without) return end_waiting_for(i, now, outcome);
     clock_.lose(i);
     records_[i].pop_back();
@@ -364,6 +426,7 @@ Checkpoint RoundEngine::checkpoint(Round now, const EvaluationSchedule& schedule
   Checkpoint checkpoint = start_checkpoint(models_, p_);
   checkpoint.iteration.assign(nodes_.size(), now);
   checkpoint.start_time = clock_.starts();
+  if (other_clock_) checkpoint.start_time_other_bits = other_clock_->starts();
   std::uint64_t overflows = 0, violations = 0;
   for (const auto& node : nodes_) {
     node->save(checkpoint);
@@ -392,7 +455,7 @@ Outcome RoundEngine::operator()() {
   Outcome outcome;
   Round now = first_round(run_, 0);
   hold_ = now;
-  outcome.failure = run_phase(now);
+  run_phase(now, outcome);
   if (run_.resume) {  // the messages that have just been sent again were counted before
     for (auto& node : nodes_) node->overflows = 0;
     nodes_[0]->overflows = resumed_count(run_, "overflows");
@@ -411,10 +474,13 @@ Outcome RoundEngine::operator()() {
     const Round hold = std::min({next_hold(now, seconds_per_round), schedule.next_iteration(), run_.iterations});
     check(hold > now, "virtual engine: a phase without a round");
     const auto began = std::chrono::steady_clock::now();
-    outcome.failure = run_phase(hold);
+    run_phase(hold, outcome);
     if (!outcome.failure.empty()) break;
     seconds_per_round = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() / (hold - now);
-    for (Round t = now; t < hold; ++t) clock_.advance(records_, t);
+    for (Round t = now; t < hold; ++t) {
+      clock_.advance(records_, t);
+      if (other_clock_) other_clock_->pass(records_, t);
+    }
     records_.finish(hold);
     now = hold;
     watcher_.progress(schedule.done(now, clock_.latest()));
@@ -425,6 +491,10 @@ Outcome RoundEngine::operator()() {
   if (outcome.interrupted && run_.faults.empty()) outcome.checkpoint = checkpoint(now, schedule);
   if (!outcome.interrupted && outcome.failure.empty() && !schedule.observed(now)) observe(now);
   outcome.end_time = std::max(outcome.end_time, clock_.latest());
+  if (!run_.machine)
+    (run_.charge_wire_bits ? outcome.end_time_wire_bits : outcome.end_time_paper_bits) = outcome.end_time;
+  if (other_clock_)
+    (run_.charge_wire_bits ? outcome.end_time_paper_bits : outcome.end_time_wire_bits) = other_clock_->latest();
   outcome.rounds = std::move(records_);
   for (const auto& node : nodes_) {
     outcome.overflows += node->overflows;
@@ -435,6 +505,9 @@ Outcome RoundEngine::operator()() {
 
 }  // namespace
 
-Outcome run_virtual_round(const Run& run, Watcher& watcher) { return RoundEngine(run, watcher)(); }
+Outcome run_virtual_round(const Run& run, Watcher& watcher) {
+  require_memory(run, plan_virtual(run));
+  return RoundEngine(run, watcher)();
+}
 
 }  // namespace quantimed

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/types.hpp"
+#include "node/protocol.hpp"
 
 #include <coroutine>
 #include <exception>
@@ -13,8 +14,6 @@
 #include <utility>
 
 namespace quantimed {
-
-enum class Delivery { round, newest };
 
 // The coroutine of one node. Starts suspended; the engine resumes it, and destroys it with its frame.
 class Task {
@@ -78,28 +77,47 @@ class Node {
   // The iteration to begin with: 0, or where a stopped run goes on. Everything before it is in the node already.
   Round first_round() const { return first_round_; }
 
-  // True while the run wants iteration t of this node.
-  virtual bool begins(Round t) = 0;
+  // True while the run wants iteration t of this node. Within it: what protocol.hpp says.
+  bool begins(Round t) {
+    protocol_.begins();
+    const bool goes_on = wants(t);
+    protocol_.begun(goes_on);
+    return goes_on;
+  }
 
   // T_d of the current iteration: the run's, or as it has been adapted to the speeds seen.
   virtual Seconds deadline() = 0;
 
   // Q(x) to all neighbours, as the message of the current iteration.
-  virtual void publish() = 0;
+  void publish() {
+    protocol_.publishes();
+    send();
+  }
 
   // g at x over a fixed number of samples, or over what is finished when the deadline has passed.
-  auto gradient(std::size_t batch) { return Await<Gradient>{*this, {.batch = batch}}; }
-  auto gradient_until(Seconds deadline) { return Await<Gradient>{*this, {.deadline = deadline}}; }
+  auto gradient(std::size_t batch) { return request_gradient({.batch = batch}); }
+  auto gradient_until(Seconds deadline) { return request_gradient({.deadline = deadline}); }
 
   // z_j,t of all neighbours j; or the newest message of each, whichever iteration it is of.
-  auto neighbours(Round t) { return Await<Messages>{*this, {.round = t}}; }
-  auto newest() { return Await<Messages>{*this, {}}; }
+  auto neighbours(Round t) { return request_messages({.round = t}); }
+  auto newest() { return request_messages({}); }
 
   // One fused pass over the model.
-  virtual void update(const Coefficients& coefficients, const Messages& z, const Gradient& g) = 0;
+  void update(const Coefficients& coefficients, const Messages&, const Gradient& g) {
+    protocol_.updates();
+    apply(coefficients, g);
+  }
+
+  // Engines: the text has ended because it was told to, not by itself.
+  bool is_over() const { return protocol_.is_over(); }
 
  protected:
-  explicit Node(float self_weight, Round first_round = 0) : self_weight_(self_weight), first_round_(first_round) {}
+  Node(Delivery delivery, float self_weight, Round first_round)
+      : self_weight_(self_weight), first_round_(first_round), protocol_(delivery) {}
+
+  virtual bool wants(Round t) = 0;
+  virtual void send() = 0;
+  virtual void apply(const Coefficients& coefficients, const Gradient& g) = 0;
 
   struct GradientRequest {
     std::size_t batch = 0;
@@ -128,8 +146,18 @@ class Node {
     Result await_resume() { return node.finish(Result{}); }
   };
 
+  Await<Gradient> request_gradient(const GradientRequest& request) {
+    protocol_.takes_gradient();
+    return {*this, request};
+  }
+  Await<Messages> request_messages(const MessagesRequest& request) {
+    protocol_.takes_messages();
+    return {*this, request};
+  }
+
   float self_weight_;
   Round first_round_;
+  Protocol protocol_;
 };
 
 }  // namespace quantimed

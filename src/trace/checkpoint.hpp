@@ -15,9 +15,11 @@ using Attributes = std::vector<std::pair<std::string, Attribute>>;  // in the or
 
 // n nodes, p coordinates, m messages. Members that an engine has no use for are empty.
 struct Checkpoint {
-  std::vector<float> models;               // [n, p], x_i at the start of the node's iteration
-  std::vector<std::uint32_t> iteration;    // [n], the one to begin with
-  std::vector<double> start_time;          // [n], s, when it began
+  std::vector<float> models;             // [n, p], x_i at the start of the node's iteration
+  std::vector<std::uint32_t> iteration;  // [n], the one to begin with
+  std::vector<double> start_time;        // [n], s, when it began
+  // [n], s, the same where the link charges the other count of bits; empty where that clock is not kept
+  std::vector<double> start_time_other_bits;
   std::vector<float> speed;                // [n], samples/s, of the gradient before; 0: none yet
   std::vector<double> seen_speeds;         // all nodes' rings one after the other, where deadlines adapt
   std::vector<std::uint32_t> seen_counts;  // [n], of those

@@ -18,6 +18,7 @@ std::string beta_reaches_power_iteration(const Trace& trace);
 
 // verify_run.cpp
 std::string progress_order(const Trace& trace);
+std::string clock_of_bits(const Trace& trace);
 std::string finite_losses(const Trace& trace);
 std::string progress_ranges(const Trace& trace);
 std::string round_gaps(const Trace& trace);

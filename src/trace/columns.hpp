@@ -15,14 +15,18 @@ struct Column {
   const char* name;
   const char* unit;
   std::vector<T> Record::*values;
+  bool is_optional = false;  // not in the file where there are no values
+  int wide_since = 0;        // schema version from which on it is float64; float32 before
 };
-template <class Record, class T>  // stated for clang, which does not yet deduce aggregates
-Column(const char*, const char*, std::vector<T> Record::*)->Column<Record, T>;
+template <class Record, class T, class... Rest>  // stated for clang, which does not yet deduce aggregates
+Column(const char*, const char*, std::vector<T> Record::*, Rest...)->Column<Record, T>;
 
 // /progress, [K] each
 inline constexpr std::tuple kProgress{
     Column{"iteration", "iterations", &Progress::iteration},
     Column{"time", "s", &Progress::time},
+    Column{"time_paper_bits", "s", &Progress::time_paper_bits, true},
+    Column{"time_wire_bits", "s", &Progress::time_wire_bits, true},
     Column{"loss", "1", &Progress::loss},
     Column{"accuracy", "1", &Progress::accuracy},
     Column{"test_loss", "1", &Progress::test_loss},
@@ -47,7 +51,7 @@ inline constexpr std::tuple kRounds{
     Column{"staleness", "iterations", &Rounds::staleness},
     Column{"message_age", "s", &Rounds::message_age},
     Column{"overwritten", "messages", &Rounds::overwritten},
-    Column{"bytes_sent", "bytes", &Rounds::bytes_sent},
+    Column{"bytes_sent", "bytes", &Rounds::bytes_sent, false, 3},
     Column{"start_time", "s", &Rounds::start_time},
 };
 
@@ -65,6 +69,7 @@ inline constexpr std::tuple kCheckpoint{
     Column{"models", "1", &Checkpoint::models},
     Column{"iteration", "iterations", &Checkpoint::iteration},
     Column{"start_time", "s", &Checkpoint::start_time},
+    Column{"start_time_other_bits", "s", &Checkpoint::start_time_other_bits, true},
     Column{"speed", "samples/s", &Checkpoint::speed},
     Column{"seen_speeds", "samples/s", &Checkpoint::seen_speeds},
     Column{"seen_counts", "speeds", &Checkpoint::seen_counts},
@@ -92,15 +97,13 @@ struct AttributeGroup {
 inline constexpr AttributeGroup kAttributeGroups[] = {
     {"config", &Trace::config}, {"environment", &Trace::environment}, {"summary", &Trace::summary}};
 
-// The root's texts.
+// The root's texts, beside schema, status and verdict.
 struct RootText {
   const char* name;
   std::string Trace::*text;
 };
-inline constexpr RootText kRootTexts[] = {{"verdict", &Trace::verdict},
-                                          {"software_version", &Trace::software_version},
-                                          {"commit", &Trace::commit},
-                                          {"created", &Trace::created}};
+inline constexpr RootText kRootTexts[] = {
+    {"software_version", &Trace::software_version}, {"commit", &Trace::commit}, {"created", &Trace::created}};
 
 inline constexpr RunStatus kStatuses[] = {RunStatus::running, RunStatus::complete, RunStatus::interrupted,
                                           RunStatus::diverged};

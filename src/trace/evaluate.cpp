@@ -34,6 +34,12 @@ Evaluator::Evaluator(const Problem& problem, const Shards& shards, const Dataset
   mean_.resize(problem.dimension());
 }
 
+double Evaluator::bytes(const Problem& problem, std::uint32_t threads) {
+  const auto p = static_cast<double>(problem.dimension());
+  const auto workspace = static_cast<double>(problem.make_workspace().floats.size());
+  return sizeof(float) * (threads * workspace + (kGradientParts + 1) * p) + sizeof(double) * p;
+}
+
 // x̄ = (1/n) Σ_i x_i, summed in float64 in the order of the nodes.
 void Evaluator::average(std::span<const float* const> models) {
   const std::size_t p = mean_.size();

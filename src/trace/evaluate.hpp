@@ -21,6 +21,9 @@ class Evaluator {
   // `test` may be null. `threads`: OpenMP threads, or one where that is faster; the result does not depend on it.
   Evaluator(const Problem& problem, const Shards& shards, const Dataset* test, const Penalty& penalty, int threads);
 
+  // What one takes of memory.
+  static double bytes(const Problem& problem, std::uint32_t threads);
+
   // models: [n] pointers to [p].
   Evaluation evaluate(std::span<const float* const> models);
 

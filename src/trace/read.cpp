@@ -36,6 +36,7 @@ struct Input {
   std::uint64_t bytes;      // of the file
   std::uint64_t most;       // of memory
   std::uint64_t taken = 0;  // of memory
+  std::int64_t version = kTraceSchemaVersion;
 };
 
 // ---- objects and attributes ---------------------------------------------------------------------
@@ -185,12 +186,15 @@ struct Values {
   std::vector<T> values;
 };
 
+// `may_be_narrow`: float32 in the file will do for double.
 template <class T>
 Values<T> read_values(Input& input, hid_t group, const char* group_name, const char* name, const std::string& unit,
-                      std::size_t rank) {
+                      std::size_t rank, bool may_be_narrow = false) {
   const std::string shown = fmt::format("/{}/{}", group_name, name);
   const Object dataset = open_object(group, name, H5I_DATASET, shown);
-  if (need(H5Tequal(Type(H5Dget_type(dataset), shown), stored_type<T>()), shown) == 0)
+  const Type stored(H5Dget_type(dataset), shown);
+  const bool is_narrow = may_be_narrow && need(H5Tequal(stored, stored_type<float>()), shown) > 0;
+  if (!is_narrow && need(H5Tequal(stored, stored_type<T>()), shown) == 0)
     throw Fault(fmt::format("{} is not of {}-byte {}", shown, sizeof(T),
                             std::is_floating_point_v<T> ? "floating-point numbers" : "unsigned integers"));
   const Space space(H5Dget_space(dataset), shown);
@@ -207,6 +211,11 @@ Values<T> read_values(Input& input, hid_t group, const char* group_name, const c
   return result;
 }
 
+template <class Column>
+bool is_left_out(hid_t group, const Column& column) {
+  return column.is_optional && need(H5Lexists(group, column.name, H5P_DEFAULT), column.name) == 0;
+}
+
 // Fills all columns of a table and returns the first one's shape; shape_finding() compares the others.
 template <class Table, class Record>
 std::vector<hsize_t> read_columns(Input& input, const char* group_name, const Table& table, Record& record,
@@ -214,7 +223,9 @@ std::vector<hsize_t> read_columns(Input& input, const char* group_name, const Ta
   const Object group = open_group(input.file, group_name);
   std::vector<hsize_t> shape;
   columns::for_each(table, [&]<class T>(const columns::Column<Record, T>& column) {
-    Values<T> read = read_values<T>(input, group, group_name, column.name, column.unit, rank);
+    if (is_left_out(group, column)) return;
+    Values<T> read =
+        read_values<T>(input, group, group_name, column.name, column.unit, rank, input.version < column.wide_since);
     if (shape.empty()) shape = read.shape;
     if (read.shape != shape)
       throw Fault(fmt::format("/{}/{} is [{}], [{}] expected", group_name, column.name, fmt::join(read.shape, ", "),
@@ -226,7 +237,7 @@ std::vector<hsize_t> read_columns(Input& input, const char* group_name, const Ta
 
 // ---- the parts of a trace ------------------------------------------------------------------------
 
-void read_root(const Input& input, Trace& trace) {
+void read_root(Input& input, Trace& trace) {
   if (need(H5Aexists(input.file, "schema"), "schema") == 0 ||
       read_named<std::string>(input.file, "schema", "/") != kTraceSchema)
     throw Fault("is an HDF5 file, but no trace");
@@ -234,15 +245,17 @@ void read_root(const Input& input, Trace& trace) {
   if (version > kTraceSchemaVersion)
     throw Fault(fmt::format("is of schema version {}, and this program knows {}; use a newer quantimed", version,
                             kTraceSchemaVersion));
-  if (version >= 1 && version < kTraceSchemaVersion)
+  if (version >= 1 && version < kOldestSchemaVersion)
     throw Fault(
         fmt::format("is of schema version {}, of an older quantimed; repeat the run with its /config/ini", version));
   if (version < 1) throw Fault(fmt::format("is of schema version {}", version));
+  input.version = trace.schema_version = version;
   const auto word = read_named<std::string>(input.file, "status", "/");
   const auto* status = std::find_if(std::begin(columns::kStatuses), std::end(columns::kStatuses),
                                     [&](RunStatus known) { return word == to_string(known); });
   if (status == std::end(columns::kStatuses)) throw Fault("has the unknown status " + word);
   trace.status = *status;
+  trace.verdict = read_named<std::string>(input.file, "verdict", "/");
   for (const auto& [name, member] : columns::kRootTexts) trace.*member = read_named<std::string>(input.file, name, "/");
 }
 
@@ -256,6 +269,17 @@ void read_attribute_groups(const Input& input, Trace& trace) {
   need_plain_storage(ini, "/config/ini");
   trace.ini = read_text(type, "/config/ini",
                         [&](hid_t as, void* to) { return H5Dread(ini, as, H5S_ALL, H5S_ALL, H5P_DEFAULT, to); });
+}
+
+// Traces before version 3 have none.
+void read_warnings(Trace& trace) {
+  const std::string lines = text(trace.summary, "warnings", "");
+  std::erase_if(trace.summary, [](const auto& entry) { return entry.first == "warnings"; });
+  for (std::size_t first = 0; first < lines.size();) {
+    const std::size_t end = std::min(lines.find('\n', first), lines.size());
+    trace.warnings.push_back(lines.substr(first, end - first));
+    first = end + 1;
+  }
 }
 
 void read_network(Input& input, Network& network) {
@@ -277,6 +301,7 @@ Checkpoint read_checkpoint(Input& input) {
   Checkpoint checkpoint;
   const Object group = open_group(input.file, "checkpoint");
   columns::for_each(columns::kCheckpoint, [&]<class T>(const columns::Column<Checkpoint, T>& column) {
+    if (is_left_out(group, column)) return;
     const std::size_t rank = column.name == std::string_view("models") ? 2 : 1;
     checkpoint.*column.values = read_values<T>(input, group, "checkpoint", column.name, column.unit, rank).values;
   });
@@ -288,6 +313,7 @@ Trace read_parts(Input input) {
   Trace trace;
   read_root(input, trace);
   read_attribute_groups(input, trace);
+  read_warnings(trace);
   read_network(input, trace.network);
   read_columns(input, "progress", columns::kProgress, trace.progress, 1);
   const auto shape = read_columns(input, "rounds", columns::kRounds, trace.rounds, 2);
@@ -374,6 +400,11 @@ void transfer(Pipe& pipe, Checkpoint& checkpoint) {
 template <class Pipe>
 void transfer(Pipe& pipe, Trace& trace) {
   transfer(pipe, trace.status);
+  transfer(pipe, trace.schema_version);
+  std::string verdict = trace.verdict.text();
+  transfer(pipe, verdict);
+  if (Pipe::kReceives) trace.verdict = verdict;
+  transfer(pipe, trace.warnings);
   for (const auto& [name, member] : columns::kRootTexts) transfer(pipe, trace.*member);
   for (const auto& [name, member] : columns::kAttributeGroups) transfer(pipe, trace.*member);
   transfer(pipe, trace.ini);

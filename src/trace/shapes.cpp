@@ -22,7 +22,9 @@ template <class Table, class Record>
 std::string lengths_finding(const Table& table, const Record& record, const char* group, std::size_t expected) {
   std::string finding;
   columns::for_each(table, [&](const auto& column) {
-    if (finding.empty()) finding = length_finding(group, column.name, (record.*column.values).size(), expected);
+    const std::size_t length = (record.*column.values).size();
+    if (column.is_optional && length == 0) return;
+    if (finding.empty()) finding = length_finding(group, column.name, length, expected);
   });
   return finding;
 }
@@ -77,6 +79,7 @@ std::string checkpoint_finding(const Trace& trace) {
   if (auto f = length_finding("checkpoint", "iteration", c.iteration.size(), n); !f.empty()) return f;
   if (auto f = length_finding("checkpoint", "start_time", c.start_time.size(), n); !f.empty()) return f;
   for (const auto& [name, length] : {std::pair{"speed", c.speed.size()},
+                                     {"start_time_other_bits", c.start_time_other_bits.size()},
                                      {"seen_counts", c.seen_counts.size()},
                                      {"event_time", c.event_time.size()},
                                      {"exchanging", c.exchanging.size()}})

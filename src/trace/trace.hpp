@@ -1,6 +1,7 @@
 // All that a run leaves behind, as plain data.
 //
-//   trace.cpp    words and attributes             columns.hpp  the one table of data sets: name, unit, member
+//   trace.cpp    words and attributes             verdict.hpp  VALID, or all reasons against it
+//                                                 columns.hpp  the one table of data sets: name, unit, member
 //   write.cpp    trace → HDF5 image               image.cpp    image → file, whole or not at all, with its checksum
 //   read.cpp     hostile file → trace             shapes.cpp   what reader, writer and verifier ask of lengths
 //   verify.cpp   the invariants, one function each (verify_network.cpp, verify_run.cpp)
@@ -12,6 +13,7 @@
 #include "base/types.hpp"
 #include "topology/network.hpp"
 #include "trace/checkpoint.hpp"
+#include "trace/verdict.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -23,7 +25,8 @@
 namespace quantimed {
 
 inline constexpr const char* kTraceSchema = "quantimed-trace";
-inline constexpr int kTraceSchemaVersion = 2;
+inline constexpr int kTraceSchemaVersion = 3;
+inline constexpr int kOldestSchemaVersion = 2;  // that is still read
 
 enum class RunStatus { running, complete, interrupted, diverged };
 const char* to_string(RunStatus status);
@@ -32,9 +35,12 @@ const char* to_string(RunStatus status);
 struct Progress {
   std::vector<double> iteration;  // of one node; in asynchronous runs the mean over nodes
   std::vector<double> time;       // s, on the run's clock, when the last node has its model
-  std::vector<double> loss;       // over all nodes' training samples, ℓ2 term included
-  std::vector<double> accuracy;   // share of hits, 0 … 1
-  std::vector<double> test_loss;  // without the ℓ2 term
+  // The same where the link charges the paper's count of bits, or the bits on the wire. In virtual time one of them is
+  // `time`; the other is there where the values depend on no clock. Empty where there is none.
+  std::vector<double> time_paper_bits, time_wire_bits;  // s
+  std::vector<double> loss;                             // over all nodes' training samples, ℓ2 term included
+  std::vector<double> accuracy;                         // share of hits, 0 … 1
+  std::vector<double> test_loss;                        // without the ℓ2 term
   std::vector<double> test_accuracy;
   std::vector<double> consensus_error;        // (1/n) Σ_i ‖x_i − x̄‖²
   std::vector<double> gradient_norm_squared;  // ‖∇f(x̄)‖², per-dataset ℓ2 term included
@@ -58,7 +64,7 @@ struct Rounds {
   std::vector<float> staleness;    // iterations, mean over neighbours: own iteration − message's iteration
   std::vector<float> message_age;  // s, mean over neighbours, from publishing to mixing
   std::vector<float> overwritten;  // messages of the neighbours that this node has never seen, since its last read
-  std::vector<float> bytes_sent;   // bytes of the message, to each neighbour
+  std::vector<double> bytes_sent;  // bytes of the message on the wire (Codec::wire_bytes), to each neighbour
   std::vector<double> start_time;  // s, when the iteration began
 };
 
@@ -96,10 +102,12 @@ inline constexpr std::vector<float> Rounds::*kPhaseTimes[kPhases] = {
 
 struct Trace {
   RunStatus status = RunStatus::running;
-  std::string verdict = "VALID";                  // or "INVALID: why"
-  std::string software_version, commit, created;  // created: UTC, ISO 8601
-  Attributes config;                              // every resolved option
-  std::string ini;                                // repeats the run
+  std::int64_t schema_version = kTraceSchemaVersion;  // of the file that was read
+  Verdict verdict;                                    // VALID, or every reason why the times do not count
+  std::vector<std::string> warnings;                  // one line each, of a run that counts all the same
+  std::string software_version, commit, created;      // created: UTC, ISO 8601
+  Attributes config;                                  // every resolved option
+  std::string ini;                                    // repeats the run
   Attributes environment;
   Network network;
   Progress progress;

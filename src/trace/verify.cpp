@@ -16,16 +16,14 @@ namespace quantimed {
 
 namespace {
 
-constexpr double kTotalTolerance = 1e-6;  // a message's bytes are kept as float32
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
 std::string words(const Trace& trace) {
-  const std::string_view verdict = trace.verdict, reason = "INVALID: ";
   if (std::find(std::begin(columns::kStatuses), std::end(columns::kStatuses), trace.status) ==
       std::end(columns::kStatuses))
     return fmt::format("the status has the unknown number {}", static_cast<int>(trace.status));
-  if (verdict != "VALID" && (!verdict.starts_with(reason) || verdict.size() == reason.size()))
-    return fmt::format("the verdict is \"{}\", neither VALID nor INVALID: with a reason", verdict);
+  if (!trace.verdict.is_known())
+    return fmt::format("the verdict is \"{}\", neither VALID nor INVALID: with a reason", trace.verdict);
   return {};
 }
 
@@ -62,10 +60,12 @@ std::string total_bytes(const Trace& trace) {
   for (const auto& [i, j] : trace.network.edges) ++degree[i], ++degree[j];
   double sum = 0;
   for (std::size_t k = 0; k < trace.rounds.bytes_sent.size(); ++k)
-    if (const float bytes = trace.rounds.bytes_sent[k]; !std::isnan(bytes))
-      sum += static_cast<double>(bytes) * degree[k % trace.rounds.nodes];
+    if (const double bytes = trace.rounds.bytes_sent[k]; !std::isnan(bytes))
+      sum += bytes * degree[k % trace.rounds.nodes];
+  // Whole numbers: exact up to 2^53. Before version 3 a message's bytes were rounded to float32.
+  const double tolerance = trace.schema_version < 3 ? 1e-6 : sum <= 0x1p53 ? 0 : 1e-12;
   const double said = number(trace.summary, "total_bytes", kNothing);
-  if (std::abs(said - sum) <= kTotalTolerance * sum) return {};
+  if (std::abs(said - sum) <= tolerance * sum) return {};
   return fmt::format("/summary says {}, the rounds add up to {}", said, sum);
 }
 
@@ -81,6 +81,7 @@ constexpr TraceCheck kChecks[] = {
     {"beta is in [0, 1], and the spectral gap 1 - beta", checks::beta_in_range},
     {"beta is not below a power iteration's", checks::beta_reaches_power_iteration},
     {"the curve goes forward in time and iterations", checks::progress_order},
+    {"the run's clock charges the bits that it says", checks::clock_of_bits},
     {"losses are finite unless diverged", checks::finite_losses},
     {"accuracies are shares, errors are not negative", checks::progress_ranges},
     {"rounds have no gaps", checks::round_gaps},

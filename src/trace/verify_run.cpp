@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include <cmath>
+#include <tuple>
 #include <vector>
 
 namespace quantimed::checks {
@@ -39,12 +40,29 @@ bool in_range(std::string_view name, double value) {
 
 std::string progress_order(const Trace& trace) {
   const Progress& progress = trace.progress;
-  for (const auto& [name, values] : {std::pair{"time", &progress.time}, std::pair{"iteration", &progress.iteration}})
+  for (const auto& [name, values] :
+       {std::pair{"time", &progress.time}, std::pair{"iteration", &progress.iteration},
+        std::pair{"time_paper_bits", &progress.time_paper_bits}, std::pair{"time_wire_bits", &progress.time_wire_bits}})
     for (std::size_t k = 0; k < values->size(); ++k) {
       if (!std::isfinite((*values)[k])) return fmt::format("/progress/{}: point {} is {}", name, k, (*values)[k]);
       if (k > 0 && (*values)[k] < (*values)[k - 1])
         return fmt::format("/progress/{}: point {} is {}, after {}", name, k, (*values)[k], (*values)[k - 1]);
     }
+  return {};
+}
+
+// In virtual time the run's clock is one of the two, the one that --bits says.
+std::string clock_of_bits(const Trace& trace) {
+  const Progress& progress = trace.progress;
+  const bool is_paper = text(trace.config, "bits", "") == "paper";
+  const auto& [own, other] = is_paper ? std::tie(progress.time_paper_bits, progress.time_wire_bits)
+                                      : std::tie(progress.time_wire_bits, progress.time_paper_bits);
+  if (own.empty() && other.empty()) return {};
+  const char* name = is_paper ? "time_paper_bits" : "time_wire_bits";
+  if (own.empty()) return fmt::format("/progress/{} is not there, the other one is", name);
+  for (std::size_t k = 0; k < own.size(); ++k)
+    if (own[k] < progress.time[k] || own[k] > progress.time[k])
+      return fmt::format("/progress/{}: point {} is {}, and the run's clock {}", name, k, own[k], progress.time[k]);
   return {};
 }
 

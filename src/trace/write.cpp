@@ -6,6 +6,7 @@
 #include "trace/image.hpp"
 #include "trace/shapes.hpp"
 
+#include <fmt/ranges.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -133,6 +134,7 @@ Object make_group(hid_t file, const char* name) {
 template <class Table, class Record>
 void put_columns(hid_t group, const Table& table, const Record& record, std::span<const hsize_t> shape) {
   columns::for_each(table, [&](const auto& column) {
+    if (column.is_optional && (record.*column.values).empty()) return;
     const Object dataset = put_values(group, column.name, column.unit, shape, (record.*column.values).data());
     if (column.name == std::string_view("phase")) put_phase_names(dataset);
   });
@@ -142,6 +144,7 @@ void put_root(hid_t file, const Trace& trace) {
   put(file, "schema", kTraceSchema);
   put(file, "schema_version", std::int64_t{kTraceSchemaVersion});
   put(file, "status", to_string(trace.status));
+  put(file, "verdict", trace.verdict.text());
   for (const auto& [name, member] : columns::kRootTexts) put(file, name, trace.*member);
 }
 
@@ -153,6 +156,12 @@ void put_attribute_groups(hid_t file, const Trace& trace) {
   const char* characters = trace.ini.c_str();
   need(H5Dwrite(ini, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &characters), "ini");
   put(ini, "unit", "text");
+}
+
+// One text of lines, empty where there are none.
+void put_warnings(hid_t file, const std::vector<std::string>& warnings) {
+  const Object summary(H5Oopen(file, "summary", H5P_DEFAULT), "summary");
+  put(summary, "warnings", fmt::format("{}", fmt::join(warnings, "\n")));
 }
 
 void put_network(hid_t file, const Network& network) {
@@ -197,6 +206,7 @@ void put_checkpoint(hid_t file, const Checkpoint& checkpoint) {
   const hsize_t nodes = checkpoint.iteration.size();
   columns::for_each(columns::kCheckpoint, [&](const auto& column) {
     const auto& values = checkpoint.*column.values;
+    if (column.is_optional && values.empty()) return;
     std::vector<hsize_t> shape = {values.size()};
     if (column.name == std::string_view("models")) shape = {nodes, nodes > 0 ? values.size() / nodes : 0};
     put_values(group, column.name, column.unit, shape, values.data(), Packing::plain);
@@ -237,6 +247,7 @@ std::size_t fill(ImageFile& image, const Trace& trace, const RoundsSource& round
   File file = make_file(image);
   put_root(file, trace);
   put_attribute_groups(file, trace);
+  put_warnings(file, trace.warnings);
   put_network(file, trace.network);
   put_run(file, trace);
   put_rounds(file, rounds);

@@ -297,7 +297,7 @@ def test_only_and_seeds_choose(small: Path, tmp_path: Path) -> None:
 
 
 @needs_program
-def test_time_charged_anew_is_the_time_of_a_run_that_charges_the_wire(tmp_path: Path) -> None:
+def test_one_run_has_the_clocks_of_both_ways_to_charge(tmp_path: Path) -> None:
     file = write(tmp_path / "s.ini", SMALL + "seeds = 1\nalgorithms = quantimed-dsgd, dsgd, q-dsgd\n[grid]\n"
                  "bits = paper | wire\n")
     assert study_command(file, "--output", tmp_path).returncode == 0
@@ -305,7 +305,13 @@ def test_time_charged_anew_is_the_time_of_a_run_that_charges_the_wire(tmp_path: 
     for paper_job, wire_job in zip(jobs[::2], jobs[1::2]):
         run = traces.read_trace(wire_job.path)
         assert traces.read_trace(paper_job.path).time_s[-1] < run.time_s[-1]
-        np.testing.assert_allclose(traces.wire_time(paper_job.path), run.time_s, rtol=1e-6)
+        np.testing.assert_array_equal(traces.charged_time(paper_job.path, "wire"), run.time_s)
+        np.testing.assert_array_equal(traces.charged_time(wire_job.path, "paper"), traces.read_trace(paper_job.path).time_s)
+        # A trace without the second clock, as 0.1.0 wrote it, is charged anew from what it sent.
+        with h5py.File(paper_job.path, "a") as file:
+            del file["progress/time_wire_bits"], file["progress/time_paper_bits"]
+        traces.read_trace.cache_clear()
+        np.testing.assert_allclose(traces.charged_time(paper_job.path, "wire"), run.time_s, rtol=1e-6)
 
 
 # Numbers
@@ -438,9 +444,9 @@ def test_a_diverged_run_never_arrives_and_moves_no_target(tmp_path: Path) -> Non
 
 def test_wire_bits_cost_what_was_sent(tmp_path: Path) -> None:
     job = made_up(tmp_path, "mnist", "dsgd", 1, 100)
-    assert traces.wire_time(job.path)[-1] == pytest.approx(100 - 4 * 0.25 + 4 * 0.5)
+    assert traces.charged_time(job.path, "wire")[-1] == pytest.approx(100 - 4 * 0.25 + 4 * 0.5)
     with pytest.raises(StudyError, match="bits = wire"):
-        traces.wire_time(made_up(tmp_path, "mnist", "async-dsgd", 1, 100).path)
+        traces.charged_time(made_up(tmp_path, "mnist", "async-dsgd", 1, 100).path, "wire")
 
 
 def test_a_horizon_curve_has_a_step_at_each_horizons_end(tmp_path: Path) -> None:

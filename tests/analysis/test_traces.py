@@ -108,7 +108,7 @@ def test_files_that_are_no_traces(copies: Path) -> None:
 
 def test_another_schema_version(copies: Path) -> None:
     change(copies / "dsgd-seed1.h5", schema_version=1)
-    assert why_of(copies, "dsgd-seed1.h5") == "schema version 1; this report reads 2"
+    assert why_of(copies, "dsgd-seed1.h5") == "schema version 1; this report reads 2 and 3"
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.9, 0.97])  # the last per cent may be padding

@@ -85,7 +85,7 @@ TEST_P(Extremes, EndsAsDefined) {
   }
   const Trace trace = read_trace(folder / "t.h5");
   EXPECT_EQ(trace.status, run.status == kDiverged ? RunStatus::diverged : RunStatus::complete);
-  EXPECT_THAT(trace.verdict, HasSubstr(extreme.says));
+  EXPECT_THAT(trace.verdict.text(), HasSubstr(extreme.says));
   EXPECT_THAT(verify_trace(trace), testing::IsEmpty());
 }
 

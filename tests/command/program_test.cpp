@@ -51,7 +51,7 @@ TEST(Program, RunsOnThreads) {
     ASSERT_EQ(run.status, 0) << run.err;
     const Trace trace = read_trace(folder / "t.h5");
     if (usable_cores().size() < 3) {  // with as many it is VALID, unless others used them, too
-      EXPECT_THAT(trace.verdict, testing::StartsWith("INVALID: ")) << algorithm;
+      EXPECT_THAT(trace.verdict.text(), testing::StartsWith("INVALID: ")) << algorithm;
     }
     EXPECT_TRUE(verify_trace(trace).empty()) << verify_trace(trace).front();
   }

@@ -42,7 +42,7 @@ void expect_same_run(const Trace& a, const Trace& b) {
   EXPECT_EQ(a.progress.loss.size(), b.progress.loss.size());
   EXPECT_EQ(a.rounds.iterations, b.rounds.iterations);
   EXPECT_EQ(a.mean_model, b.mean_model);
-  EXPECT_EQ(a.verdict, b.verdict);
+  EXPECT_EQ(a.verdict.text(), b.verdict.text());
   for (const auto& [name, value] : a.summary)
     if (name != "wall_time_s" && name != "evaluation_time_s") {
       ASSERT_NE(find(b.summary, name), nullptr) << name;

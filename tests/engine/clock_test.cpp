@@ -15,6 +15,7 @@ struct Path {
   SmallRun small{"q-dsgd", 3, "star"};
   quantimed::Run run = small.run();
   Records records = Records(3, "");
+  Charge paper{.wire_bits = false, .paper_bits = 3, .dimension = 100}, wire{true, 3, 100};
   void round(float a, float b, float c) {
     const float compute[] = {a, b, c};
     for (std::size_t i = 0; i < 3; ++i) {
@@ -27,7 +28,7 @@ struct Path {
 
 TEST(VirtualClock, ABarrierRoundLastsAsLongAsItsSlowestNodePlusTheExchange) {
   Path path;
-  VirtualClock clock(path.run, 100);
+  VirtualClock clock(path.run, path.paper);
   path.round(1, 2, 5);
   clock.advance(path.records, 0);
   const double exchange = 3.0 * 3 / 16;  // T_c · s/16
@@ -41,7 +42,7 @@ TEST(VirtualClock, ABarrierRoundLastsAsLongAsItsSlowestNodePlusTheExchange) {
 TEST(VirtualClock, ANeighbourhoodWaitsForItsOwnOnly) {
   Path path;
   path.run.sync = Sync::neighbourhood;
-  VirtualClock clock(path.run, 100);
+  VirtualClock clock(path.run, path.paper);
   path.round(1, 2, 5);
   clock.advance(path.records, 0);
   const double exchange = 3.0 * 3 / 16;
@@ -55,8 +56,7 @@ TEST(VirtualClock, ANeighbourhoodWaitsForItsOwnOnly) {
 
 TEST(VirtualClock, ChargesTheBitsOnTheWireWhenAsked) {
   Path path;
-  path.run.charge_wire_bits = true;
-  VirtualClock clock(path.run, 100);
+  VirtualClock clock(path.run, path.wire);
   path.round(1, 1, 1);
   clock.advance(path.records, 0);
   EXPECT_NEAR(clock.latest(), 1 + 3.0 * 8 / 16, 1e-6);  // 100 bytes for 100 coordinates
@@ -66,12 +66,40 @@ TEST(VirtualClock, AMessageOnAnAlphaBetaLinkTravelsWhileItsReceiverComputes) {
   Path path;
   path.run.link = parse_link("alpha-beta:2,100");  // 2 s + 100 bytes / 100 bytes/s = 3 s
   path.run.sync = Sync::neighbourhood;
-  VirtualClock clock(path.run, 100);
+  VirtualClock clock(path.run, path.wire);
   path.round(1, 4, 1);
   clock.advance(path.records, 0);
   EXPECT_NEAR(clock.earliest(), 3, 1e-6);  // nodes 0 and 2 wait for messages sent at 0
   EXPECT_NEAR(clock.latest(), 4, 1e-6);    // node 1 still computes
   EXPECT_NEAR(path.records[0][0].wait + path.records[0][0].exchange, 2, 1e-6);
+}
+
+TEST(VirtualClock, AnAlphaBetaLinkCarriesThePapersCountWhereThatIsCharged) {
+  Path path;
+  path.run.link = parse_link("alpha-beta:2,100");  // 3 bits of 100 coordinates are 37.5 bytes
+  VirtualClock clock(path.run, path.paper);
+  path.round(0.5, 1, 0.5);
+  clock.advance(path.records, 0);
+  EXPECT_NEAR(clock.latest(), 2 + 0.375, 1e-6);
+}
+
+// A clock that only passes a round ends where one does that fills its records, and leaves them as they are.
+TEST(VirtualClock, PassesARoundWithoutARecord) {
+  for (const char* link : {"paper:3", "alpha-beta:2,100", "none"})
+    for (const Sync sync : {Sync::barrier, Sync::neighbourhood}) {
+      Path path;
+      path.run.link = parse_link(link);
+      path.run.sync = sync;
+      VirtualClock fills(path.run, path.wire), passes(path.run, path.wire);
+      for (Round t = 0; t < 3; ++t) {
+        path.round(1, static_cast<float>(2 + t), 5);
+        passes.pass(path.records, t);
+        EXPECT_EQ(path.records[0][t].start, 0);
+        EXPECT_EQ(path.records[0][t].exchange, 0);
+        fills.advance(path.records, t);
+        EXPECT_EQ(fills.starts(), passes.starts());
+      }
+    }
 }
 
 TEST(EvaluationSchedule, SpreadsPointsOverIterationsAndIncludesBothEnds) {

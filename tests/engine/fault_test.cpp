@@ -281,6 +281,59 @@ TEST(VirtualFault, AsynchronousNodesKeepTheLastModelAndDoTheDeadNodesShare) {
   EXPECT_GT(outcome.end_time, healthy.end_time);
 }
 
+// Iterations last 1 s: the one that began at 1 s ends at 2 s, and no other begins.
+TEST(VirtualFault, AnAsynchronousNodeEndsTheIterationThatAFaultFallsInto) {
+  const SmallRun small("async-dsgd", 4, "ring");
+  const auto speed = make_speed_model("constant:20", 1);
+  auto run = small.run();
+  run.speed = speed.get();
+  run.link = {};
+  run.faults = {{.node = 1, .time = 1.5}};
+  const Outcome crashed = on("virtual", small, run).outcome;
+  EXPECT_EQ(crashed.lost, (std::vector<LostNode>{{1, 2}}));
+  EXPECT_EQ(recorded(crashed.rounds.all(), 1), 2u);
+  run.faults[0].lasts = 10;
+  const Rounds stalled = on("virtual", small, run).outcome.rounds.all();
+  for (Round t = 0; t < 6; ++t) EXPECT_EQ(stalled.record_time[t * 4 + 1], t == 2 ? 10 : 0);
+  EXPECT_EQ(stalled.start_time[3 * 4 + 1], 13);
+  run.faults[0] = {.node = 1, .time = 0};
+  EXPECT_EQ(on("virtual", small, run).outcome.lost, (std::vector<LostNode>{{1, 0}}));
+}
+
+// The same words on threads: what is recorded of a lost node began before the fault's time.
+TEST(ThreadsFault, AnAsynchronousNodeEndsTheIterationThatAFaultFallsInto) {
+  const SmallRun small("async-dsgd", 2);
+  const auto speed = make_speed_model("constant:1000", 1);  // 20 ms an iteration, or longer on a busy machine
+  auto run = on_threads(small.run());
+  run.speed = speed.get();
+  run.faults = {{.node = 1, .time = 0.05}};
+  const Shown shown = on("threads", small, run);
+  ASSERT_EQ(shown.outcome.lost.size(), 1u);
+  const Rounds rounds = shown.outcome.rounds.all();
+  const Round lost = shown.outcome.lost[0].round;
+  EXPECT_EQ(recorded(rounds, 1), lost);
+  for (Round t = 0; t < lost; ++t) EXPECT_LT(rounds.start_time[t * 2 + 1], 0.05);
+}
+
+// The message that a lost node has encoded does not exist, nor do its overflows.
+TEST(VirtualFault, AMessageThatWasNeverSentCountsNoOverflows) {
+  const SmallRun small("quantimed-dsgd", 4, "complete", "sparsifier:0.25");
+  auto run = small.run();
+  run.link = {};
+  run.iterations = 6;
+  run.options.alpha = 0;  // every message overflows alike: half of the start's coordinates
+  run.options.epsilon = 0;
+  const auto counted = [&](Round rounds, std::vector<Fault> faults) {
+    run.iterations = rounds;
+    run.faults = std::move(faults);
+    return on("virtual", small, run).outcome.overflows;
+  };
+  const std::uint64_t each = counted(1, {}) / 4;
+  ASSERT_GT(each, 0u);
+  EXPECT_EQ(counted(6, {}), 24 * each);
+  EXPECT_EQ(counted(6, {{.node = 2, .time = 2.5 * kRound_s}}), (24 - 3) * each);  // it sends in rounds 0, 1 and 2
+}
+
 TEST(ThreadsFault, QuantimedGoesOnWithoutACrashedNode) {
   const SmallRun small("quantimed-dsgd", 4, "ring");
   auto run = on_threads(small.run());
@@ -310,6 +363,62 @@ TEST(ThreadsFault, PartsThatAreCutOffEndInTime) {
   EXPECT_EQ(shown.watcher.cuts.back().models.size(), 4u);
 }
 
+// Q-DSGD, whose numbers do not depend on time, but that goes on without lost nodes.
+AlgorithmRow going_on(Task (*text)(Node&, const Options&)) {
+  AlgorithmRow row = find_algorithm("q-dsgd");
+  row.run = text;
+  row.goes_on_without = true;
+  return row;
+}
+
+Run run_of(const SmallRun& small, const AlgorithmRow& row) {
+  Run run = small.run_with(row, *small.codec);
+  run.link = {};
+  run.iterations = 4;
+  run.evaluations = 4;
+  return run;
+}
+
+// Nodes 0 and 3 are lost, and the parts 1–2 and 4–5 know nothing of each other. When time is up they are in different
+// rounds: no point of the curve is made of both.
+class UnequalSpeeds final : public SpeedModel {
+ public:
+  double speed(NodeId node, Round) const override { return node < 3 ? 20 / 0.02 : 20 / 0.005; }
+  double mean() const override { return 1000; }
+};
+
+TEST(ThreadsFault, PartsThatAreCutOffShareNoPointThatIsOfOneRoundOnly) {
+  const SmallRun small("q-dsgd", 6, "ring");
+  const AlgorithmRow row = going_on(q_dsgd);
+  const UnequalSpeeds speeds;
+  auto run = on_threads(run_of(small, row));
+  run.speed = &speeds;
+  run.iterations = 1'000'000;
+  run.evaluations = 32;
+  run.max_time = 1.5;
+  run.patience_s = 0.2;
+  run.faults = {{.node = 0, .time = 0}, {.node = 3, .time = 0}};
+  const Shown shown = on("threads", small, run);
+  ASSERT_EQ(shown.outcome.failure, "");
+  const Rounds rounds = shown.outcome.rounds.all();
+  const Round slow = recorded(rounds, 1), fast = recorded(rounds, 4);
+  ASSERT_EQ(recorded(rounds, 2), slow);
+  ASSERT_EQ(recorded(rounds, 5), fast);
+  if (slow == fast) GTEST_SKIP() << "this machine was so busy that both parts came equally far";
+  EXPECT_THAT(shown.outcome.verdict.why(), HasSubstr(fmt::format("after {} to {} rounds", slow, fast)));
+
+  // The same rounds in virtual time, which holds all nodes at one.
+  const auto& last = shown.watcher.cuts.back();
+  EXPECT_LE(last.iteration, slow);
+  EXPECT_EQ(last.iteration, std::floor(last.iteration));
+  ASSERT_GT(last.iteration, 0);
+  auto twin = run_of(small, row);
+  twin.iterations = static_cast<Round>(last.iteration);
+  twin.faults = run.faults;
+  const Shown expected = on("virtual", small, twin);
+  EXPECT_EQ(last.models, expected.watcher.cuts.back().models);
+}
+
 TEST(ThreadsFault, WhoWasAwayForTooLongLeaves) {
   const SmallRun small("quantimed-dsgd", 3, "complete");
   auto run = on_threads(small.run());
@@ -333,22 +442,6 @@ TEST(ThreadsFault, AShortStallIsWaitedFor) {
     EXPECT_TRUE(shown.outcome.lost.empty());
     EXPECT_GE(shown.outcome.rounds.all().record_time[1], 0.1f) << algorithm;
   }
-}
-
-// Q-DSGD, whose numbers do not depend on time, but that goes on without lost nodes.
-AlgorithmRow going_on(Task (*text)(Node&, const Options&)) {
-  AlgorithmRow row = find_algorithm("q-dsgd");
-  row.run = text;
-  row.goes_on_without = true;
-  return row;
-}
-
-Run run_of(const SmallRun& small, const AlgorithmRow& row) {
-  Run run = small.run_with(row, *small.codec);
-  run.link = {};
-  run.iterations = 4;
-  run.evaluations = 4;
-  return run;
 }
 
 // Whichever node comes first waits before its first round.

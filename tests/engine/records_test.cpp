@@ -20,10 +20,10 @@ namespace fs = std::filesystem;
 RoundRecord record_of(std::size_t node, std::size_t t) {
   const auto value = static_cast<float>(node * 1'000'000 + t);
   return {.start = static_cast<double>(t) + 0.25,
+          .bytes = static_cast<double>(node) + 16'777'217,
           .compute = value,
           .encode = value + 1,
-          .batch = static_cast<float>(t),
-          .bytes = static_cast<float>(node)};
+          .batch = static_cast<float>(t)};
 }
 
 void append(Records& records, std::size_t node, std::size_t count) {

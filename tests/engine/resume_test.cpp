@@ -53,9 +53,13 @@ void expect_same_whole(const Whole& a, const Whole& b) {
   for (std::size_t k = 0; k < a.cuts.size(); ++k) {
     EXPECT_EQ(a.cuts[k].iteration, b.cuts[k].iteration) << k;
     EXPECT_EQ(a.cuts[k].time, b.cuts[k].time) << k;
+    EXPECT_EQ(a.cuts[k].time_paper_bits, b.cuts[k].time_paper_bits) << k;
+    EXPECT_EQ(a.cuts[k].time_wire_bits, b.cuts[k].time_wire_bits) << k;
     EXPECT_EQ(a.cuts[k].models, b.cuts[k].models) << k;
   }
   EXPECT_EQ(a.outcome.end_time, b.outcome.end_time);
+  EXPECT_EQ(a.outcome.end_time_paper_bits, b.outcome.end_time_paper_bits);
+  EXPECT_EQ(a.outcome.end_time_wire_bits, b.outcome.end_time_wire_bits);
   EXPECT_EQ(a.outcome.overflows, b.outcome.overflows);
   EXPECT_EQ(a.outcome.violations, b.outcome.violations);
   EXPECT_EQ(a.outcome.rounds.all().iterations, b.outcome.rounds.all().iterations);
@@ -106,6 +110,13 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"wrong_codes", "q-dsgd", "modulo:1e-3,3", kNothing},       // violations are counted once
         Case{"clamped", "quantimed-dsgd", "sparsifier:0.5", kNothing},  // and so are overflows
         Case{"neighbourhood", "dsgd", "exact", [](auto& run) { run.sync = Sync::neighbourhood; }},
+        Case{"wire_bits", "q-dsgd", "low-precision:1e-3", [](auto& run) { run.charge_wire_bits = true; }},
+        Case{"wire_bits_delayed", "q-dsgd", "low-precision:1e-3",
+             [](auto& run) {
+               run.charge_wire_bits = true;
+               run.link = parse_link("alpha-beta:0.7,50");
+             }},
+        Case{"async_wire_bits", "async-dsgd", "exact", [](auto& run) { run.charge_wire_bits = true; }},
         Case{"adaptive", "quantimed-dsgd", "low-precision:1e-3",
              [](auto& run) { run.deadline = {.fixed_s = 0.4, .batch = 20, .quantile = 0.7, .adapts = true}; }},
         Case{"adaptive_mean", "quantimed-dsgd", "exact",
@@ -138,6 +149,30 @@ TEST(Resume, APeriodicCheckpointServesAsWell) {
                 .outcome = run_virtual(run, rest)};
     parts.cuts.insert(parts.cuts.end(), rest.cuts.begin(), rest.cuts.end());
     expect_same_whole(whole, parts);
+  }
+}
+
+// As version 0.1.0 wrote them: they keep one clock. The run goes on with that one.
+TEST(Resume, ACheckpointWithOneClockGoesOnWithOne) {
+  const SmallRun small("q-dsgd");
+  auto run = small.run();
+  KeepingWatcher watcher = small.watcher();
+  watcher.stop_after = 2;
+  Outcome before = run_virtual(run, watcher);
+  ASSERT_TRUE(before.checkpoint);
+  EXPECT_EQ(before.checkpoint->start_time_other_bits.size(), 4u);
+  before.checkpoint->start_time_other_bits.clear();
+  const Whole whole = unstopped(small, run);
+  Resume resume{"a.h5", *before.checkpoint, before.rounds.all()};
+  run.resume = &resume;
+  KeepingWatcher rest = small.watcher();
+  const Outcome after = run_virtual(run, rest);
+  EXPECT_EQ(after.end_time, whole.outcome.end_time);
+  EXPECT_EQ(after.end_time_paper_bits, whole.outcome.end_time);
+  EXPECT_FALSE(after.end_time_wire_bits);
+  for (const auto& cut : rest.cuts) {
+    EXPECT_EQ(cut.time_paper_bits, cut.time);
+    EXPECT_FALSE(cut.time_wire_bits);
   }
 }
 

@@ -5,6 +5,7 @@
 #include "engine/engine.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,10 +34,11 @@ class KeepingWatcher final : public Watcher {
     double iteration;
     Seconds time;
     std::vector<std::vector<float>> models;
+    std::optional<Seconds> time_paper_bits = {}, time_wire_bits = {};
     bool operator==(const Kept&) const = default;
   };
   bool observe(const Cut& cut) override {
-    Kept kept{cut.iteration, cut.time, {}};
+    Kept kept{cut.iteration, cut.time, {}, cut.time_paper_bits, cut.time_wire_bits};
     for (const float* model : cut.models) kept.models.emplace_back(model, model + dimension);
     cuts.push_back(std::move(kept));
     return cuts.size() < most_cuts;

@@ -51,7 +51,7 @@ TEST(ReadyQueue, HandsOutEveryNodeOnceAndEndsWhenAllHaveRetired) {
     std::vector<std::jthread> workers;
     for (std::size_t w = 0; w < 2; ++w)
       workers.emplace_back([&, w] {
-        while (const auto node = queue.pop(w)) {
+        while (const auto node = queue.pop(w, 2)) {
           seen[w].insert(*node);
           queue.retire();
         }

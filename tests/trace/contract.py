@@ -5,7 +5,7 @@ import sys
 import h5py
 
 COLUMNS = {
-    "progress": "iteration time loss accuracy test_loss test_accuracy consensus_error gradient_norm_squared",
+    "progress": "iteration time time_paper_bits time_wire_bits loss accuracy test_loss test_accuracy consensus_error gradient_norm_squared",
     "rounds": "batch compute_time wait_time exchange_time mix_time overshoot staleness bytes_sent",
     "timeline": "node iteration phase start end",
     "network": "edges weights self_weights",
@@ -14,7 +14,7 @@ COLUMNS = {
 
 with h5py.File(sys.argv[1]) as f:
     root = f.attrs
-    assert root["schema"] == "quantimed-trace" and root["schema_version"] == 2
+    assert root["schema"] == "quantimed-trace" and root["schema_version"] == 3
     assert root["status"] == "complete" and root["verdict"] == "VALID"
     assert {"software_version", "commit", "created"} <= set(root)
     for group, names in COLUMNS.items():
@@ -28,6 +28,8 @@ with h5py.File(sys.argv[1]) as f:
     assert f["model/mean"].shape == (39,)
     assert list(f["timeline/phase"].attrs["names"]) == ["compute", "encode", "wait", "exchange", "mix", "publish", "record"]
     assert f["summary"].attrs["time_to_target"] == float("inf")
+    assert f["summary"].attrs["warnings"] == "the loss has grown\na code is longer than it should be"
+    assert f["rounds/bytes_sent"][0, 0] == 16_777_217
 
     def has_unit(name, item):
         if isinstance(item, h5py.Dataset):

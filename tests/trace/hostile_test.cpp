@@ -172,7 +172,7 @@ void PrintTo(const Change& change, std::ostream* out) { *out << change.name; }
 constexpr Change kChanges[] = {
     {"OtherSchema", [](hid_t f) { set_text(f, "schema", "weather"); }, "no trace"},
     {"NoSchema", [](hid_t f) { H5Adelete(f, "schema"); }, "no trace"},
-    {"LaterVersion", [](hid_t f) { set_integer(f, "schema_version", 3); }, "newer quantimed"},
+    {"LaterVersion", [](hid_t f) { set_integer(f, "schema_version", 4); }, "newer quantimed"},
     {"EarlierVersion", [](hid_t f) { set_integer(f, "schema_version", 1); }, "older quantimed"},
     {"NoVersion", [](hid_t f) { H5Adelete(f, "schema_version"); }, "schema_version"},
     {"VersionZero", [](hid_t f) { set_integer(f, "schema_version", 0); }, "schema version 0"},

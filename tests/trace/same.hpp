@@ -31,6 +31,8 @@ inline void expect_same(const Trace& a, const Trace& b) {
   EXPECT_EQ(a.status, b.status);
   for (const auto& [name, member] : columns::kRootTexts) EXPECT_EQ(a.*member, b.*member) << name;
   for (const auto& [name, member] : columns::kAttributeGroups) EXPECT_EQ(a.*member, b.*member) << name;
+  EXPECT_EQ(a.verdict.text(), b.verdict.text());
+  EXPECT_EQ(a.warnings, b.warnings);
   EXPECT_EQ(a.ini, b.ini);
   EXPECT_EQ(a.network.nodes, b.network.nodes);
   EXPECT_EQ(a.network.edges, b.network.edges);

@@ -43,6 +43,7 @@ inline Rounds sample_rounds(std::size_t iterations, std::size_t nodes) {
   for (std::size_t t = 0; t < iterations; ++t)
     for (std::size_t i = 0; i < nodes; ++i) {
       const float nothing = std::nanf("");
+      constexpr double kBytes = 16'777'217;  // more than a float32 holds exactly
       const bool ran = i + 1 < nodes || t + 1 < iterations;
       const auto jitter = static_cast<float>(std::fmod(0.618034 * static_cast<double>(1 + i + nodes * t), 1.0));
       rounds.batch.push_back(ran ? std::floor(90 * jitter) : nothing);
@@ -59,7 +60,7 @@ inline Rounds sample_rounds(std::size_t iterations, std::size_t nodes) {
       rounds.staleness.push_back(ran ? 0 : nothing);
       rounds.message_age.push_back(ran ? 0.5f : nothing);
       rounds.overwritten.push_back(ran ? 0 : nothing);
-      rounds.bytes_sent.push_back(ran ? 1234 : nothing);
+      rounds.bytes_sent.push_back(ran ? kBytes : std::nan(""));
       rounds.start_time.push_back(ran ? static_cast<double>(t) : static_cast<double>(nothing));
     }
   return rounds;
@@ -70,6 +71,8 @@ inline void fill_progress(Progress& progress, std::size_t points) {
     const auto at = static_cast<double>(k);
     progress.iteration.push_back(6 * at);
     progress.time.push_back(6.5 * at);
+    progress.time_paper_bits.push_back(6.5 * at);
+    progress.time_wire_bits.push_back(8.25 * at);
     progress.loss.push_back(1 / (at + 1));
     progress.accuracy.push_back(1 - 1 / (at + 1));
     progress.test_loss.push_back(std::nan(""));
@@ -87,12 +90,14 @@ inline Trace sample_trace(std::size_t iterations = 7, std::uint32_t nodes = 5, s
   trace.created = "2025-01-31T12:34:56Z";
   trace.config = {{"algorithm", std::string("quantimed-dsgd")},
                   {"nodes", std::int64_t{nodes}},
+                  {"bits", std::string("paper")},
                   {"epsilon", std::string("15*T^(-1/2)")},
                   {"alpha", 0.1},
                   {"grey", true},
                   {"oversubscribe", false},
                   {"output", std::string("")},
                   {"max-time", kForever}};
+  trace.warnings = {"the loss has grown", "a code is longer than it should be"};
   trace.ini = "# läuft wieder\nalgorithm = quantimed-dsgd\n";
   trace.environment = {{"cpu", std::string("some processor")}, {"cores", std::int64_t{2}}};
   trace.network = sample_network(nodes);
@@ -107,7 +112,7 @@ inline Trace sample_trace(std::size_t iterations = 7, std::uint32_t nodes = 5, s
     trace.timeline.end.push_back(k + 0.5);
   }
   double bytes = 0;
-  for (const float sent : trace.rounds.bytes_sent) bytes += std::isnan(sent) ? 0 : 2.0 * static_cast<double>(sent);
+  for (const double sent : trace.rounds.bytes_sent) bytes += std::isnan(sent) ? 0 : 2 * sent;
   trace.summary = {{"total_bytes", bytes}, {"time_to_target", kForever}};
   if (points > 0) trace.summary.push_back({"final_loss", trace.progress.loss.back()});
   return trace;
@@ -121,6 +126,7 @@ inline Checkpoint sample_checkpoint(const Trace& trace) {
     checkpoint.models.push_back(std::sin(static_cast<float>(k)));
   checkpoint.iteration.assign(n, 6);
   checkpoint.start_time.assign(n, 5.25);
+  checkpoint.start_time_other_bits.assign(n, 7.5);
   checkpoint.speed.assign(n, 41.5f);
   checkpoint.seen_counts.assign(n, 1);
   checkpoint.seen_speeds = {40, 42, 44};

@@ -69,6 +69,10 @@ constexpr Fault kFaults[] = {
     {"BetaTooLow", [](Trace& t) { t.network.beta -= 1e-3, t.network.spectral_gap += 1e-3; }, "power iteration"},
     {"TimeBackwards", [](Trace& t) { t.progress.time[2] = 1; }, "forward"},
     {"TimeInfinite", [](Trace& t) { t.progress.time[3] = kForever; }, "forward"},
+    {"OtherClockBackwards", [](Trace& t) { t.progress.time_wire_bits[2] = 1; }, "forward"},
+    {"ShortClock", [](Trace& t) { t.progress.time_wire_bits.pop_back(); }, "lengths"},
+    {"ClockOfOtherBits", [](Trace& t) { set(t.config, "bits", std::string("wire")); }, "charges the bits"},
+    {"NoClockOfItsBits", [](Trace& t) { t.progress.time_paper_bits.clear(); }, "charges the bits"},
     {"IterationBackwards", [](Trace& t) { t.progress.iteration[2] = 1; }, "forward"},
     {"LossNan", [](Trace& t) { t.progress.loss[1] = kNan; }, "losses are finite"},
     {"TestLossInfinite", [](Trace& t) { t.progress.test_loss[1] = kForever; }, "losses are finite"},
@@ -92,6 +96,8 @@ constexpr Fault kFaults[] = {
     {"OtherFinalLoss", [](Trace& t) { set(t.summary, "final_loss", 0.1); }, "final_loss"},
     {"NoFinalLoss", [](Trace& t) { t.summary.pop_back(); }, "final_loss"},
     {"OtherBytes", [](Trace& t) { set(t.summary, "total_bytes", 1e6); }, "total_bytes"},
+    {"OneByteMore", [](Trace& t) { set(t.summary, "total_bytes", number(t.summary, "total_bytes", 0) + 1); },
+     "total_bytes"},
 };
 
 class Verify : public ::testing::TestWithParam<Fault> {};
@@ -118,6 +124,13 @@ TEST(VerifyTrace, EveryCheckHasAFault) {
     for (const Fault& fault : kFaults)
       if (std::string(check.name).find(fault.check) != std::string::npos) covered.insert(check.name);
   for (const TraceCheck& check : trace_checks()) EXPECT_TRUE(covered.contains(check.name)) << check.name;
+}
+
+TEST(VerifyTrace, BytesOfTheSchemaBeforeWereRounded) {
+  Trace trace = sample_trace();
+  set(trace.summary, "total_bytes", number(trace.summary, "total_bytes", 0) + 1);
+  trace.schema_version = 2;
+  EXPECT_THAT(verify_trace(trace), testing::IsEmpty());
 }
 
 TEST(VerifyTrace, DivergedRunsMayEndInNan) {

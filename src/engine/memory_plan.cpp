@@ -1,0 +1,99 @@
+#include "engine/memory_plan.hpp"
+
+#include "base/error.hpp"
+#include "engine/allocation.hpp"
+#include "engine/model_arena.hpp"
+#include "engine/record_log.hpp"
+#include "engine/snapshots.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace quantimed {
+
+namespace {
+
+double floats(double count) { return count * sizeof(float); }
+
+struct Sizes {
+  explicit Sizes(const Run& run)
+      : nodes(run.network.nodes),
+        p(static_cast<double>(run.problem.dimension())),
+        message(static_cast<double>(run.codec.capacity(run.problem.dimension()))),
+        workspace(floats(static_cast<double>(run.problem.make_workspace().floats.size()))) {}
+  double nodes, p;
+  double message, workspace;  // bytes of each
+};
+
+// Buffers of records grow by doubling. Where there is no file for older ones they grow with the run, which may end long
+// before its last iteration, so that only the first are asked for.
+double records_of(const Run& run) {
+  const double kept = static_cast<double>(Records::most_in_memory(run.network.nodes));
+  return 2 * run.network.nodes * std::min<double>(kept, run.iterations) * sizeof(RoundRecord);
+}
+
+// The least that an iteration lasts, on the model's clock.
+Seconds shortest_iteration(const Run& run) {
+  if (run.algorithm.uses_deadline && !run.deadline.adapts) return run.deadline.fixed_s;
+  const double batch = run.options.batch;
+  const Seconds asked = run.speed ? batch / run.speed->fastest() : 0;
+  return std::max(asked, run.machine ? run.machine->gradient_time(run.options.batch) : 0);
+}
+
+}  // namespace
+
+std::uint32_t most_messages(const Run& run) {
+  const auto bytes = static_cast<double>(run.codec.capacity(run.problem.dimension()));
+  const Seconds delay = run.link.delay(std::max(bytes, run.charge(false).bytes(bytes))) +
+                        (run.machine ? run.machine->publish_s + run.machine->latency_s : 0);
+  if (delay <= 0) return 2;  // the one before is read until the new one is there
+  const double under_way = std::ceil(delay / shortest_iteration(run));  // the new one included
+  constexpr double kMost = LinkModel::kMostInFlight;
+  return 1 + static_cast<std::uint32_t>(under_way < kMost ? under_way : kMost);  // NaN: as many as may be
+}
+
+MemoryPlan plan_virtual(const Run& run) {
+  const Sizes size(run);
+  const bool is_round = run.algorithm.delivery == Delivery::round;
+  MemoryPlan plan;
+  plan.models = static_cast<double>(ModelArena::bytes_of(run.network.nodes, run.problem.dimension()));
+  plan.messages = size.nodes * (is_round ? 2 : most_messages(run)) * size.message;
+  plan.gradients = floats((is_round ? run.threads : size.nodes) * size.p);
+  plan.workspaces = run.threads * size.workspace;
+  plan.records = records_of(run);
+  if (run.faults.empty()) plan.checkpoint = floats(size.nodes * size.p) + (is_round ? 0 : plan.messages);
+  return plan;
+}
+
+MemoryPlan plan_threads(const Run& run) {
+  const Sizes size(run);
+  const bool lives_in_outbox = run.codec.is_identity();
+  MemoryPlan plan;
+  plan.models = floats(size.nodes * size.p *
+                       (static_cast<double>(Snapshots::models_of(run.evaluations)) + (lives_in_outbox ? 0 : 1)));
+  for (NodeId i = 0; i < run.network.nodes; ++i) {
+    const std::size_t readers = run.network.neighbours(i).size();
+    const std::size_t buffers = run.algorithm.delivery == Delivery::round ? 2 : readers + run.link.most_in_flight() + 2;
+    plan.messages += static_cast<double>(buffers) * (size.message + kSeparation);
+  }
+  plan.gradients = floats(size.nodes * size.p);
+  plan.workspaces = size.nodes * (size.workspace + size.message + floats(size.p));  // and to warm up with
+  plan.records = size.nodes * RecordLog::kLeastBytes + records_of(run);
+  if (run.faults.empty()) plan.checkpoint = floats(size.nodes * size.p);
+  return plan;
+}
+
+void require_memory(const Run& run, const MemoryPlan& plan, double beside) {
+  const double needed = plan.total() + beside, left = usable_memory_bytes() - resident_memory_bytes();
+  if (needed <= left) return;
+  throw MachineRefused(
+      "--nodes {}: needs {:.2f} GiB (models {:.2f}, messages {:.2f}, gradients {:.2f}, the rest {:.2f}), and {:.2f} "
+      "GiB "
+      "may be used; use fewer nodes, fewer --evaluations or a smaller --model",
+      run.network.nodes, needed / 0x1p30, plan.models / 0x1p30, plan.messages / 0x1p30, plan.gradients / 0x1p30,
+      (needed - plan.models - plan.messages - plan.gradients) / 0x1p30, std::max(left, 0.0) / 0x1p30);
+}
+
+}  // namespace quantimed

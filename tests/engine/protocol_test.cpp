@@ -1,0 +1,162 @@
+// A text that breaks the order of an iteration is told so, on either engine, instead of reading what was never sent,
+// repeating its samples or waiting for ever.
+#include "engine/small_run.hpp"
+
+#include "engine/ready_queue.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace quantimed {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr Coefficients kKeep{.self = 1, .neighbours = 0, .gradient = 0};
+
+Task without_publish(Node& node, const Options& o) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    const Gradient g = co_await node.gradient(o.batch);
+    const Messages z = co_await node.neighbours(t);
+    node.update(kKeep, z, g);
+  }
+}
+Task publishes_twice(Node& node, const Options& o) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    node.publish();
+    node.publish();
+    const Gradient g = co_await node.gradient(o.batch);
+    node.update(kKeep, co_await node.neighbours(t), g);
+  }
+}
+Task asks_twice(Node& node, const Options& o) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    node.publish();
+    const Gradient g = co_await node.gradient(o.batch);
+    (void)co_await node.neighbours(t);
+    node.update(kKeep, co_await node.neighbours(t), g);
+  }
+}
+Task ends_early(Node& node, const Options& o) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    if (t == 3) co_return;
+    node.publish();
+    const Gradient g = co_await node.gradient(o.batch);
+    node.update(kKeep, co_await node.neighbours(t), g);
+  }
+}
+Task second_gradient(Node& node, const Options& o) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    node.publish();
+    (void)co_await node.gradient(o.batch);
+    const Gradient g = co_await node.gradient(o.batch);
+    node.update(kKeep, co_await node.neighbours(t), g);
+  }
+}
+Task updates_first(Node& node, const Options& o) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    const Gradient g = co_await node.gradient(o.batch);
+    node.update(kKeep, {}, g);
+    node.publish();
+    (void)co_await node.neighbours(t);
+  }
+}
+Task never_updates(Node& node, const Options& o) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    node.publish();
+    (void)co_await node.gradient(o.batch);
+    (void)co_await node.neighbours(t);
+  }
+}
+Task newest_publishes_first(Node& node, const Options& o) {
+  node.publish();
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    const Gradient g = co_await node.gradient(o.batch);
+    const Messages x = co_await node.newest();
+    node.publish();
+    node.update(kKeep, x, g);
+  }
+}
+Task newest_starts_silent(Node& node, const Options& o) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    const Gradient g = co_await node.gradient(o.batch);
+    node.update(kKeep, co_await node.newest(), g);
+    node.publish();
+  }
+}
+
+struct Broken {
+  const char* name;
+  Delivery delivery;
+  Task (*text)(Node&, const Options&);
+  const char* says;
+};
+void PrintTo(const Broken& broken, std::ostream* out) { *out << broken.name; }
+
+constexpr Broken kBroken[] = {
+    {"without_publish", Delivery::round, without_publish, "asks for messages before it has published"},
+    {"publishes_twice", Delivery::round, publishes_twice, "publishes twice"},
+    {"asks_twice", Delivery::round, asks_twice, "asks for messages twice"},
+    {"ends_early", Delivery::round, ends_early, "ended by itself"},
+    {"second_gradient", Delivery::round, second_gradient, "second gradient"},
+    {"updates_first", Delivery::round, updates_first, "updates before it has its messages"},
+    {"never_updates", Delivery::round, never_updates, "begins an iteration before it has updated"},
+    {"newest_publishes_first", Delivery::newest, newest_publishes_first, "publishes before it has updated"},
+    {"newest_starts_silent", Delivery::newest, newest_starts_silent, "begins an iteration before it has published"},
+};
+
+class BrokenText : public testing::TestWithParam<Broken> {};
+
+TEST_P(BrokenText, IsToldSoOnBothEngines) {
+  const SmallRun small("dsgd", 4, "ring", "exact");
+  AlgorithmRow row = find_algorithm(GetParam().delivery == Delivery::round ? "dsgd" : "async-dsgd");
+  row.run = GetParam().text;
+  for (const std::uint32_t threads : {1u, 2u}) {
+    auto run = small.run_with(row, *small.codec);
+    run.iterations = 20;
+    run.threads = threads;
+    KeepingWatcher watcher = small.watcher();
+    const Outcome outcome = run_virtual(run, watcher);
+    EXPECT_THAT(outcome.failure, AllOf(HasSubstr("failed in round"), HasSubstr(GetParam().says)));
+    EXPECT_FALSE(outcome.machine_refused);
+  }
+  auto run = small.run_with(row, *small.codec);
+  run.iterations = 20;
+  run.speed = nullptr;
+  run.link = {};
+  run.oversubscribe = true;
+  KeepingWatcher watcher = small.watcher();
+  EXPECT_THAT(run_threads(run, watcher).failure, AllOf(HasSubstr("failed in round"), HasSubstr(GetParam().says)));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, BrokenText, testing::ValuesIn(kBroken),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+// Should nodes ever wait for what nobody will send, the phase ends: nobody sleeps for ever.
+TEST(ReadyQueue, FindsThatEveryWorkerWaits) {
+  for (const std::size_t workers : {1u, 2u, 3u}) {
+    ReadyQueue queue(workers);
+    queue.open(4);
+    std::atomic<int> taken = 0;
+    {
+      std::vector<std::jthread> threads;
+      for (std::size_t w = 0; w < workers; ++w)
+        threads.emplace_back([&, w] {
+          if (w == 0) queue.push(w, std::vector<NodeId>{0, 1, 2, 3});
+          while (queue.pop(w, workers)) {
+            if (++taken < 3) queue.retire();  // two nodes retire, two never will
+          }
+        });
+    }
+    EXPECT_TRUE(queue.is_stuck()) << workers;
+    EXPECT_EQ(taken, 4);
+    queue.open(1);
+    EXPECT_FALSE(queue.is_stuck());
+  }
+}
+
+}  // namespace
+}  // namespace quantimed
