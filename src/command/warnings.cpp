@@ -113,7 +113,7 @@ void add_bits(std::vector<std::string>& found, const Comparison& made) {
   std::vector<std::string> favoured;
   for (std::size_t e = 0; e < made.rows.size(); ++e) {
     const RowFigures& row = made.rows[e];
-    if (row.wire_bits > kExactBits * 1.02)  // an exact model's message is padded, too
+    if (row.wire_bits > kExactBits * (1 + 1e-9))
       add_once(found,
                fmt::format("{} sends {} bits a coordinate, more than float32's 32: its code makes messages longer",
                            made.inquiry.entries[e].name, figure_text(row.wire_bits)));
