@@ -1,33 +1,45 @@
 """Every command that a README shows is run, and what it prints is looked at.
 
-A fenced block marked `sh` or `python` is run in a folder that looks like a fresh clone with a built program. A comment in
-front of the block, which no reader of the page sees, says what differs in a test:
+A fenced block marked `sh` or `python` is run as one script, in a folder that looks like a clone with a built program. Comments
+in front of the block, which no reader of the page sees, say what differs in a test:
 
-    <!-- test: with --iterations 20 --nodes 4 -->   appended to each line that starts quantimed
-    <!-- test: expect "time to loss" -->             a regular expression that the block's output must match; any number
-    <!-- test: make a data.csv -->                   a helper below that writes the user's own file first
-    <!-- test: only parsed: needs a cluster -->      shell lines are checked for syntax, quantimed's options by --dry-run
+    <!-- test: with --iterations 20 --nodes 4 -->   for every quantimed of the block: these options in place of its own
+    <!-- test: expect "time to loss" -->             a regular expression that the output must match; may be given again
+    <!-- test: make data.csv -->                     what the block needs: a row of MAKERS below
+    <!-- test: status 2 -->                          how the block ends [0]
+    <!-- test: data mnist -->                        without this data set the block is only parsed
+    <!-- test: module pandas -->                     and so it is without this module of Python
+    <!-- test: only parsed: needs a cluster -->      the shell reads the block, and quantimed its options
 
-`make` lines are asked what they would do (make -n). Blocks without a language are output or examples of files.
+A block of `make` lines is asked what it would do (make -n), and of its recipes those lines that start quantimed or the report
+are run. A block marked `cpp from FILE` must stand in that file, word for word. Blocks without a language hold no commands.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("*/README.md"))]
-BLOCK = re.compile(r"((?:^<!-- test: .*? -->\n)*)^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted(ROOT.glob("*/README.md")), *sorted(ROOT.glob("*/*/README.md"))]
+PAGES = [page for page in PAGES if page.relative_to(ROOT).parts[0] not in ("build", "runs")]
+BLOCK = re.compile(r"((?:^ *<!-- test: .*? -->\n)*)^( *)```([^\n]*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 NOTE = re.compile(r"<!-- test: (.*?) -->")
+# A word of a command that is quantimed, and a command's options with their values.
+PROGRAM = re.compile(r"(?:^|(?<=[\s;&|(]))(?:build/)?quantimed (?=[a-z])")
+SMALL = "--dataset digits --nodes 4 --graph ring --samples-per-node 50 --batch 10 --iterations 20 --evaluations 8".split()
 
 
 @dataclass
@@ -38,7 +50,10 @@ class Block:
     text: str
     options: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
+    needs: list[str] = field(default_factory=list)
+    status: int = 0
+    data: list[str] = field(default_factory=list)
+    modules: list[str] = field(default_factory=list)
     only_parsed: str = ""
 
     def __str__(self) -> str:
@@ -48,15 +63,22 @@ class Block:
 def read_blocks(page: Path) -> list[Block]:
     text, found = page.read_text(encoding="utf-8"), []
     for match in BLOCK.finditer(text):
-        block = Block(str(page.relative_to(ROOT)), text.count("\n", 0, match.start(2)) + 1, match[2], match[3])
+        lines = [line.removeprefix(match[2]) for line in match[4].splitlines()]
+        block = Block(str(page.relative_to(ROOT)), text.count("\n", 0, match.start(3)) + 1, match[3], "\n".join(lines) + "\n")
         for note in NOTE.findall(match[1]):
             word, _, rest = note.partition(" ")
             if word == "with":
-                block.options = rest.split()
+                block.options = shlex.split(rest)
             elif word == "expect":
                 block.expected.append(rest.strip('"'))
             elif word == "make":
-                block.files.append(rest)
+                block.needs.append(rest)
+            elif word == "status":
+                block.status = int(rest)
+            elif word == "data":
+                block.data.append(rest)
+            elif word == "module":
+                block.modules.append(rest)
             elif note.startswith("only parsed: "):
                 block.only_parsed = note.removeprefix("only parsed: ")
             else:
@@ -66,10 +88,12 @@ def read_blocks(page: Path) -> list[Block]:
 
 
 BLOCKS = [block for page in PAGES for block in read_blocks(page)]
-PAGES_WITH_BLOCKS = sorted({b.page for b in BLOCKS if b.language in ("sh", "python")})
+RUN = ("sh", "python")
+PAGES_WITH_COMMANDS = sorted({b.page for b in BLOCKS if b.language in RUN})
 
 
-def write_own_data(name: str, folder: Path) -> None:
+# ---- what blocks need -----------------------------------------------------------------------------
+def own_data(folder: Path, name: str) -> None:
     """The user's own file: two classes in five dimensions."""
     random = np.random.default_rng(1)
     x = random.normal(size=(600, 5)).astype("float32")
@@ -80,65 +104,118 @@ def write_own_data(name: str, folder: Path) -> None:
         path.write_text("\n".join(rows) + "\n")
     elif path.suffix == ".npz":
         np.savez(path, x=x, y=y)
-    elif path.suffix == ".libsvm":
+    else:
         path.write_text("".join(f"{2 * label - 1:+d} " + " ".join(f"{k + 1}:{v:.4f}" for k, v in enumerate(row)) + "\n"
                                 for label, row in zip(y, x)))
-    else:
-        raise ValueError(f"no helper makes {name}")
 
 
-def commands(text: str) -> list[str]:
-    """Lines, those that end in a backslash joined; comments at their ends are the shell's."""
-    joined = text.replace("\\\n", " ")
-    return [line.strip() for line in joined.splitlines() if line.strip() and not line.strip().startswith("#")]
+def quantimed(folder: Path, *words: str) -> None:
+    done = subprocess.run([folder / "build/quantimed", *words, *SMALL, "--quiet"], cwd=folder, capture_output=True, text=True,
+                          env=environment(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def comparison(folder: Path, name: str) -> None:
+    quantimed(folder, "compare", "--seeds", "1-2", "--output", name)
+
+
+def trace(folder: Path, name: str) -> None:
+    quantimed(folder, "run", "--algorithm", "dsgd", "--output", name)
+
+
+MAKERS: dict[str, Callable[[Path, str], None]] = {
+    "mine.csv": own_data, "mine.npz": own_data, "mine.libsvm": own_data,
+    "runs/compare-virtual": comparison, "run.h5": trace, "runs/dsgd-virtual-seed1.h5": trace,
+}
+
+
+# ---- running them ---------------------------------------------------------------------------------
+def environment(clone: Path) -> dict[str, str]:
+    return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg", "QUANTIMED_HOME": str(clone),
+            "QUANTIMED_PROGRAM": str(clone / "build/quantimed"), "PYTHONDONTWRITEBYTECODE": "1",
+            "PATH": f"{clone / 'build'}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Path:
-    """A folder that looks like a clone in which `make` was called."""
+    """A folder that looks like a clone in which the program was built."""
     folder = tmp_path_factory.mktemp("clone")
-    for name in subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True).stdout.splitlines() or [
-            str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file() and "build" not in p.relative_to(ROOT).parts[:1]]:
-        if name.split("/")[0] in ("src", "tests") and not name.endswith("README.md"):
-            continue
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, target)
+    for name in ("analysis", "bench", "datasets", "results", "slurm"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Makefile", "CMakeLists.txt", "CMakePresets.json", "README.md"):
+        shutil.copy(ROOT / name, folder / name)
     (folder / "build").mkdir()
     (folder / "build/quantimed").symlink_to(program)
     return folder
 
 
-def run(block: Block, clone: Path) -> str:
-    env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "QUANTIMED_PROGRAM": str(clone / "build/quantimed"), "MPLBACKEND": "Agg",
-           "PATH": f"{clone / 'build'}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    for name in block.files:
-        write_own_data(name, clone)
-    if block.language == "python":
-        done = subprocess.run([sys.executable, "-c", block.text], cwd=clone, env=env, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
-    said = ""
+def commands(text: str) -> list[str]:
+    """Lines without comments, those that end in a backslash joined."""
+    lines = (re.sub(r"(^|\s+)#( .*|$)", "", line).strip() for line in text.replace("\\\n", " ").splitlines())
+    return [line for line in lines if line]
+
+
+def with_options(line: str, options: list[str]) -> str:
+    """quantimed's line with these options in place of its own of the same names."""
+    if not options or not PROGRAM.search(line) or re.search(r"quantimed (report|verify|info|judge|help|version)", line):
+        return line
+    head, stop, tail = re.match(r"(.*?)((?:\s*[&;|>].*)?)$", line).group(1, 2, 1)
+    words = shlex.split(head)
+    names = {word for word in options if word.startswith("--")}
+    kept = [w for k, w in enumerate(words) if w not in names and (k == 0 or words[k - 1] not in names)]
+    return shlex.join([*kept, *options]) + stop
+
+
+def recipe(line: str, clone: Path) -> list[str]:
+    """What make would start, of quantimed and the report."""
+    done = subprocess.run(["bash", "-c", f"make -n DEPS=skip {line.removeprefix('make')}"], cwd=clone, env=environment(clone),
+                          capture_output=True, text=True)
+    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    found = [re.sub(r"\s*\|\|$", "", each) for each in commands(done.stdout)]
+    return [each for each in found if re.match(r"build/quantimed [a-z]|\S+ analysis/quantimed-report", each)]
+
+
+def script(block: Block, clone: Path) -> str:
+    lines = []
     for line in commands(block.text):
-        program = line.split()[0]
-        if program == "make":
-            line = re.sub(r"^make", "make -n", line.split("#")[0]) + " DEPS=skip"
-        elif program.endswith("quantimed") and block.options:
-            head, _, comment = line.partition(" #")
-            line = f"{head} {' '.join(block.options)}"
-        if block.only_parsed:
-            checked = subprocess.run(["bash", "-n", "-c", line], capture_output=True, text=True)
-            assert checked.returncode == 0, f"{block}: {line}\n{checked.stderr}"
-            continue
-        done = subprocess.run(["bash", "-c", line], cwd=clone, env=env, capture_output=True, text=True, timeout=240)
-        assert done.returncode == 0, f"{block}: {line}\nexit status {done.returncode}\n{done.stdout}{done.stderr}"
-        said += done.stdout + done.stderr
-    return said
+        lines += recipe(line, clone) if line.startswith("make ") else [line]
+    return "\n".join(with_options(line, block.options) for line in lines)
 
 
-@pytest.mark.parametrize("page", PAGES_WITH_BLOCKS)
+def have(name: str) -> bool:
+    folders = (os.environ.get("QUANTIMED_DATA", ""), ROOT / "datasets", "/usr/share/datasets")
+    return any(folder and (Path(folder) / name).is_dir() for folder in folders)
+
+
+def parse(block: Block, clone: Path) -> None:
+    if block.language == "python":
+        compile(block.text, str(block), "exec")
+        return
+    text = script(block, clone)
+    checked = subprocess.run(["bash", "-n", "-c", text], capture_output=True, text=True)
+    assert checked.returncode == 0, f"{block}\n{text}\n{checked.stderr}"
+
+
+def run(block: Block, clone: Path) -> str:
+    for name in block.needs:
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        MAKERS[name](clone, name)
+    if block.language == "python":
+        start = [sys.executable, "-c", block.text]
+    else:
+        text = script(block, clone)
+        start = ["bash", "-euo", "pipefail", "-c", text]
+    done = subprocess.run(start, cwd=clone, env=environment(clone), capture_output=True, text=True, timeout=1200)
+    assert done.returncode == block.status, f"{block}: exit status {done.returncode}\n{start[-1]}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_COMMANDS)
 def test_every_command_of_the_page_runs(page: str, clone: Path) -> None:
-    for block in (b for b in BLOCKS if b.page == page and b.language in ("sh", "python")):
+    for block in (b for b in BLOCKS if b.page == page and b.language in RUN):
+        if block.only_parsed or not (all(map(have, block.data)) and all(map(find_spec, block.modules))):
+            parse(block, clone)
+            continue
         said = run(block, clone)
         for pattern in block.expected:
             assert re.search(pattern, said), f"{block}: no {pattern!r} in\n{said}"
@@ -148,8 +225,15 @@ def test_every_block_of_commands_has_a_language() -> None:
     """A block without one is not run, so it must not hold commands."""
     for block in BLOCKS:
         if block.language == "":
-            assert not re.search(r"^(build/|analysis/|slurm/|bench/|make |quantimed )", block.text, re.MULTILINE), (
+            assert not re.search(r"^(\./)?(build/|analysis/|slurm/|bench/|datasets/|make |quantimed )", block.text, re.MULTILINE), (
                 f"{block}: mark it sh")
+
+
+def test_every_excerpt_stands_in_its_file() -> None:
+    for block in BLOCKS:
+        if block.language.startswith("cpp from "):
+            file = ROOT / block.language.removeprefix("cpp from ")
+            assert block.text in file.read_text(encoding="utf-8"), f"{block}: not in {file.relative_to(ROOT)}"
 
 
 def test_every_linked_file_is_there() -> None:
@@ -157,3 +241,39 @@ def test_every_linked_file_is_there() -> None:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target} is not there"
+
+
+def test_every_linked_heading_is_there() -> None:
+    """As GitHub makes them: lower case, blanks to dashes, no punctuation."""
+    for page in PAGES:
+        for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text(encoding="utf-8")):
+            headings = re.findall(r"^#+ (.+)$", ((page.parent / target) if target else page).read_text(encoding="utf-8"), re.MULTILINE)
+            made = {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+            assert anchor in made, f"{page.relative_to(ROOT)}: no heading #{anchor} in {target or page.name}"
+
+
+# ---- names that the pages and the program must share ----------------------------------------------
+def test_every_option_named_in_the_pages_is_one_of_the_program(program: Path) -> None:
+    """Of the README and the pages about the program; other programs' options are named beside their own names."""
+    known = set(re.findall(r"--[a-z][a-z0-9-]*", subprocess.run([program, "help"], capture_output=True, text=True).stdout))
+    for page in (ROOT / "README.md", ROOT / "results/README.md"):
+        text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for name in re.findall(r"`(--[a-z][a-z0-9-]*)", text):
+            assert name in known or name in ("--perfetto", "--target"), f"{page.name}: {name}"
+
+
+def test_the_page_on_traces_names_all_that_a_trace_holds(program: Path, tmp_path: Path) -> None:
+    """Of both engines, with a timeline: data sets, and the attributes of groups. Options stand in --help."""
+    page = (ROOT / "analysis/README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`/?([a-z0-9_/]+)`", page[page.index("## Traces"):page.index("## Where what is")]))
+    words = {word for name in named for word in name.split("/")}
+    held: set[str] = set()
+    for name, options in (("threads", ["--engine", "threads", "--nodes", "1", "--graph", "complete"]), ("virtual", [])):
+        output = tmp_path / f"{name}.h5"
+        subprocess.run([program, "run", "--quiet", "--timeline", "--dataset", "gaussian-logistic:3", "--model", "logistic",
+                        "--samples-per-node", "50", "--iterations", "5", "--output", output, *options], check=True, timeout=600)
+        with h5py.File(output) as file:
+            held |= set(file.attrs)
+            file.visititems(lambda path, what: held.update(
+                [path.split("/")[-1]] if isinstance(what, h5py.Dataset) else [path, *what.attrs] if path != "config" else [path]))
+    assert not held - words, f"not on the page: {sorted(held - words)}"
