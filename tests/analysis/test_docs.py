@@ -7,6 +7,7 @@ in front of the block, which no reader of the page sees, say what differs in a t
     <!-- test: expect "time to loss" -->             a regular expression that the output must match; may be given again
     <!-- test: make data.csv -->                     what the block needs: a row of MAKERS below
     <!-- test: status 2 -->                          how the block ends [0]
+    <!-- test: interrupt -->                         the block is one program, which gets Ctrl-C and ends with 75
     <!-- test: data mnist -->                        without this data set the block is only parsed
     <!-- test: module pandas -->                     and so it is without this module of Python
     <!-- test: only parsed: needs a cluster -->      the shell reads the block, and quantimed its options
@@ -21,10 +22,13 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,8 +41,7 @@ PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted(ROOT.glob("*/READ
 PAGES = [page for page in PAGES if page.relative_to(ROOT).parts[0] not in ("build", "runs")]
 BLOCK = re.compile(r"((?:^ *<!-- test: .*? -->\n)*)^( *)```([^\n]*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 NOTE = re.compile(r"<!-- test: (.*?) -->")
-# A word of a command that is quantimed, and a command's options with their values.
-PROGRAM = re.compile(r"(?:^|(?<=[\s;&|(]))(?:build/)?quantimed (?=[a-z])")
+PROGRAM = re.compile(r"(?:build/)?quantimed ([a-z]+)")
 SMALL = "--dataset digits --nodes 4 --graph ring --samples-per-node 50 --batch 10 --iterations 20 --evaluations 8".split()
 
 
@@ -52,6 +55,7 @@ class Block:
     expected: list[str] = field(default_factory=list)
     needs: list[str] = field(default_factory=list)
     status: int = 0
+    interrupt: bool = False
     data: list[str] = field(default_factory=list)
     modules: list[str] = field(default_factory=list)
     only_parsed: str = ""
@@ -75,6 +79,8 @@ def read_blocks(page: Path) -> list[Block]:
                 block.needs.append(rest)
             elif word == "status":
                 block.status = int(rest)
+            elif note == "interrupt":
+                block.interrupt = True
             elif word == "data":
                 block.data.append(rest)
             elif word == "module":
@@ -155,21 +161,28 @@ def commands(text: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def with_options(line: str, options: list[str]) -> str:
-    """quantimed's line with these options in place of its own of the same names."""
-    if not options or not PROGRAM.search(line) or re.search(r"quantimed (report|verify|info|judge|help|version)", line):
+@cache
+def options_of(program: str, command: str) -> frozenset[str]:
+    told = subprocess.run([program, command, "--help"], capture_output=True, text=True).stdout
+    return frozenset(re.findall(r"^  (--[a-z][a-z0-9-]*)", told, re.MULTILINE))
+
+
+def with_options(line: str, options: list[str], clone: Path) -> str:
+    """quantimed's line with these options, as far as the command has them, in place of its own of the same names."""
+    command = PROGRAM.match(line)
+    if not options or not command or command[1] in ("report", "verify", "info", "judge", "help", "version"):
         return line
-    head, stop, tail = re.match(r"(.*?)((?:\s*[&;|>].*)?)$", line).group(1, 2, 1)
-    words = shlex.split(head)
-    names = {word for word in options if word.startswith("--")}
-    kept = [w for k, w in enumerate(words) if w not in names and (k == 0 or words[k - 1] not in names)]
-    return shlex.join([*kept, *options]) + stop
+    known = options_of(str(clone / "build/quantimed"), command[1])
+    given = {options[k]: options[k + 1] for k in range(0, len(options), 2) if options[k] in known}
+    words = shlex.split(line)
+    kept = [w for k, w in enumerate(words) if w not in given and (k == 0 or words[k - 1] not in given)]
+    return shlex.join([*kept, *(word for pair in given.items() for word in pair)])
 
 
 def recipe(line: str, clone: Path) -> list[str]:
     """What make would start, of quantimed and the report."""
-    done = subprocess.run(["bash", "-c", f"make -n DEPS=skip {line.removeprefix('make')}"], cwd=clone, env=environment(clone),
-                          capture_output=True, text=True)
+    done = subprocess.run(["make", "-n", "DEPS=skip", *line.split()[1:]], cwd=clone, env=environment(clone), capture_output=True,
+                          text=True)
     assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
     found = [re.sub(r"\s*\|\|$", "", each) for each in commands(done.stdout)]
     return [each for each in found if re.match(r"build/quantimed [a-z]|\S+ analysis/quantimed-report", each)]
@@ -178,8 +191,8 @@ def recipe(line: str, clone: Path) -> list[str]:
 def script(block: Block, clone: Path) -> str:
     lines = []
     for line in commands(block.text):
-        lines += recipe(line, clone) if line.startswith("make ") else [line]
-    return "\n".join(with_options(line, block.options) for line in lines)
+        lines += recipe(line, clone) if re.fullmatch(r"make [\w /=]+", line) else [line]
+    return "\n".join(with_options(line, block.options, clone) for line in lines)
 
 
 def have(name: str) -> bool:
@@ -196,10 +209,25 @@ def parse(block: Block, clone: Path) -> None:
     assert checked.returncode == 0, f"{block}\n{text}\n{checked.stderr}"
 
 
+def interrupted(block: Block, clone: Path) -> str:
+    """Ctrl-C, once the program is ready for it."""
+    with subprocess.Popen(shlex.split(script(block, clone)), cwd=clone, env=environment(clone), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True) as started:
+        status = Path(f"/proc/{started.pid}/status")
+        while started.poll() is None and not int(re.search(r"SigCgt:\s*(\w+)", status.read_text())[1], 16) >> signal.SIGINT - 1 & 1:
+            time.sleep(0.01)
+        started.send_signal(signal.SIGINT)
+        said = started.communicate(timeout=600)[0]
+    assert started.returncode == 75, f"{block}: exit status {started.returncode}\n{said}"
+    return said
+
+
 def run(block: Block, clone: Path) -> str:
     for name in block.needs:
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
         MAKERS[name](clone, name)
+    if block.interrupt:
+        return interrupted(block, clone)
     if block.language == "python":
         start = [sys.executable, "-c", block.text]
     else:
@@ -252,14 +280,40 @@ def test_every_linked_heading_is_there() -> None:
             assert anchor in made, f"{page.relative_to(ROOT)}: no heading #{anchor} in {target or page.name}"
 
 
-# ---- names that the pages and the program must share ----------------------------------------------
+# ---- what the pages and the program must share ----------------------------------------------------
+OTHERS = {"--perfetto", "--cpus-per-task", "--only", "--width", "--font", "--style", "--no-title"}  # the report's and SLURM's
+
+
 def test_every_option_named_in_the_pages_is_one_of_the_program(program: Path) -> None:
-    """Of the README and the pages about the program; other programs' options are named beside their own names."""
     known = set(re.findall(r"--[a-z][a-z0-9-]*", subprocess.run([program, "help"], capture_output=True, text=True).stdout))
-    for page in (ROOT / "README.md", ROOT / "results/README.md"):
-        text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-        for name in re.findall(r"`(--[a-z][a-z0-9-]*)", text):
-            assert name in known or name in ("--perfetto", "--target"), f"{page.name}: {name}"
+    for page in (ROOT / "README.md", ROOT / "src/README.md", ROOT / "results/README.md"):
+        for name in re.findall(r"`(--[a-z][a-z0-9-]*)", page.read_text(encoding="utf-8")):
+            assert name in known | OTHERS, f"{page.relative_to(ROOT)}: {name}"
+
+
+def test_the_table_of_options_has_all_of_them(program: Path) -> None:
+    told = subprocess.run([program, "help"], capture_output=True, text=True).stdout
+    known = set(re.findall(r"^  (--[a-z][a-z0-9-]*)", told, re.MULTILINE))
+    page = (ROOT / "src/README.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"`(--[a-z][a-z0-9-]*)", page[page.index("## Options by topic"):page.index("## An algorithm of your own")]))
+    assert not known - listed, f"not in the table: {sorted(known - listed)}"
+
+
+REJECTS = re.compile(r"(?:\.verdict\.|verdict\.)reject\(\s*(?:fmt::format\(\s*)?((?:\"[^\"]*\"\s*)+)")
+
+
+def test_every_reason_for_invalid_has_a_row() -> None:
+    """A row's first cell, with … for what differs, begins the reason that the program gives."""
+    page = (ROOT / "results/README.md").read_text(encoding="utf-8")
+    section = page[page.index("## Why is my run INVALID?"):page.index("## Questions")]
+    rows = [re.escape(cell.strip()).replace("…", ".*") for cell in re.findall(r"^\| ([^|]+) \|", section, re.MULTILINE)]
+    reasons = ["1 of 2 messages found the link full"]
+    for source in (ROOT / "src").rglob("*.cpp"):
+        for quoted in REJECTS.findall(source.read_text(encoding="utf-8")):
+            reasons.append(re.sub(r"\{[^}]*\}", "7", "".join(re.findall(r'"([^"]*)"', quoted))))
+    assert len(reasons) > 8
+    for reason in reasons:
+        assert any(re.match(row, reason) for row in rows), f"no row for: {reason}"
 
 
 def test_the_page_on_traces_names_all_that_a_trace_holds(program: Path, tmp_path: Path) -> None:
