@@ -32,6 +32,16 @@ def target_losses(text: str) -> list[float]:
     return values
 
 
+def inches(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 1 <= value <= 40:
+        raise argparse.ArgumentTypeError(f"'{text}' is no width; give inches from 1 to 40, for instance 3.5 or 6.5")
+    return value
+
+
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # one line, without the usage
         self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
@@ -54,6 +64,13 @@ def parser() -> argparse.ArgumentParser:
                       help="the losses that times are compared at [--target-loss of the runs, or 50, 75, 90, 95 and 99 %% "
                            "of the fall from the start to the best loss of any run]")
     made.add_argument("--no-pdf", action="store_true", help="figures as PNG alone: faster")
+    look = made.add_argument_group("figures for a paper")
+    look.add_argument("--only", metavar="NAME,NAME", default=[], type=lambda text: text.split(","),
+                      help="these figures, by the names of their files, as curves-time")
+    look.add_argument("--width", metavar="INCHES", type=inches, help="of a figure [3.5, or that of --style]")
+    look.add_argument("--font", metavar="FAMILY", help="serif, sans-serif or the name of a font")
+    look.add_argument("--style", metavar="FILE.mplstyle", type=Path, help="settings of matplotlib's that win over the report's own")
+    look.add_argument("--no-title", action="store_true", help="no titles within figures; their captions stand in the page")
     return made
 
 
@@ -103,8 +120,15 @@ def printable(text: str) -> str:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from .report import build_report
+    from . import style
+    from .report import build_report, chosen_figures
     from .traces import ReportError, Study, load_study
+
+    try:  # before anything that takes long
+        style.wear(style.Look(options.width, options.font, options.style, not options.no_title))
+    except style.StyleError as error:
+        raise ReportError(str(error)) from None
+    chosen_figures(options.only)
 
     warnings.filterwarnings("ignore", message="Glyph")  # a data set's name in a script that the font has not
     line = ProgressLine()
@@ -119,7 +143,7 @@ def _report(options: argparse.Namespace) -> int:
         study = Study(_common_folder(options.study), [run for one in studies for run in one.runs],
                       [skipped for one in studies for skipped in one.skipped])
     report = build_report(study, options.output or options.study[0] / "report", not options.no_pdf, line.show,
-                          options.target)
+                          options.target, options.only)
     if options.perfetto is not None:
         line.show("timeline")
         _write_timeline(study, options.perfetto, options.run)

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import jinja2
 import numpy as np
@@ -25,7 +26,7 @@ from .verdict import Verdict, main_clock, verdict, winners
 
 HERE = Path(__file__).parent
 CURVE_POINTS = 60  # of each run, in the page's own plot
-CURVES = ("time", "iteration", "loss", "accuracy", "test_accuracy", "test_loss")
+CURVES = ("time", "iteration", "loss", "accuracy", "test_accuracy", "test_loss", "consensus_error", "gradient_norm_squared")
 PNG_SIZE = struct.Struct(">II")  # width and height, from byte 16 on
 
 Progress = Callable[[str], None]
@@ -56,15 +57,15 @@ class Report:
 
 
 def build_report(study: Study, output: Path, pdf: bool = True, progress: Progress = lambda text: None,
-                 targets: Sequence[float] = ()) -> Report:
-    """Writes index.html, figures/, summary.csv, summary.md and runs.csv into `output`."""
+                 targets: Sequence[float] = (), only: Sequence[str] = ()) -> Report:
+    """Writes index.html, figures/, summary.csv, summary.md and runs.csv into `output`. `only`: these figures; all."""
     study = tables.without_copies(study)
     progress("tables")
     found = tables.tables(study, targets)
     verdicts = [verdict(table, 0 if k else len(study.skipped)) for k, table in enumerate(found)]
     try:
         (output / "figures").mkdir(parents=True, exist_ok=True)
-        drawn, not_drawn, failed = _figures(study, found, output, pdf, progress)
+        drawn, not_drawn, failed = _figures(chosen_figures(only), study, found, output, pdf, progress)
         _write(output / "summary.csv", spreadsheet.to_csv(spreadsheet.summary_rows(found)))
         _write(output / "runs.csv", spreadsheet.to_csv(spreadsheet.run_rows(found)))
         _write(output / "summary.md", _markdown(found, verdicts))
@@ -98,11 +99,19 @@ def _markdown(found: Sequence[Table], verdicts: Sequence[Verdict]) -> str:
 
 
 # ---- figures -------------------------------------------------------------------------------------------------------
-def _figures(study: Study, found: Sequence[Table], output: Path, pdf: bool,
+def chosen_figures(names: Sequence[str]) -> list[tuple[str, ModuleType]]:
+    known = dict(figures.ALL)
+    for name in names:
+        if name not in known:
+            raise ReportError(f"--only {name}: no such figure; there are {', '.join(known)}")
+    return [(name, module) for name, module in figures.ALL if not names or name in names]
+
+
+def _figures(chosen: Sequence[tuple[str, ModuleType]], study: Study, found: Sequence[Table], output: Path, pdf: bool,
              progress: Progress) -> tuple[list[Drawn], list[dict[str, str]], list[str]]:
     drawn, not_drawn, failed = [], [], []
-    for number, (name, module) in enumerate(figures.ALL, 1):
-        progress(f"figure {number} of {len(figures.ALL)}, {name}")
+    for number, (name, module) in enumerate(chosen, 1):
+        progress(f"figure {number} of {len(chosen)}, {name}")
         try:
             figure = module.draw(study)
         except ReportError as error:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
 
 matplotlib.use("Agg")
 
-from matplotlib import pyplot as plt  # noqa: E402  after the back end has been chosen
+from matplotlib import font_manager  # noqa: E402  after the back end has been chosen
+from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
-COLUMN_INCHES = 3.5
 PNG_DPI = 220
 
 # Okabe and Ito: told apart by readers with any kind of colour vision, and by lightness in grey.
@@ -35,7 +37,7 @@ PHASE_COLOURS = {"compute": "#4D4D4D", "encode": ORANGE, "publish": BLACK, "wait
                  "mix": YELLOW, "record": "#9C7A4D"}
 
 RC = {
-    "figure.figsize": (COLUMN_INCHES, 2.4),
+    "figure.figsize": (3.5, 2.4),  # one column of a paper wide
     "figure.constrained_layout.use": True,
     "figure.dpi": 100,
     "savefig.dpi": PNG_DPI,
@@ -64,6 +66,68 @@ RC = {
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
 }
+
+
+class StyleError(Exception):
+    """What the user asked for cannot be had; one line."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a paper asks for beside RC. Its width is that of the style file where none is given."""
+
+    width: float | None = None  # inches
+    font: str | None = None  # a family: serif, sans-serif, Times New Roman
+    file: Path | None = None  # matplotlib's own format
+    titles: bool = True
+
+
+_look, _settings = Look(), dict(RC)
+
+
+def wear(look: Look) -> None:
+    """For all figures from now on. Raises StyleError."""
+    global _look, _settings
+    settings = dict(RC)
+    if look.file is not None:
+        settings |= _read_style(look.file)
+    if look.width is not None:
+        settings["figure.figsize"] = (look.width, settings["figure.figsize"][1])
+    if look.font is not None:
+        settings["font.family"] = _families(look.font)
+    _look, _settings = look, settings
+
+
+def _read_style(path: Path) -> dict[str, object]:
+    try:
+        read = matplotlib.rc_params_from_file(path, fail_on_error=True, use_default_template=False)
+    except Exception as error:  # KeyError, ValueError, OSError, and what else the parser raises
+        raise StyleError(f"--style {path}: {error}; give a file of matplotlib's, with lines like font.size: 8") from error
+    return {name: value for name, value in read.items() if name not in plt.style.core.STYLE_BLACKLIST}
+
+
+def _families(font: str) -> list[str]:
+    if font in ("serif", "sans-serif", "monospace", "cursive", "fantasy"):
+        return [font]
+    try:
+        font_manager.findfont(font, fallback_to_default=False)
+    except ValueError:
+        raise StyleError(f"--font {font}: not installed; give serif, sans-serif or the name of a font that is (fc-list : family)") from None
+    return [font, "DejaVu Sans"]  # for signs that it lacks
+
+
+def width() -> float:
+    """Of a figure, in inches."""
+    return float(_settings["figure.figsize"][0])
+
+
+@contextmanager
+def worn() -> Iterator[None]:
+    """Within, matplotlib's defaults and the settings above: whatever the user's matplotlibrc says."""
+    with plt.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_settings)
+        yield
 
 
 def label(algorithm: str) -> str:
@@ -96,8 +160,13 @@ def styled(draw: Callable[..., Figure | str]) -> Callable[..., Figure | str]:
 
     @functools.wraps(draw)
     def within(*given: object, **named: object) -> Figure | str:
-        with plt.rc_context(RC):
-            return draw(*given, **named)
+        with worn():
+            figure = draw(*given, **named)
+            if isinstance(figure, Figure) and not _look.titles:
+                for ax in figure.axes:
+                    for place in ("left", "center", "right"):
+                        ax.set_title("", loc=place)
+            return figure
 
     return within
 
@@ -118,7 +187,7 @@ def _saved(figure: Figure, kind: str) -> bytes:
     buffer = io.BytesIO()
     # Without the date the same study gives the same bytes.
     metadata = {"CreationDate": None} if kind == "pdf" else {"Software": None}
-    with plt.rc_context(RC):
+    with worn():
         figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()
 

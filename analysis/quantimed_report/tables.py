@@ -17,7 +17,7 @@ import numpy as np
 
 from . import style
 from .figures.common import TUNING as OPTIONS
-from .figures.common import by_consequences, shared_options
+from .figures.common import by_consequences, shared_options, time_unit
 from .statistics import (BASELINE, CLOCKS, NO_ESTIMATE, Entry, Estimate, Judged, Race, asked_targets, both_clocks, curves,
                          judge_runs, own_clock)
 from .traces import Run, Skipped, Study
@@ -199,8 +199,8 @@ def figure(value: float, infinite: str = "missed", digits: int = 4) -> str:
     return f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.{digits}g}"
 
 
-def between(found: Estimate, infinite: str = "never") -> str:
-    return "" if math.isnan(found.low) else f"[{figure(found.low, infinite)}–{figure(found.high, infinite)}]"
+def between(found: Estimate, infinite: str = "never", factor: float = 1) -> str:
+    return "" if math.isnan(found.low) else f"[{figure(factor * found.low, infinite)}–{figure(factor * found.high, infinite)}]"
 
 
 def ratio(value: float) -> str:
@@ -210,7 +210,23 @@ def ratio(value: float) -> str:
 
 
 def seconds(value: float) -> str:
-    return figure(value, "never") + (" s" if math.isfinite(value) else "")
+    """With the prefix that it reads best with: 7.6 ms."""
+    if not math.isfinite(value):
+        return figure(value, "never")
+    factor, unit = time_unit(value)
+    return f"{figure(value * factor)} {unit}"
+
+
+def _factor(value: float) -> float:
+    """To the unit in which `seconds` says it."""
+    return time_unit(value)[0] if math.isfinite(value) else 1.0
+
+
+def in_bytes(value: float) -> str:
+    for factor, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if value >= factor:
+            return f"{value / factor:.3g} {unit}"
+    return f"{value:.0f} B"
 
 
 @dataclass(frozen=True)
@@ -236,7 +252,7 @@ def _time(target: float, row: Row, table: Table) -> tuple[str, str]:
     for k, clock in enumerate(table.judged.clocks):
         race, entry = table.judged.race(target, clock), row.entry(target, clock)
         value = f"{race.mark(row.label)} {_entry(entry)}".strip()
-        said = [between(entry.time)] if not _is_unresolved(entry) and not math.isinf(entry.time.low) else []
+        said = [between(entry.time, factor=_factor(entry.time.median))] if not _is_unresolved(entry) and not math.isinf(entry.time.low) else []
         if k == 0:
             main = value
             small = said
@@ -273,7 +289,7 @@ def _accuracy(row: Row, _: Table) -> tuple[str, str]:
 
 def _bits(row: Row, _: Table) -> tuple[str, str]:
     wire, paper, sent = (row.number(key) for key in ("wire_bits", "paper_bits", "bytes_sent"))
-    return ("—", "") if math.isnan(wire) else (f"{wire:.2f}", f"{paper:.4g} in the paper; {sent / 1e6:.4g} MB a run")
+    return ("—", "") if math.isnan(wire) else (f"{wire:.2f}", f"{paper:.4g} in the paper; {in_bytes(sent)} a run")
 
 
 def _valid(row: Row, table: Table) -> tuple[str, str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ANALYSIS, forge
 
-from quantimed_report import cli, figures
+from quantimed_report import cli, figures, style
 
 PROGRAM = ANALYSIS / "quantimed-report"
 
@@ -113,3 +114,21 @@ def test_help_needs_no_package(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, PROGRAM, "--help"], capture_output=True, text=True,
                           env={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert done.returncode == 0 and "--perfetto" in done.stdout and "STUDY_DIR" in done.stdout
+
+
+def test_figures_for_a_paper(study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.undo()
+    assert cli.main([str(study), "--no-pdf", "--only", "curves-time,consensus", "--width", "6.5", "--font", "serif", "--no-title"]) == 0
+    style.wear(style.Look())
+    assert sorted(path.name for path in (study / "report/figures").iterdir()) == ["consensus.png", "curves-time.png"]
+    width, _ = struct.unpack_from(">II", (study / "report/figures/curves-time.png").read_bytes(), 16)
+    assert width == int(6.5 * style.PNG_DPI)
+
+
+@pytest.mark.parametrize("options, says", [
+    (["--only", "curve"], "--only curve: no such figure; there are curves-time"),
+    (["--width", "0"], "'0' is no width"), (["--width", "wide"], "'wide' is no width"),
+    (["--font", "No Such Font"], "--font No Such Font: not installed"), (["--style", "none.mplstyle"], "--style none.mplstyle"),
+])
+def test_refuses_figures_that_cannot_be_had(options: list[str], says: str, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert says in refusal([study, *options], capsys)

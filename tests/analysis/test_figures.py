@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
+import matplotlib
 import numpy as np
 import pytest
 from conftest import a_run, forge
@@ -17,14 +18,16 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from quantimed_report import figures, style
-from quantimed_report.figures import (accuracy, batch, bits, common, curves_iterations, curves_time, network,
+from quantimed_report.figures import (accuracy, batch, bits, common, consensus, curves_iterations, curves_time, gradient_norm, network,
                                       overshoot, phases, phases_nodes, predicted, profile, rates, scaling, speed_ups,
                                       staleness, time_to_targets, timeline)
 from quantimed_report.statistics import Judged, judge_runs, median, slope
 from quantimed_report.traces import Run, Study, load_study, phase_order
 
 DIVERGED, INVALID = {"status": "diverged"}, {"verdict": "INVALID: crowded"}
-COUNTS_ITSELF = ("iterations of a node", "node", "cores")  # axes whose name is their unit
+COUNTS_ITSELF = ("iterations of a node", "node", "cores",  # axes whose name is their unit, or that have none
+                 "training loss", "target: training loss", "consensus error", "squared gradient norm", "final loss − best known",
+                 "mean of ‖∇f(x̄)‖²")
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +84,7 @@ def test_fits_a_column_and_saves(everything: dict[str, Study], name: str, tmp_pa
     module = dict(figures.ALL)[name]
     assert module.TITLE and module.CAPTION.endswith(".")
     figure = drawn(module, everything[name])
-    assert figure.get_size_inches()[0] == style.COLUMN_INCHES
+    assert figure.get_size_inches()[0] == style.width()
     png = style.png_bytes(figure)
     assert png.startswith(b"\x89PNG") and len(png) < 500_000
     style.save_pdf(figure, tmp_path / "figure.pdf")
@@ -406,3 +409,63 @@ def test_timeline_agrees_with_the_recorded_events(loaded: Study) -> None:
     for block in timeline.blocks(run, 1e9, run.nodes):
         if block.phase == "compute":
             assert recorded[block.node, block.iteration] == pytest.approx(block.start, abs=1e-9)
+
+
+# --- for papers
+
+@pytest.fixture
+def plain() -> Iterator[None]:
+    yield
+    style.wear(style.Look())
+
+
+def test_width_font_and_titles_are_those_asked_for(loaded: Study, plain: None) -> None:
+    style.wear(style.Look(width=6.5, font="serif", titles=False))
+    figure = drawn(curves_time, loaded)
+    assert figure.get_size_inches()[0] == 6.5
+    assert figure.axes[0].xaxis.label.get_fontfamily() == ["serif"]
+    assert [ax.get_title(loc=place) for ax in figure.axes for place in ("left", "center", "right")] == [""] * 3 * len(figure.axes)
+    style.wear(style.Look())
+    assert drawn(curves_time, loaded).axes[0].get_title(loc="left")
+
+
+def test_a_style_file_wins_over_the_reports_own_settings(loaded: Study, tmp_path: Path, plain: None) -> None:
+    file = tmp_path / "paper.mplstyle"
+    file.write_text("figure.figsize: 5, 2\nlines.linewidth: 3.25\nbackend: TkAgg\n")
+    style.wear(style.Look(file=file))
+    figure = drawn(curves_time, loaded)
+    assert figure.get_size_inches()[0] == 5
+    assert {line.get_linewidth() for line in figure.axes[0].get_lines()} == {3.25}
+    assert matplotlib.get_backend().lower() == "agg"
+
+
+def test_the_users_own_matplotlibrc_changes_nothing(loaded: Study) -> None:
+    before = style.png_bytes(drawn(curves_time, loaded))
+    with matplotlib.rc_context({"text.color": "red", "axes.labelsize": 30, "axes.facecolor": "yellow", "lines.marker": "o",
+                                "text.usetex": False, "savefig.bbox": "tight", "image.cmap": "hot", "axes.formatter.use_locale": True}):
+        assert style.png_bytes(drawn(curves_time, loaded)) == before
+
+
+@pytest.mark.parametrize("look, says", [
+    (dict(font="No Such Font"), "--font No Such Font: not installed"),
+    (dict(file=Path("nowhere.mplstyle")), "--style nowhere.mplstyle"),
+])
+def test_a_look_that_cannot_be_had_is_refused(look: dict[str, object], says: str, plain: None) -> None:
+    with pytest.raises(style.StyleError, match=says):
+        style.wear(style.Look(**look))
+
+
+def test_a_style_file_with_nonsense_is_refused(tmp_path: Path, plain: None) -> None:
+    (tmp_path / "x.mplstyle").write_text("lines.linewidth: thick\n")
+    with pytest.raises(style.StyleError, match="x.mplstyle"):
+        style.wear(style.Look(file=tmp_path / "x.mplstyle"))
+
+
+def test_consensus_and_gradient_are_the_recorded_ones(loaded: Study) -> None:
+    for module, column in ((consensus, "consensus_error"), (gradient_norm, "gradient_norm_squared")):
+        figure = drawn(module, loaded)
+        over_iterations = figure.axes[1]
+        runs = [run for run in loaded.counted if run.algorithm == "dsgd"]
+        line = next(one for one in over_iterations.get_lines() if one.get_label() == style.label("dsgd"))
+        expected = np.median([np.interp(line.get_xdata(), run.progress["iteration"], run.progress[column]) for run in runs], axis=0)
+        assert np.allclose(line.get_ydata(), expected)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import (accuracy, batch, bits, curves_iterations, curves_time, network, overshoot, phases, phases_nodes,
-               predicted, profile, rates, scaling, speed_ups, staleness, time_to_targets, timeline)
+from . import (accuracy, batch, bits, consensus, curves_iterations, curves_time, gradient_norm, network, overshoot, phases,
+               phases_nodes, predicted, profile, rates, scaling, speed_ups, staleness, time_to_targets, timeline)
 
 # In the order of the page.
 ALL: tuple[tuple[str, ModuleType], ...] = (
@@ -16,6 +16,8 @@ ALL: tuple[tuple[str, ModuleType], ...] = (
     ("accuracy", accuracy),
     ("curves-iterations", curves_iterations),
     ("bits", bits),
+    ("consensus", consensus),
+    ("gradient-norm", gradient_norm),
     ("phases", phases),
     ("phases-nodes", phases_nodes),
     ("timeline", timeline),

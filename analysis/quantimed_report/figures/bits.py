@@ -62,4 +62,4 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
     common.plain_log_ticks(ax.xaxis)
     common.log_when_positive(ax)
     ax.set_xlabel("bits on the wire, all nodes (Mbit)")
-    ax.set_ylabel("training loss (1)")
+    ax.set_ylabel("training loss")

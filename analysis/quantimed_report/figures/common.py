@@ -143,13 +143,31 @@ def panels(groups: Sequence[Setting], *draws: Draw, height: float = 2.2, title_w
     """Each of `draws` for each setting, one below the other; settings that do not fit are counted."""
     shown = groups[:max(1, MAX_PANELS // len(draws))]
     rows = len(shown) * len(draws)
-    figure, axes = plt.subplots(rows, 1, squeeze=False, figsize=(style.COLUMN_INCHES, height * rows + 0.3))
+    figure, axes = plt.subplots(rows, 1, squeeze=False, figsize=(style.width(), height * rows + 0.3))
     for k, (setting, draw) in enumerate((setting, draw) for setting in shown for draw in draws):
         ax = axes[k, 0]
         ax.set_title(setting.title(title_width) if k % len(draws) == 0 else "", loc="left")
         draw(ax, setting)
     if len(groups) > len(shown):
         say_left_out(axes[-1, 0], f"{len(groups) - len(shown)} more settings are not shown")
+    return figure
+
+
+def over_time_and_iterations(groups: Sequence[Setting], column: str, label: str) -> Figure:
+    """A column of /progress, on logarithmic axes where it is positive."""
+    def draw(ax: Axes, setting: Setting, x: str, log: bool) -> None:
+        for algorithm in setting.algorithms:
+            band(ax, setting.of(algorithm), x, column, log)
+        log_when_positive(ax)
+        ax.set_ylabel(label)
+        ax.set_xlabel(f"{setting.time_label} (s)" if x == "time" else "iterations of a node")
+        if log:
+            ax.set_xscale("log")
+            plain_log_ticks(ax.xaxis)
+
+    figure = panels(groups, lambda ax, setting: draw(ax, setting, "time", True),
+                    lambda ax, setting: draw(ax, setting, "iteration", False), height=1.8)
+    legend_above(figure.axes[0])
     return figure
 
 

@@ -30,4 +30,4 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
         common.band(ax, setting.of(algorithm), "iteration", "loss")
     common.log_when_positive(ax)
     ax.set_xlabel("iterations of a node")
-    ax.set_ylabel("training loss (1)")
+    ax.set_ylabel("training loss")

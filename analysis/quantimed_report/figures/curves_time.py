@@ -32,4 +32,4 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
     common.plain_log_ticks(ax.xaxis)
     common.log_when_positive(ax)
     ax.set_xlabel(f"{setting.time_label} (s)")
-    ax.set_ylabel("training loss (1)")
+    ax.set_ylabel("training loss")

@@ -26,7 +26,7 @@ def draw(study: Study) -> Figure | str:
     if not several:
         return f"no run that counts has from 2 to {MOST_NODES} nodes"
     run = _typical(several)
-    figure, (graph, spectrum) = plt.subplots(1, 2, figsize=(style.COLUMN_INCHES, 2.1))
+    figure, (graph, spectrum) = plt.subplots(1, 2, figsize=(style.width(), 2.1))
     _graph(graph, run)
     _spectrum(spectrum, run)
     return figure

@@ -29,7 +29,7 @@ def draw(study: Study) -> Figure | str:
     setting = groups[0]
     runs = [min(setting.of(algorithm), key=lambda run: (run.seed, run.repeat)) for algorithm in setting.algorithms]
     figure, axes = plt.subplots(len(runs), 1, squeeze=False, sharex=True,
-                                figsize=(style.COLUMN_INCHES, 1.15 * len(runs) + 0.5))
+                                figsize=(style.width(), 1.15 * len(runs) + 0.5))
     for ax, run in zip(axes[:, 0], runs):
         _panel(ax, run)
     axes[-1, 0].set_xlabel("node")

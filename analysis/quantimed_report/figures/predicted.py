@@ -29,7 +29,7 @@ def draw(study: Study) -> Figure | str:
         return "no runs of `quantimed predict` that count, predicted and measured on as many nodes"
     shown = list(groups.items())[:common.MAX_PANELS]
     heights = [0.8 + 0.45 * len(pairs) for _, pairs in shown]
-    figure, axes = plt.subplots(len(shown), 1, squeeze=False, figsize=(style.COLUMN_INCHES, sum(heights) + 0.3),
+    figure, axes = plt.subplots(len(shown), 1, squeeze=False, figsize=(style.width(), sum(heights) + 0.3),
                                 gridspec_kw={"height_ratios": heights})
     seen: list[dict[str, float]] = []
     for ax, (folder, pairs) in zip(axes[:, 0], shown):

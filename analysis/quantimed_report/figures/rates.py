@@ -100,7 +100,7 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
     common.plain_log_ticks(ax.yaxis)
     ax.set_xlabel("horizon T (iterations)")
     by_gradient = next(iter(found.values())).by_gradient
-    ax.set_ylabel("mean of ‖∇f(x̄)‖² (1)" if by_gradient else "final loss − best known (1)")
+    ax.set_ylabel("mean of ‖∇f(x̄)‖²" if by_gradient else "final loss − best known")
 
 
 def _fit(rate: Rate) -> tuple[np.ndarray, np.ndarray]:

@@ -44,7 +44,7 @@ def draw(study: Study) -> Figure | str:
     if not groups:
         return "no runs of `quantimed scale` that count on two numbers of cores"
     shown = list(groups.items())[:common.MAX_PANELS]
-    figure, axes = plt.subplots(len(shown), 2, squeeze=False, figsize=(style.COLUMN_INCHES, 1.75 * len(shown) + 0.4))
+    figure, axes = plt.subplots(len(shown), 2, squeeze=False, figsize=(style.width(), 1.75 * len(shown) + 0.4))
     for row, ((_, kind), runs) in zip(axes, shown):
         _panels(row, kind, runs)
     common.legend_above(axes[0, 0])

@@ -42,7 +42,7 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
     common.plain_log_ticks(ax.yaxis)
     ax.set_xticks(range(len(targets)), [f"{target:.3g}" for target in targets])
     ax.grid(False, axis="x")
-    ax.set_xlabel("target: training loss (1)")
+    ax.set_xlabel("target: training loss")
     ax.set_ylabel(f"{setting.time_label} to target (s)")
 
 

@@ -40,7 +40,7 @@ def draw(study: Study) -> Figure | str:
     if not chosen:
         return "no run that counts has deadlines or is asynchronous"
     figure, axes = plt.subplots(len(chosen), 1, squeeze=False, sharex=True,
-                                figsize=(style.COLUMN_INCHES, sum(_height(run) for run in chosen) + 0.5))
+                                figsize=(style.width(), sum(_height(run) for run in chosen) + 0.5))
     span = shown_span(chosen)
     factor, unit = common.time_unit(span)
     phases: set[str] = set()
