@@ -29,16 +29,17 @@ std::uint64_t progress_of(const Trace& trace) {
 // Why a trace cannot go on; empty where it can.
 std::string finding(const Trace& trace) {
   if (trace.status == RunStatus::complete) return "is complete; nothing is left to do";
-  if (trace.status == RunStatus::diverged) return "has diverged; start it anew with smaller steps";
+  if (trace.status == RunStatus::diverged) return "has diverged; run it again with smaller steps";
   if (const std::string fault = text(trace.config, "fault", ""); !fault.empty() && fault != "none")
-    return fmt::format("is of a run with --fault {}, which cannot go on; start it anew", fault);
+    return fmt::format("is of a run with --fault {}, which cannot be resumed; run it again", fault);
   if (!trace.checkpoint)
     return trace.status == RunStatus::running && text(trace.config, "engine", "") == "threads"
-               ? "is of a run in real time that was killed, which cannot go on; start it anew"
-               : "holds no checkpoint; start the run anew";
+               ? "is of a run in real time that was killed, which cannot be resumed; run it again"
+               : "holds no checkpoint; run it again";
   if (trace.software_version != build::kVersion)
-    return fmt::format("is of version {} and this is {}: the bits would differ; go on with that version, or start anew",
-                       trace.software_version, build::kVersion);
+    return fmt::format(
+        "is of version {} and this is {}: the bits would differ; resume with that version, or run it again",
+        trace.software_version, build::kVersion);
   return {};
 }
 
@@ -93,7 +94,7 @@ void refuse_contradictions(const Request& request, const Config& of_trace) {
     has = of_trace;
   }
   if (const auto row = differing(wanted, has); row != option_table().end())
-    throw InputError("--{} {}: the run that --resume {} goes on with has {}; leave the option out", row->name,
+    throw InputError("--{} {}: the run that --resume {} continues has {}; leave the option out", row->name,
                      get_option(*row, wanted), request.config.resume, get_option(*row, has));
 }
 

@@ -38,8 +38,10 @@ void prepare_output(const Config& given, const Config& resolved) {
 
 void print_result(const Trace& trace, const Config& config, const DataSplit& data) {
   const auto figure = [&](const char* name) { return number(trace.summary, name, std::nan("")); };
-  fmt::print("{} on {}, {} nodes, {}: {}\n", config.algorithm, config.dataset, config.nodes,
-             config.engine == "virtual" ? "virtual time" : "real time", to_string(trace.status));
+  const bool is_valid = trace.verdict.is_valid();  // an invalid time is never printed as a result
+  fmt::print("{} on {}, {} nodes, {}: {}{}\n", config.algorithm, config.dataset, config.nodes,
+             config.engine == "virtual" ? "virtual time" : "real time", to_string(trace.status),
+             is_valid ? "" : ", INVALID");
   fmt::print("  data        {}\n", describe(data));
   fmt::print("  loss        {:.4g} at the start, {:.4g} at the end\n", figure("initial_loss"), figure("final_loss"));
   if (!std::isnan(figure("final_accuracy")))
@@ -47,7 +49,6 @@ void print_result(const Trace& trace, const Config& config, const DataSplit& dat
                std::isnan(figure("final_test_accuracy"))
                    ? ""
                    : fmt::format(", {:.1f} % test", 100 * figure("final_test_accuracy")));
-  const bool is_valid = trace.verdict.is_valid();  // an invalid time is never printed as a result
   if (is_valid)
     fmt::print("  time        {:.6g} s on the run's clock ({:.2f} s wall, {:.2f} s of it evaluation)\n",
                figure("end_time_s"), figure("wall_time_s"), figure("evaluation_time_s"));
@@ -79,8 +80,13 @@ void print_result(const Trace& trace, const Config& config, const DataSplit& dat
   if (const std::string lost = text(trace.summary, "lost_nodes", "none"); lost != "none")
     fmt::print("  lost nodes  {}\n", lost);
   for (const std::string& warning : trace.warnings) fmt::print("  WARNING     {}\n", warning);
-  if (trace.checkpoint) fmt::print("  stopped     quantimed run --resume {} goes on\n", config.output);
-  fmt::print("  verdict     {}\n  trace       {}\n", trace.verdict, config.output);
+  if (trace.checkpoint) fmt::print("  stopped     resume it: quantimed run --resume {}\n", config.output);
+  fmt::print("  verdict     {}\n", trace.verdict);
+  if (!is_valid)
+    fmt::print(
+        "              its times are not shown; do not compare or publish its figures. What to do for each reason:\n"
+        "              results/README.md, \"Why is my run INVALID?\"\n");
+  fmt::print("  trace       {}\n", config.output);
 }
 
 int resume_command(const Request& request) {

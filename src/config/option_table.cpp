@@ -154,7 +154,7 @@ std::vector<OptionRow> run_rows() {
      .help = "read options from FILE: name = value, # comments; later files win, the command line wins over all",
      .in_ini = false},
     {.name = "resume", .commands = kRun, .value = "TRACE",
-     .help = "go on with a run that was stopped (status interrupted) or killed (TRACE.partial), to the same trace; its "
+     .help = "resume a run that was stopped (status interrupted) or killed (TRACE.partial), to the same trace; its "
              "options are the trace's, beside which only --threads, --output and --quiet may differ",
      .field = &C::resume, .usual = "none", .in_ini = false},
     {.name = "dry-run", .help = "print the resolved options as an .ini and stop", .field = &C::dry_run, .in_ini = false},
@@ -210,7 +210,7 @@ std::vector<OptionRow> algorithm_rows() {
              "batch of B, or so that a share Q of the nodes finish --batch samples; auto: auto:BATCH",
      .field = &C::deadline, .usual = "auto", .check = check_deadline, .units = "s"},
     {.name = "deadline-adapt", .topic = Topic::algorithm,
-     .help = "choose T_d anew in each iteration, from the speeds of the node and its neighbours",
+     .help = "choose T_d again in each iteration, from the speeds of the node and its neighbours",
      .field = &C::deadline_adapt},
     {.name = "deadlines", .topic = Topic::algorithm, .commands = kTheory, .value = "SECONDS,SECONDS",
      .help = "T_d is varied instead of the horizon; none: --deadline holds", .field = &C::deadlines, .usual = "none",
@@ -283,7 +283,7 @@ std::vector<OptionRow> time_rows() {
      .help = "what a message costs; auto: paper:3 in virtual time, none on threads", .field = &C::link,
      .usual = "auto", .listing = link_listing, .units = "sb"},
     {.name = "fault", .topic = Topic::time_model, .commands = kRun, .value = "KIND",
-     .help = "nodes that die or fall silent, several separated by ;  quantimed-dsgd and async-dsgd go on without them, "
+     .help = "nodes that die or fall silent, several separated by ;  quantimed-dsgd and async-dsgd continue without them, "
              "the others wait and end",
      .field = &C::fault, .usual = "none", .check = check_fault, .listing = fault_listing, .units = "-s"},
     {.name = "patience", .topic = Topic::time_model, .commands = kTimedRuns, .value = "SECONDS",

@@ -44,7 +44,7 @@ struct SpeedKind {
   const char* help;
 };
 inline constexpr SpeedKind kSpeedKinds[] = {
-    {"uniform:LOW,HIGH", "V uniform between LOW and HIGH, anew in each iteration (the paper: 10,90)"},
+    {"uniform:LOW,HIGH", "V uniform between LOW and HIGH, drawn in each iteration (the paper: 10,90)"},
     {"constant:V", "every node V, always"},
     {"exponential:MEAN,SHIFT", "seconds a sample: SHIFT plus an exponential, MEAN in all"},
     {"pareto:FASTEST,SHAPE", "seconds a sample: Pareto, at least 1/FASTEST, tail index SHAPE"},

@@ -41,6 +41,17 @@ TEST(Program, RunsAndWritesATraceThatVerifies) {
   }
 }
 
+TEST(Program, ARunThatIsInvalidSaysSoFirstAndLastAndShowsNoTimes) {
+  const Folder folder;
+  const Ran run = run_program(folder, "run --algorithm quantimed-dsgd --deadline 1e-12" + kSmall + "--output t.h5");
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("virtual time: complete, INVALID\n"));
+  EXPECT_THAT(run.out, HasSubstr("verdict     INVALID: every batch was empty"));
+  EXPECT_THAT(run.out, HasSubstr("Why is my run INVALID?"));
+  EXPECT_THAT(run.out, testing::Not(HasSubstr("on the run's clock")));
+  EXPECT_THAT(run.out, testing::Not(HasSubstr("time spent")));
+}
+
 TEST(Program, RunsOnThreads) {
   for (const char* algorithm : {"quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd"}) {
     const Folder folder;

@@ -19,7 +19,7 @@ from .overshoot import has_deadline
 TITLE = "Timeline"
 CAPTION = ("The beginning of two runs, to the same scale. Above, with a deadline: every node computes exactly so "
            "long, on as many samples as it can (the number in the block), then all exchange. Below, asynchronous: "
-           "every block has its own length, and a node goes on at once with the newest models it has.")
+           "every block has its own length, and a node continues at once with the newest models it has.")
 ROUNDS = 4
 MOST_NODES = 10
 
