@@ -20,7 +20,8 @@ import numpy as np
 from markupsafe import Markup
 
 from . import figures, spreadsheet, style, tables
-from .tables import Table
+from .statistics import on_clock
+from .tables import Table, own_time
 from .traces import ReportError, Run, Study
 from .verdict import Verdict, main_clock, verdict, winners
 
@@ -211,7 +212,7 @@ def _run(number: int, run: Run, table: Table, folder: Path, environments: Sequen
         "label": style.label(run.algorithm), "colour": style.colour(run.algorithm), "dataset": run.dataset,
         "engine": "virtual" if run.engine == "virtual" else "real", "nodes": run.nodes, "seed": run.seed,
         "status": run.status, "verdict": run.verdict, "why_not": run.why_not,
-        "time": tables.figure(table.judged.time_of(run, table.target), "never") if run.counts else "—",
+        "time": tables.figure(own_time(table, run), "never") if run.counts else "—",
         "end": tables.figure(tables.last(run.progress["time"])), "loss": tables.figure(tables.last(run.progress["loss"])),
         "accuracy": f"{100 * accuracy:.1f}" if math.isfinite(accuracy) else "—",
         "ini": run.ini, "created": run.created, "version": run.software_version, "commit": run.commit,
@@ -236,7 +237,13 @@ def page_data(runs: Sequence[dict[str, object]], found: Sequence[Table]) -> dict
     """What page.js reads: a thinned curve for each run."""
     return {"runs": [{**{name: run[name] for name in ("id", "algorithm", "label", "colour", "dataset", "seed", "file")},
                       "counts": not run["why_not"], "setting": next(k for k, t in enumerate(found) if t is run["setting"]),
-                      "curve": {name: thinned(run["run"].progress[name]) for name in CURVES}} for run in runs]}
+                      "curve": _curve(run["run"], main_clock(run["setting"]))} for run in runs]}
+
+
+def _curve(run: Run, clock: str) -> dict[str, list[float | None]]:
+    """On the clock that its table's sentence is about; none of a run that was made for another one."""
+    drawn = on_clock([run], clock)
+    return {name: thinned(drawn[0].progress[name]) if drawn else [] for name in CURVES}
 
 
 def thinned(values: np.ndarray) -> list[float | None]:

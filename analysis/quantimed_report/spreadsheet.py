@@ -7,8 +7,8 @@ import io
 import math
 from collections.abc import Sequence
 
-from .statistics import NO_ESTIMATE, Estimate
-from .tables import OPTIONS, Row, Table, last
+from .statistics import NO_ESTIMATE, Estimate, own_clock
+from .tables import OPTIONS, Row, Table, last, own_time
 
 
 def to_csv(rows: Sequence[dict[str, object]]) -> str:
@@ -60,7 +60,7 @@ def run_rows(found: Sequence[Table]) -> list[dict[str, object]]:
     return [{"file": str(run.path), "setting": table.label, "algorithm": run.algorithm, "dataset": run.dataset,
              "engine": run.engine, "nodes": run.nodes, "seed": run.seed, "repeat": run.repeat, "status": run.status,
              "verdict": run.verdict, "counted": run.counts, "why_not": run.why_not, "target_loss": table.target,
-             "time_to_target_s": table.judged.time_of(run, table.target), "end_time_s": last(run.progress["time"]),
+             "clock": own_clock(run), "time_to_target_s": own_time(table, run), "end_time_s": last(run.progress["time"]),
              "final_loss": last(run.progress["loss"]), "test_accuracy": last(run.progress["test_accuracy"]),
              "bytes_sent": run.number("total_bytes"), "commit": run.commit, "created": run.created}
             for table in found for run in table.runs]

@@ -12,13 +12,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from .traces import ReportError, Run
+from .traces import BOTH_CLOCKS, ReportError, Run
 
 BASELINE = "dsgd"
 CLOCKS = {"paper": "paper's bits", "wire": "bits on the wire", "real": "real time", "machine": "predicted time"}
@@ -288,6 +288,30 @@ def curves(run: Run) -> dict[str, np.ndarray]:
     found = {clock: run.progress[f"time_{clock}_bits"] for clock in ("paper", "wire")
              if _is_clock(run.progress.get(f"time_{clock}_bits"))}
     return found or {own_clock(run): run.progress["time"]}
+
+
+def drawn_clock(runs: Sequence[Run]) -> str | None:
+    """The one that figures of these runs are drawn on: the bits on the wire, where all have them. None: they have no
+    clock in common."""
+    clocks: dict[tuple[str, int, int], set[str]] = {}
+    for run in runs:
+        clocks.setdefault((run.algorithm, run.seed, run.repeat), set()).update(curves(run))
+    common = set.intersection(*clocks.values())
+    return "wire" if "wire" in common else min(common, default=None)
+
+
+def on_clock(runs: Sequence[Run], clock: str | None) -> list[Run]:
+    """Those that have this clock, with their times by it and no other; what was run for another one is left out.
+    None: as they are."""
+    if clock is None:
+        return list(runs)
+    found = []
+    for run in runs:
+        if (times := curves(run).get(clock)) is not None:
+            kept = {name: values for name, values in run.progress.items() if name not in BOTH_CLOCKS}
+            own = {f"time_{clock}_bits": times} if clock in ("paper", "wire") else {}
+            found.append(replace(run, progress={**kept, "time": times, **own}))
+    return found
 
 
 def _is_clock(times: np.ndarray | None) -> bool:

@@ -186,6 +186,11 @@ def _differing(key: tuple[str, ...], keys: Iterable[tuple[str, ...]]) -> dict[st
     return {name: key[k] for k, name in enumerate(OPTIONS, 1) if len({other[k] for other in same}) > 1}
 
 
+def own_time(table: Table, run: Run) -> float:
+    """To the table's target, by the run's own clock, where the table has it."""
+    return table.judged.time_of(run, table.target, own_clock(run) if own_clock(run) in table.judged.clocks else None)
+
+
 def last(values: np.ndarray) -> float:
     return float(values[-1]) if len(values) else math.nan
 

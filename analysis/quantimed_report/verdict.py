@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import style
-from .statistics import BASELINE, CLOCKS, judge_runs
+from .statistics import BASELINE, CLOCKS, curves, judge_runs
 from .tables import Table, figure
 from .traces import Run
 
@@ -85,7 +85,8 @@ def _clock(table: Table) -> tuple[bool, str]:
 
 
 def _steps(table: Table) -> tuple[bool, str]:
-    tuned = {str(run.config.get("tuned_by") or "") for run in table.runs}
+    # What was run for another clock has the steps that were tuned for this one.
+    tuned = {str(run.config.get("tuned_by") or "") for run in table.runs if main_clock(table) in curves(run)}
     if len(tuned) == 1 and "" not in tuned:
         return True, f"Step sizes: tuned with equal budgets, {tuned.pop()}."
     if tuned != {""}:

@@ -10,6 +10,8 @@
 #include "command/progress_line.hpp"
 #include "command/signals.hpp"
 #include "command/table_text.hpp"
+#include "engine/faults.hpp"
+#include "engine/link_model.hpp"
 
 #include <fmt/format.h>
 
@@ -43,12 +45,43 @@ std::string setting(const Config& c, const Config& given, const Budget& budget, 
                      c.engine == "virtual" ? fmt::format(", {} bits", c.bits) : "", steps_text(c, given, data));
 }
 
-std::vector<Config> plan(const Config& given, const std::vector<ComparedSteps>& steps, const Budget& budget,
-                         const std::string& folder) {
+// Where messages are used as they come, or a node is lost at a moment, values depend on the clock, and a run has that
+// one alone.
+bool has_one_clock(const Config& resolved) {
+  if (resolved.engine != "virtual" || !resolved.machine.empty()) return false;
+  if (parse_link(resolved.link).kind == LinkModel::Kind::none) return false;  // both charge nothing
+  const Seconds patience = resolved.patience > 0 ? resolved.patience : kUsualPatience_s;
+  const std::vector<Fault> faults = parse_faults(resolved.fault, resolved.nodes);
+  return find_algorithm(resolved.algorithm).delivery == Delivery::newest ||
+         std::ranges::any_of(faults, [&](const Fault& fault) { return is_loss(fault, patience); });
+}
+
+// The same run by the other count of bits.
+Config by_other_clock(Config config) {
+  config.bits = config.bits == "wire" ? "paper" : "wire";
+  config.output.replace(config.output.rfind(".h5"), 3, fmt::format("-{}.h5", config.bits));
+  return config;
+}
+
+// What a run is compared as.
+struct Part {
+  std::size_t steps = 0;  // of all that are compared
+  std::uint32_t repeat = 0;
+  bool is_second = false;  // the other clock of the run before
+};
+
+struct Plan {
   std::vector<Config> runs;
+  std::vector<Part> parts;  // [runs]
+};
+
+Plan plan(const Config& given, const std::vector<ComparedSteps>& steps, const Budget& budget,
+          const std::string& folder) {
+  Plan made;
   for (const std::uint64_t seed : given.seeds)
     for (std::uint32_t repeat = 0; repeat < given.repeats; ++repeat)
-      for (const ComparedSteps& own : steps) {  // in turn, so that drift of the machine meets all alike
+      for (std::size_t k = 0; k < steps.size(); ++k) {  // in turn, so that drift of the machine meets all alike
+        const ComparedSteps& own = steps[k];
         Config config = with_budget(with_steps(given, own), budget, own.algorithm_index);
         config.seed = seed;
         config.output = fmt::format("{}/{}{}-seed{}{}.h5", folder, own.algorithm,
@@ -56,16 +89,33 @@ std::vector<Config> plan(const Config& given, const std::vector<ComparedSteps>& 
                                     given.repeats > 1 ? fmt::format("-repeat{}", repeat + 1) : "");
         config = resolve(config);
         config.repeats = 1;
-        runs.push_back(config);
+        made.runs.push_back(config);
+        made.parts.push_back({k, repeat, false});
+        if (!has_one_clock(config)) continue;
+        made.runs.push_back(by_other_clock(config));
+        made.parts.push_back({k, repeat, true});
       }
-  return runs;
+  return made;
 }
 
-// Where the published epsilon is not what runs.
-std::string notices(const Config& given, const std::vector<Config>& runs, std::size_t count) {
+// A run by both clocks counts where both do.
+void add_clock(ComparedRun& run, ComparedRun&& other) {
+  if (run.status == RunStatus::complete && run.verdict == "VALID") {
+    run.status = other.status;
+    run.verdict = other.verdict;
+  }
+  std::ranges::move(other.curves, std::back_inserter(run.curves));
+  std::ranges::sort(run.curves, {}, &ClockedCurve::clock);
+}
+
+// Where the published epsilon is not what runs: of the first run of all step sizes.
+std::string notices(const Config& given, const Plan& made) {
   std::string text;
-  for (std::size_t k = 0; k < count; ++k)
-    if (const std::string notice = epsilon_notice(given, runs[k]); !notice.empty()) text += "\n" + notice;
+  for (std::size_t k = 0, steps = 0; k < made.runs.size(); ++k) {
+    if (made.parts[k].steps != steps || made.parts[k].is_second) continue;
+    ++steps;
+    if (const std::string notice = epsilon_notice(given, made.runs[k]); !notice.empty()) text += "\n" + notice;
+  }
   return text;
 }
 
@@ -104,13 +154,15 @@ int compare_command(const Request& request) {
   catch_signals();
   const Budget budget = plan_budget(given, algorithms_own, data, given.dry_run ? "" : folder);
   if (signal_came()) return kInterrupted;
-  const std::vector<Config> runs = plan(given, steps, budget, folder);
+  const Plan planned = plan(given, steps, budget, folder);
+  const std::vector<Config>& runs = planned.runs;
   if (given.dry_run) {
     for (const Config& config : runs) fmt::print("# {}\n{}\n", config.output, to_ini(config));
     return kDone;
   }
 
   std::vector<ComparedRun> results;
+  ComparedRun first;  // may wait for its second clock
   bool interrupted = false;
   {
     ProgressLine line(runs.size(), given.quiet);
@@ -122,10 +174,15 @@ int compare_command(const Request& request) {
       }
       Trace trace = run_experiment(runs[k], data, [&](double done) { line.show(k, name, done); });
       interrupted = trace.status == RunStatus::interrupted;
-      const std::uint32_t repeat = static_cast<std::uint32_t>(k / steps.size()) % given.repeats;
-      const ComparedRun run = compared_run(std::move(trace), "", repeat);
-      for (const StepsUse& use : steps[k % steps.size()].uses) {
-        results.push_back(run);
+      const Part& part = planned.parts[k];
+      ComparedRun run = compared_run(std::move(trace), "", part.repeat);
+      if (part.is_second)
+        add_clock(first, std::move(run));
+      else
+        first = std::move(run);
+      if (!interrupted && k + 1 < runs.size() && planned.parts[k + 1].is_second) continue;
+      for (const StepsUse& use : steps[part.steps].uses) {
+        results.push_back(first);
         results.back().setting = use.setting;
         results.back().for_target = use.for_target;
       }
@@ -133,7 +190,7 @@ int compare_command(const Request& request) {
   }
   const std::vector<Comparison> judged = judge_runs(algorithms, results, given.target_loss);
   const std::string text =
-      setting(runs.front(), given, budget, data) + notices(given, runs, steps.size()) + "\n" + comparison_text(judged);
+      setting(runs.front(), given, budget, data) + notices(given, planned) + "\n" + comparison_text(judged);
   const std::string json = comparison_json(judged);
   write_text(folder + "/table.md", text);
   write_text(folder + "/comparison.json", json);

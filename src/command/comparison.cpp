@@ -38,6 +38,17 @@ const ClockedCurve& curve_on(const ComparedRun& run, const std::string& clock) {
                        [&](const ClockedCurve& curve) { return curve.clock == clock; });
 }
 
+// --bits of most runs: those that were made for the other clock alone may be among them.
+std::size_t main_clock(const std::vector<std::string>& clocks, const Runs& runs) {
+  const auto own = [&](const std::string& clock) {
+    return std::count_if(runs.begin(), runs.end(),
+                         [&](const ComparedRun* run) { return text(run->config, "bits", "") == clock; });
+  };
+  const auto most = std::max_element(clocks.begin(), clocks.end(),
+                                     [&](const std::string& a, const std::string& b) { return own(a) < own(b); });
+  return static_cast<std::size_t>(most - clocks.begin());
+}
+
 std::string name_of(const ComparedRun& run) {
   if (!run.label.empty()) return run.label;
   return run.setting.empty() ? run.algorithm : fmt::format("{} ({})", run.algorithm, run.setting);
@@ -78,6 +89,36 @@ void find_entries(Comparison& made, const std::vector<std::string>& algorithms, 
   }
 }
 
+void cut(TimedCurve& curve, double end) {
+  const auto after = static_cast<std::size_t>(std::ranges::upper_bound(curve.time, end) - curve.time.begin());
+  if (after == curve.time.size() || after == 0) return;
+  const double share = (end - curve.time[after - 1]) / (curve.time[after] - curve.time[after - 1]);
+  const double loss = curve.loss[after - 1] + share * (curve.loss[after] - curve.loss[after - 1]);
+  curve.time.resize(after);
+  curve.loss.resize(after);
+  curve.time.push_back(end);
+  curve.loss.push_back(loss);
+}
+
+// Runs that are as long as each other by the clock that their time was given by are not by another one, where who has
+// more of it would reach what the others had no time for.
+void give_equal_time(Comparison& made) {
+  const std::size_t clocks = made.inquiry.clocks.size();
+  std::vector<double> shortest(clocks, kForever), longest(clocks, 0);
+  for (const JudgedRun& run : made.inquiry.runs)
+    for (std::size_t c = 0; c < clocks && run.fate == Fate::arrived; ++c) {
+      shortest[c] = std::min(shortest[c], run.curves[c].time.back());
+      longest[c] = std::max(longest[c], run.curves[c].time.back());
+    }
+  made.equal_until.assign(clocks, kForever);
+  if (!(shortest[made.main_clock] >= kSameEnd * longest[made.main_clock])) return;
+  for (std::size_t c = 0; c < clocks; ++c) {
+    if (c == made.main_clock || !(shortest[c] < kSameEnd * longest[c])) continue;
+    made.equal_until[c] = shortest[c];
+    for (JudgedRun& run : made.inquiry.runs) cut(run.curves[c], shortest[c]);
+  }
+}
+
 // By seed and repeat, those of an entry that are in use.
 Runs runs_of(const Comparison& made, std::span<const ComparedRun* const> runs, std::size_t entry) {
   Runs found;
@@ -102,14 +143,15 @@ void fill_row(Comparison& made, std::span<const ComparedRun* const> all, std::si
   const auto of_summary = [&](const char* name) {
     return median(each(kNoFigure, [&](const ComparedRun& run) { return number(run.summary, name, kNoFigure); }));
   };
-  row.final_loss = by_seed(kForever, [](const ComparedRun& run) { return run.curves.front().loss.back(); });
-  const bool has_test = std::any_of(runs.begin(), runs.end(), [](const ComparedRun* run) {
-    const std::vector<double>& accuracy = run->curves.front().accuracy;
+  const std::string& main = made.inquiry.clocks[made.main_clock];
+  row.final_loss = by_seed(kForever, [&](const ComparedRun& run) { return curve_on(run, main).loss.back(); });
+  const bool has_test = std::any_of(runs.begin(), runs.end(), [&](const ComparedRun* run) {
+    const std::vector<double>& accuracy = curve_on(*run, main).accuracy;
     return !accuracy.empty() && !std::isnan(accuracy.back());
   });
   if (has_test)
-    row.test_accuracy = by_seed(-kForever, [](const ComparedRun& run) {
-      const std::vector<double>& accuracy = run.curves.front().accuracy;
+    row.test_accuracy = by_seed(-kForever, [&](const ComparedRun& run) {
+      const std::vector<double>& accuracy = curve_on(run, main).accuracy;
       return accuracy.empty() ? kNoFigure : accuracy.back();
     });
   row.paper_bits = of_summary("paper_bits_per_coordinate");
@@ -127,8 +169,10 @@ Comparison judge_table(const std::vector<std::string>& algorithms, Runs runs, co
   made.inquiry.clocks = common_clocks(runs);
   if (made.inquiry.clocks.empty())
     throw InputError("the runs have no clock in common; compare those of one --engine, with the same --bits");
+  made.main_clock = main_clock(made.inquiry.clocks, runs);
   made.inquiry.targets = targets;
   find_entries(made, algorithms, runs);
+  give_equal_time(made);
   std::vector<std::size_t> baselines;
   for (std::size_t e = 0; e < made.rows.size(); ++e)
     if (made.rows[e].algorithm == baseline || made.inquiry.entries[e].name == baseline) baselines.push_back(e);
@@ -144,19 +188,21 @@ Comparison judge_table(const std::vector<std::string>& algorithms, Runs runs, co
 ComparedRun compared_run(Trace&& trace, const std::string& setting, std::uint32_t repeat) {
   const bool is_virtual = text(trace.config, "engine", "") == "virtual";
   const bool has_machine = !text(trace.config, "machine", "").empty() && text(trace.config, "machine", "") != "none";
-  ClockedCurve curve;
-  curve.clock = !is_virtual ? "real" : has_machine ? "machine" : text(trace.config, "bits", "paper");
-  curve.time = std::move(trace.progress.time);
-  curve.loss = std::move(trace.progress.loss);
-  curve.accuracy = std::move(trace.progress.test_accuracy);
+  Progress& curve = trace.progress;
   ComparedRun run;
+  for (const auto& [clock, time] :
+       {std::pair{"paper", &curve.time_paper_bits}, std::pair{"wire", &curve.time_wire_bits}})
+    if (!time->empty()) run.curves.push_back({clock, std::move(*time), curve.loss, curve.test_accuracy});
+  if (run.curves.empty()) {
+    const std::string clock = !is_virtual ? "real" : has_machine ? "machine" : text(trace.config, "bits", "paper");
+    run.curves.push_back({clock, std::move(curve.time), std::move(curve.loss), std::move(curve.test_accuracy)});
+  }
   run.algorithm = text(trace.config, "algorithm", "");
   run.setting = setting;
   run.seed = static_cast<std::uint64_t>(number(trace.config, "seed", 0));
   run.repeat = repeat;
   run.status = trace.status;
   run.verdict = trace.verdict;
-  run.curves.push_back(std::move(curve));
   run.config = std::move(trace.config);
   run.summary = std::move(trace.summary);
   return run;

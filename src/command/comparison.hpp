@@ -44,7 +44,7 @@ ComparedRun compared_run(Trace&& trace, const std::string& setting, std::uint32_
 // accuracy −∞. What describes rather than judges (bits, waiting) is of the runs that count.
 struct RowFigures {
   std::string algorithm, setting;
-  Estimate final_loss, test_accuracy;
+  Estimate final_loss, test_accuracy;                    // at the end of the clock that the runs' time was given by
   double paper_bits = kNoFigure, wire_bits = kNoFigure;  // a coordinate
   double bytes_sent = kNoFigure, wait_share = kNoFigure;
   std::vector<double> end_s;  // [clock], median
@@ -54,9 +54,13 @@ struct Comparison {
   std::string title;  // "" where there is one table
   Inquiry inquiry;
   Judgement judgement;
-  std::vector<RowFigures> rows;  // [entry]
+  std::vector<RowFigures> rows;     // [entry]
+  std::size_t main_clock = 0;       // the one that the runs' time was given by (--bits)
+  std::vector<double> equal_until;  // [clock], s: where curves are cut, since the first ends there; infinity: nowhere
   std::vector<std::string> warnings;
 };
+
+inline constexpr double kSameEnd = 0.9;  // of the longest run's end: runs are as long as each other
 
 // The row that speed-ups are over, where there is one row of it.
 inline constexpr const char* kBaseline = "dsgd";

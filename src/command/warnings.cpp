@@ -14,7 +14,6 @@ namespace quantimed {
 
 namespace {
 
-constexpr double kSameEnd = 0.9;      // of the longest run's end: runs are as long as each other
 constexpr double kExactBits = 32;     // float32
 constexpr double kPapersShare = 0.5;  // of an exact model's bits the paper charges 16 of 32
 
@@ -98,14 +97,25 @@ void add_ends(std::vector<std::string>& found, const Comparison& made) {
         most = std::max(most, row.end_s[clock]);
       }
     if (!(least < kSameEnd * most)) continue;
+    if (std::isfinite(made.equal_until[clock])) {
+      found.push_back(fmt::format(
+          "By the {} clock runs are judged up to {} s, where the first one ends: they were given "
+          "equal time by the {} clock",
+          made.inquiry.clocks[clock], figure_text(made.equal_until[clock]), made.inquiry.clocks[made.main_clock]));
+      continue;
+    }
     std::vector<std::string> ends;
     for (std::size_t e = 0; e < made.rows.size(); ++e)
       if (std::isfinite(made.rows[e].end_s[clock]))
         add_once(ends, fmt::format("{} {} s", made.inquiry.entries[e].name, figure_text(made.rows[e].end_s[clock])));
+    const std::string way_out =
+        clock == made.main_clock
+            ? "give --max-time"
+            : fmt::format("the runs have their time by the {} clock, and by this one with --bits {}",
+                          made.inquiry.clocks[made.main_clock], made.inquiry.clocks[clock]);
     found.push_back(
-        fmt::format("Unequal time ({} clock): runs end after {}. Who ends first misses what it had no time "
-                    "for; give --max-time",
-                    made.inquiry.clocks[clock], fmt::join(ends, ", ")));
+        fmt::format("Unequal time ({} clock): runs end after {}. Who ends first misses what it had no time for; {}",
+                    made.inquiry.clocks[clock], fmt::join(ends, ", "), way_out));
   }
 }
 

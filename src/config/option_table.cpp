@@ -291,7 +291,8 @@ std::vector<OptionRow> time_rows() {
              "make no progress; auto: 60, and no less than 100 rounds where no --fault was asked for",
      .field = &C::patience, .usual = "auto", .is_above_least = true, .units = "s"},
     {.name = "bits", .topic = Topic::time_model, .help = "what the link of virtual time charges: the bits that are sent, headers included and padding not (T_C is for 16 "
-             "bits, so exact float32 models cost 2 T_C), or the paper's count; synchronous runs record both clocks",
+             "bits, so exact float32 models cost 2 T_C), or the paper's count; synchronous runs record both clocks, "
+             "and compare makes other ones for each",
      .field = &C::bits, .choices = {"wire", "paper"}, .clocks = kModelledTime},
     {.name = "sync", .topic = Topic::time_model,
      .help = "a virtual round lasts as long as the slowest node, or as the slowest neighbour", .field = &C::sync,

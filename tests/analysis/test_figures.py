@@ -21,7 +21,7 @@ from quantimed_report import figures, style
 from quantimed_report.figures import (accuracy, batch, bits, common, consensus, curves_iterations, curves_time, gradient_norm, network,
                                       overshoot, phases, phases_nodes, predicted, profile, rates, scaling, speed_ups,
                                       staleness, time_to_targets, timeline)
-from quantimed_report.statistics import Judged, judge_runs, median, slope
+from quantimed_report.statistics import Judged, drawn_clock, judge_runs, median, on_clock, slope
 from quantimed_report.traces import Run, Study, load_study, phase_order
 
 DIVERGED, INVALID = {"status": "diverged"}, {"verdict": "INVALID: crowded"}
@@ -54,11 +54,11 @@ def line_of(ax: Axes, algorithm: str) -> Line2D:
 
 
 def runs_of(study: Study, algorithm: str) -> list[Run]:
-    return [run for run in study.counted if run.algorithm == algorithm]
+    return [run for run in on_clock(study.counted, drawn_clock(study.counted)) if run.algorithm == algorithm]
 
 
 def judged(study: Study) -> Judged:
-    return judge_runs(study.counted, lambda run: run.algorithm)
+    return judge_runs(on_clock(study.counted, drawn_clock(study.counted)), lambda run: run.algorithm)
 
 
 # --- all of them
@@ -169,6 +169,20 @@ def test_runs_with_other_tuning_are_no_repetitions() -> None:
 
 
 # --- each of them
+
+def test_figures_are_on_one_clock(loaded: Study) -> None:
+    """An asynchronous algorithm was run once for each clock: what was run for the other one is not drawn with it."""
+    setting, = common.settings(loaded)
+    assert setting.clock == "wire" and setting.clock_label == "virtual time, bits on the wire"
+    assert {(run.algorithm, run.seed) for run in setting.runs} == {(a, s) for a in setting.algorithms for s in (1, 2, 3)}
+    assert len(setting.runs) == 12
+    by_path = {run.path: run for run in loaded.runs}
+    for run in setting.runs:
+        read = by_path[run.path]
+        assert read.config["bits"] == ("wire" if run.algorithm == "async-dsgd" else "paper")
+        np.testing.assert_array_equal(run.progress["time"], read.progress["time_wire_bits"])
+    assert setting.judged.clocks == ["wire"]
+
 
 def test_curves(loaded: Study) -> None:
     ax = drawn(curves_iterations, loaded).axes[0]

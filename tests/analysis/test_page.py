@@ -86,21 +86,21 @@ def test_the_verdict_and_the_table_fit_on_the_first_screen(opened: webdriver.Chr
 
 def test_the_filter_filters(opened: webdriver.Chrome) -> None:
     count = opened.find_element(By.ID, "count")
-    assert shown(opened) == 15 and count.text.startswith("Shown: 15 of 15 runs; 13 counted, 2 left out")
+    assert shown(opened) == 18 and count.text.startswith("Shown: 18 of 18 runs; 16 counted, 2 left out")
     curves = len(opened.find_elements(By.CSS_SELECTOR, "#plot path.curve"))
     opened.find_element(By.CSS_SELECTOR, "input[name=algorithm][value=dsgd]").click()
-    assert shown(opened) == 9 and count.text.startswith("Shown: 9 of 15 runs; 9 counted, 0 left out")
+    assert shown(opened) == 12 and count.text.startswith("Shown: 12 of 18 runs; 12 counted, 0 left out")
     assert len(opened.find_elements(By.CSS_SELECTOR, "#plot path.curve")) < curves
-    assert opened.execute_script("return document.querySelectorAll('details[data-run]:not([hidden])').length") == 9
+    assert opened.execute_script("return document.querySelectorAll('details[data-run]:not([hidden])').length") == 12
     opened.find_element(By.CSS_SELECTOR, "input[name=seed][value='2']").click()
-    assert shown(opened) == 6
+    assert shown(opened) == 8
     opened.find_element(By.ID, "reset").click()
-    assert shown(opened) == 15
+    assert shown(opened) == 18
 
 
 def test_no_run_at_all_is_said(opened: webdriver.Chrome) -> None:
     opened.find_element(By.CSS_SELECTOR, "[data-none=seed]").click()
-    assert shown(opened) == 0 and "Shown: 0 of 15 runs" in opened.find_element(By.ID, "count").text
+    assert shown(opened) == 0 and "Shown: 0 of 18 runs" in opened.find_element(By.ID, "count").text
     assert opened.find_element(By.ID, "no-plot").is_displayed()
     assert opened.get_log("browser") == []
 

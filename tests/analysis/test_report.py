@@ -49,12 +49,14 @@ def data_of(page: str) -> dict:
 
 def test_writes_page_tables_and_figures(report: Report) -> None:
     folder = report.page.parent
-    assert report.failed == [] and (report.counted, report.runs) == (12, 12)
+    assert report.failed == [] and (report.counted, report.runs) == (15, 15)  # the asynchronous one by both clocks
     assert {path.name for path in folder.iterdir()} == {"index.html", "summary.csv", "summary.md", "runs.csv", "figures"}
     images = sorted(path.name for path in (folder / "figures").iterdir())
     assert report.drawn > 0 and len(images) == report.drawn
     with (folder / "runs.csv").open(newline="") as file:
-        assert len(list(csv.DictReader(file))) == len(ALGORITHMS) * len(SEEDS)
+        runs = list(csv.DictReader(file))
+    assert len(runs) == (len(ALGORITHMS) + 1) * len(SEEDS)
+    assert {(run["algorithm"], run["clock"]) for run in runs} == {(each, "paper") for each in ALGORITHMS} | {("async-dsgd", "wire")}
 
 
 def test_page_starts_with_the_verdict_and_the_table(report: Report, page: str) -> None:
@@ -112,8 +114,10 @@ def test_page_is_well_formed_and_its_links_lead_somewhere(page: str) -> None:
 
 def test_curves_are_thinned_and_complete(page: str) -> None:
     data = data_of(page)
-    assert len(data["runs"]) == 12
-    assert all(2 <= len(run["curve"]["loss"]) <= 60 for run in data["runs"])
+    assert len(data["runs"]) == 15
+    drawn = [run for run in data["runs"] if run["curve"]["loss"]]  # on one clock
+    assert len(drawn) == 12 and all(2 <= len(run["curve"]["loss"]) <= 60 for run in drawn)
+    assert {run["file"] for run in data["runs"] if run not in drawn} == {f"async-dsgd-seed{seed}.h5" for seed in SEEDS}
 
 
 def test_thinning_keeps_both_ends_and_says_what_is_missing() -> None:
@@ -161,7 +165,7 @@ def test_what_is_left_out_is_listed_with_its_reason(study: Path, tmp_path: Path,
     for name, why in (("old.h5", "version 1"), ("invalid.h5", "6 nodes share 2 cores"), ("killed.h5.partial", "unfinished"),
                       ("diverged.h5", "diverged"), ("zcopy.h5", "the same run as"), ("torn.h5", "")):
         assert re.search(re.escape(name) + ".*?" + re.escape(why), part, re.S), name
-    assert built.counted == 12
+    assert built.counted == 15
 
 
 def test_settings_have_tables_of_their_own(quantimed: Callable[..., None], study: Path, tmp_path: Path,

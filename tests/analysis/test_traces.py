@@ -39,7 +39,7 @@ def why_of(folder: Path, name: str) -> str:
 
 
 def test_reads_what_the_file_holds(loaded: Study) -> None:
-    assert len(loaded.runs) == 12 and not loaded.skipped and len(loaded.counted) == 12
+    assert len(loaded.runs) == 15 and not loaded.skipped and len(loaded.counted) == 15
     run = run_of(loaded, "quantimed-dsgd")
     with h5py.File(run.path, locking=False) as file:
         assert run.seed == file["config"].attrs["seed"] and run.nodes == 5
@@ -103,7 +103,7 @@ def test_files_that_are_no_traces(copies: Path) -> None:
     assert why_of(copies, "folder.h5") == "not a plain file"
     assert why_of(copies, "gone.h5") == "not a plain file"
     assert why_of(copies, "other.h5") == "HDF5, but no trace of quantimed"
-    assert len(load_study(copies).counted) == 4
+    assert len(load_study(copies).counted) == 5
 
 
 def test_another_schema_version(copies: Path) -> None:
@@ -134,7 +134,7 @@ def test_one_wrong_bit_is_found(copies: Path) -> None:
 def test_status(copies: Path, status: str, why: str) -> None:
     change(copies / "dsgd-seed1.h5", status=status)
     assert why_of(copies, "dsgd-seed1.h5").startswith(why)
-    assert len(load_study(copies).counted) == 3
+    assert len(load_study(copies).counted) == 4
 
 
 def test_invalid_run_says_why(copies: Path) -> None:

@@ -32,6 +32,7 @@ std::map<std::string, Trace> traces_of(const std::string& folder) {
   for (const auto& file : std::filesystem::directory_iterator(folder))
     if (file.path().extension() == ".h5") {
       Trace trace = read_trace(file.path());
+      if (text(trace.config, "bits", "") != "wire") continue;  // a second clock
       const std::string name = text(trace.config, "algorithm", "");
       traces.emplace(name, std::move(trace));
     }

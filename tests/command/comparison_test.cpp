@@ -94,9 +94,41 @@ TEST(Comparison, WarnsOfWhatDiffersBesideTheSteps) {
   EXPECT_THAT(said, Contains(HasSubstr("--l2-per differs")));
   EXPECT_THAT(said, Contains(HasSubstr("not tuned with one budget: none: q-dsgd; 24 trials: dsgd")));
   EXPECT_THAT(said, Contains(HasSubstr("Unequal time (paper clock): runs end after dsgd 195 s, q-dsgd 300 s")));
+  EXPECT_THAT(said, Contains(HasSubstr("(wire clock)")));
+  EXPECT_THAT(said,
+              Contains(HasSubstr("the runs have their time by the paper clock, and by this one with --bits wire")));
   EXPECT_THAT(said, Contains(HasSubstr("--l2-per batch")));
   EXPECT_THAT(said, Not(Contains(HasSubstr("--alpha"))));
   EXPECT_THAT(judge_runs({"dsgd", "q-dsgd"}, two(), {4})[0].warnings, IsEmpty());
+}
+
+// By the paper's clock all runs end at 300 s; by the wire's q-dsgd would have 1,200 s and dsgd 360.
+TEST(Comparison, RunsHaveEqualTimeByTheSecondClockToo) {
+  const auto made = judge_runs({"dsgd", "q-dsgd"}, two(5, 4), {4, 1.05});
+  const auto& races = made[0].judgement.races;
+  EXPECT_EQ(made[0].equal_until, (std::vector<double>{kForever, 360}));
+  EXPECT_EQ(races[0][1].arrived, (std::vector<std::size_t>{0, 5})) << "paper";
+  EXPECT_EQ(races[1][1].arrived, (std::vector<std::size_t>{0, 0})) << "after 609 s";
+  EXPECT_EQ(races[1][0].arrived, (std::vector<std::size_t>{5, 5}));
+  EXPECT_THAT(made[0].warnings,
+              Contains("By the wire clock runs are judged up to 360 s, where the first one ends: they "
+                       "were given equal time by the paper clock"));
+  EXPECT_THAT(made[0].warnings, Not(Contains(HasSubstr("Unequal time"))));
+}
+
+// Asynchronous runs get further where messages are charged less: what they end with is of the clock that all runs have
+// their time by.
+TEST(Comparison, FinalFiguresAreOfTheClockThatTheRunsHaveTheirTimeBy) {
+  auto runs = two();
+  for (ComparedRun& run : runs) {
+    run.config.emplace_back("bits", std::string("wire"));
+    run.curves[0].loss.back() = 0.5;
+    run.curves[0].accuracy.back() = 0.99;
+  }
+  const auto made = judge_runs({"dsgd", "q-dsgd"}, runs, {4});
+  EXPECT_EQ(made[0].main_clock, 1u);
+  EXPECT_GT(made[0].rows[0].final_loss.median, 1);
+  EXPECT_NEAR(made[0].rows[0].test_accuracy.median, 0.8, 1e-9);
 }
 
 TEST(Comparison, CountsInvalidDivergedAndUnfinishedApart) {

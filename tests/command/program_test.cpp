@@ -110,6 +110,37 @@ TEST(Program, ComparesPairedRunsInATable) {
   EXPECT_EQ(a.network.edges, b.network.edges);
 }
 
+// Whatever --bits, a comparison has both clocks: synchronous runs record them, asynchronous ones run once for each.
+TEST(Program, ComparesByBothClocksOfBits) {
+  const Folder folder;
+  std::map<std::string, nlohmann::json> times;
+  for (const std::string bits : {"paper", "wire"}) {
+    const Ran compare = run_program(folder, "compare --algorithms q-dsgd,dsgd,async-dsgd --seeds 1 --target-loss 5 " +
+                                                kSmall + "--budget iterations --output " + bits + " --bits " + bits);
+    ASSERT_EQ(compare.status, 0) << compare.err;
+    EXPECT_THAT(compare.out, HasSubstr("| time, paper's bits "));
+    EXPECT_THAT(compare.out, HasSubstr("| time, bits on the wire "));
+    const auto judged = nlohmann::json::parse(contents(folder / (bits + "/comparison.json")))["comparisons"][0];
+    ASSERT_EQ(judged["races"].size(), 2u);
+    for (const auto& race : judged["races"])
+      for (const auto& entry : race["entries"]) times[bits].push_back(entry["times_s"]);
+  }
+  EXPECT_EQ(times["paper"], times["wire"]);
+  EXPECT_EQ(times["paper"].size(), 6u);
+  EXPECT_THAT(times["paper"].dump(), testing::Not(HasSubstr("inf")));
+  // The file beside each asynchronous run is the run that the other command has made.
+  const Trace second = read_trace(folder / "paper/async-dsgd-seed1-wire.h5");
+  const Trace first = read_trace(folder / "wire/async-dsgd-seed1.h5");
+  EXPECT_EQ(second.progress.time, first.progress.time);
+  EXPECT_EQ(second.progress.loss, first.progress.loss);
+  EXPECT_NE(second.progress.time, read_trace(folder / "paper/async-dsgd-seed1.h5").progress.time);
+  EXPECT_FALSE(std::filesystem::exists(folder / "paper/dsgd-seed1-wire.h5"));
+  // A clock that charges nothing is one.
+  const Ran free = run_program(folder, "compare --algorithms async-dsgd --link none --seeds 1 --output free" + kSmall);
+  EXPECT_EQ(free.status, 0) << free.err;
+  EXPECT_FALSE(std::filesystem::exists(folder / "free/async-dsgd-seed1-paper.h5"));
+}
+
 TEST(Program, PrintsAComparisonAsOneJsonDocument) {
   const Folder folder;
   const Ran compare =

@@ -46,7 +46,7 @@ def _over_time(ax: Axes, setting: common.Setting) -> None:
     ax.set_xscale("log")
     _panel(ax, setting, "time", log=True)
     common.plain_log_ticks(ax.xaxis)
-    ax.set_xlabel(f"{setting.time_label} (s)")
+    ax.set_xlabel(f"{setting.clock_label} (s)")
 
 
 def _over_iterations(ax: Axes, setting: common.Setting) -> None:

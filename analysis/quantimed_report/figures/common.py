@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from .. import style
-from ..statistics import BASELINE, Judged, asked_targets, judge_runs, spread
+from ..statistics import BASELINE, CLOCKS, Judged, asked_targets, curves, drawn_clock, judge_runs, on_clock, spread
 from ..traces import ROUND_ORDER, Run, Study, phase_order
 
 MAX_PANELS = 6
@@ -39,7 +39,8 @@ class Setting:
     """Runs that differ in no more than algorithm and seed, and in tuning from algorithm to algorithm."""
 
     name: str  # what tells it from the study's other settings
-    runs: list[Run]
+    runs: list[Run]  # with their times by one clock
+    clock: str | None = None  # where it is one of several
 
     @property
     def algorithms(self) -> list[str]:
@@ -64,6 +65,11 @@ class Setting:
     def time_label(self) -> str:
         return "virtual time" if self.runs[0].engine == "virtual" else "time"
 
+    @property
+    def clock_label(self) -> str:
+        """With what its seconds are charged by, where that could be something else."""
+        return f"{self.time_label}, {CLOCKS[self.clock]}" if self.clock else self.time_label
+
 
 def settings(study: Study, leave_out: Sequence[str] = ()) -> list[Setting]:
     """The comparisons of a study, the largest first; runs of `scale` and `predict` are not among them.
@@ -77,9 +83,15 @@ def settings(study: Study, leave_out: Sequence[str] = ()) -> list[Setting]:
     split = [(dict(key) | consequences, part) for key, runs in groups.items()
              for consequences, part in by_consequences(runs, [c for c in CONSEQUENCES if c not in leave_out])]
     names = _names([key for key, _ in split])
-    found = [Setting(", ".join(filter(None, (name, tuning))), tuned)
+    found = [_on_one_clock(", ".join(filter(None, (name, tuning))), tuned)
              for name, (_, runs) in zip(names, split) for tuning, tuned in _by_tuning(runs)]
     return sorted(found, key=lambda setting: (-len(setting.algorithms), -len(setting.runs), _natural(setting.name)))
+
+
+def _on_one_clock(name: str, runs: list[Run]) -> Setting:
+    clock = drawn_clock(runs)
+    several = len({one for run in runs for one in curves(run)}) > 1
+    return Setting(name, on_clock(runs, clock), clock if several else None)
 
 
 def shared_options(run: Run, leave_out: Sequence[str] = ()) -> dict[str, str]:

@@ -31,5 +31,5 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
     ax.set_xscale("log")
     common.plain_log_ticks(ax.xaxis)
     common.log_when_positive(ax)
-    ax.set_xlabel(f"{setting.time_label} (s)")
+    ax.set_xlabel(f"{setting.clock_label} (s)")
     ax.set_ylabel("training loss")

@@ -43,7 +43,7 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
     ax.set_xticks(range(len(targets)), [f"{target:.3g}" for target in targets])
     ax.grid(False, axis="x")
     ax.set_xlabel("target: training loss")
-    ax.set_ylabel(f"{setting.time_label} to target (s)")
+    ax.set_ylabel(f"{setting.clock_label} to target (s)")
 
 
 def _times(ax: Axes, algorithm: str, at: np.ndarray, entries: Sequence[Entry]) -> None:
