@@ -97,16 +97,23 @@ std::vector<std::uint64_t> parsed_seeds(const std::string& text) {
   return c.seeds;
 }
 
+// Steps that virtual time found may be judged in real time, where both model the same speeds and the same link.
+bool is_tuned_in_virtual_time(const std::map<std::string, std::string>& tuned, const Config& judged) {
+  return entry_of(tuned, "engine") == "virtual" && judged.engine == "threads" && !judged.speed.empty() &&
+         !judged.link.empty();
+}
+
 // Options that differ, each with what the steps were tuned for.
 std::vector<std::string> differences(const std::map<std::string, std::string>& tuned, const Config& judged,
                                      const std::string& data) {
   std::vector<std::string> others;
   const auto entry = [&](const std::string& name) { return entry_of(tuned, name); };
-  for (const char* name : kEqual) {
+  const bool is_virtual = is_tuned_in_virtual_time(tuned, judged);
+  for (const std::string name : kEqual) {
+    if (is_virtual && (name == "engine" || name == "bits" || name == "sync")) continue;
     const std::string now = plain(value_of(*find_option(name), judged));
-    const bool has_own = std::string(name) == "deadline" && !find_algorithm(judged.algorithm).uses_deadline;
-    const bool follows =
-        std::string(name) == "deadline" && entry(name) == "auto";  // from batch and speed, which are here
+    const bool has_own = name == "deadline" && !find_algorithm(judged.algorithm).uses_deadline;
+    const bool follows = name == "deadline" && entry(name) == "auto";  // from batch and speed, which are here
     if (!has_own && !follows && entry(name) != now) others.push_back(fmt::format("{} ({})", name, entry(name)));
   }
   if (!is_certified(entry("alpha"), judged.alpha, judged.algorithm)) others.emplace_back("alpha");
@@ -145,8 +152,9 @@ std::string tuning_of(const Config& judged, const std::vector<std::uint64_t>& se
     return std::find(tuning_seeds.begin(), tuning_seeds.end(), seed) != tuning_seeds.end();
   });
   if (!both.empty()) return fmt::format("the seeds that judge: {}", fmt::join(both, ", "));
-  return fmt::format("equal budgets: {} trials of each algorithm, seeds {}", entry_of(tuned, "trials"),
-                     entry_of(tuned, "seeds"));
+  return fmt::format(
+      "equal budgets: {} trials of each algorithm, seeds {}{}", entry_of(tuned, "trials"), entry_of(tuned, "seeds"),
+      is_tuned_in_virtual_time(tuned, judged) ? ", in virtual time with these speeds and this link" : "");
 }
 
 bool is_tuned_fairly(const std::string& tuning) { return tuning.starts_with("equal budgets: "); }

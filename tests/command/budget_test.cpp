@@ -170,6 +170,18 @@ TEST(Certificate, HoldsForTheRunsOfAComparison) {
   EXPECT_EQ(tuning_of(Config{}, {1}, ""), "none");
 }
 
+TEST(Certificate, OfVirtualTimeHoldsInRealTimeOfTheSameSpeedsAndLink) {
+  Config c = judged("q-dsgd", "0.3", "0.5");
+  c.engine = "threads", c.nodes = 50, c.speed = "uniform:10,90", c.link = "paper:3";
+  const std::string found = tuning_of(c, {1}, "abc");
+  EXPECT_TRUE(is_tuned_fairly(found)) << found;
+  EXPECT_THAT(found, HasSubstr("in virtual time"));
+  c.link = "none";
+  EXPECT_EQ(tuning_of(c, {1}, "abc"), "other options than these: link (paper:3)");
+  c.speed = "";
+  EXPECT_THAT(tuning_of(c, {1}, "abc"), HasSubstr("engine (virtual)"));
+}
+
 TEST(Certificate, NamesWhatIsOtherThanItWasTunedFor) {
   const auto changed = [](auto change) {
     Config c = judged("q-dsgd", "0.3", "0.5");
