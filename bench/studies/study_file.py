@@ -15,7 +15,8 @@
     [quick]                         # with --quick these win: [quick], [quick grid], [quick algorithm dsgd], …
     seeds = 1
 
-`settings = small` chooses among the settings.
+`settings = small` chooses among the settings. `tuned-by = FILE` says which study's trials chose the steps, and has the
+comparison refused where it is not fair: see fairness.py.
 """
 from __future__ import annotations
 
@@ -25,8 +26,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .fairness import unfairness
+
 ALGORITHMS = ("quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd")
-OWN_KEYS = ("include", "figure", "algorithms", "seeds", "settings", "targets")
+OWN_KEYS = ("include", "figure", "algorithms", "seeds", "settings", "targets", "tuned-by")
 # What the runner itself gives to the program.
 TAKEN = ("algorithm", "seed", "output", "threads", "quiet", "dry-run", "config", "repeats", "timeline")
 SECTION = re.compile(r"(quick)?\s*(grid|(?:algorithm|setting)\s+\S+)?")
@@ -35,7 +38,7 @@ Sections = dict[str, dict[str, str]]
 
 
 class StudyError(Exception):
-    """Bad input: one line that says where, what, and how to mend it."""
+    """Bad input: one line that says where, what, and how to fix it."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,9 @@ def read_study(path: Path, quick: bool = False) -> Study:
     for section in sections:
         if section.startswith("algorithm ") and section.split()[1] not in ALGORITHMS:
             raise StudyError(f"{path}: [{section}]: not one of {', '.join(ALGORITHMS)}")
+    if name := study.text("tuned-by"):
+        if text := unfairness(study, read_study(path.parent / name), quick):
+            raise StudyError(f"{path}: tuned-by = {name}: {text}")
     return study
 
 

@@ -111,6 +111,44 @@ def test_a_cycle_by_way_of_another_file_is_refused(tmp_path: Path) -> None:
         read_study(tmp_path / "a.ini")
 
 
+FAIR = ("algorithms = dsgd, q-dsgd\nbatch = 50\nl2-per = dataset\niterations = 1000000\nmax-time = 9\nseeds = {seeds}\n"
+        "[algorithm dsgd]\nalpha = {alpha}\n[algorithm q-dsgd]\nalpha = {alpha}\nhorizon = 5\n")
+
+
+@pytest.mark.parametrize("study, tuning, names", [
+    ("", "", ""),
+    ("[algorithm dsgd]\nbatch = 30\n", "", "batch: dsgd has 30, q-dsgd has 50"),
+    ("[algorithm q-dsgd]\nl2-per = batch\n", "", "l2-per"),
+    ("[algorithm q-dsgd]\nmax-time = 10\n", "", "max-time"),
+    ("[algorithm q-dsgd]\nsamples-per-node = 5\n", "", "samples-per-node: dsgd has none, q-dsgd has 5"),
+    ("[grid]\niterations = 300\n", "[grid]\niterations = 300\n", "iterations end it"),
+    ("", "[algorithm dsgd]\nalpha = 1 | 2\n", "dsgd has 2 trials, q-dsgd has 3 trials"),
+    ("", "[algorithm dsgd]\nbatch = 30\n", "tuning.ini: batch"),
+    ("", "[grid]\nbatch = 20\n", "batch: study.ini has 50, tuning.ini has 20"),
+    ("[grid]\nlink = paper:3\n", "", "link: study.ini has paper:3, tuning.ini has none"),
+    ("algorithms = dsgd, async-dsgd\n", "", "async-dsgd: never tuned"),
+    ("seeds = 3-4\n", "", "seeds: 3"),
+])
+def test_a_study_of_tuned_steps_is_fair_or_refused(tmp_path: Path, study: str, tuning: str, names: str) -> None:
+    write(tmp_path / "fair.ini", FAIR.format(seeds="1-2", alpha="1"))
+    write(tmp_path / "trials.ini", FAIR.format(seeds="3", alpha="1 | 2 | 4"))
+    write(tmp_path / "tuning.ini", "include = trials.ini\n" + tuning)
+    file = write(tmp_path / "study.ini", "include = fair.ini\ntuned-by = tuning.ini\n" + study)
+    if not names:
+        assert len(read_study(file).runs()) == 4
+        return
+    with pytest.raises(StudyError) as error:
+        read_study(file)
+    assert names in str(error.value) and str(error.value).startswith(f"{file}: tuned-by = tuning.ini: ")
+
+
+def test_the_papers_tuned_studies_are_under_that_rule() -> None:
+    tuned = [name for name in paper.STUDIES if name.endswith("-tuned")]
+    assert tuned and {study for study, steps in claims.TABLE_OF_STEPS.items() if steps == "tuned"} == set(tuned)
+    for name in tuned:
+        assert read_study(paper.EXPERIMENTS / f"{name}.ini").text("tuned-by") == name.replace("tuned", "tune") + ".ini"
+
+
 @needs_program
 @pytest.mark.parametrize("quick", [False, True])
 def test_the_program_understands_every_experiment(tmp_path: Path, quick: bool) -> None:
