@@ -255,4 +255,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.path.append(str(Path(__file__).resolve().parents[2] / "analysis"))
+    from whole_output import end_with
+    end_with(main)

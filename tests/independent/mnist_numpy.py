@@ -9,6 +9,7 @@ Random numbers are NumPy's own, so curves agree in distribution, not in bits.
 """
 import gzip
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -125,4 +126,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    sys.path.append(str(Path(__file__).resolve().parents[2] / "analysis"))
+    from whole_output import end_with
+    end_with(main)
