@@ -25,7 +25,7 @@ namespace quantimed {
 
 namespace {
 
-enum class Outcome : std::uint8_t { value, input_error };
+enum class Outcome : std::uint8_t { value, input_error, machine_refused };
 
 // Bytes of private memory that the process has, as RLIMIT_DATA counts them.
 std::uint64_t data_bytes() {
@@ -42,7 +42,7 @@ std::uint64_t data_bytes() {
 void set_limit(__rlimit_resource kind, std::uint64_t value) {
   rlimit limit{};
   if (::getrlimit(kind, &limit) != 0) return;
-  limit.rlim_cur = std::min<rlim_t>(value, limit.rlim_max);
+  limit.rlim_cur = std::min<rlim_t>(value, limit.rlim_cur);  // a lower one that there is stays
   limit.rlim_max = limit.rlim_cur;
   static_cast<void>(::setrlimit(kind, &limit));
 }
@@ -54,8 +54,9 @@ void confine(const IsolationLimits& limits, pid_t parent) {
   if (__sanitizer_set_death_callback) __sanitizer_set_death_callback(nullptr);
   for (const int number : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGXCPU, SIGPIPE}) std::signal(number, SIG_DFL);
   if (const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC); nowhere >= 0) ::dup2(nowhere, STDERR_FILENO);
-  if (const std::uint64_t have = data_bytes(); have > 0) set_limit(RLIMIT_DATA, have + limits.memory_bytes);
-  set_limit(RLIMIT_CPU, limits.cpu_s);
+  if (limits.memory_bytes != kUnlimited)
+    if (const std::uint64_t have = data_bytes(); have > 0) set_limit(RLIMIT_DATA, have + limits.memory_bytes);
+  if (limits.cpu_s != kUnlimited) set_limit(RLIMIT_CPU, limits.cpu_s);
   set_limit(RLIMIT_CORE, 0);
 }
 
@@ -64,17 +65,20 @@ void confine(const IsolationLimits& limits, pid_t parent) {
   try {
     ChildOutput out(pipe);
     Outcome outcome = Outcome::value;
+    const auto send_instead = [&](Outcome kind, std::string text) {  // values are sent once all are read: none was yet
+      ChildOutput instead(pipe);
+      transfer(instead, kind);
+      transfer(instead, text);
+      instead.flush();
+    };
     try {
       transfer(out, outcome);
       produce(out);
       out.flush();
-    } catch (const InputError& error) {  // nothing was flushed yet: values are sent once all are read
-      ChildOutput instead(pipe);
-      outcome = Outcome::input_error;
-      std::string text = error.what();
-      transfer(instead, outcome);
-      transfer(instead, text);
-      instead.flush();
+    } catch (const InputError& error) {
+      send_instead(Outcome::input_error, error.what());
+    } catch (const MachineRefused& refusal) {
+      send_instead(Outcome::machine_refused, refusal.what());
     }
     status = 0;
   } catch (...) {  // whatever it was, the parent sees no result
@@ -85,6 +89,9 @@ void confine(const IsolationLimits& limits, pid_t parent) {
 }
 
 std::string how_it_ended(int status, const IsolationLimits& limits) {
+  if (limits.memory_bytes == kUnlimited)
+    return WIFSIGNALED(status) ? fmt::format("ends the HDF5 library ({})", ::strsignal(WTERMSIG(status)))
+                               : "leaves the HDF5 library without a result";
   if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL))
     return fmt::format("keeps the HDF5 library busy for more than {} s", limits.cpu_s);
   if (WIFSIGNALED(status)) return fmt::format("crashes the HDF5 library ({})", ::strsignal(WTERMSIG(status)));
@@ -94,7 +101,7 @@ std::string how_it_ended(int status, const IsolationLimits& limits) {
 struct Pipe {
   Pipe() {
     if (::pipe2(ends, O_CLOEXEC) != 0)
-      throw MachineRefused("a file cannot be read: no pipe is left; raise the limit on open files (ulimit -n)");
+      throw NoChild("a file cannot be read: no pipe is left; raise the limit on open files (ulimit -n)");
     static_cast<void>(::fcntl(ends[1], F_SETPIPE_SZ, 1 << 20));
   }
   ~Pipe() {
@@ -190,7 +197,7 @@ void isolate(const IsolationLimits& limits, const std::function<void(ChildOutput
              const std::function<void(ParentInput&)>& consume) {
   Pipe pipe;
   const pid_t parent = ::getpid(), id = ::fork();
-  if (id < 0) throw MachineRefused("a file cannot be read: no further process is allowed; raise the limit (ulimit -u)");
+  if (id < 0) throw NoChild("a file cannot be read: no further process is allowed; raise the limit (ulimit -u)");
   if (id == 0) {
     confine(limits, parent);
     pipe.close(0);
@@ -202,9 +209,10 @@ void isolate(const IsolationLimits& limits, const std::function<void(ChildOutput
     ParentInput in(pipe.ends[0], limits.memory_bytes);
     Outcome outcome{};
     transfer(in, outcome);
-    if (outcome == Outcome::input_error) {
+    if (outcome != Outcome::value) {
       std::string text;
       transfer(in, text);
+      if (outcome == Outcome::machine_refused) throw MachineRefused("{}", text);
       throw InputError("{}", text);
     }
     consume(in);

@@ -1,9 +1,12 @@
-// A process of its own for readers that are not ours to mend.
+// A process of its own for a library that is not ours to fix.
 //
-// A file that was forged byte by byte can crash libhdf5, hang it, or make it take all memory. So it reads in a forked
-// child with limits on memory and processor time, which hands plain values back through a pipe. Whatever becomes of
-// the child, here it is an error about that file.
+// A file that was forged byte by byte can crash libhdf5, hang it, or make it take all memory; and it crashes where
+// memory is refused. So it reads and writes in a forked child, which hands plain values back through a pipe. A child
+// that reads has limits on memory and processor time. Whatever becomes of the child, here it is an error about that
+// file.
 #pragma once
+
+#include "base/error.hpp"
 
 #include <array>
 #include <cstddef>
@@ -18,6 +21,8 @@
 
 namespace quantimed {
 
+inline constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
+
 struct IsolationLimits {
   std::uint64_t memory_bytes = 0;  // of the child beyond what this process has, and of what it hands back
   std::uint64_t cpu_s = 0;         // processor time, not affected by how busy the machine is
@@ -30,6 +35,12 @@ IsolationLimits foreign_file_limits(std::uint64_t file_bytes);
 class IsolatedFailure : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
+};
+
+// There is no child: the system allows no further process, or no pipe.
+class NoChild : public MachineRefused {
+ public:
+  using MachineRefused::MachineRefused;
 };
 
 class ChildOutput {
@@ -59,8 +70,8 @@ class ParentInput {
   std::array<std::byte, 1 << 16> buffer_;
 };
 
-// `produce` runs in the child, `consume` here on what it sent. An InputError of the child is thrown again here.
-// Throws IsolatedFailure.
+// `produce` runs in the child, `consume` here on what it sent. An InputError or MachineRefused of the child is
+// thrown again here. Throws IsolatedFailure.
 void isolate(const IsolationLimits& limits, const std::function<void(ChildOutput&)>& produce,
              const std::function<void(ParentInput&)>& consume);
 

@@ -89,13 +89,16 @@ void for_each(const Table& table, Function&& function) {
   std::apply([&](const auto&... column) { (function(column), ...); }, table);
 }
 
-// /config, /environment and /summary: attributes only (and /config/ini)
+// /config, /environment, /data and /summary: attributes only (and /config/ini)
 struct AttributeGroup {
   const char* name;
   Attributes Trace::*attributes;
+  bool is_optional = false;  // absent where there are none: traces of earlier versions
 };
-inline constexpr AttributeGroup kAttributeGroups[] = {
-    {"config", &Trace::config}, {"environment", &Trace::environment}, {"summary", &Trace::summary}};
+inline constexpr AttributeGroup kAttributeGroups[] = {{"config", &Trace::config},
+                                                      {"environment", &Trace::environment},
+                                                      {"data", &Trace::data, true},
+                                                      {"summary", &Trace::summary}};
 
 // The root's texts, beside schema, status and verdict.
 struct RootText {

@@ -1,6 +1,7 @@
 #include "trace/image.hpp"
 
 #include "base/error.hpp"
+#include "trace/trace.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -211,9 +212,9 @@ std::byte* ImageFile::resize(std::size_t bytes) {
   return memory_ = static_cast<std::byte*>(larger);
 }
 
-void ImageFile::publish(std::size_t bytes) {
+void ImageFile::publish(std::size_t bytes, int refusal) {
   unmap();
-  if (refusal_ != 0) reject_output(path_, refusal_);
+  if (refusal != 0) reject_output(path_, refusal);
   if (!temporary_->seal_at(bytes) || !temporary_->finish(target_)) reject_output(path_, errno);
   // The rename itself is on disk once the folder is. Some file systems refuse to sync folders: nothing is lost then
   // but the certainty after a power cut.
@@ -239,7 +240,8 @@ InputFile checked_file(const std::string& path) {
   if (!found.starts_with(kSealStart)) return {size, false};
   const auto checksum = checksum_of(file, before);
   if (!checksum) reject_input(path, errno == 0 ? "shrinks while it is read" : std::generic_category().message(errno));
-  if (found != seal(*checksum)) reject_input(path, "damaged: its checksum does not fit");
+  if (found != seal(*checksum))
+    throw DamagedTrace("{}: damaged: its checksum does not fit; name a trace that `quantimed run` wrote", path);
   return {size, true};
 }
 

@@ -29,9 +29,11 @@ class ImageFile {
   // that HDF5 can finish its file, and publish() throws. Null where there is no memory either.
   std::byte* resize(std::size_t bytes);
   bool is_out_of_memory() const { return is_out_of_memory_; }
+  int refusal() const { return refusal_; }  // errno of the disk; 0: it has room
 
   // Puts the first `bytes` and their seal at `path`, whole or not at all: fsync, rename. The memory is gone then.
-  void publish(std::size_t bytes);
+  // A child process may have filled the file instead; `refusal` is then what the disk said there.
+  void publish(std::size_t bytes, int refusal);
 
  private:
   class Temporary;
@@ -42,7 +44,7 @@ class ImageFile {
   std::unique_ptr<Temporary> temporary_;
   std::byte* memory_ = nullptr;
   std::size_t capacity_ = 0;
-  int refusal_ = 0;  // errno of the disk
+  int refusal_ = 0;
   bool is_out_of_memory_ = false;
 };
 

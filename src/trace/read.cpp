@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <array>
 #include <iterator>
@@ -27,7 +29,8 @@ namespace {
 
 constexpr std::uint64_t kMostBytes = std::uint64_t{64} << 30;  // of all data sets together, in memory
 constexpr std::uint64_t kMostChunkBytes = std::uint64_t{256} << 20;
-constexpr std::uint64_t kDeflateRatio = 1032;  // zlib's best possible
+constexpr std::uint64_t kForHdf5 = std::uint64_t{16} << 20;  // the library's own, beside the values
+constexpr std::uint64_t kDeflateRatio = 1032;                // zlib's best possible
 constexpr hsize_t kMostAttributes = 10'000;
 constexpr std::size_t kMostTextBytes = std::size_t{1} << 26;
 
@@ -180,6 +183,13 @@ std::size_t plausible_count(Input& input, hid_t dataset, std::span<const hsize_t
   return bytes / sizeof(T);
 }
 
+// HDF5 fails or crashes where malloc gives it nothing, and that must not be taken for a fault of the file.
+void require_room_for_hdf5() {
+  void* room = ::mmap(nullptr, kForHdf5, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) throw std::bad_alloc();
+  ::munmap(room, kForHdf5);
+}
+
 template <class T>
 struct Values {
   std::vector<hsize_t> shape;
@@ -204,6 +214,7 @@ Values<T> read_values(Input& input, hid_t group, const char* group_name, const c
   need(H5Sget_simple_extent_dims(space, result.shape.data(), nullptr), shown);
   need_plain_storage(dataset, shown);
   result.values.resize(plausible_count<T>(input, dataset, result.shape, shown));
+  require_room_for_hdf5();
   if (!result.values.empty())
     need(H5Dread(dataset, memory_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, result.values.data()), shown);
   if (const auto found = read_named<std::string>(dataset, "unit", shown); found != unit)
@@ -260,8 +271,9 @@ void read_root(Input& input, Trace& trace) {
 }
 
 void read_attribute_groups(const Input& input, Trace& trace) {
-  for (const auto& [name, member] : columns::kAttributeGroups)
-    trace.*member = read_attributes(open_group(input.file, name), fmt::format("/{}", name));
+  for (const auto& [name, member, is_optional] : columns::kAttributeGroups)
+    if (!is_optional || need(H5Lexists(input.file, name, H5P_DEFAULT), name) > 0)
+      trace.*member = read_attributes(open_group(input.file, name), fmt::format("/{}", name));
   const Object ini = open_object(open_group(input.file, "config"), "ini", H5I_DATASET, "/config/ini");
   const Type type(H5Dget_type(ini), "/config/ini");
   if (H5Tget_class(type) != H5T_STRING) throw Fault("/config/ini is not a text");
@@ -309,17 +321,20 @@ Checkpoint read_checkpoint(Input& input) {
   return checkpoint;
 }
 
-Trace read_parts(Input input) {
+enum class Parts { all, summary };
+
+Trace read_parts(Input input, Parts parts) {
   Trace trace;
   read_root(input, trace);
   read_attribute_groups(input, trace);
   read_warnings(trace);
   read_network(input, trace.network);
   read_columns(input, "progress", columns::kProgress, trace.progress, 1);
+  trace.mean_model = read_values<float>(input, open_group(input.file, "model"), "model", "mean", "1", 1).values;
+  if (parts == Parts::summary) return trace;
   const auto shape = read_columns(input, "rounds", columns::kRounds, trace.rounds, 2);
   trace.rounds.iterations = shape[0];
   trace.rounds.nodes = shape[1];
-  trace.mean_model = read_values<float>(input, open_group(input.file, "model"), "model", "mean", "1", 1).values;
   if (need(H5Lexists(input.file, "timeline", H5P_DEFAULT), "/timeline") > 0)
     read_columns(input, "timeline", columns::kTimeline, trace.timeline, 1);
   if (need(H5Lexists(input.file, "checkpoint", H5P_DEFAULT), "/checkpoint") > 0)
@@ -334,31 +349,39 @@ PropertyList reading_access() {
   return access;
 }
 
-Trace read_file(const std::string& path, const InputFile& file) {
-  constexpr std::uint64_t kForHdf5 = std::uint64_t{16} << 20;  // the library's own, beside the values
-  const Silence silence;
+File open_file(const std::string& path) {
   const PropertyList access = reading_access();
   const hid_t id = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access);
   if (id < 0 && lock_was_refused()) throw InputError("{}: {}; {}", path, kLockRefused, kMendLock);
-  const File opened(id, "is not an HDF5 file, or is truncated");
+  return File(id, "is not an HDF5 file, or is truncated");
+}
+
+Trace read_file(const std::string& path, const InputFile& file, Parts parts) {
+  require_room_for_hdf5();
+  const Silence silence;
+  const File opened = open_file(path);
   const std::uint64_t foreign = foreign_file_limits(file.bytes).memory_bytes - kForHdf5;
-  return read_parts({opened, file.bytes, file.is_sealed ? kMostBytes : foreign});
+  return read_parts({opened, file.bytes, file.is_sealed ? kMostBytes : foreign}, parts);
 }
 
 [[noreturn]] void reject(const std::string& path, const std::string& what) {
   throw InputError("{}: {}; name a trace that `quantimed run` wrote", path, what);
 }
 
-// In the child. What it throws is an InputError.
-Trace read_values_of(const std::string& path, const InputFile& file) {
+[[noreturn]] void refuse_memory(const std::string& path) {
+  throw MachineRefused("{}: does not fit into the memory that is free; read it where more is granted", path);
+}
+
+// In the child. What it throws is an InputError, or MachineRefused.
+Trace read_values_of(const std::string& path, const InputFile& file, Parts parts) {
   try {
-    return read_file(path, file);
+    return read_file(path, file, parts);
   } catch (const Fault& fault) {
     reject(path, fault.what());
   } catch (const std::bad_alloc&) {
-    throw InputError("{}: does not fit into memory; read it on a larger machine", path);
+    refuse_memory(path);
   } catch (const std::length_error&) {
-    throw InputError("{}: does not fit into memory; read it on a larger machine", path);
+    refuse_memory(path);
   }
 }
 
@@ -406,7 +429,7 @@ void transfer(Pipe& pipe, Trace& trace) {
   if (Pipe::kReceives) trace.verdict = verdict;
   transfer(pipe, trace.warnings);
   for (const auto& [name, member] : columns::kRootTexts) transfer(pipe, trace.*member);
-  for (const auto& [name, member] : columns::kAttributeGroups) transfer(pipe, trace.*member);
+  for (const auto& group : columns::kAttributeGroups) transfer(pipe, trace.*group.attributes);
   transfer(pipe, trace.ini);
   transfer(pipe, trace.network);
   transfer_columns(pipe, columns::kProgress, trace.progress);
@@ -421,17 +444,47 @@ void transfer(Pipe& pipe, Trace& trace) {
   if (has_checkpoint) transfer(pipe, *trace.checkpoint);
 }
 
-Trace read_trace(const std::string& path) {
+namespace {
+
+Trace read_isolated(const std::string& path, Parts parts) {
   const InputFile file = checked_file(path);
   try {
-    auto trace = isolated<Trace>(limits_for(file), [&] { return read_values_of(path, file); });
+    auto trace = isolated<Trace>(limits_for(file), [&] { return read_values_of(path, file, parts); });
+    trace.is_sealed = file.is_sealed;
     // Here, so that nothing a child sends is believed unchecked.
     if (const std::string contradiction = shape_finding(trace); !contradiction.empty()) reject(path, contradiction);
     index_neighbours(trace.network);
     return trace;
   } catch (const IsolatedFailure& failure) {
     reject(path, failure.what());
+  } catch (const std::bad_alloc&) {
+    refuse_memory(path);
   }
+}
+
+}  // namespace
+
+Trace read_trace(const std::string& path) { return read_isolated(path, Parts::all); }
+
+Trace read_trace_summary(const std::string& path) { return read_isolated(path, Parts::summary); }
+
+bool claims_to_be_a_trace(const std::string& path) try {
+  const InputFile file = checked_file(path);
+  return file.is_sealed || isolated<bool>(limits_for(file), [&] {
+           const Silence silence;
+           try {
+             const File opened = open_file(path);
+             return read_named<std::string>(opened, "schema", "/") == kTraceSchema;
+           } catch (const Fault&) {
+             return false;
+           }
+         });
+} catch (const DamagedTrace&) {
+  return true;
+} catch (const InputError&) {
+  return false;
+} catch (const IsolatedFailure&) {
+  return false;
 }
 
 }  // namespace quantimed

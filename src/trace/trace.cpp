@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <charconv>
+#include <system_error>
 #include <type_traits>
 
 namespace quantimed {
@@ -43,6 +45,18 @@ std::string text(const Attributes& attributes, const std::string& name, const st
   const Attribute* attribute = find(attributes, name);
   const auto* value = attribute == nullptr ? nullptr : std::get_if<std::string>(attribute);
   return value == nullptr ? otherwise : *value;
+}
+
+Attribute to_attribute(const std::string& text) {
+  const char *first = text.data(), *last = first + text.size();
+  if (text == "true" || text == "false") return text == "true";
+  const auto all_of = [&](auto& value) {
+    const auto [end, error] = std::from_chars(first, last, value);
+    return end == last && error == std::errc{};
+  };
+  if (std::int64_t whole = 0; all_of(whole)) return whole;
+  if (double value = 0; all_of(value)) return value;
+  return text;
 }
 
 std::string to_text(const Attribute& attribute) {

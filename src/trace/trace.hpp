@@ -10,6 +10,7 @@
 // at a time writes or reads.
 #pragma once
 
+#include "base/error.hpp"
 #include "base/types.hpp"
 #include "topology/network.hpp"
 #include "trace/checkpoint.hpp"
@@ -80,10 +81,10 @@ class RoundsSource {
   // `function(block, first)` for one block after the other, each of about a MiB a column.
   template <class Function>
   void for_each_block(Function&& function) const {
-    const std::size_t rows = std::max<std::size_t>(1, kBlockValues / std::max<std::size_t>(nodes(), 1));
-    for (std::size_t first = 0; first < iterations(); first += rows)
-      function(block(first, std::min(first + rows, iterations())), first);
+    for (std::size_t first = 0; first < iterations(); first += block_rows())
+      function(block(first, std::min(first + block_rows(), iterations())), first);
   }
+  std::size_t block_rows() const { return std::max<std::size_t>(1, kBlockValues / std::max<std::size_t>(nodes(), 1)); }
   static constexpr std::size_t kBlockValues = std::size_t{1} << 18;
 };
 
@@ -101,6 +102,7 @@ inline constexpr std::vector<float> Rounds::*kPhaseTimes[kPhases] = {
     &Rounds::mix_time,     &Rounds::publish_time, &Rounds::record_time};
 
 struct Trace {
+  bool is_sealed = true;  // of a file: its seal (image.hpp) is there, so nobody has changed it since it was written
   RunStatus status = RunStatus::running;
   std::int64_t schema_version = kTraceSchemaVersion;  // of the file that was read
   Verdict verdict;                                    // VALID, or every reason why the times do not count
@@ -109,6 +111,7 @@ struct Trace {
   Attributes config;                                  // every resolved option
   std::string ini;                                    // repeats the run
   Attributes environment;
+  Attributes data;  // what was read: fingerprints of contents, features, classes; empty: by a version without it
   Network network;
   Progress progress;
   Rounds rounds;
@@ -125,20 +128,38 @@ std::string text(const Attributes& attributes, const std::string& name, const st
 // As people read it: true, 42, 0.1 (the shortest digits that give the same double), or the text itself.
 std::string to_text(const Attribute& attribute);
 std::string to_text(const Attributes& attributes);  // "name = value" a line
+// Back again: a number where the whole text is one, true or false as such, so that readers of the trace need not parse.
+Attribute to_attribute(const std::string& text);
 
 // Writes PATH whole: a temporary file beside it, flushed to disk, then renamed. A reader never sees half a trace.
-// Throws InputError when the folder is missing or not writable, the disk is full, or PATH is not a plain file, and
-// bad_alloc.
-// Memory holds a block of rounds and what else the trace has.
+// Throws InputError when the folder is missing or not writable or PATH is not a plain file; MachineRefused when the
+// disk is full or HDF5 fails, which it does where memory is short; and bad_alloc.
+// HDF5 runs in a child process. Memory holds a block of rounds and what else the trace has.
 void write_trace(const std::string& path, const Trace& trace);
 // With these rounds in place of trace.rounds.
 void write_trace(const std::string& path, const Trace& trace, const RoundsSource& rounds);
 
-// Throws InputError for a file that is not a trace, is of a later schema version, is truncated, damaged or
-// contradicts itself. The file is not trusted: sizes are held against the file's own before memory is taken, and HDF5
-// runs in a child process (base/isolated.hpp), so that a file forged to crash or hang it is an error too. Without our
-// seal (image.hpp) a file may unpack to 10 times its size and 48 MiB.
+// Sets aside the memory that writing takes, so that a trace can be written when the system grants no more. Throws
+// bad_alloc. write_trace() does so itself, which may be too late.
+void hold_memory_for_traces();
+void release_memory_for_traces();
+
+// The file is ours, but not as it was written: its seal does not fit.
+class DamagedTrace : public InputError {
+ public:
+  using InputError::InputError;
+};
+
+// Throws InputError for a file that is not a trace, is of a later schema version, is truncated, damaged (DamagedTrace)
+// or contradicts itself. The file is not trusted: sizes are held against the file's own before memory is taken, and
+// HDF5 runs in a child process (base/isolated.hpp), so that a file forged to crash or hang it is an error too. Without
+// our seal (image.hpp) a file may unpack to 10 times its size and 48 MiB.
 Trace read_trace(const std::string& path);
+// All but /rounds, /timeline and /checkpoint, which may be more than memory holds.
+Trace read_trace_summary(const std::string& path);
+
+// Whether the file says that it is a trace, of whatever version and in whatever state. Does not throw.
+bool claims_to_be_a_trace(const std::string& path);
 
 // One invariant. `finding` gives one line that says where and by how much it fails, or nothing.
 struct TraceCheck {

@@ -18,6 +18,10 @@ namespace {
 
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
+std::string sealed(const Trace& trace) {
+  return trace.is_sealed ? "" : "its seal is gone: changed since it was written";
+}
+
 std::string words(const Trace& trace) {
   if (std::find(std::begin(columns::kStatuses), std::end(columns::kStatuses), trace.status) ==
       std::end(columns::kStatuses))
@@ -39,6 +43,22 @@ std::string creation_time(const Trace& trace) {
   return {};
 }
 
+// The texts and numbers that everything else is told apart by.
+std::string config_types(const Trace& trace) {
+  for (const char* name : {"algorithm", "engine", "dataset"}) {
+    const Attribute* value = find(trace.config, name);
+    if (value != nullptr && !std::holds_alternative<std::string>(*value))
+      return fmt::format("{} is {}, and should be a text", name, to_text(*value));
+  }
+  for (const char* name : {"seed", "nodes", "iterations", "batch"}) {
+    const Attribute* value = find(trace.config, name);
+    const double is = number(trace.config, name, kNothing);  // a seed beyond 2^63 is kept as a double
+    if (value != nullptr && !(is >= 0 && is == std::floor(is)))
+      return fmt::format("{} is {}, and should be a whole number", name, to_text(*value));
+  }
+  return {};
+}
+
 std::string node_count(const Trace& trace) {
   const double nodes = number(trace.config, "nodes", kNothing);
   if (nodes == trace.network.nodes) return {};
@@ -51,6 +71,27 @@ std::string final_loss(const Trace& trace) {
   if (find(trace.summary, "final_loss") == nullptr) return "/summary has no final_loss";
   if (said == last || (std::isnan(said) && std::isnan(last))) return {};
   return fmt::format("/summary says {}, the curve ends at {}", said, last);
+}
+
+// Where the summary has them.
+std::string summary_figures(const Trace& trace) {
+  const Progress& curve = trace.progress;
+  const struct {
+    const char* name;
+    const std::vector<double>& values;
+    bool is_last;
+  } figures[] = {{"initial_loss", curve.loss, false},
+                 {"final_accuracy", curve.accuracy, true},
+                 {"final_test_loss", curve.test_loss, true},
+                 {"final_test_accuracy", curve.test_accuracy, true}};
+  for (const auto& [name, values, is_last] : figures) {
+    if (values.empty() || find(trace.summary, name) == nullptr) continue;
+    const double is = is_last ? values.back() : values.front();
+    const double said = number(trace.summary, name, kForever * -1);
+    if (said != is && !(std::isnan(said) && std::isnan(is)))
+      return fmt::format("/summary says a {} of {}, the curve {}", name, to_text(*find(trace.summary, name)), is);
+  }
+  return {};
 }
 
 // Σ over rounds and nodes of message bytes × neighbours
@@ -71,8 +112,10 @@ std::string total_bytes(const Trace& trace) {
 
 constexpr TraceCheck kChecks[] = {
     {"lengths and indices agree", shape_finding},  // first: the others rely on it
+    {"the file is as it was written", sealed},
     {"status and verdict are known words", words},
     {"created is a time", creation_time},
+    {"the config's values are of their types", config_types},
     {"config and network have the same nodes", node_count},
     {"W is symmetric: neighbours use the same weight", checks::neighbours_agree},
     {"W is not negative, and positive on edges", checks::non_negative_weights},
@@ -83,7 +126,7 @@ constexpr TraceCheck kChecks[] = {
     {"the curve goes forward in time and iterations", checks::progress_order},
     {"the run's clock charges the bits that it says", checks::clock_of_bits},
     {"losses are finite unless diverged", checks::finite_losses},
-    {"accuracies are shares, errors are not negative", checks::progress_ranges},
+    {"accuracies are shares; losses and errors are not negative", checks::progress_ranges},
     {"rounds have no gaps", checks::round_gaps},
     {"rounds have times >= 0, whole batches and bytes", checks::round_ranges},
     {"iterations start in order", checks::start_order},
@@ -93,6 +136,7 @@ constexpr TraceCheck kChecks[] = {
     {"the final model is finite unless diverged", checks::finite_model},
     {"events end after they start", checks::timeline_order},
     {"the summary's final_loss is the curve's last", final_loss},
+    {"the summary's figures are the curve's", summary_figures},
     {"the summary's total_bytes is the rounds' sum", total_bytes},
 };
 

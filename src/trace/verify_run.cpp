@@ -15,6 +15,7 @@ namespace {
 // An iteration's phases add up to the time until the next one starts, within this.
 constexpr double kRelativeTolerance = 0.01;
 constexpr Seconds kAbsoluteTolerance = 1e-6;
+constexpr double kRounding = 1e-6;  // of a loss near 0
 
 // The first (iteration t, node i) for which `wrong(t, i)` holds, as "iteration t of node i", or nothing.
 template <class Wrong>
@@ -45,6 +46,7 @@ std::string progress_order(const Trace& trace) {
         std::pair{"time_paper_bits", &progress.time_paper_bits}, std::pair{"time_wire_bits", &progress.time_wire_bits}})
     for (std::size_t k = 0; k < values->size(); ++k) {
       if (!std::isfinite((*values)[k])) return fmt::format("/progress/{}: point {} is {}", name, k, (*values)[k]);
+      if ((*values)[k] < 0) return fmt::format("/progress/{}: point {} is {}", name, k, (*values)[k]);
       if (k > 0 && (*values)[k] < (*values)[k - 1])
         return fmt::format("/progress/{}: point {} is {}, after {}", name, k, (*values)[k], (*values)[k - 1]);
     }
@@ -79,6 +81,10 @@ std::string finite_losses(const Trace& trace) {
 
 std::string progress_ranges(const Trace& trace) {
   const Progress& progress = trace.progress;
+  // No loss that we have is below 0; what float32 rounds off a perfect fit may be.
+  for (const auto& [name, values] : {std::pair{"loss", &progress.loss}, std::pair{"test_loss", &progress.test_loss}})
+    for (std::size_t k = 0; k < values->size(); ++k)
+      if ((*values)[k] < -kRounding) return fmt::format("/progress/{}: point {} is {}", name, k, (*values)[k]);
   const struct {
     const char* name;
     const std::vector<double>& values;

@@ -1,22 +1,26 @@
 // Trace → HDF5 image → ImageFile. HDF5 never sees a full disk, after which it could no longer close its file: the image
 // is memory to it, and ImageFile tells of the disk.
 #include "base/error.hpp"
+#include "base/isolated.hpp"
+#include "trace/chunk_packer.hpp"
 #include "trace/columns.hpp"
 #include "trace/hdf5.hpp"
 #include "trace/image.hpp"
 #include "trace/shapes.hpp"
 
 #include <fmt/ranges.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
+#include <memory>
 #include <new>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace quantimed {
 
@@ -24,11 +28,11 @@ using namespace hdf5;
 
 namespace {
 
-constexpr std::size_t kCompactBytes = 4096;    // up to this a data set lives in its header: no chunk, no index
-constexpr std::size_t kChunkBytes = 1u << 20;  // fits HDF5's default chunk cache
-constexpr std::size_t kHdf5Bytes = 64u << 20;  // chunk caches, buffers, and a block of rounds: about 40 MiB
+constexpr std::size_t kCompactBytes = 4096;       // up to this a data set lives in its header: no chunk, no index
+constexpr std::size_t kChunkBytes = 1u << 20;     // fits HDF5's default chunk cache
+constexpr std::size_t kReserveBytes = 32u << 20;  // a block of rounds, a chunk in the packing, and HDF5: about 25 MiB
 static_assert(RoundsSource::kBlockValues * sizeof(float) == kChunkBytes);
-constexpr unsigned kDeflateLevel = 1;  // the higher ones gain a few per cent and cost several times as much
+constexpr unsigned kDeflateLevel = 1;  // what the file says of its chunks
 
 Space scalar() { return Space(H5Screate(H5S_SCALAR), "scalar"); }
 
@@ -72,25 +76,28 @@ void put_phase_names(hid_t dataset) {
   write_attribute(dataset, "names", type, type, simple({&count, 1}), kPhaseNames);
 }
 
+// Plain: for numbers that do not shrink and must be on disk soon.
 enum class Packing { deflated, plain };
 
-// Layout: in the header when small, else chunks of whole rows, shuffled (equal exponent bytes meet) and deflated; or
-// plain, for numbers that do not shrink and must be on disk soon.
-PropertyList layout(std::span<const hsize_t> shape, std::size_t value_bytes, Packing packing) {
+// Layout: in the header when small, else chunks of whole rows, packed; or plain. 0: not in chunks.
+hsize_t chunk_rows(std::span<const hsize_t> shape, std::size_t value_bytes, Packing packing) {
+  hsize_t row_bytes = value_bytes;
+  for (const hsize_t extent : shape.subspan(1)) row_bytes *= extent;
+  if (packing == Packing::plain || shape[0] * row_bytes <= kCompactBytes) return 0;
+  return std::clamp<hsize_t>(kChunkBytes / std::max<hsize_t>(row_bytes, 1), 1, shape[0]);
+}
+
+PropertyList layout(std::span<const hsize_t> shape, std::size_t value_bytes, hsize_t rows) {
   PropertyList list(H5Pcreate(H5P_DATASET_CREATE), "layout");
-  hsize_t values = 1;
-  for (const hsize_t extent : shape) values *= extent;
-  if (values * value_bytes <= kCompactBytes) {
-    need(H5Pset_layout(list, H5D_COMPACT), "layout");
+  hsize_t bytes = value_bytes;
+  for (const hsize_t extent : shape) bytes *= extent;
+  if (rows == 0) {
+    if (bytes <= kCompactBytes) need(H5Pset_layout(list, H5D_COMPACT), "layout");
     return list;
   }
-  if (packing == Packing::plain) return list;
   std::array<hsize_t, 2> chunk{};
-  hsize_t room = kChunkBytes / value_bytes;
-  for (std::size_t k = shape.size(); k-- > 0;) {
-    chunk[k] = std::clamp<hsize_t>(room, 1, shape[k]);
-    room /= chunk[k];
-  }
+  std::copy(shape.begin(), shape.end(), chunk.begin());
+  chunk[0] = rows;
   need(H5Pset_chunk(list, static_cast<int>(shape.size()), chunk.data()), "layout");
   need(H5Pset_shuffle(list), "layout");
   need(H5Pset_deflate(list, kDeflateLevel), "layout");
@@ -98,30 +105,37 @@ PropertyList layout(std::span<const hsize_t> shape, std::size_t value_bytes, Pac
 }
 
 template <class T>
-Object make_dataset(hid_t group, const char* name, const char* unit, std::span<const hsize_t> shape,
-                    Packing packing = Packing::deflated) {
-  const PropertyList creation = layout(shape, sizeof(T), packing);
+Object make_dataset(hid_t group, const char* name, const char* unit, std::span<const hsize_t> shape, hsize_t rows) {
+  const PropertyList creation = layout(shape, sizeof(T), rows);
   Object dataset(H5Dcreate2(group, name, stored_type<T>(), simple(shape), H5P_DEFAULT, creation, H5P_DEFAULT), name);
   put(dataset, "unit", unit);
   return dataset;
 }
 
+// Rows from `first` on, which are one chunk or a part of the last.
 template <class T>
-Object put_values(hid_t group, const char* name, const char* unit, std::span<const hsize_t> shape, const T* values,
-                  Packing packing = Packing::deflated) {
-  Object dataset = make_dataset<T>(group, name, unit, shape, packing);
-  need(H5Dwrite(dataset, memory_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), name);
-  return dataset;
+void put_chunk(hid_t dataset, const char* name, ChunkPacker& packer, hsize_t first, std::span<const T> values,
+               std::size_t chunk_values) {
+  static_assert(std::endian::native == std::endian::little, "a chunk's values are stored as they lie in memory");
+  const std::span<const std::byte> packed = packer.pack(std::as_bytes(values), sizeof(T), chunk_values * sizeof(T));
+  need(H5Dwrite_chunk(dataset, H5P_DEFAULT, 0, std::array<hsize_t, 2>{first, 0}.data(), packed.size(), packed.data()),
+       name);
 }
 
-// Rows from `first` on.
 template <class T>
-void put_rows(hid_t dataset, const char* name, hsize_t first, std::array<hsize_t, 2> shape, const T* values) {
-  const Space stored(H5Dget_space(dataset), name);
-  need(H5Sselect_hyperslab(stored, H5S_SELECT_SET, std::array<hsize_t, 2>{first, 0}.data(), nullptr, shape.data(),
-                           nullptr),
-       name);
-  need(H5Dwrite(dataset, memory_type<T>(), simple(shape), stored, H5P_DEFAULT, values), name);
+Object put_values(hid_t group, ChunkPacker& packer, const char* name, const char* unit, std::span<const hsize_t> shape,
+                  const T* values, Packing packing = Packing::deflated) {
+  const hsize_t rows = chunk_rows(shape, sizeof(T), packing);
+  Object dataset = make_dataset<T>(group, name, unit, shape, rows);
+  if (rows == 0) {
+    need(H5Dwrite(dataset, memory_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), name);
+    return dataset;
+  }
+  const std::size_t columns = shape.size() > 1 ? shape[1] : 1;
+  for (hsize_t first = 0; first < shape[0]; first += rows)
+    put_chunk<T>(dataset, name, packer, first,
+                 {values + first * columns, std::min<hsize_t>(rows, shape[0] - first) * columns}, rows * columns);
+  return dataset;
 }
 
 // Attributes come back in the order in which they were written.
@@ -132,10 +146,11 @@ Object make_group(hid_t file, const char* name) {
 }
 
 template <class Table, class Record>
-void put_columns(hid_t group, const Table& table, const Record& record, std::span<const hsize_t> shape) {
+void put_columns(hid_t group, ChunkPacker& packer, const Table& table, const Record& record,
+                 std::span<const hsize_t> shape) {
   columns::for_each(table, [&](const auto& column) {
     if (column.is_optional && (record.*column.values).empty()) return;
-    const Object dataset = put_values(group, column.name, column.unit, shape, (record.*column.values).data());
+    const Object dataset = put_values(group, packer, column.name, column.unit, shape, (record.*column.values).data());
     if (column.name == std::string_view("phase")) put_phase_names(dataset);
   });
 }
@@ -149,7 +164,8 @@ void put_root(hid_t file, const Trace& trace) {
 }
 
 void put_attribute_groups(hid_t file, const Trace& trace) {
-  for (const auto& [name, member] : columns::kAttributeGroups) put(make_group(file, name), trace.*member);
+  for (const auto& [name, member, is_optional] : columns::kAttributeGroups)
+    if (!is_optional || !(trace.*member).empty()) put(make_group(file, name), trace.*member);
   const Object config(H5Oopen(file, "config", H5P_DEFAULT), "config");
   const Type type = text_type();
   const Object ini(H5Dcreate2(config, "ini", type, scalar(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "ini");
@@ -164,44 +180,52 @@ void put_warnings(hid_t file, const std::vector<std::string>& warnings) {
   put(summary, "warnings", fmt::format("{}", fmt::join(warnings, "\n")));
 }
 
-void put_network(hid_t file, const Network& network) {
+void put_network(hid_t file, ChunkPacker& packer, const Network& network) {
   static_assert(sizeof(network.edges[0]) == 2 * sizeof(NodeId));  // written as rows of two
   const Object group = make_group(file, "network");
   const hsize_t edges = network.edges.size(), nodes = network.nodes;
-  put_values(group, "edges", "node", std::array{edges, hsize_t{2}},
+  put_values(group, packer, "edges", "node", std::array{edges, hsize_t{2}},
              reinterpret_cast<const NodeId*>(network.edges.data()));
-  put_values(group, "weights", "1", {&edges, 1}, network.weights.data());
-  put_values(group, "self_weights", "1", {&nodes, 1}, network.self_weights.data());
+  put_values(group, packer, "weights", "1", {&edges, 1}, network.weights.data());
+  put_values(group, packer, "self_weights", "1", {&nodes, 1}, network.self_weights.data());
   put(group, "beta", network.beta);
   put(group, "spectral_gap", network.spectral_gap);
   put(group, "redraws", std::int64_t{network.redraws});
 }
 
-void put_run(hid_t file, const Trace& trace) {
+void put_run(hid_t file, ChunkPacker& packer, const Trace& trace) {
   const hsize_t points = trace.progress.iteration.size(), parameters = trace.mean_model.size(),
                 events = trace.timeline.node.size();
-  put_columns(make_group(file, "progress"), columns::kProgress, trace.progress, {&points, 1});
-  put_values(make_group(file, "model"), "mean", "1", {&parameters, 1}, trace.mean_model.data());
-  if (events > 0) put_columns(make_group(file, "timeline"), columns::kTimeline, trace.timeline, {&events, 1});
+  put_columns(make_group(file, "progress"), packer, columns::kProgress, trace.progress, {&points, 1});
+  put_values(make_group(file, "model"), packer, "mean", "1", {&parameters, 1}, trace.mean_model.data());
+  if (events > 0) put_columns(make_group(file, "timeline"), packer, columns::kTimeline, trace.timeline, {&events, 1});
 }
 
-// Block by block: a column's chunk is then complete at once.
-void put_rounds(hid_t file, const RoundsSource& rounds) {
+// Block by block, and each is a chunk.
+void put_rounds(hid_t file, ChunkPacker& packer, const RoundsSource& rounds) {
   const Object group = make_group(file, "rounds");
   const std::array<hsize_t, 2> shape = {rounds.iterations(), rounds.nodes()};
+  const auto rows_of = [&](std::size_t value_bytes) -> hsize_t {
+    return chunk_rows(shape, value_bytes, Packing::deflated) == 0 ? 0
+                                                                  : std::min<hsize_t>(rounds.block_rows(), shape[0]);
+  };
   std::vector<Object> datasets;
   columns::for_each(columns::kRounds, [&]<class T>(const columns::Column<Rounds, T>& column) {
-    datasets.push_back(make_dataset<T>(group, column.name, column.unit, shape));
+    datasets.push_back(make_dataset<T>(group, column.name, column.unit, shape, rows_of(sizeof(T))));
   });
   rounds.for_each_block([&](const Rounds& block, std::size_t first) {
     auto dataset = datasets.begin();
-    columns::for_each(columns::kRounds, [&](const auto& column) {
-      put_rows(*dataset++, column.name, first, {block.iterations, block.nodes}, (block.*column.values).data());
+    columns::for_each(columns::kRounds, [&]<class T>(const columns::Column<Rounds, T>& column) {
+      const std::span<const T> values = block.*column.values;
+      if (const hsize_t rows = rows_of(sizeof(T)); rows > 0)
+        put_chunk(*dataset++, column.name, packer, first, values, rows * shape[1]);
+      else  // all of it is one block
+        need(H5Dwrite(*dataset++, memory_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), column.name);
     });
   });
 }
 
-void put_checkpoint(hid_t file, const Checkpoint& checkpoint) {
+void put_checkpoint(hid_t file, ChunkPacker& packer, const Checkpoint& checkpoint) {
   const Object group = make_group(file, "checkpoint");
   const hsize_t nodes = checkpoint.iteration.size();
   columns::for_each(columns::kCheckpoint, [&](const auto& column) {
@@ -209,7 +233,7 @@ void put_checkpoint(hid_t file, const Checkpoint& checkpoint) {
     if (column.is_optional && values.empty()) return;
     std::vector<hsize_t> shape = {values.size()};
     if (column.name == std::string_view("models")) shape = {nodes, nodes > 0 ? values.size() / nodes : 0};
-    put_values(group, column.name, column.unit, shape, values.data(), Packing::plain);
+    put_values(group, packer, column.name, column.unit, shape, values.data(), Packing::plain);
   });
   put(group, checkpoint.state);
 }
@@ -236,6 +260,8 @@ File make_file(ImageFile& image) {
   const PropertyList access(H5Pcreate(H5P_FILE_ACCESS), "file");
   need(H5Pset_fapl_core(access, kChunkBytes, false), "file");
   need(H5Pset_file_image_callbacks(access, &callbacks), "file");
+  need(H5Pset_fclose_degree(access, H5F_CLOSE_STRONG), "file");  // nothing outlives the image
+  need(H5Pset_sieve_buf_size(access, 0), "file");                // nothing is kept back until the end
   need(H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18), "file");
   const PropertyList creation(H5Pcreate(H5P_FILE_CREATE), "file");
   need(H5Pset_attr_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), "file");
@@ -244,14 +270,15 @@ File make_file(ImageFile& image) {
 
 // Returns the file's size in bytes.
 std::size_t fill(ImageFile& image, const Trace& trace, const RoundsSource& rounds) {
+  ChunkPacker packer;
   File file = make_file(image);
   put_root(file, trace);
   put_attribute_groups(file, trace);
   put_warnings(file, trace.warnings);
-  put_network(file, trace.network);
-  put_run(file, trace);
-  put_rounds(file, rounds);
-  if (trace.checkpoint) put_checkpoint(file, *trace.checkpoint);
+  put_network(file, packer, trace.network);
+  put_run(file, packer, trace);
+  put_rounds(file, packer, rounds);
+  if (trace.checkpoint) put_checkpoint(file, packer, *trace.checkpoint);
   need(H5Fflush(file, H5F_SCOPE_LOCAL), "flush");
   const auto bytes = static_cast<std::size_t>(need(H5Fget_file_image(file, nullptr, 0), "size"));  // copies nothing
   file.close("close");
@@ -281,14 +308,98 @@ class Whole final : public RoundsSource {
   const Rounds& rounds_;
 };
 
-// HDF5 1.10 crashes where malloc gives it nothing, so it is called only where it will get what it needs.
-void require_memory_for_hdf5() {
-  void* room = ::mmap(nullptr, kHdf5Bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (room == MAP_FAILED) throw std::bad_alloc();
-  ::munmap(room, kHdf5Bytes);
+// ---- where HDF5 is called ----------------------------------------------------------------------------
+
+// HDF5 1.10 crashes wherever malloc gives it nothing (tests/trace/memory_test.cpp), and what crashes should not be the
+// run. So it writes in a forked child, into the file that both have open. And so that a trace can be written where the
+// system grants no more memory, as much as that takes is held from the start and freed in the child.
+class Reserve {
+ public:
+  Reserve() {
+    for (void*& block : blocks_)
+      if ((block = std::malloc(kBlockBytes)) == nullptr) throw std::bad_alloc();
+    // Behind them: free blocks at the heap's end would go back to the system.
+    if ((stopper_ = std::malloc(1)) == nullptr) throw std::bad_alloc();
+  }
+  ~Reserve() {
+    free_blocks();
+    std::free(stopper_);
+  }
+  Reserve(const Reserve&) = delete;
+  Reserve& operator=(const Reserve&) = delete;
+  void free_blocks() {
+    for (void*& block : blocks_) std::free(std::exchange(block, nullptr));
+  }
+
+ private:
+  static constexpr std::size_t kBlockBytes = 64u << 10;  // small ones come from the heap itself, side by side
+  std::array<void*, kReserveBytes / kBlockBytes> blocks_{};
+  void* stopper_ = nullptr;
+};
+
+std::unique_ptr<Reserve>& reserve() {
+  static std::unique_ptr<Reserve> held;
+  return held;
+}
+
+// What came of filling an image. Plain, for it comes from another process.
+struct Filled {
+  enum class Kind : std::uint8_t { whole, out_of_memory, fault, internal_error } kind = Kind::whole;
+  std::uint64_t bytes = 0;
+  int refusal = 0;  // errno of the disk
+  std::array<char, 300> why{};
+};
+
+Filled try_to_fill(ImageFile& image, const Trace& trace, const RoundsSource& rounds) {
+  Filled filled;
+  const auto failed = [&](Filled::Kind kind, const char* why) {
+    filled.kind = image.is_out_of_memory() ? Filled::Kind::out_of_memory : kind;
+    std::strncpy(filled.why.data(), why, filled.why.size() - 1);
+  };
+  try {
+    const Silence silence;
+    filled.bytes = fill(image, trace, rounds);
+  } catch (const std::bad_alloc&) {
+    failed(Filled::Kind::out_of_memory, "");
+  } catch (const Fault& fault) {
+    failed(Filled::Kind::fault, fault.what());
+  } catch (const InternalError& error) {
+    failed(Filled::Kind::internal_error, error.what());
+  }
+  filled.refusal = image.refusal();
+  return filled;
+}
+
+// Here, where there can be no child: rather a crash than no trace.
+Filled fill_here(ImageFile& image, const Trace& trace, const RoundsSource& rounds) {
+  reserve().reset();
+  const Filled filled = try_to_fill(image, trace, rounds);
+  try {
+    hold_memory_for_traces();
+  } catch (const std::bad_alloc&) {  // the next trace asks again; this one is there
+  }
+  return filled;
+}
+
+Filled fill_in_child(ImageFile& image, const Trace& trace, const RoundsSource& rounds) {
+  return isolated<Filled>({.memory_bytes = kUnlimited, .cpu_s = kUnlimited}, [&] {
+    reserve()->free_blocks();
+    return try_to_fill(image, trace, rounds);
+  });
+}
+
+[[noreturn]] void refuse(const std::string& path, const std::string& why) {
+  throw MachineRefused("{}: cannot be written: it {}; memory may be short: use fewer --nodes or a smaller --model",
+                       path, why);
 }
 
 }  // namespace
+
+void hold_memory_for_traces() {
+  if (!reserve()) reserve() = std::make_unique<Reserve>();
+}
+
+void release_memory_for_traces() { reserve().reset(); }
 
 void write_trace(const std::string& path, const Trace& trace) { write_trace(path, trace, Whole(trace.rounds)); }
 
@@ -296,17 +407,27 @@ void write_trace(const std::string& path, const Trace& trace, const RoundsSource
   const std::string contradiction = shape_finding(trace);
   check(contradiction.empty(), contradiction.c_str());
   check(rounds.nodes() == trace.network.nodes || rounds.iterations() == 0, "a trace has rounds of all its nodes");
+  hold_memory_for_traces();
   ImageFile image(path);
-  require_memory_for_hdf5();
-  std::size_t bytes = 0;
+  Filled filled;
   try {
-    const Silence silence;
-    bytes = fill(image, trace, rounds);
-  } catch (const Fault& fault) {
-    if (image.is_out_of_memory()) throw std::bad_alloc();
-    throw InternalError(fmt::format("{}: cannot be made: {}", path, fault.what()));
+    filled = fill_in_child(image, trace, rounds);
+  } catch (const NoChild&) {
+    filled = fill_here(image, trace, rounds);
+  } catch (const IsolatedFailure& failure) {
+    refuse(path, failure.what());
   }
-  image.publish(bytes);
+  switch (filled.kind) {
+    case Filled::Kind::out_of_memory:
+      throw std::bad_alloc();
+    case Filled::Kind::fault:
+      refuse(path, fmt::format("makes the HDF5 library fail ({})", filled.why.data()));
+    case Filled::Kind::internal_error:
+      throw InternalError(filled.why.data());
+    case Filled::Kind::whole:
+      break;
+  }
+  image.publish(filled.bytes, filled.refusal);
 }
 
 }  // namespace quantimed

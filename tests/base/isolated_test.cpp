@@ -41,6 +41,20 @@ TEST(Isolated, AnInputErrorComesThrough) {
               ThrowsMessage<InputError>("file 7: {bad}"));
 }
 
+TEST(Isolated, ARefusalOfTheMachineComesThroughAsOne) {
+  EXPECT_THAT([] { isolated<Parts>(kLimits, []() -> Parts { throw MachineRefused("file {}", 7); }); },
+              ThrowsMessage<MachineRefused>("file 7"));
+}
+
+TEST(Isolated, WithoutLimitsAnEndSaysNothingOfThem) {
+  expect_failure("ends the HDF5 library (Killed)",
+                 []() -> Parts {
+                   static_cast<void>(::raise(SIGKILL));
+                   return {};
+                 },
+                 {.memory_bytes = kUnlimited, .cpu_s = kUnlimited});
+}
+
 TEST(Isolated, ACrashIsAnError) {
   expect_failure("crashes the HDF5 library (Segmentation fault)", []() -> Parts {
     std::raise(SIGSEGV);

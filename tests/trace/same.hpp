@@ -30,7 +30,7 @@ void expect_same_columns(const Table& table, const Record& a, const Record& b) {
 inline void expect_same(const Trace& a, const Trace& b) {
   EXPECT_EQ(a.status, b.status);
   for (const auto& [name, member] : columns::kRootTexts) EXPECT_EQ(a.*member, b.*member) << name;
-  for (const auto& [name, member] : columns::kAttributeGroups) EXPECT_EQ(a.*member, b.*member) << name;
+  for (const auto& [name, member, is_optional] : columns::kAttributeGroups) EXPECT_EQ(a.*member, b.*member) << name;
   EXPECT_EQ(a.verdict.text(), b.verdict.text());
   EXPECT_EQ(a.warnings, b.warnings);
   EXPECT_EQ(a.ini, b.ini);

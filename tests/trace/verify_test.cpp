@@ -40,6 +40,18 @@ constexpr Fault kFaults[] = {
      },
      "lengths"},
     {"UnnamedPhase", [](Trace& t) { t.timeline.phase[3] = kPhases; }, "lengths"},
+    {"NoSeal", [](Trace& t) { t.is_sealed = false; }, "as it was written"},
+    {"SeedOfAnotherType",
+     [](Trace& t) {
+       t.config.push_back({"seed", std::string("abc")});
+     },
+     "of their types"},
+    {"SeedBelowZero",
+     [](Trace& t) {
+       t.config.push_back({"seed", std::int64_t{-1}});
+     },
+     "of their types"},
+    {"AlgorithmOfAnotherType", [](Trace& t) { set(t.config, "algorithm", 7.0); }, "of their types"},
     {"UnknownStatus", [](Trace& t) { t.status = static_cast<RunStatus>(9); }, "known words"},
     {"UnknownVerdict", [](Trace& t) { t.verdict = "fine"; }, "known words"},
     {"InvalidWithoutReason", [](Trace& t) { t.verdict = "INVALID: "; }, "known words"},
@@ -73,6 +85,10 @@ constexpr Fault kFaults[] = {
     {"ShortClock", [](Trace& t) { t.progress.time_wire_bits.pop_back(); }, "lengths"},
     {"ClockOfOtherBits", [](Trace& t) { set(t.config, "bits", std::string("wire")); }, "charges the bits"},
     {"NoClockOfItsBits", [](Trace& t) { t.progress.time_paper_bits.clear(); }, "charges the bits"},
+    {"TimeNan", [](Trace& t) { t.progress.time[3] = kNan; }, "forward"},
+    {"TimeNegative", [](Trace& t) { t.progress.time[0] = -1; }, "forward"},
+    {"LossNegative", [](Trace& t) { t.progress.loss[2] = -5; }, "losses and errors"},
+    {"TestLossNegative", [](Trace& t) { t.progress.test_loss[2] = -5; }, "losses and errors"},
     {"IterationBackwards", [](Trace& t) { t.progress.iteration[2] = 1; }, "forward"},
     {"LossNan", [](Trace& t) { t.progress.loss[1] = kNan; }, "losses are finite"},
     {"TestLossInfinite", [](Trace& t) { t.progress.test_loss[1] = kForever; }, "losses are finite"},
@@ -95,6 +111,16 @@ constexpr Fault kFaults[] = {
     {"EventBackwards", [](Trace& t) { t.timeline.end[4] = 0; }, "events end"},
     {"OtherFinalLoss", [](Trace& t) { set(t.summary, "final_loss", 0.1); }, "final_loss"},
     {"NoFinalLoss", [](Trace& t) { t.summary.pop_back(); }, "final_loss"},
+    {"OtherInitialLoss",
+     [](Trace& t) {
+       t.summary.push_back({"initial_loss", 0.5});
+     },
+     "figures are the curve's"},
+    {"TextForAFigure",
+     [](Trace& t) {
+       t.summary.push_back({"final_accuracy", std::string("high")});
+     },
+     "figures are the curve's"},
     {"OtherBytes", [](Trace& t) { set(t.summary, "total_bytes", 1e6); }, "total_bytes"},
     {"OneByteMore", [](Trace& t) { set(t.summary, "total_bytes", number(t.summary, "total_bytes", 0) + 1); },
      "total_bytes"},
