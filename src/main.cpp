@@ -1,6 +1,7 @@
 // parse → build → run → write
 #include "base/build_info.hpp"
 #include "base/error.hpp"
+#include "base/streams.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
 
@@ -32,35 +33,52 @@ int dispatch(const quantimed::Request& request) {
   return kDone;
 }
 
+// errno of what `error` says of standard output, else 0: fmt throws where it cannot print.
+int output_failure(const std::system_error& error) { return std::ferror(stdout) != 0 ? error.code().value() : 0; }
+
 int internal_error(const std::exception& error) {
-  fmt::print(stderr, "quantimed: internal error: {}\n", error.what());
+  quantimed::tell("quantimed: internal error: {}\n", error.what());
   return quantimed::kInternalError;
+}
+
+// The exit status; `output` becomes the errno of a failed print.
+int carry_out(int argc, char** argv, int& output) {
+  using namespace quantimed;
+  try {
+    const int status = dispatch(parse_command_line(argc, argv));
+    return argc < 2 ? kBadInput : status;  // without a command there is only the short help
+  } catch (const InputError& error) {
+    tell("quantimed: {}\n", error.what());
+    return kBadInput;
+  } catch (const MachineRefused& refusal) {
+    tell("quantimed: {}\n", refusal.what());
+    return kRefused;
+  } catch (const RunFailure& failure) {
+    tell("quantimed: {}\n", failure.what());
+    return kFailed;
+  } catch (const std::bad_alloc&) {
+    tell("quantimed: the machine's memory is used up; use fewer --nodes or a smaller --model\n");
+    return kRefused;
+  } catch (const std::system_error& error) {
+    if ((output = output_failure(error)) != 0) return kDone;
+    if (!is_shortage(error.code().value())) return internal_error(error);
+    tell("quantimed: the machine refuses another thread; raise ulimit -u, or use fewer\n");
+    return kRefused;
+  } catch (const std::exception& error) {
+    return internal_error(error);
+  }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace quantimed;
-  try {
-    const int status = dispatch(parse_command_line(argc, argv));
-    return argc < 2 ? kBadInput : status;  // without a command there is only the short help
-  } catch (const InputError& error) {
-    fmt::print(stderr, "quantimed: {}\n", error.what());
-    return kBadInput;
-  } catch (const MachineRefused& refusal) {
-    fmt::print(stderr, "quantimed: {}\n", refusal.what());
-    return kRefused;
-  } catch (const RunFailure& failure) {
-    fmt::print(stderr, "quantimed: {}\n", failure.what());
-    return kFailed;
-  } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "quantimed: the machine's memory is used up; use fewer --nodes or a smaller --model\n");
-    return kRefused;
-  } catch (const std::system_error& error) {  // a thread
-    if (!is_shortage(error.code().value())) return internal_error(error);
-    fmt::print(stderr, "quantimed: the machine refuses another thread; raise ulimit -u, or use fewer\n");
-    return kRefused;
-  } catch (const std::exception& error) {
-    return internal_error(error);
-  }
+  hold_standard_streams();
+  int output = 0;
+  const int status = carry_out(argc, argv, output);
+  output = close_standard_output(output);
+  if (output == 0) return status;
+  tell("quantimed: standard output cannot be written: {}; free some space, or send it elsewhere\n",
+       std::generic_category().message(output));
+  return status != kDone ? status : is_shortage(output) ? kRefused : kFailed;
 }

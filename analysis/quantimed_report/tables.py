@@ -117,7 +117,7 @@ def setting(run: Run) -> dict[str, str]:
     shared = shared_options(run)
     if run.engine != "virtual":
         shared["cpu"] = str(run.environment.get("cpu", ""))
-    return shared | {"kind": run.kind}
+    return shared | run.contents | {"kind": run.kind}
 
 
 def _by_clock(runs: list[Run]) -> list[tuple[dict[str, str], list[Run]]]:

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 import h5py
@@ -28,6 +29,10 @@ BOTH_CLOCKS = ("time_paper_bits", "time_wire_bits")
 ROUND_ORDER = ("encode", "publish", "compute", "wait", "exchange", "mix", "record")
 NEWEST_ORDER = ("compute", "wait", "exchange", "mix", "encode", "publish", "record")
 NEWEST_ALGORITHMS = ("async-dsgd",)
+
+# Of /data: the word for people, and the attribute.
+CONTENTS = (("data", "fingerprint"), ("graph file", "graph_fingerprint"), ("speed file", "speed_fingerprint"),
+            ("machine file", "machine_fingerprint"))
 
 _SEAL = re.compile(rb"quantimed-trace-crc32:([0-9a-f]{8})\n\n")
 _SEAL_BYTES = 32
@@ -69,6 +74,7 @@ class Run:
     summary: dict[str, object] = field(repr=False)
     network: dict[str, object] = field(repr=False)  # beta, spectral_gap
     progress: dict[str, np.ndarray] = field(repr=False)  # PROGRESS, [K] each
+    data: dict[str, object] = field(default_factory=dict, repr=False)  # what was read; empty in traces of 0.1.0
 
     @property
     def why_not(self) -> str:
@@ -84,6 +90,17 @@ class Run:
         if not np.all(np.isfinite(self.progress["loss"])):
             return "its loss is not finite, although it says that it is complete"
         return ""
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """What the run read beside its options, by content: a name does not say whether a file has changed since.
+        Generated data follow from the seed, so they are the same setting's although their contents differ."""
+        if not self.data:
+            return {"data": f"unknown (traces of version {self.software_version} do not say)"}
+        found = {word: str(self.data[name])[:8] for word, name in CONTENTS if self.data.get(name)}
+        if self.data.get("format") == "generated":
+            found["data"] = "generated"
+        return found
 
     @property
     def counts(self) -> bool:
@@ -178,25 +195,37 @@ def _attributes(place: h5py.HLObject) -> dict[str, object]:
     return {name: _plain(value) for name, value in place.attrs.items()}
 
 
-def _damaged(path: Path) -> bool:
-    """Whether the file carries a seal (a checksum after HDF5's own end) that does not fit.
+class Seal(Enum):
+    """A checksum after HDF5's own end. HDF5's tools, h5py among them, cut it off when they change a file."""
 
-    HDF5 can hang or crash on damage that it does not notice, so this comes first.
-    """
+    FITS = ""
+    GONE = "its seal is gone: changed since it was written"
+    WRONG = "damaged: its checksum does not fit"
+
+
+def _seal(path: Path) -> Seal:
+    """HDF5 can hang or crash on damage that it does not notice, so this comes first."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
         if size < _SEAL_BYTES:
-            return False
+            return Seal.GONE
         file.seek(size - _SEAL_BYTES)
         found = _SEAL.fullmatch(file.read())
         if not found:
-            return False
+            return Seal.GONE
         file.seek(0)
         checksum, left = 0, size - _SEAL_BYTES
         while left > 0 and (block := file.read(min(left, 1 << 20))):
             checksum = zlib.crc32(block, checksum)
             left -= len(block)
-    return checksum != int(found[1], 16)
+    return Seal.FITS if checksum == int(found[1], 16) else Seal.WRONG
+
+
+def _why_not_sealed(path: Path) -> str:
+    """A file without a seal is either no trace of ours or one that somebody has changed; nothing more is read of it."""
+    with _reading(path) as file:
+        ours = _plain(file.attrs.get("schema")) == SCHEMA
+    return Seal.GONE.value if ours else "HDF5, but no trace of quantimed"
 
 
 def _progress(file: h5py.File) -> dict[str, np.ndarray]:
@@ -204,14 +233,32 @@ def _progress(file: h5py.File) -> dict[str, np.ndarray]:
     lengths = {values.shape for values in curves.values()}
     if len(lengths) != 1 or curves["time"].ndim != 1:
         raise ReportError("the columns of /progress differ in length")
-    if np.any(np.diff(curves["time"]) < 0):
-        raise ReportError("the time of /progress runs backwards")
-    if not np.all(np.isfinite(curves["time"])) or np.any(curves["time"] < 0):
-        raise ReportError("the time of /progress is not a time")
+    for name in ("time", "iteration"):
+        values = curves[name]
+        if not np.all(np.isfinite(values)):
+            raise ReportError(f"the {name} of /progress is not a number at point {int(np.argmin(np.isfinite(values)))}")
+        if np.any(values < 0) or np.any(np.diff(values) < 0):
+            raise ReportError(f"the {name} of /progress runs backwards")
+    for name in ("loss", "test_loss"):  # none that we have is below 0; rounding may be, by a little
+        if np.any(curves[name] < -1e-6):
+            raise ReportError(f"the {name} of /progress is below 0 at point {int(np.argmax(curves[name] < -1e-6))}")
     for name in BOTH_CLOCKS:  # where the run has it
         if f"progress/{name}" in file and file[f"progress/{name}"].shape == curves["time"].shape:
             curves[name] = np.asarray(file[f"progress/{name}"][()], dtype=float)
     return curves
+
+
+def _of_type(config: dict[str, object], name: str, kind: type) -> object:
+    value = config[name]
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise ReportError(f"{name} of /config is {value!r}, not a {'text' if kind is str else 'whole number'}")
+    return value
+
+
+def _seed(config: dict[str, object]) -> int:
+    """Beyond 2^63 a seed is kept as a floating-point number."""
+    seed = config["seed"]
+    return int(seed) if isinstance(seed, float) and seed >= 2**63 else int(_of_type(config, "seed", int))
 
 
 def _read(path: Path) -> Run:
@@ -227,11 +274,11 @@ def _read(path: Path) -> Run:
             raise ReportError(f"its status '{status}' is none of {', '.join(STATUSES)}")
         run = Run(path=path, status=status, verdict=str(root["verdict"]), created=str(root.get("created", "")),
                   software_version=str(root.get("software_version", "")), commit=str(root.get("commit", "")),
-                  algorithm=str(config["algorithm"]), engine=str(config["engine"]), dataset=str(config["dataset"]),
-                  seed=int(config["seed"]), nodes=int(config["nodes"]), config=config,
+                  algorithm=_of_type(config, "algorithm", str), engine=_of_type(config, "engine", str),
+                  dataset=str(config["dataset"]), seed=_seed(config), nodes=_of_type(config, "nodes", int), config=config,
                   ini=str(_plain(file["config/ini"][()])), environment=_attributes(file["environment"]),
                   summary=_attributes(file["summary"]), network=_attributes(file["network"]),
-                  progress=_progress(file))
+                  progress=_progress(file), data=_attributes(file["data"]) if "data" in file else {})
     if run.counts and (run.nodes < 1 or len(run.progress["loss"]) == 0):
         raise ReportError("complete, but without nodes or without a curve")
     return run
@@ -258,9 +305,10 @@ def _read_or_skip(path: Path) -> Run | Skipped:
     try:
         if not path.is_file():
             return Skipped(path, "not a plain file")
-        if _damaged(path):
-            return Skipped(path, "damaged: its checksum does not fit")
-        return _read(path)
+        seal = _seal(path)
+        if seal is Seal.FITS:
+            return _read(path)
+        return Skipped(path, _why_not_sealed(path) if seal is Seal.GONE else seal.value)
     except PermissionError:
         return Skipped(path, "may not be read")
     except (ReportError, *_UNREADABLE) as error:

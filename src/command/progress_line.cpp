@@ -1,5 +1,7 @@
 #include "command/progress_line.hpp"
 
+#include "base/streams.hpp"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -28,14 +30,14 @@ void ProgressLine::show(std::size_t piece, const std::string& name, double done)
   const double share = (static_cast<double>(piece) + std::clamp(done, 0.0, 1.0)) / static_cast<double>(pieces_);
   const double left = share > 0 ? elapsed * (1 - share) / share : 0;
   const std::string count = pieces_ > 1 ? fmt::format("{}/{}  ", piece + 1, pieces_) : "";
-  fmt::print(stderr, "{}{}{}  {:.0f} %  about {} left{}", is_terminal_ ? "\r\033[K" : "", count, name, 100 * share,
-             duration_text(left), is_terminal_ ? "" : "\n");
+  tell("{}{}{}  {:.0f} %  about {} left{}", is_terminal_ ? "\r\033[K" : "", count, name, 100 * share,
+       duration_text(left), is_terminal_ ? "" : "\n");
   std::fflush(stderr);
   visible_ = is_terminal_;
 }
 
 void ProgressLine::clear() {
-  if (visible_) fmt::print(stderr, "\r\033[K");
+  if (visible_) tell("\r\033[K");
   visible_ = false;
 }
 

@@ -7,7 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -76,12 +78,29 @@ def study(comparison: Path, tmp_path: Path) -> Path:
     return tmp_path / "study"
 
 
-def forge(source: Path, target: Path, root: dict[str, object] = {}, config: dict[str, object] = {}, ini: str | None = None) -> Path:
-    """A trace with other attributes, and without the seal, which would not fit any more."""
-    image = source.read_bytes()
-    target.write_bytes(image[:-32] if re.fullmatch(rb"quantimed-trace-crc32:[0-9a-f]{8}\n\n", image[-32:]) else image)
-    with h5py.File(target, "r+") as file:
-        for place, changes in ((file, root), (file["config"], config)):
+def seal(path: Path) -> None:
+    """As the program seals what it writes, in place of any seal that is there."""
+    image = path.read_bytes()
+    if re.fullmatch(rb"quantimed-trace-crc32:[0-9a-f]{8}\n\n", image[-32:]):
+        image = image[:-32]
+    path.write_bytes(image + b"quantimed-trace-crc32:%08x\n\n" % zlib.crc32(image))
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[h5py.File]:
+    """An HDF5 file to change; afterwards it is sealed, as if the program had written it so."""
+    with h5py.File(path, "r+") as file:
+        yield file
+    seal(path)
+
+
+def forge(source: Path, target: Path, root: dict[str, object] = {}, config: dict[str, object] = {}, ini: str | None = None,
+          data: dict[str, object] = {}) -> Path:
+    """A trace with other attributes, and with a seal that fits them."""
+    if source != target:
+        shutil.copy(source, target)
+    with changing(target) as file:
+        for place, changes in ((file, root), (file["config"], config), (file["data"], data)):
             for name, value in changes.items():
                 place.attrs[name] = value
         if ini is not None:

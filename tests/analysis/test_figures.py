@@ -11,7 +11,7 @@ import h5py
 import matplotlib
 import numpy as np
 import pytest
-from conftest import a_run, forge
+from conftest import a_run, changing, forge
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -255,7 +255,7 @@ def test_speed_ups_say_who_missed(loaded: Study, tmp_path: Path) -> None:
     target = judged(loaded).targets[-1]
     for run in loaded.runs:
         forge(run.path, tmp_path / run.path.name)
-        with h5py.File(tmp_path / run.path.name, "r+") as file:
+        with changing(tmp_path / run.path.name) as file:
             file["config"].attrs["target-loss"] = f"{target:g}"
     words = " ".join(text.get_text() for text in drawn(speed_ups, load_study(tmp_path)).axes[0].texts)
     assert "missed the target in" in words or "alone reached it in" in words or "no pair of runs" in words

@@ -8,7 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import forge
+from conftest import changing, forge
+from quantimed_report.tables import tables
 from quantimed_report.traces import ROUND_ORDER, NEWEST_ORDER, ReportError, Run, Study, load_study, phase_order
 
 
@@ -127,6 +128,75 @@ def test_one_wrong_bit_is_found(copies: Path) -> None:
     assert why_of(copies, path.name) == "damaged: its checksum does not fit"
 
 
+GONE = "its seal is gone: changed since it was written"
+
+
+def test_a_changed_trace_is_listed_and_never_counted(copies: Path) -> None:
+    with h5py.File(copies / "dsgd-seed1.h5", "r+") as file:
+        file["progress/loss"][3] = -5
+        file["config"].attrs["seed"] = "abc"
+    with h5py.File(copies / "q-dsgd-seed1.h5", "r+") as file:  # nothing is changed but the times of opening
+        file["progress/loss"][3] = file["progress/loss"][3]
+    for name in ("dsgd-seed1.h5", "q-dsgd-seed1.h5"):
+        assert why_of(copies, name) == GONE
+    whole = (copies / "async-dsgd-seed1.h5").read_bytes()
+    (copies / "async-dsgd-seed1.h5").write_bytes(whole[:-32])
+    assert why_of(copies, "async-dsgd-seed1.h5") == GONE
+    assert [run.algorithm for run in load_study(copies).counted] == ["quantimed-dsgd"]
+    shutil.move(copies / "dsgd-seed1.h5", copies / "dsgd-seed1.h5.partial")
+    assert why_of(copies, "dsgd-seed1.h5.partial") == GONE
+
+
+@pytest.mark.parametrize(("column", "value", "why"), [
+    ("time", np.nan, "the time of /progress is not a number at point 3"),
+    ("time", np.inf, "the time of /progress is not a number at point 3"),
+    ("time", -1.0, "the time of /progress runs backwards"),
+    ("iteration", np.nan, "the iteration of /progress is not a number at point 3"),
+    ("loss", -5.0, "the loss of /progress is below 0 at point 3"),
+    ("test_loss", -5.0, "the test_loss of /progress is below 0 at point 3")])
+def test_curves_that_cannot_be(copies: Path, column: str, value: float, why: str) -> None:
+    with changing(copies / "dsgd-seed1.h5") as file:
+        file[f"progress/{column}"][3] = value
+    assert why_of(copies, "dsgd-seed1.h5") == why
+    assert len(load_study(copies).counted) == 3
+
+
+@pytest.mark.parametrize(("name", "value", "why"), [("seed", "abc", "seed of /config is 'abc', not a whole number"),
+                                                    ("seed", 1.5, "seed of /config is 1.5, not a whole number"),
+                                                    ("nodes", True, "nodes of /config is True, not a whole number"),
+                                                    ("algorithm", 7, "algorithm of /config is 7, not a text"),
+                                                    ("engine", 7, "engine of /config is 7, not a text")])
+def test_values_of_another_type(copies: Path, name: str, value: object, why: str) -> None:
+    forge(copies / "dsgd-seed1.h5", copies / "dsgd-seed1.h5", config={name: value})
+    assert why_of(copies, "dsgd-seed1.h5") == why
+
+
+def test_runs_on_other_contents_are_another_setting(copies: Path) -> None:
+    run = run_of(load_study(copies), "dsgd")
+    assert len(str(run.data["fingerprint"])) == 32 and run.contents == {"data": str(run.data["fingerprint"])[:8]}
+    forge(copies / "dsgd-seed1.h5", copies / "dsgd-seed1.h5", data={"fingerprint": "0" * 32})
+    found = tables(load_study(copies))
+    assert sorted(len(table.runs) for table in found) == [1, 3]
+    assert [table.label for table in found if len(table.runs) == 1][0].endswith(", data 00000000")
+
+
+def test_generated_data_of_several_seeds_are_one_setting(copies: Path) -> None:
+    for number, algorithm in enumerate(("dsgd", "q-dsgd")):
+        path = copies / f"{algorithm}-seed1.h5"
+        forge(path, path, data={"fingerprint": f"{number}" * 32, "format": "generated"})
+    assert sorted(len(table.runs) for table in tables(load_study(copies))) == [2, 2]
+
+
+def test_a_trace_of_version_0_1_0_does_not_say_what_it_read(copies: Path) -> None:
+    with changing(copies / "dsgd-seed1.h5") as file:
+        del file["data"]
+        file.attrs["software_version"] = "0.1.0"
+    study = load_study(copies)
+    assert len(study.counted) == 4
+    assert "0.1.0 do not say" in run_of(study, "dsgd").contents["data"]
+    assert sorted(len(table.runs) for table in tables(study)) == [1, 3]
+
+
 @pytest.mark.parametrize(("status", "why"), [("running", "unfinished: still running, or killed"),
                                              ("interrupted", "unfinished: stopped by a signal"),
                                              ("diverged", "diverged"),
@@ -152,26 +222,26 @@ def test_killed_run(copies: Path) -> None:
 
 
 def test_curve_of_nan_does_not_count(copies: Path) -> None:
-    with h5py.File(copies / "dsgd-seed1.h5", "r+") as file:
+    with changing(copies / "dsgd-seed1.h5") as file:
         file["progress/loss"][3] = np.nan
     assert "not finite" in why_of(copies, "dsgd-seed1.h5")
 
 
 @pytest.mark.parametrize("place", ["progress/loss", "config", "config/ini", "summary", "network"])
 def test_something_is_missing(copies: Path, place: str) -> None:
-    with h5py.File(copies / "dsgd-seed1.h5", "r+") as file:
+    with changing(copies / "dsgd-seed1.h5") as file:
         del file[place]
     assert why_of(copies, "dsgd-seed1.h5")
 
 
 def test_columns_that_contradict_each_other(copies: Path) -> None:
-    with h5py.File(copies / "dsgd-seed1.h5", "r+") as file:
+    with changing(copies / "dsgd-seed1.h5") as file:
         del file["progress/time"]
         file["progress/time"] = np.arange(3.0)
         del file["rounds/batch"]
         file["rounds/batch"] = np.zeros((2, 99))
     assert "differ in length" in why_of(copies, "dsgd-seed1.h5")
-    with h5py.File(copies / "q-dsgd-seed1.h5", "r+") as file:
+    with changing(copies / "q-dsgd-seed1.h5") as file:
         del file["rounds/batch"]
         file["rounds/batch"] = np.zeros((2, 99))
     broken = run_of(load_study(copies), "q-dsgd")
