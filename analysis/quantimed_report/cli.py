@@ -120,10 +120,15 @@ def printable(text: str) -> str:
 
 
 def _report(options: argparse.Namespace) -> int:
+    from own_output import may_be_written
+
     from . import style
     from .report import build_report, chosen_figures
     from .traces import ReportError, Study, load_study
 
+    if options.perfetto is not None and not may_be_written(options.perfetto, '{"traceEvents":'):
+        raise ReportError(f"--perfetto {options.perfetto}: is not a timeline that this report wrote, and is not replaced; "
+                          "name another file")
     try:  # before anything that takes long
         style.wear(style.Look(options.width, options.font, options.style, not options.no_title))
     except style.StyleError as error:

@@ -60,6 +60,7 @@ class Report:
 def build_report(study: Study, output: Path, pdf: bool = True, progress: Progress = lambda text: None,
                  targets: Sequence[float] = (), only: Sequence[str] = ()) -> Report:
     """Writes index.html, figures/, summary.csv, summary.md and runs.csv into `output`. `only`: these figures; all."""
+    _require_own(output)
     study = tables.without_copies(study)
     progress("tables")
     found = tables.tables(study, targets)
@@ -78,6 +79,17 @@ def build_report(study: Study, output: Path, pdf: bool = True, progress: Progres
     counted = len(study.counted)
     return Report(output / "index.html", verdicts[0].sentence, counted, len(study.runs),
                   len(study.runs) - counted + len(study.skipped), len(drawn), failed)
+
+
+def _require_own(output: Path) -> None:
+    """No page or table is written over but an earlier report's."""
+    page = output / "index.html"
+    if page.is_file() and b"quantimed" in page.read_bytes()[:4096]:
+        return
+    for name in ("index.html", "summary.csv", "summary.md", "runs.csv"):
+        if (output / name).exists():
+            raise ReportError(f"--output {output}: holds a {name} that is of no report of ours, and is not replaced; "
+                              "give another folder")
 
 
 def _write(path: Path, text: str) -> None:

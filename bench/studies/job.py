@@ -37,7 +37,7 @@ class Job:
     ini: str = field(repr=False)  # resolved by the program, without NOT_COMPARED
     # What else decides the bits. None and "": not known, in plans that were made before this was asked.
     release: Release | None = None
-    data: str = ""  # the fingerprint of the data set's contents
+    data: str = ""  # fingerprint_of what it reads
 
     @property
     def real_time(self) -> bool:
@@ -54,6 +54,12 @@ class Job:
 def ini_value(ini: str, name: str) -> str:
     match = re.search(rf"^{re.escape(name)} = (.*)$", ini, re.MULTILINE)
     return match[1] if match else ""
+
+
+def fingerprint_of(contents: dict[str, object]) -> str:
+    """Of all that a run reads beside its options: data, and the files of a graph, of speeds and of a machine, if any."""
+    names = ("fingerprint", "graph_fingerprint", "speed_fingerprint", "machine_fingerprint")
+    return "-".join(str(contents[name]) for name in names if contents.get(name))
 
 
 @lru_cache(maxsize=None)
@@ -85,7 +91,7 @@ def facts_of(path: Path) -> Facts | None:
         with h5py.File(path, "r") as file:
             return Facts(str(file.attrs["status"]), Release(str(file.attrs["software_version"]), str(file.attrs["commit"])),
                          NOT_COMPARED.sub("", file["config/ini"][()].decode()),
-                         str(file["data"].attrs.get("fingerprint", "")) if "data" in file else "", "checkpoint" in file)
+                         fingerprint_of(dict(file["data"].attrs)) if "data" in file else "", "checkpoint" in file)
     except UNREADABLE:
         return None
 

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from own_output import may_be_written
+
 from .claims import OURS, Claim, all_claims
 from .cli import report
 from .effects import Table, all_tables
@@ -18,6 +20,7 @@ from .runner import BAD_INPUT, INTERRUPTED, Job, Outcome, environment, execute, 
 from .study_file import Study, StudyError, parse_seeds, read_study
 from .traces import Results, read_trace
 
+TITLE = "# The paper's claims, run again"  # the first line of what is written
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 # In the order of the report. The quick form leaves out what is no claim's, or costs most.
 STUDIES = ("mnist", "cifar10-two-class", "imagenet-two-class", "four-layers", "mnist-tuned", "cifar10-tuned",
@@ -87,7 +90,7 @@ def claim_section(number: int, claim: Claim, at: Path) -> list[str]:
 
 
 def compose(claims: list[Claim], tables: list[Table], at: Path, facts: str, distrust: list[str]) -> str:
-    lines = ["# The paper's claims, run again", "", facts, "",
+    lines = [TITLE, "", facts, "",
              "Each figure is a median over seeds, each ratio paired by seed. [a–b] is the range of up to five seeds, from six "
              "on an interval that holds the true median with 95 % or more; a target that was missed is reached *never*. "
              "[S…] says where a figure comes "
@@ -136,6 +139,8 @@ def repeat(args: argparse.Namespace) -> int:
     if args.trace:
         print(explain(sources, args.trace))
         return 0
+    if not may_be_written(output, TITLE):
+        raise StudyError(f"--output {output}: is not a page that bench/paper wrote, and is not replaced; name another file")
     if args.jobs < 1:
         raise StudyError(f"--jobs {args.jobs}: give 1 or more")
     folder: Path = args.runs or Path("runs/paper-quick" if args.quick else "runs/paper")

@@ -18,17 +18,20 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from .job import NOT_COMPARED as NOT_COMPARED
 from .job import AGAIN, OTHER, RESUME, Job, Release, is_done, look, release_of, set_aside
 from .job import facts_of as facts_of
+from .job import fingerprint_of
 from .job import ini_value as ini_value
 from .study_file import Run, Study, StudyError
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERRUPTED, BAD_INPUT, DIVERGED = 75, 2, 3
-FINGERPRINT = re.compile(r"^# data fingerprint:? *([0-9a-f]+)\n", re.MULTILINE)  # in what --dry-run prints
+# The options that say what a run reads beside them.
+READ = ("dataset", "classes", "grey", "target", "seed", "graph", "speed", "machine")
 
 
 def find_program() -> Path:
@@ -43,14 +46,29 @@ def environment() -> dict[str, str]:
     return ({"QUANTIMED_DATA": str(beside)} if beside.is_dir() else {}) | os.environ
 
 
-def resolved(program: Path, arguments: Iterable[str]) -> tuple[str, str]:
-    """The .ini that `quantimed run ARGUMENTS` comes to, and its data's fingerprint."""
+def resolved(program: Path, arguments: Iterable[str], elsewhere: bool = False) -> tuple[str, str]:
+    """The .ini that `quantimed run ARGUMENTS` comes to, and the fingerprint of what it reads; "" where that is not here
+    and need not be."""
     done = subprocess.run([str(program), "run", *arguments, "--dry-run"], capture_output=True, text=True, env=environment())
     if done.returncode:
         reason = done.stderr.strip().splitlines()[0] if done.stderr.strip() else f"exit status {done.returncode}"
         raise StudyError(reason.removeprefix("quantimed: "))
-    data = FINGERPRINT.search(done.stdout)
-    return NOT_COMPARED.sub("", FINGERPRINT.sub("", done.stdout)), data[1] if data else ""
+    ini = NOT_COMPARED.sub("", done.stdout)
+    try:
+        return ini, contents(program, tuple(f"--{name}={value}" for name in READ if (value := ini_value(ini, name))))
+    except StudyError:
+        if elsewhere:
+            return ini, ""
+        raise
+
+
+@lru_cache(maxsize=None)  # reading a data set takes a thousand times as long as resolving options
+def contents(program: Path, options: tuple[str, ...]) -> str:
+    """The fingerprint of what a run with these options reads, by content and not by name."""
+    done = subprocess.run([str(program), "info", "--contents", *options], capture_output=True, text=True, env=environment())
+    if done.returncode:
+        raise StudyError((done.stderr.strip().splitlines() or [f"info: exit status {done.returncode}"])[0].removeprefix("quantimed: "))
+    return fingerprint_of({name: value for name, _, value in (line.partition(" = ") for line in done.stdout.splitlines())})
 
 
 def plan(studies: Iterable[tuple[Study, list[Run]]], folder: Path, program: Path, elsewhere: bool = False,
@@ -70,7 +88,7 @@ def plan(studies: Iterable[tuple[Study, list[Run]]], folder: Path, program: Path
                 raise StudyError(f"{run.study}: {run.label()}: nodes: give their number; auto would count this machine's cores")
             engine = [f"--threads={run.options['nodes']}", "--oversubscribe"]
         try:
-            ini, data = resolved(program, [*engine, f"--algorithm={run.algorithm}", f"--seed={run.seed}", *arguments])
+            ini, data = resolved(program, [*engine, f"--algorithm={run.algorithm}", f"--seed={run.seed}", *arguments], elsewhere)
         except StudyError as error:
             raise StudyError(f"{run.study}: {run.label()}: {error}") from None
         if real_time and elsewhere and "oversubscribe" not in run.options:

@@ -16,10 +16,12 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from own_output import may_be_written
 
 from .runner import BAD_INPUT, INTERRUPTED, environment, find_program, only_user_of
 from .study_file import StudyError
 
+TITLE = "# The theorems, by experiment"  # the first line of what is written
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments" / "theory"
 # In the order of the report: the table's three rows, the proof, the deadline, the graph, and what is outside.
 ORDER = ("strongly-convex", "strongly-convex-0.4", "strongly-convex-logistic", "convex-logistic", "convex-short-rank",
@@ -87,7 +89,7 @@ def run(experiment: Experiment, program: Path, seeds: str | None) -> None:
         return
     mark.unlink(missing_ok=True)
     begin = time.monotonic()
-    command = [str(program), "theory", "--config", str(experiment.path), "--output", str(experiment.folder)]
+    command = [str(program), "theory", "--config", str(experiment.path), "--output", str(experiment.folder), "--overwrite"]
     if experiment.constants:
         command += [f"--c1={experiment.constants[0]}", f"--c2={experiment.constants[1]}"]
     # Its progress is shown on this terminal, and Ctrl-C reaches it from there.
@@ -220,7 +222,7 @@ def section(experiment: Experiment, at: Path) -> list[str]:
 
 def compose(experiments: list[Experiment], at: Path, commit: str, seconds: float | None) -> str:
     took = f" in {seconds:.0f} s" if seconds is not None else ""
-    lines = ["# The theorems, by experiment", "", f"Made by `make theory`{took}, program at {commit}.",
+    lines = [TITLE, "", f"Made by `make theory`{took}, program at {commit}.",
              *table(["experiment", "quantity", "exponent [95 %]", "bound", "finding", "range", "last two points",
                      "y over the bound, first and last"], list(summary_rows(experiments))),
              RULES, ""]
@@ -230,6 +232,8 @@ def compose(experiments: list[Experiment], at: Path, commit: str, seconds: float
 
 
 def report(args: argparse.Namespace) -> int:
+    if not may_be_written(args.output, TITLE):
+        raise StudyError(f"--output {args.output}: is not a page that bench/theory wrote, and is not replaced; name another file")
     program, begin = find_program(), time.monotonic()
     experiments = load(args.experiments, args.runs)
     with only_user_of(args.runs):
@@ -258,5 +262,5 @@ def main(argv: list[str]) -> int:
         print(f"theory: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("stopped; the same command goes on", file=sys.stderr)
+        print("stopped; the same command continues", file=sys.stderr)
         return INTERRUPTED

@@ -2,6 +2,7 @@
 
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
+#include "command/outputs.hpp"
 #include "command/setup.hpp"
 #include "command/signals.hpp"
 #include "engine/engine.hpp"
@@ -12,6 +13,7 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 
 namespace quantimed {
@@ -61,10 +63,12 @@ std::string key_of(Config c) {
   return fmt::format("{:016x}", hash);
 }
 
-// Measured paces of a folder: a line "KEY SECONDS WALL" each.
+// Measured paces of a folder: a line "KEY SECONDS WALL" each, below a first line that says so.
 class PaceFile {
  public:
-  explicit PaceFile(const std::string& folder) : path_(folder.empty() ? "" : folder + "/paces.txt") {}
+  explicit PaceFile(const std::string& folder) : path_(folder.empty() ? "" : folder + "/paces.txt") {
+    if (!path_.empty()) require_own_text(path_, kHeader);
+  }
 
   bool find(const std::string& key, Pace& pace) const {
     std::ifstream file(path_);
@@ -81,13 +85,17 @@ class PaceFile {
   }
   void add(const std::string& key, const Pace& pace) const {
     if (path_.empty()) return;
+    const bool is_new = !std::filesystem::exists(path_);
     std::ofstream file(path_, std::ios::app);
+    if (is_new) file << kHeader;
     file << fmt::format("{} {} {}\n", key, pace.clock, pace.wall);
     file.close();
     if (!file) throw InputError("--output {}: cannot be written; free some space or write elsewhere", path_);
   }
 
  private:
+  static constexpr std::string_view kHeader =
+      "# paces measured by quantimed: key, seconds on the run's clock, seconds on the wall\n";
   std::string path_;
 };
 

@@ -2,10 +2,12 @@
 
 #include "base/build_info.hpp"
 #include "base/error.hpp"
+#include "base/streams.hpp"
 #include "blas/blas.hpp"
 #include "command/calibration.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
+#include "command/outputs.hpp"
 #include "command/progress_line.hpp"
 #include "command/setup.hpp"
 #include "command/signals.hpp"
@@ -89,6 +91,7 @@ int calibrate_command(const Request& request) {
   const std::string path = config.output.empty() ? "machine.ini" : config.output;
   if (std::filesystem::is_directory(path)) throw InputError("--output {}: is a folder; give the name of a file", path);
   require_writable_folder(std::filesystem::path(path).parent_path().string(), "--output", path);
+  require_replaceable_machine_file(path, config.overwrite);
   const DataSplit data = load_data(config);
   catch_signals();
   std::optional<MachineFile> machine;
@@ -107,7 +110,7 @@ int calibrate_command(const Request& request) {
     for (const auto& [code, costs] : machine->codes) print_costs(code, costs, config.batch);
     fmt::print("Written to {}; predict with: quantimed run --engine virtual --machine {}\n", path, path);
   }
-  if (!machine->invalid.empty()) fmt::print(stderr, "quantimed: do not trust these figures: {}\n", machine->invalid);
+  if (!machine->invalid.empty()) tell("quantimed: do not trust these figures: {}\n", machine->invalid);
   return kDone;
 }
 

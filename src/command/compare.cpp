@@ -7,6 +7,7 @@
 #include "command/compared_steps.hpp"
 #include "command/comparison.hpp"
 #include "command/experiment.hpp"
+#include "command/outputs.hpp"
 #include "command/progress_line.hpp"
 #include "command/signals.hpp"
 #include "command/table_text.hpp"
@@ -160,10 +161,14 @@ int compare_command(const Request& request) {
     for (const Config& config : runs) fmt::print("# {}\n{}\n", config.output, to_ini(config));
     return kDone;
   }
+  require_replaceable(runs, true);
+  require_own_text(folder + "/table.md", table_mark("compare"));
+  require_own_text(folder + "/comparison.json", "{");
 
   std::vector<ComparedRun> results;
   ComparedRun first;  // may wait for its second clock
   bool interrupted = false;
+  std::size_t done = 0, kept_runs = 0;
   {
     ProgressLine line(runs.size(), given.quiet);
     for (std::size_t k = 0; k < runs.size() && !interrupted; ++k) {
@@ -172,8 +177,12 @@ int compare_command(const Request& request) {
         data = load_data(runs[k]);
         data_seed = runs[k].seed;
       }
-      Trace trace = run_experiment(runs[k], data, [&](double done) { line.show(k, name, done); });
+      std::optional<Trace> kept = finished_run(runs[k], fingerprints_of(runs[k], data), true);
+      Trace trace =
+          kept ? std::move(*kept) : run_experiment(runs[k], data, [&](double share) { line.show(k, name, share); });
       interrupted = trace.status == RunStatus::interrupted;
+      kept_runs += kept.has_value();
+      done += !interrupted;
       const Part& part = planned.parts[k];
       ComparedRun run = compared_run(std::move(trace), "", part.repeat);
       if (part.is_second)
@@ -192,12 +201,14 @@ int compare_command(const Request& request) {
   const std::string text =
       setting(runs.front(), given, budget, data) + notices(given, planned) + "\n" + comparison_text(judged);
   const std::string json = comparison_json(judged);
-  write_text(folder + "/table.md", text);
+  write_text(folder + "/table.md", table_mark("compare") + text);
   write_text(folder + "/comparison.json", json);
   if (given.json) {
     fmt::print("{}", json);
   } else {
-    if (interrupted) fmt::print("Stopped by a signal in run {} of {}.\n\n", results.size(), runs.size());
+    if (kept_runs > 0) fmt::print("{}\n", kept_text(kept_runs));
+    if (interrupted)
+      fmt::print("Stopped by a signal after {} of {} runs; {}.\n\n", done, runs.size(), continuing_text(given));
     fmt::print("{}\nTraces, this table and comparison.json: {}/\n", text, folder);
   }
   const bool diverged =

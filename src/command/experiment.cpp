@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "blas/blas.hpp"
 #include "command/certificate.hpp"
+#include "command/outputs.hpp"
 #include "command/preflight.hpp"
 #include "command/resumption.hpp"
 #include "command/setup.hpp"
@@ -18,9 +19,9 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -33,6 +34,13 @@ namespace quantimed {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// Pages that this process had to be given or to copy: after a fork those that its threads write to while the child
+// lives, which costs them time that no clock reading of this thread shows.
+long page_faults() {
+  rusage usage{};
+  return ::getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_minflt : 0;
+}
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -80,20 +88,18 @@ class Recorder final : public Watcher {
   // The longer a checkpoint takes, the rarer they are: less than 1 % of the run.
   bool checkpoint_due() override { return kGuards && seconds_since(last_) > std::max(2.0, 100 * cost_); }
   void checkpoint(const RoundsSource& rounds, std::optional<Checkpoint> state) override {
+    constexpr double kSecondsPerFault = 2e-6;
     const auto start = Clock::now();
+    const long faults = page_faults();
     trace_.checkpoint = std::move(state);
     if (trace_.checkpoint) add_account(*trace_.checkpoint);
     try {
       write_trace(partial_, trace_, rounds);
-    } catch (const InputError&) {  // the disk may have room again when it matters
-      ++unwritten_;
-    } catch (const MachineRefused&) {
-      ++unwritten_;
-    } catch (const std::bad_alloc&) {  // and so may memory
+    } catch (const std::exception&) {  // whatever it was, disk or memory: it may be over when it matters
       ++unwritten_;
     }
     trace_.checkpoint.reset();  // as large as all models
-    cost_ = seconds_since(start);
+    cost_ = seconds_since(start) + kSecondsPerFault * static_cast<double>(page_faults() - faults);
     last_ = Clock::now();
   }
 
@@ -125,19 +131,6 @@ class Recorder final : public Watcher {
   Clock::time_point last_ = Clock::now();
 };
 
-// A number where the whole text is one, true or false as such: readers of the trace should not have to parse.
-Attribute typed(const std::string& text) {
-  const char *first = text.data(), *last = first + text.size();
-  if (text == "true" || text == "false") return text == "true";
-  const auto all_of = [&](auto& value) {
-    const auto [end, error] = std::from_chars(first, last, value);
-    return end == last && error == std::errc{};
-  };
-  if (std::int64_t whole = 0; all_of(whole)) return whole;
-  if (double value = 0; all_of(value)) return value;
-  return text;
-}
-
 // Every reason why a run's figures are not to be used: what was known before it, and what it showed.
 void judge(Verdict& verdict, const Outcome& outcome, const Totals& totals) {
   if (!outcome.failure.empty()) verdict.reject(outcome.failure);
@@ -163,7 +156,7 @@ Trace start_trace(const Setup& setup, const DataSplit& data) {
   trace.software_version = build::kVersion;
   trace.commit = build::kCommit;
   trace.created = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-  for (const auto& [name, value] : to_pairs(setup.config)) trace.config.emplace_back(name, typed(value));
+  for (const auto& [name, value] : to_pairs(setup.config)) trace.config.emplace_back(name, to_attribute(value));
   const Run run = setup.run();
   trace.config.emplace_back("alpha_value", static_cast<double>(run.options.alpha));
   trace.config.emplace_back("epsilon_value", static_cast<double>(run.options.epsilon));
@@ -174,6 +167,7 @@ Trace start_trace(const Setup& setup, const DataSplit& data) {
   if (!kGuards) trace.verdict.reject("a build without guards");
   const Machine machine = inspect_machine();
   trace.environment = environment(machine, blas::description());
+  trace.data = data_attributes(data, fingerprints_of(setup.config, data));
   trace.network = setup.network;
   if (setup.config.engine == "threads" && machine.cpu_quota && *machine.cpu_quota < setup.config.nodes)
     trace.verdict.reject(
@@ -209,6 +203,8 @@ Attributes take_over(const Resumption& resumption, Trace& trace) {
   for (const char* name : {"cpu", "blas", "flags"})
     if (const std::string was = text(before.environment, name, ""); was != text(trace.environment, name, ""))
       trace.environment.emplace_back(fmt::format("earlier_{}", name), was);
+  if (const std::string other = differing_contents(fingerprints_of(before), fingerprints_of(trace)); !other.empty())
+    throw InputError("--resume {}: {}; give back what the run began with, or start again", resumption.path, other);
   trace.created = before.created;
   trace.progress = before.progress;
   take_over_clocks(resumption, trace);
@@ -229,6 +225,9 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
                      Resumption* resumption) {
   const auto start = Clock::now();
   const OutputLock lock = resumption ? std::move(resumption->lock) : OutputLock(config.output);
+  // What an earlier run left there must not be taken for this one's if this one dies before it writes.
+  if (!resumption) std::remove(partial_name(config.output).c_str());
+  hold_memory_for_traces();
   blas::use_one_thread();
   // Nodes, and afterwards those who evaluate.
   blas::admit(config.engine == "threads" ? std::max(config.nodes, config.threads) : config.threads,
@@ -283,6 +282,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   for (const char* name : {"resumptions", "resumed_at_iteration", "resumed_at_time_s"})
     if (const Attribute* value = find(earlier, name)) trace.summary.emplace_back(name, *value);
   write_trace(config.output, trace, outcome.rounds);
+  release_memory_for_traces();  // to whoever tells of the run
   std::remove(partial_name(config.output).c_str());
   if (!outcome.failure.empty()) break_off(outcome);
   return trace;

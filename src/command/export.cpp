@@ -1,6 +1,7 @@
 #include "base/error.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
+#include "command/outputs.hpp"
 
 #include <fmt/format.h>
 
@@ -8,13 +9,39 @@
 
 namespace quantimed {
 
+namespace {
+
+// What is there may be replaced only where it is a data set of the layout that we write.
+void require_exported(const std::string& path) {
+  if (!std::filesystem::exists(path)) return;
+  constexpr std::string_view kHdf5 = "\x89HDF\r\n\x1a\n";
+  require_own_text(path, kHdf5);
+  try {
+    (void)load_dataset({.name = path});
+  } catch (const InputError&) {
+    throw InputError("--output {}: is not a data set that quantimed wrote, and is not replaced; name another file",
+                     path);
+  }
+}
+
+}  // namespace
+
 // A data set, as loaded (classes chosen, grey), in the HDF5 layout of datasets/README.md.
 int export_command(const Request& request) {
   const Config& config = request.config;
   if (config.output.empty())
     throw InputError("--output: export needs the name of a file, for instance --output digits.h5");
   require_writable_folder(std::filesystem::path(config.output).parent_path().string(), "--output", config.output);
+  require_exported(config.output);
   const DataSplit data = load_data(config);
+  for (const std::string& file : data.source.files) require_not_input(config.output, "--dataset", file);
+  if (std::filesystem::exists(config.output) && !config.overwrite) {
+    if (fingerprint(load_dataset({.name = config.output})) != fingerprint(data))
+      throw InputError("--output {}: holds another data set; name another file, or replace it with --overwrite",
+                       config.output);
+    fmt::print("kept: {} holds this data set already\n", config.output);
+    return kDone;
+  }
   export_dataset(config.output, data);
   fmt::print("{}: {} training samples, {} test samples of {} features in {}\n", data.train.name, data.train.samples,
              data.test ? data.test->samples : 0, data.train.features, config.output);

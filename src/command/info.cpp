@@ -1,8 +1,11 @@
 #include "algorithm/table.hpp"
+#include "base/error.hpp"
 #include "blas/blas.hpp"
 #include "command/commands.hpp"
+#include "command/experiment.hpp"
 #include "command/info_text.hpp"
 #include "command/jitter_text.hpp"
+#include "command/outputs.hpp"
 #include "command/progress_line.hpp"
 #include "dataset/dataset.hpp"
 #include "engine/machine.hpp"
@@ -24,9 +27,25 @@ void print_jitter(const Machine& machine, bool quiet) {
   fmt::print("\n{}", jitter_text(cores, machine.clock_cost_ns));
 }
 
+// What a run would read: /data of its trace.
+int print_contents(const Config& config) {
+  const DataSplit data = load_data(config);
+  fmt::print("{}", to_text(data_attributes(data, fingerprints_of(config, data))));
+  return kDone;
+}
+
+// Options of a run tell info nothing else.
+void refuse_without_contents(const Request& request) {
+  for (const auto& [name, value] : request.given)
+    if (name != "quiet" && name != "jitter" && name != "dependencies")
+      throw InputError("--{}: tells info what to read; add --contents, or leave it out", name);
+}
+
 }  // namespace
 
 int info_command(const Request& request) {
+  if (request.config.contents) return print_contents(request.config);
+  refuse_without_contents(request);
   if (request.config.dependencies) {
     fmt::print("{}", dependencies_text());
     return kDone;

@@ -2,9 +2,11 @@
 // beside what was measured.
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
+#include "base/streams.hpp"
 #include "command/calibration.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
+#include "command/outputs.hpp"
 #include "command/progress_line.hpp"
 #include "command/signals.hpp"
 #include "command/table_text.hpp"
@@ -116,6 +118,8 @@ class Prediction {
  private:
   Config measured_config(const std::string& algorithm, std::uint32_t repeat) const;
   Config predicted_config(const std::string& algorithm, std::uint32_t nodes) const;
+  Config extrapolated_config(const std::string& algorithm, std::uint64_t cores) const;
+  void require_own_files() const;
   bool calibrate(ProgressLine& line);
   Trace run(ProgressLine& line, const Config& config, const std::string& what);
   void compare(ProgressLine& line, const std::string& algorithm);
@@ -167,6 +171,25 @@ Config Prediction::predicted_config(const std::string& algorithm, std::uint32_t 
   return c;
 }
 
+// On as many nodes as were measured it is the run that was set beside the measurement.
+Config Prediction::extrapolated_config(const std::string& algorithm, std::uint64_t cores) const {
+  Config c = predicted_config(algorithm, static_cast<std::uint32_t>(cores));
+  if (cores != nodes_) c.evaluations = 1;  // no curve is wanted
+  return c;
+}
+
+void Prediction::require_own_files() const {
+  std::vector<Config> runs;
+  for (const std::string& algorithm : algorithms_) {
+    for (std::uint32_t repeat = 0; repeat < given_.repeats; ++repeat)
+      runs.push_back(measured_config(algorithm, repeat));
+    runs.push_back(predicted_config(algorithm, nodes_));
+    for (const std::uint64_t cores : given_.cores) runs.push_back(extrapolated_config(algorithm, cores));
+  }
+  require_replaceable(runs, true);
+  if (machine_.empty()) require_replaceable_machine_file(folder_ + "/machine.ini", given_.overwrite);
+}
+
 bool Prediction::calibrate(ProgressLine& line) {
   if (!machine_.empty()) return true;
   Config c = given_;
@@ -183,8 +206,9 @@ bool Prediction::calibrate(ProgressLine& line) {
 }
 
 Trace Prediction::run(ProgressLine& line, const Config& config, const std::string& what) {
-  Trace trace = run_experiment(
-      config, data_, [&](double done) { line.show(piece_, fmt::format("{}, {}", config.algorithm, what), done); });
+  std::optional<Trace> kept = finished_run(config, fingerprints_of(config, data_), true);
+  const auto progress = [&](double done) { line.show(piece_, fmt::format("{}, {}", config.algorithm, what), done); };
+  Trace trace = kept ? std::move(*kept) : run_experiment(config, data_, progress);
   ++piece_;
   interrupted_ = interrupted_ || trace.status == RunStatus::interrupted;
   trace.rounds = read_trace(config.output).rounds;
@@ -194,8 +218,7 @@ Trace Prediction::run(ProgressLine& line, const Config& config, const std::strin
 void Prediction::extrapolate(ProgressLine& line, const std::string& algorithm) {
   for (const std::uint64_t cores : given_.cores) {
     if (interrupted_) return;
-    Config config = predicted_config(algorithm, static_cast<std::uint32_t>(cores));
-    config.evaluations = 1;  // no curve is wanted
+    const Config config = extrapolated_config(algorithm, cores);
     const Trace trace = run(line, config, fmt::format("{} cores", cores));
     const double time = number(trace.summary, "end_time_s", std::nan(""));
     extrapolations_.push_back({.algorithm = algorithm,
@@ -234,6 +257,7 @@ int Prediction::operator()() {
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   require_writable_folder(folder_, "--output", folder_);
+  require_own_files();
   data_ = load_data(given_);
   catch_signals();
   {
@@ -245,8 +269,7 @@ int Prediction::operator()() {
     for (const std::string& algorithm : algorithms_) extrapolate(line, algorithm);
   }
   const MachineFile machine = read_machine_file(machine_);
-  if (!machine.invalid.empty())
-    fmt::print(stderr, "quantimed: the machine file should not be trusted: {}\n", machine.invalid);
+  if (!machine.invalid.empty()) tell("quantimed: the machine file should not be trusted: {}\n", machine.invalid);
   const Config c = predicted_config(algorithms_.front(), nodes_);
   fmt::print("{} nodes, one a core; {} on {}, batch {}, {} iterations, speed {}, link {}; {} measured run{} of each\n",
              nodes_, c.model, c.dataset, c.batch, c.iterations, c.speed, c.link, given_.repeats,

@@ -1,8 +1,10 @@
 // The options that follow from others, or from the machine.
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
+#include "base/streams.hpp"
 #include "base/thread_supply.hpp"
 #include "command/experiment.hpp"
+#include "command/outputs.hpp"
 #include "dataset/target.hpp"
 #include "engine/deadline_rule.hpp"
 #include "engine/faults.hpp"
@@ -102,7 +104,7 @@ Config resolve(Config c) {
                          kMostSamples, c.speed);
       if (!c.deadline_adapt) c.deadline = fmt::format("{}", deadline);
     }
-  if (c.output.empty()) c.output = fmt::format("runs/{}-{}-seed{}.h5", c.algorithm, c.engine, c.seed);
+  if (c.output.empty()) c.output = fmt::format("runs/{}-{}-seed{}-{}.h5", c.algorithm, c.engine, c.seed, run_hash(c));
   return c;
 }
 
@@ -118,7 +120,7 @@ DataSplit load_data(const Config& c) {
   DataSplit data = load_dataset({.name = c.dataset, .classes = c.classes, .grey = c.grey, .seed = c.seed}, wish);
   if (!c.quiet)
     for (const std::string& notice : data.source.notices)
-      fmt::print(stderr, "quantimed: note: --dataset {}: {}\n", c.dataset, notice);
+      tell("quantimed: note: --dataset {}: {}\n", c.dataset, notice);
   return data;
 }
 

@@ -3,6 +3,7 @@
 #include "base/build_info.hpp"
 #include "base/error.hpp"
 #include "command/experiment.hpp"
+#include "command/outputs.hpp"
 #include "config/ini.hpp"
 #include "config/option_table.hpp"
 
@@ -56,15 +57,8 @@ std::optional<Trace> try_trace(const std::string& path, std::string& why) {
   return {};
 }
 
-Config config_of(const Trace& trace, const std::string& path) {
-  Config config = default_config("run");
-  read_ini_text(path + ": /config/ini", trace.ini, config);
-  config.repeats = 1;  // the trace is of one of them
-  return config;
-}
-
 bool may_differ(const std::string& option) {
-  for (const char* free : {"resume", "output", "quiet", "threads", "dry-run", "repeats"})
+  for (const char* free : {"resume", "output", "quiet", "threads", "dry-run", "repeats", "overwrite"})
     if (option == free) return true;
   return false;
 }
@@ -127,8 +121,11 @@ Resumption prepare_resumption(const Request& request) {
   config.quiet = request.config.quiet;
   config.dry_run = request.config.dry_run;
   config.threads = request.config.threads;  // auto: what this allocation has
+  config.overwrite = request.config.overwrite;
   validate(config, "run");
-  return {.path = from, .lock = std::move(lock), .config = resolve(config), .trace = std::move(*trace)};
+  config = resolve(config);
+  if (output != path) require_replaceable({&config, 1}, false);
+  return {.path = from, .lock = std::move(lock), .config = config, .trace = std::move(*trace)};
 }
 
 void add_cut(Attributes& state, const Checkpoint& checkpoint) {

@@ -1,7 +1,9 @@
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
+#include "base/streams.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
+#include "command/outputs.hpp"
 #include "command/progress_line.hpp"
 #include "command/resumption.hpp"
 #include "command/signals.hpp"
@@ -36,6 +38,28 @@ void prepare_output(const Config& given, const Config& resolved) {
   require_writable_folder(path.parent_path().string(), "--output", resolved.output);
 }
 
+// 20,000; the mean of nodes that are at several iterations is told to a tenth.
+std::string grouped(double number) {
+  const std::string text = fmt::format("{:.10g}", std::round(10 * number) / 10);
+  const std::size_t whole = std::min(text.find('.'), text.size());
+  std::string result = text.substr(whole);
+  for (std::size_t end = whole; end > 0; end -= std::min<std::size_t>(end, 3)) {
+    const std::size_t begin = end - std::min<std::size_t>(end, 3);
+    result = text.substr(begin, end - begin) + (end == whole ? "" : ",") + result;
+  }
+  return result;
+}
+
+// Of a run that was interrupted the last point lies before the place where it stopped.
+std::string loss_text(const Trace& trace) {
+  const Progress& curve = trace.progress;
+  const std::string start = fmt::format("{:.4g} at the start", curve.loss.front());
+  if (trace.status != RunStatus::interrupted) return fmt::format("{}, {:.4g} at the end", start, curve.loss.back());
+  if (curve.loss.size() == 1) return start + "; it was not evaluated again yet";
+  return fmt::format("{}, {:.4g} when it was last evaluated, at iteration {}", start, curve.loss.back(),
+                     grouped(curve.iteration.back()));
+}
+
 void print_result(const Trace& trace, const Config& config, const DataSplit& data) {
   const auto figure = [&](const char* name) { return number(trace.summary, name, std::nan("")); };
   const bool is_valid = trace.verdict.is_valid();  // an invalid time is never printed as a result
@@ -43,7 +67,7 @@ void print_result(const Trace& trace, const Config& config, const DataSplit& dat
              config.engine == "virtual" ? "virtual time" : "real time", to_string(trace.status),
              is_valid ? "" : ", INVALID");
   fmt::print("  data        {}\n", describe(data));
-  fmt::print("  loss        {:.4g} at the start, {:.4g} at the end\n", figure("initial_loss"), figure("final_loss"));
+  fmt::print("  loss        {}\n", loss_text(trace));
   if (!std::isnan(figure("final_accuracy")))
     fmt::print("  accuracy    {:.1f} % training{}\n", 100 * figure("final_accuracy"),
                std::isnan(figure("final_test_accuracy"))
@@ -58,7 +82,7 @@ void print_result(const Trace& trace, const Config& config, const DataSplit& dat
     fmt::print("              {:.6g} s by the bits on the wire, {:.6g} s by the paper's count\n",
                figure("end_time_wire_bits_s"), figure("end_time_paper_bits_s"));
   if (!config.target_loss.empty() && is_valid) {
-    const double time = figure("time_to_target_s");
+    const double time = time_to_target(trace.progress, config.target_loss.front());
     fmt::print("  to loss {:<4g}{}\n", config.target_loss.front(),
                std::isinf(time) ? " missed" : fmt::format(" {:.6g} s", time));
   }
@@ -80,13 +104,31 @@ void print_result(const Trace& trace, const Config& config, const DataSplit& dat
   if (const std::string lost = text(trace.summary, "lost_nodes", "none"); lost != "none")
     fmt::print("  lost nodes  {}\n", lost);
   for (const std::string& warning : trace.warnings) fmt::print("  WARNING     {}\n", warning);
-  if (trace.checkpoint) fmt::print("  stopped     resume it: quantimed run --resume {}\n", config.output);
+  if (const std::string resumed = text(trace.summary, "resumed_at_iteration", ""); !resumed.empty())
+    fmt::print("  resumed     at iteration {}\n", resumed);
   fmt::print("  verdict     {}\n", trace.verdict);
   if (!is_valid)
     fmt::print(
         "              its times are not shown; do not compare or publish its figures. What to do for each reason:\n"
         "              results/README.md, \"Why is my run INVALID?\"\n");
   fmt::print("  trace       {}\n", config.output);
+  if (trace.status == RunStatus::interrupted)
+    fmt::print(
+        "Interrupted at iteration {} of {}. {}\n", grouped(figure("iterations")), grouped(config.iterations),
+        trace.checkpoint ? fmt::format("Resume: quantimed run --resume {}", config.output) : "It cannot be resumed.");
+}
+
+// One for each repeat.
+std::vector<Config> runs_of(const Config& config) {
+  if (config.repeats == 1) return {config};
+  std::vector<Config> runs;
+  for (std::uint32_t repeat = 0; repeat < config.repeats; ++repeat) {
+    const std::filesystem::path path(config.output);
+    const std::string name = fmt::format("{}-repeat{}{}", path.stem().string(), repeat + 1, path.extension().string());
+    runs.push_back(config);
+    runs.back().output = (path.parent_path() / name).string();
+  }
+  return runs;
 }
 
 int resume_command(const Request& request) {
@@ -116,23 +158,22 @@ int run_command(const Request& request) {
     return kDone;
   }
   prepare_output(request.config, config);
+  const std::vector<Config> runs = runs_of(config);
+  require_replaceable(runs, false);
   const DataSplit data = load_data(config);
-  ProgressLine line(config.repeats, config.quiet);
+  const Fingerprints contents = fingerprints_of(config, data);
+  ProgressLine line(runs.size(), config.quiet);
   int status = kDone;
-  for (std::uint32_t repeat = 0; repeat < config.repeats && status != kInterrupted; ++repeat) {
-    Config one = config;
-    if (config.repeats > 1) {
-      const std::filesystem::path path(config.output);
-      one.output = (path.parent_path() /
-                    fmt::format("{}-repeat{}{}", path.stem().string(), repeat + 1, path.extension().string()))
-                       .string();
-    }
-    if (const std::string notice = epsilon_notice(request.config, one); !notice.empty() && !one.quiet)
-      fmt::print(stderr, "quantimed: {}\n", notice);
-    const Trace trace = run_experiment(one, data, [&](double done) { line.show(repeat, one.algorithm, done); });
+  for (std::size_t k = 0; k < runs.size() && status != kInterrupted; ++k) {
+    const Config& one = runs[k];
+    std::optional<Trace> trace = finished_run(one, contents);
+    if (trace && !config.quiet) fmt::print("kept: {} is complete already; --overwrite runs it again\n", one.output);
+    if (const std::string notice = epsilon_notice(request.config, one); !trace && !notice.empty() && !one.quiet)
+      tell("quantimed: {}\n", notice);
+    if (!trace) trace = run_experiment(one, data, [&](double done) { line.show(k, one.algorithm, done); });
     line.clear();
-    if (!config.quiet) print_result(trace, one, data);
-    status = std::max(status, exit_status(trace));
+    if (!config.quiet) print_result(*trace, one, data);
+    status = std::max(status, exit_status(*trace));
   }
   return status;
 }

@@ -2,6 +2,7 @@
 #include "base/error.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
+#include "command/outputs.hpp"
 #include "command/progress_line.hpp"
 #include "command/scaling.hpp"
 #include "command/signals.hpp"
@@ -19,6 +20,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 namespace quantimed {
 
@@ -99,9 +101,38 @@ struct Measured {
   std::vector<ScalingResult> results;
   Seconds shortest = kForever;
   bool diverged = false, interrupted = false;
+  std::size_t kept = 0;  // runs that were finished already
 };
 
-// All runs, or those until a signal came.
+std::string warm_up_name(const std::string& folder) { return folder + "/warm-up.h5"; }
+
+// The configuration of one of the runs, with its place.
+Config config_of(const std::vector<ScalingPoint>& points, const ScalingRun& run, const std::string& folder) {
+  Config config = points[run.point].config;
+  config.output = run.repeat ? folder + "/" + trace_name(points[run.point], *run.repeat) : warm_up_name(folder);
+  config.overwrite = config.overwrite || !run.repeat;  // one that a killed study left is of no use
+  return config;
+}
+
+// Nothing is left to warm up for.
+bool are_finished(const ScalingPoint& point, std::uint32_t repeats, const std::string& folder, const DataSplit& data) {
+  const std::vector<ScalingPoint> one = {point};
+  for (std::uint32_t repeat = 0; repeat < repeats; ++repeat) {
+    const Config config = config_of(one, {.point = 0, .repeat = repeat}, folder);
+    if (!finished_run(config, fingerprints_of(config, data), true)) return false;
+  }
+  return true;
+}
+
+void require_own_files(const std::vector<ScalingPoint>& points, const Config& given, const std::string& folder) {
+  for (const ScalingRun& run : scaling_runs(points.size(), given.warm_up, given.repeats)) {
+    const Config config = config_of(points, run, folder);
+    require_replaceable({&config, 1}, true);
+  }
+  require_own_text(folder + "/table.md", table_mark("scale"));
+}
+
+// All runs, or those until a signal came. What is finished already is taken as it is.
 Measured run_all(const std::vector<ScalingPoint>& points, const Config& given, const std::string& folder,
                  const DataSplit& data) {
   Measured measured;
@@ -109,10 +140,13 @@ Measured run_all(const std::vector<ScalingPoint>& points, const Config& given, c
   ProgressLine line(runs.size(), given.quiet);
   for (std::size_t k = 0; k < runs.size() && !measured.interrupted; ++k) {
     const ScalingPoint& point = points[runs[k].point];
-    Config config = point.config;
-    config.output = folder + "/" + (runs[k].repeat ? trace_name(point, *runs[k].repeat) : "warm-up.h5");
+    const Config config = config_of(points, runs[k], folder);
     const std::string name = fmt::format("{} {} on {}", to_string(point.study), config.algorithm, config.nodes);
-    const Trace trace = run_experiment(config, data, [&](double done) { line.show(k, name, done); });
+    if (!runs[k].repeat && are_finished(point, given.repeats, folder, data)) continue;
+    std::optional<Trace> kept = finished_run(config, fingerprints_of(config, data), true);
+    measured.kept += kept.has_value();
+    const Trace trace =
+        kept ? std::move(*kept) : run_experiment(config, data, [&](double done) { line.show(k, name, done); });
     measured.interrupted =
         trace.status == RunStatus::interrupted || (signal_came() && k + 1 < runs.size());  // while it was evaluated
     if (!runs[k].repeat) {
@@ -159,6 +193,7 @@ int scale_command(const Request& request) {
     print_plan(points, given);
     return kDone;
   }
+  require_own_files(points, given, folder);
   const DataSplit data = load_data(points.front().config);
   check_shards(points, data.train);
   std::error_code error;
@@ -168,9 +203,11 @@ int scale_command(const Request& request) {
 
   const Measured measured = run_all(points, given, folder, data);
   const std::string text = report(points, given, measured);
-  write_text(folder + "/table.md", text);
+  write_text(folder + "/table.md", table_mark("scale") + text);
+  if (measured.kept > 0) fmt::print("{}\n", kept_text(measured.kept));
   if (measured.interrupted)
-    fmt::print("Stopped by a signal after {} of {} runs.\n\n", measured.results.size(), points.size() * given.repeats);
+    fmt::print("Stopped by a signal after {} of {} runs; {}.\n\n", measured.results.size(),
+               points.size() * given.repeats, continuing_text(given));
   fmt::print("{}\nTraces and this table: {}/\n", text, folder);
   return measured.interrupted ? kInterrupted : measured.diverged ? kDiverged : kDone;
 }

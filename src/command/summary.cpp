@@ -16,6 +16,15 @@ double sum_of(std::span<const float> column) {
   return sum;
 }
 
+// Of one node. The curve of a run that was stopped ends before the place where it stopped.
+double mean_iterations(const Trace& trace, const Totals& totals) {
+  if (trace.status != RunStatus::interrupted) return trace.progress.iteration.back();
+  const auto nodes = static_cast<double>(trace.network.nodes);
+  if (!trace.checkpoint) return totals.gradients / nodes;
+  const auto& iteration = trace.checkpoint->iteration;
+  return std::accumulate(iteration.begin(), iteration.end(), 0.0) / nodes;
+}
+
 }  // namespace
 
 Totals add_up(const RoundsSource& rounds, const Network& network) {
@@ -79,7 +88,7 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
   const double target = config.target_loss.empty() ? 0 : config.target_loss.front();
   s.emplace_back("target_loss", target);
   s.emplace_back("time_to_target_s", target > 0 ? time_to_target(curve, target) : kForever);
-  s.emplace_back("iterations", curve.iteration.back());
+  s.emplace_back("iterations", mean_iterations(trace, totals));
   s.emplace_back("end_time_s", outcome.end_time);
   if (outcome.end_time_paper_bits) s.emplace_back("end_time_paper_bits_s", *outcome.end_time_paper_bits);
   if (outcome.end_time_wire_bits) s.emplace_back("end_time_wire_bits_s", *outcome.end_time_wire_bits);

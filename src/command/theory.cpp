@@ -1,17 +1,20 @@
 // The theorems by experiment: runs along one axis (horizons, deadlines or graphs) × seeds, in virtual time, one run a
 // thread; exponents with their uncertainty, held against the promise.
 #include "algorithm/table.hpp"
+#include "base/build_info.hpp"
 #include "base/error.hpp"
 #include "base/thread_supply.hpp"
 #include "blas/blas.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
+#include "command/outputs.hpp"
 #include "command/preflight.hpp"
 #include "command/progress_line.hpp"
 #include "command/signals.hpp"
 #include "command/summary.hpp"
 #include "command/table_text.hpp"
 #include "command/theory_report.hpp"
+#include "config/ini.hpp"
 #include "engine/recorded_speed.hpp"
 
 #include <fmt/format.h>
@@ -21,6 +24,7 @@
 #include <atomic>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <numeric>
 #include <thread>
@@ -102,6 +106,48 @@ std::shared_ptr<const ConvexProblem> convex_problem(const Setup& setup, const Da
         setup.config.model, data.classes, data.name);
   const ConvexLoss loss = setup.config.model == "logistic" ? ConvexLoss::logistic : ConvexLoss::squared;
   return std::make_shared<ConvexProblem>(data, setup.shards, loss, setup.config.l2);
+}
+
+// How the files of a study begin.
+constexpr std::pair<const char*, const char*> kOwnFiles[] = {{"measurements.csv", "point,"},
+                                                             {"curves.csv", "point,seed,"},
+                                                             {"fits.csv", "quantity,"},
+                                                             {"constants.csv", "name,value,"}};
+
+constexpr std::string_view kIniFirst = "# data ";
+
+// What is to be written over is ours, and of these options unless --overwrite. The same options give the same again.
+void require_own_files(const std::string& folder, const Config& given) {
+  for (const auto& [name, start] : kOwnFiles) require_own_text(fmt::format("{}/{}", folder, name), start);
+  require_own_text(folder + "/table.md", table_mark("theory"));
+  const std::string ini = folder + "/theory.ini";
+  require_own_text(ini, kIniFirst);
+  if (given.overwrite || !std::filesystem::exists(ini)) return;
+  Config earlier = default_config("theory");
+  read_ini(ini, earlier);
+  earlier.output = given.output;
+  earlier.quiet = given.quiet;
+  earlier.threads = given.threads;
+  if (to_ini(earlier) != to_ini(given))
+    throw InputError(
+        "--output {}: holds the results of other options ({}); name another folder, or replace them with "
+        "--overwrite",
+        folder, ini);
+}
+
+// The first line of theory.ini.
+std::string origin(const DataSplit& data) {
+  return fmt::format("{}{}, quantimed {} {}\n", kIniFirst, fingerprint(data), build::kVersion, build::kCommit);
+}
+
+void require_same_origin(const std::string& folder, const Config& given, const DataSplit& data) {
+  std::string line;
+  if (given.overwrite || !std::getline(std::ifstream(folder + "/theory.ini"), line) || line + "\n" == origin(data))
+    return;
+  throw InputError(
+      "--output {}: holds results of other data or of another version ({}); name another folder, or replace them with "
+      "--overwrite",
+      folder, line.substr(2));
 }
 
 class Theory {
@@ -265,12 +311,14 @@ int Theory::operator()() {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   require_writable_folder(folder, "--output", folder);
+  require_own_files(folder, given_);
   prepare();
+  require_same_origin(folder, given_, data_);
   catch_signals();
   run_all();
   results_.is_complete = !signal_came();
   results_.constants = theory_constants(points_, given_.seeds.front(), results_.smoothness);
-  write_text(folder + "/theory.ini", to_ini(given_));
+  write_text(folder + "/theory.ini", origin(data_) + to_ini(given_));
   const std::string text = write_theory(folder, given_, points_, results_);
   if (!results_.is_complete) fmt::print("Stopped by a signal: what was measured is in {}/\n", folder);
   fmt::print("{}", text);

@@ -1,6 +1,7 @@
 #include "command/theory_report.hpp"
 
 #include "base/error.hpp"
+#include "command/outputs.hpp"
 #include "command/table_text.hpp"
 
 #include <fmt/format.h>
@@ -306,7 +307,7 @@ std::string write_theory(const std::string& folder, const Config& given, const s
   write_text(folder + "/curves.csv", curves(points, results));
   write_text(folder + "/fits.csv", fits_csv(rows, points));
   write_text(folder + "/constants.csv", constants_csv(results.constants));
-  write_text(folder + "/table.md", text);
+  write_text(folder + "/table.md", table_mark("theory") + text);
   return text;
 }
 

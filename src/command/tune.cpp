@@ -1,10 +1,12 @@
 // Step sizes for each algorithm, found with the same budget; every trial is kept. tuning.hpp says how.
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
+#include "base/streams.hpp"
 #include "command/budget.hpp"
 #include "command/certificate.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
+#include "command/outputs.hpp"
 #include "command/progress_line.hpp"
 #include "command/signals.hpp"
 #include "command/table_text.hpp"
@@ -41,6 +43,7 @@ class Tuning {
   void choose(Search& search) const;
   std::size_t runs_of_one() const;
   int finish();
+  void require_own_files() const;
 
   Config given_;
   std::string folder_;
@@ -50,7 +53,7 @@ class Tuning {
   DataSplit data_;
   std::uint64_t data_seed_ = 0;
   std::optional<ProgressLine> line_;
-  std::size_t piece_ = 0;
+  std::size_t piece_ = 0, done_ = 0, kept_ = 0;
   bool interrupted_ = false;
 };
 
@@ -123,8 +126,8 @@ void Tuning::tell_cost() {
   for (const Pace& pace : budget_.paces)
     wall += static_cast<double>(runs_of_one()) * pace.wall * budget_.time / pace.clock;
   if (given_.quiet) return;
-  fmt::print(stderr, "{} runs: {} trials of each of {} algorithms{}\n", runs, given_.trials, searches_.size(),
-             wall > 1 && std::isfinite(wall) ? fmt::format(", about {}", duration_text(wall)) : "");
+  tell("{} runs: {} trials of each of {} algorithms{}\n", runs, given_.trials, searches_.size(),
+       wall > 1 && std::isfinite(wall) ? fmt::format(", about {}", duration_text(wall)) : "");
 }
 
 // The seeds that this trial has not had yet, up to `seeds` in all.
@@ -137,14 +140,18 @@ void Tuning::run(Search& search, std::size_t trial, std::size_t seeds) {
       data_ = load_data(config);
       data_seed_ = seed;
     }
-    Trace trace = run_experiment(config, data_, [&](double done) {
+    std::optional<Trace> kept = finished_run(config, fingerprints_of(config, data_), true);
+    const auto progress = [&](double done) {
       line_->show(piece_, fmt::format("{} alpha {}", config.algorithm, config.alpha), done);
-    });
+    };
+    kept_ += kept.has_value();
+    Trace trace = kept ? std::move(*kept) : run_experiment(config, data_, progress);
     ++piece_;
     if (trace.status == RunStatus::interrupted) {
       interrupted_ = true;
       return;
     }
+    ++done_;
     search.traces[trial].push_back({.seed = seed,
                                     .alpha = config.alpha,
                                     .epsilon = config.epsilon,
@@ -219,12 +226,13 @@ int Tuning::finish() {
   }
   const TuneReport report{.given = given_, .searches = searches_, .targets = targets_, .budget = budget_};
   write_text(folder_ + "/trials.csv", trials_csv(report));
+  if (kept_ > 0) fmt::print("{}", kept_text(kept_));
   if (interrupted_) {
-    fmt::print("Stopped by a signal after {} runs; the same command continues.\n", piece_);
+    fmt::print("Stopped by a signal after {} runs; {}.\n", done_, continuing_text(given_));
     return kInterrupted;
   }
   const std::string text = tune_text(report);
-  write_text(folder_ + "/table.md", text);
+  write_text(folder_ + "/table.md", table_mark("tune") + text);
   fmt::print("{}Every trial: {}/trials.csv\n", text, folder_);
   const std::string ini = tuned_ini(report, certified_data(given_, data_));
   if (ini.empty()) {
@@ -236,12 +244,26 @@ int Tuning::finish() {
   return kDone;
 }
 
+// What is to be written over is ours: the tables, and the traces that are planned already. Others are asked before
+// their runs.
+void Tuning::require_own_files() const {
+  require_own_text(folder_ + "/trials.csv", "algorithm,");
+  require_own_text(folder_ + "/table.md", table_mark("tune"));
+  require_own_text(folder_ + "/tuned.ini", "# Step sizes found by quantimed tune");
+  for (const Search& search : searches_)
+    for (std::size_t trial = 0; trial < search.trials.size(); ++trial) {
+      const Config config = config_of(search, trial, given_.seeds.front());
+      if (find_output(config, nullptr).standing == Standing::foreign) require_replaceable({&config, 1}, true);
+    }
+}
+
 int Tuning::operator()() {
   const std::vector<Config> configs = published();  // all that is wrong is found first
   if (!given_.dry_run) {
     std::error_code error;
     std::filesystem::create_directories(folder_, error);
     require_writable_folder(folder_, "--output", folder_);
+    require_own_files();
   }
   data_seed_ = given_.seeds.front();
   data_ = load_data(configs.front());

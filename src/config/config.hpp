@@ -74,12 +74,14 @@ struct Config {
   std::vector<std::string> quantities;                                           // theory; empty: the promised ones
   bool timeline = false;
   bool dry_run = false;
+  bool overwrite = false;
   bool quiet = false;
   bool json = false;          // compare
   bool jitter = false;        // info
   bool dependencies = false;  // info
+  bool contents = false;      // info
   std::string resume;         // run: the trace to go on from; "": none
-  std::string output;         // "": runs/<algorithm>-<engine>-seed<seed>.h5; compare, scale: a folder
+  std::string output;         // "": runs/<algorithm>-<engine>-seed<seed>-<hash>.h5; compare, scale: a folder
 
   bool operator==(const Config&) const = default;
 };
@@ -108,8 +110,9 @@ Request parse_command_line(int argc, const char* const* argv);
 // and --interference are only checked for where they are allowed: the engines understand their text.
 void validate(const Config& config, const std::string& command);
 
-// Every option as "name = value" lines that --config reads back to the same Config. Only dry_run, resume, jitter and
-// dependencies are left out: what --dry-run printed is there to be run, and the others are no matter of a run.
+// Every option as "name = value" lines that --config reads back to the same Config. Only dry_run, overwrite, resume,
+// jitter, contents and dependencies are left out: what --dry-run printed is there to be run, and the others are no
+// matter of a run.
 std::string to_ini(const Config& config);
 // The same, as pairs, for the trace.
 std::vector<std::pair<std::string, std::string>> to_pairs(const Config& config);

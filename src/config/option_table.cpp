@@ -145,12 +145,12 @@ std::vector<OptionRow> run_rows() {
     {.name = "budget", .commands = kCompare | kTune,
      .help = "what every algorithm gets as much of: the same time on the run's clock, or the same number of iterations",
      .field = &C::budget, .choices = {"time", "iterations"}},
-    {.name = "seed", .commands = kRun | kScale | kExport | kCalibrate | kPredict, .value = "N",
+    {.name = "seed", .commands = kRun | kScale | kExport | kCalibrate | kPredict | kInfo, .value = "N",
      .help = "fixes generated data, graph, start, samples, speeds and rounding", .field = &C::seed, .instead = "--seeds"},
     {.name = "seeds", .commands = kCompare | kTune | kTheory, .value = "N,N|N-N", .help = "one run of each algorithm for each seed",
      .field = &C::seeds, .instead = "--seed"},
     {.name = "repeats", .commands = kRun | kCompare | kPredict | kScale, .value = "N", .help = "runs of each algorithm and seed", .field = &C::repeats, .least = 1},
-    {.name = "config", .commands = kRuns | kExport | kCalibrate, .value = "FILE",
+    {.name = "config", .commands = kRuns | kExport | kCalibrate | kInfo, .value = "FILE",
      .help = "read options from FILE: name = value, # comments; later files win, the command line wins over all",
      .in_ini = false},
     {.name = "resume", .commands = kRun, .value = "TRACE",
@@ -163,17 +163,17 @@ std::vector<OptionRow> run_rows() {
 
 std::vector<OptionRow> data_rows() {
   return {
-    {.name = "dataset", .topic = Topic::data, .commands = kRuns | kExport | kCalibrate, .value = "NAME|PATH",
+    {.name = "dataset", .topic = Topic::data, .commands = kRuns | kExport | kCalibrate | kInfo, .value = "NAME|PATH",
      .help = "looked for in $QUANTIMED_DATA, datasets/ and /usr/share/datasets", .field = &C::dataset,
      .listing = dataset_listing},
-    {.name = "classes", .topic = Topic::data, .commands = kRuns | kExport | kCalibrate, .value = "N,N",
+    {.name = "classes", .topic = Topic::data, .commands = kRuns | kExport | kCalibrate | kInfo, .value = "N,N",
      .help = "keep only the samples with these labels, as classes 0, 1, ... in this order", .field = &C::classes,
      .usual = "all", .least = -16'777'216, .most = 16'777'216},
-    {.name = "target", .topic = Topic::data, .commands = kRuns | kExport | kCalibrate,
+    {.name = "target", .topic = Topic::data, .commands = kRuns | kExport | kCalibrate | kInfo,
      .help = "what the targets of LIBSVM text are; auto: two labels are classes, fractions are values, and other whole "
              "numbers are what --model takes, which is said",
      .field = &C::target, .usual = "auto", .choices = {"classes", "regression"}},
-    {.name = "grey", .topic = Topic::data, .commands = kRuns | kExport | kCalibrate, .help = "colour to grey", .field = &C::grey},
+    {.name = "grey", .topic = Topic::data, .commands = kRuns | kExport | kCalibrate | kInfo, .help = "colour to grey", .field = &C::grey},
     {.name = "samples-per-node", .topic = Topic::data, .commands = kRuns | kCalibrate, .value = "M", .help = "each node's own; all: equal shares of all",
      .field = &C::samples_per_node, .usual = "all"},
     {.name = "partition", .topic = Topic::data, .value = "contiguous|iid|by-label|dirichlet:A",
@@ -254,7 +254,7 @@ std::vector<OptionRow> algorithm_rows() {
 
 std::vector<OptionRow> network_rows() {
   return {
-    {.name = "graph", .topic = Topic::network,
+    {.name = "graph", .topic = Topic::network, .commands = kRuns | kInfo,
      .value = "ring|torus|complete|star|exponential|erdos-renyi:P|file:PATH",
      .help = "who talks with whom; a file has one edge \"i j\" a line", .field = &C::graph, .check = check_graph},
     {.name = "mixing", .topic = Topic::network, .value = "laplacian|laplacian:KAPPA|metropolis",
@@ -268,11 +268,11 @@ std::vector<OptionRow> network_rows() {
 
 std::vector<OptionRow> time_rows() {
   return {
-    {.name = "machine", .topic = Topic::time_model, .commands = kRun | kCompare | kPredict, .value = "FILE",
+    {.name = "machine", .topic = Topic::time_model, .commands = kRun | kCompare | kPredict | kInfo, .value = "FILE",
      .help = "virtual time predicts real time on the machine that this file of `quantimed calibrate` describes; "
              "predict: none measures this machine first",
      .field = &C::machine, .usual = "none"},
-    {.name = "speed", .topic = Topic::time_model, .value = "KIND",
+    {.name = "speed", .topic = Topic::time_model, .commands = kRuns | kInfo, .value = "KIND",
      .help = "samples per second of each node; auto: uniform:10,90 in virtual time, none on threads",
      .field = &C::speed, .usual = "auto", .listing = speed_listing},
     {.name = "interference", .topic = Topic::time_model, .commands = kTimedRuns, .value = "COUNT,SHARE,PERIOD",
@@ -319,6 +319,10 @@ std::vector<OptionRow> output_rows() {
      .help = "the trace (run), the folder (compare, scale, predict, theory), the data set (export), the machine file "
              "(calibrate); auto: named after what is in it",
      .field = &C::output, .usual = "auto"},
+    {.name = "overwrite", .topic = Topic::output, .commands = kRuns | kExport | kCalibrate,
+     .help = "run again what is complete already, and replace results of other options; files that quantimed did not "
+             "write are never replaced",
+     .field = &C::overwrite, .in_ini = false},
     {.name = "timeline", .topic = Topic::output, .commands = kTimedRuns, .help = "record when each node computes, sends and waits",
      .field = &C::timeline},
     {.name = "json", .topic = Topic::output, .commands = kCompare, .help = "print the result as one JSON document",
@@ -328,6 +332,10 @@ std::vector<OptionRow> output_rows() {
     {.name = "jitter", .topic = Topic::output, .commands = kInfo,
      .help = "measure for 4 s how much time each core loses to interrupts and others, on all at once", .field = &C::jitter,
      .in_ini = false},
+    {.name = "contents", .topic = Topic::output, .commands = kInfo,
+     .help = "what a run with these --dataset, --classes, --grey, --seed, --graph, --speed and --machine (or --config) "
+             "reads, with fingerprints of the contents, and nothing else",
+     .field = &C::contents, .in_ini = false},
     {.name = "dependencies", .topic = Topic::output, .commands = kInfo,
      .help = "list the libraries in use with their versions, and nothing else", .field = &C::dependencies, .in_ini = false},
     {.name = "help", .topic = Topic::output, .commands = ~0u, .help = "this text", .in_ini = false},

@@ -13,6 +13,7 @@ from conftest import ANALYSIS, forge
 from quantimed_report import cli, figures, style
 
 PROGRAM = ANALYSIS / "quantimed-report"
+ROOT = ANALYSIS.parent
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +67,32 @@ def test_several_folders_make_one_report(study: Path, tmp_path: Path, capsys: py
 def test_perfetto(study: Path, tmp_path: Path) -> None:
     assert cli.main([str(study), "--no-pdf", "--perfetto", str(tmp_path / "timeline.json"), "--run", "async-dsgd-seed2"]) == 0
     assert json.loads((tmp_path / "timeline.json").read_text())
+
+
+def test_what_the_report_did_not_write_stays(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trace = next(study.glob("*.h5"))
+    before = trace.read_bytes()
+    assert "is not replaced" in refusal([study, "--no-pdf", "--perfetto", trace], capsys)
+    assert trace.read_bytes() == before
+    for name in ("index.html", "summary.csv", "summary.md", "runs.csv"):
+        folder = tmp_path / name / "out"
+        folder.mkdir(parents=True)
+        (folder / name).write_text("my own\n", encoding="utf-8")
+        assert f"holds a {name}" in refusal([study, "--no-pdf", "--output", folder], capsys)
+        assert (folder / name).read_text(encoding="utf-8") == "my own\n"
+        assert [path.name for path in folder.iterdir()] == [name]
+    again = [str(study), "--no-pdf", "--output", str(tmp_path / "report"), "--perfetto", str(tmp_path / "t.json")]
+    assert cli.main(again) == 0 and cli.main(again) == 0  # its own are
+
+
+@pytest.mark.parametrize("script", ["paper", "theory"])
+def test_a_page_that_bench_did_not_write_stays(script: str, tmp_path: Path) -> None:
+    page = tmp_path / "data.svm"
+    page.write_text("1 1:0.5\n", encoding="utf-8")
+    done = subprocess.run([sys.executable, ROOT / "bench" / script, "--output", page, "--runs", tmp_path / "runs"],
+                          capture_output=True, text=True, timeout=600)
+    assert done.returncode == 2 and "is not replaced" in done.stderr and done.stderr.count("\n") == 1
+    assert page.read_text(encoding="utf-8") == "1 1:0.5\n" and not (tmp_path / "runs").exists()
 
 
 def test_perfetto_into_no_folder_or_of_no_run(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

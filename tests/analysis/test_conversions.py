@@ -25,7 +25,7 @@ def run(program: Path, tmp_path: Path) -> Call:
     def call(data: str, *options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([program, "run", "--dataset", data, "--nodes", "2", "--graph", "complete", "--samples-per-node",
                                "20", "--iterations", "2", "--batch", "4", "--algorithm", "dsgd", "--model", "logistic",
-                               "--threads", "1", "--output", "t.h5", *options], cwd=tmp_path, capture_output=True, text=True,
+                               "--threads", "1", "--output", "t.h5", "--overwrite", *options], cwd=tmp_path, capture_output=True, text=True,
                               timeout=100, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
     return call
 

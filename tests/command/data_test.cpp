@@ -40,7 +40,7 @@ TEST(DataProgram, LeastSquaresRegressesOnWholeNumbersAndSaysSo) {
   EXPECT_THAT(run.out, HasSubstr("2 features, values to regress on, 40 training, no test set (looked for years.t)"));
   EXPECT_THAT(run.out, Not(HasSubstr("accuracy")));
   EXPECT_EQ(read_trace(folder / "t.h5").mean_model.size(), 2u);
-  run = run_program(folder, kRun + "--model logistic --dataset years");
+  run = run_program(folder, kRun + "--overwrite --model logistic --dataset years");
   EXPECT_THAT(run.err, HasSubstr("the labels 1922-1961 are classes 0 to 39"));
   EXPECT_THAT(run.out, HasSubstr("40 classes (labels 1922-1961)"));
 }

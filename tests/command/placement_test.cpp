@@ -134,7 +134,7 @@ TEST(PlacementOption, ATaskTakesNoMoreCoresThanItWasGiven) {
 TEST(PlacementOption, ARunTakesNoMoreMemoryThanItWasGiven) {
   const Folder folder;
   const std::string run =
-      "run --engine threads --nodes 1 --dataset digits --iterations 2 --evaluations 2 --output t.h5";
+      "run --engine threads --nodes 1 --dataset digits --iterations 2 --evaluations 2 --overwrite --output t.h5";
   EXPECT_EQ(run_program(folder, run).status, 0);
   const Environment job(Variables{{"SLURM_JOB_ID", "4711"}, {"SLURM_MEM_PER_NODE", "1"}});  // MiB
   const Ran refused = run_program(folder, run);

@@ -49,6 +49,12 @@ inline std::string until_there(const std::string& file) {
   return "while kill -0 $p 2>/dev/null && ! test -e " + file + "; do sleep 0.02; done; ";
 }
 
+// A table.md as it is printed: its first line says who made it.
+inline std::string table_of(const std::string& path) {
+  const std::string text = contents(path);
+  return text.starts_with("<!--") ? text.substr(text.find('\n') + 1) : "no table.md of ours: " + text;
+}
+
 inline Ran run_program(const Folder& folder, const std::string& arguments) {
   // The folder and both outputs hold for all that `arguments` may go on to say (… & p=$!; kill $p; wait $p).
   const std::string command =

@@ -100,7 +100,7 @@ TEST(Program, ComparesPairedRunsInATable) {
   for (const char* word : {"quantimed-dsgd", "async-dsgd", "q-dsgd", "speed-up over dsgd", "2 of 2",
                            "[a–b] is the range of 2 seeds", "2 pairs of runs: too few to name a winner"})
     EXPECT_THAT(compare.out, HasSubstr(word));
-  EXPECT_THAT(compare.out, HasSubstr(contents(folder / "study/table.md")));
+  EXPECT_THAT(compare.out, HasSubstr(table_of(folder / "study/table.md")));
   const auto judged = nlohmann::json::parse(contents(folder / "study/comparison.json"))["comparisons"][0];
   EXPECT_EQ(judged["targets"].size(), 5u);
   EXPECT_EQ(judged["pairs"]["used"], (std::vector<int>{1, 2}));

@@ -200,7 +200,7 @@ TEST(Scale, WorksOnASingleCore) {
   const Ran ran = run_program(folder, kQuick + "--cores 1 --study both --repeats 2");
   ASSERT_EQ(ran.status, 0) << ran.err;
   EXPECT_EQ(ran.err, "");
-  EXPECT_THAT(ran.out, HasSubstr(contents(folder / "runs/scale/table.md")));
+  EXPECT_THAT(ran.out, HasSubstr(table_of(folder / "runs/scale/table.md")));
   EXPECT_THAT(ran.out, AllOf(HasSubstr("efficiency"), HasSubstr("Strong scaling: none on 1 core alone"),
                              HasSubstr("Weak scaling: none on 1 core alone")));
   for (const char* study : {"strong", "weak"})
@@ -288,7 +288,7 @@ TEST(Scale, ASignalKeepsAndTablesWhatWasDone) {
   EXPECT_EQ(ran.status, 75) << ran.err;
   EXPECT_EQ(read_trace(folder / "runs/scale/weak-dsgd-n1-repeat1.h5").status, RunStatus::complete);
   EXPECT_THAT(ran.out, AllOf(HasSubstr("Stopped by a signal after "), HasSubstr(" of 100000 VALID")));
-  EXPECT_THAT(ran.out, HasSubstr(contents(folder / "runs/scale/table.md")));
+  EXPECT_THAT(ran.out, HasSubstr(table_of(folder / "runs/scale/table.md")));
 }
 
 }  // namespace

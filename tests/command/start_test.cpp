@@ -70,7 +70,7 @@ TEST(Start, ARunSaysWhichVariablesItIgnoredAndWhatDecided) {
   EXPECT_THAT(text(trace.environment, "ignored_variables", ""),
               AllOf(HasSubstr("OMP_PROC_BIND=spread"), HasSubstr("OMP_PLACES=cores")));
   EXPECT_NE(text(trace.environment, "cores_rule", ""), "");
-  const Ran plain = run_shell(folder, kProgram + " " + kThreads + "--oversubscribe --nodes 2");
+  const Ran plain = run_shell(folder, kProgram + " " + kThreads + "--oversubscribe --nodes 2 --overwrite");
   ASSERT_EQ(plain.status, 0) << plain.err;
   EXPECT_EQ(text(read_trace(folder / "t.h5").environment, "ignored_variables", "none"), "");
 }

@@ -20,7 +20,7 @@ TEST(Theory, WritesWhatItMeasured) {
   EXPECT_EQ(ran.err, "");
   for (const char* word : {"distance", "penalty-distance", "bias", "bound", "finding", "gamma^2", "| 160"})
     EXPECT_THAT(ran.out, HasSubstr(word));
-  EXPECT_EQ(contents(folder / "out1/table.md"), ran.out);
+  EXPECT_EQ(table_of(folder / "out1/table.md"), ran.out);
   const std::string measurements = contents(folder / "out1/measurements.csv");
   EXPECT_EQ(std::count(measurements.begin(), measurements.end(), '\n'), 1 + 4 * 3);
   EXPECT_THAT(contents(folder / "out1/fits.csv"), HasSubstr("\nbias,-"));
