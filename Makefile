@@ -105,8 +105,8 @@ valgrind: deps ## a short run of each engine, and verify, under Valgrind
 	trap 'rm -rf "$$folder"' EXIT
 	export OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=passive OPENBLAS_CORETYPE=Haswell
 	for engine in virtual 'threads --oversubscribe'; do
-	  $(VALGRIND) build/portable/quantimed $(VALGRIND_RUN) --engine $$engine --output "$$folder/t.h5"
-	  $(VALGRIND) --trace-children=yes build/portable/quantimed verify --quiet "$$folder/t.h5"
+	  $(VALGRIND) build/portable/quantimed $(VALGRIND_RUN) --engine $$engine --overwrite --output "$$folder/t.h5"
+	  $(VALGRIND) --trace-children=yes build/portable/quantimed verify --quiet "$$folder/t.h5" || [ $$? = 5 ]  # oversubscribed times are INVALID
 	done
 
 bench: deps all ## the benchmark programs

@@ -282,7 +282,6 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   for (const char* name : {"resumptions", "resumed_at_iteration", "resumed_at_time_s"})
     if (const Attribute* value = find(earlier, name)) trace.summary.emplace_back(name, *value);
   write_trace(config.output, trace, outcome.rounds);
-  release_memory_for_traces();  // to whoever tells of the run
   std::remove(partial_name(config.output).c_str());
   if (!outcome.failure.empty()) break_off(outcome);
   return trace;

@@ -142,7 +142,6 @@ void write_trace(const std::string& path, const Trace& trace, const RoundsSource
 // Sets aside the memory that writing takes, so that a trace can be written when the system grants no more. Throws
 // bad_alloc. write_trace() does so itself, which may be too late.
 void hold_memory_for_traces();
-void release_memory_for_traces();
 
 // The file is ours, but not as it was written: its seal does not fit.
 class DamagedTrace : public InputError {

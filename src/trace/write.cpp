@@ -10,12 +10,15 @@
 
 #include <fmt/ranges.h>
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <new>
 #include <span>
@@ -318,23 +321,19 @@ class Reserve {
   Reserve() {
     for (void*& block : blocks_)
       if ((block = std::malloc(kBlockBytes)) == nullptr) throw std::bad_alloc();
-    // Behind them: free blocks at the heap's end would go back to the system.
-    if ((stopper_ = std::malloc(1)) == nullptr) throw std::bad_alloc();
   }
-  ~Reserve() {
-    free_blocks();
-    std::free(stopper_);
-  }
+  ~Reserve() { free_blocks(); }
   Reserve(const Reserve&) = delete;
   Reserve& operator=(const Reserve&) = delete;
+  // To those who call malloc next: free memory at the heap's end would else go back to the system, for good.
   void free_blocks() {
+    ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
     for (void*& block : blocks_) std::free(std::exchange(block, nullptr));
   }
 
  private:
   static constexpr std::size_t kBlockBytes = 64u << 10;  // small ones come from the heap itself, side by side
   std::array<void*, kReserveBytes / kBlockBytes> blocks_{};
-  void* stopper_ = nullptr;
 };
 
 std::unique_ptr<Reserve>& reserve() {
@@ -398,8 +397,6 @@ Filled fill_in_child(ImageFile& image, const Trace& trace, const RoundsSource& r
 void hold_memory_for_traces() {
   if (!reserve()) reserve() = std::make_unique<Reserve>();
 }
-
-void release_memory_for_traces() { reserve().reset(); }
 
 void write_trace(const std::string& path, const Trace& trace) { write_trace(path, trace, Whole(trace.rounds)); }
 

@@ -86,6 +86,8 @@ const std::map<std::string, std::string> kOther = {{"algorithm", "dsgd"},
                                                    {"quiet", "true"},
                                                    {"json", "true"},
                                                    {"jitter", "true"},
+                                                   {"overwrite", "true"},
+                                                   {"contents", "true"},
                                                    {"dependencies", "true"}};
 
 bool has_field(const OptionRow& row) { return !std::holds_alternative<std::monostate>(row.field); }
