@@ -1,5 +1,7 @@
 #include "command/summary.hpp"
 
+#include "engine/allocation.hpp"
+
 #include <fmt/core.h>
 
 #include <cmath>
@@ -106,6 +108,7 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
   s.emplace_back("overwritten_messages", totals.overwritten);
   s.emplace_back("wall_time_s", wall_s);
   s.emplace_back("evaluation_time_s", evaluation_s);
+  s.emplace_back("peak_memory_bytes", peak_memory_bytes());
   s.insert(s.end(), outcome.measured.begin(), outcome.measured.end());
   warn(trace, run, config, totals);
 }

@@ -1,5 +1,6 @@
 #include "engine/allocation.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -76,5 +77,20 @@ double usable_memory_bytes(const std::string& root) {
   if (mib_each && cpus) least = std::min(least, static_cast<double>(*mib_each) * static_cast<double>(*cpus) * kMiB);
   return least;
 }
+
+std::int64_t peak_memory_bytes() {  // not getrusage: what it says is kept across exec, and may be the shell's
+  std::ifstream status("/proc/self/status");
+  std::int64_t kib = 0;
+  for (std::string word; status >> word;)
+    if (word == "VmHWM:" && status >> kib) break;
+  return kib * 1024;
+}
+
+std::string size_text(double bytes) {
+  if (bytes >= 10 * 0x1p30) return fmt::format("{:.1f} GiB", bytes / 0x1p30);
+  return fmt::format("{:.{}f} MiB", bytes / 0x1p20, bytes < 10 * 0x1p20 ? 1 : 0);
+}
+
+std::string_view more_memory() { return std::getenv("SLURM_JOB_ID") != nullptr ? ", or give the job more --mem" : ""; }
 
 }  // namespace quantimed

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace quantimed {
 
@@ -25,5 +26,14 @@ double usable_memory_bytes(const std::string& root = "");
 
 // What this process has of it now; 0 where the system does not say.
 double resident_memory_bytes();
+
+// The most that this process has had of it so far; 0 where the system does not say.
+std::int64_t peak_memory_bytes();
+
+// As 1.2 MiB, 812 MiB or 24.0 GiB.
+std::string size_text(double bytes);
+
+// What else can be done about too little memory, in a SLURM job.
+std::string_view more_memory();
 
 }  // namespace quantimed

@@ -86,14 +86,14 @@ MemoryPlan plan_threads(const Run& run) {
 }
 
 void require_memory(const Run& run, const MemoryPlan& plan, double beside) {
-  const double needed = plan.total() + beside, left = usable_memory_bytes() - resident_memory_bytes();
+  const double needed = plan.total() + beside, usable = usable_memory_bytes(), left = usable - resident_memory_bytes();
   if (needed <= left) return;
   throw MachineRefused(
-      "--nodes {}: needs {:.2f} GiB (models {:.2f}, messages {:.2f}, gradients {:.2f}, the rest {:.2f}), and {:.2f} "
-      "GiB "
-      "may be used; use fewer nodes, fewer --evaluations or a smaller --model",
-      run.network.nodes, needed / 0x1p30, plan.models / 0x1p30, plan.messages / 0x1p30, plan.gradients / 0x1p30,
-      (needed - plan.models - plan.messages - plan.gradients) / 0x1p30, std::max(left, 0.0) / 0x1p30);
+      "--nodes {}: needs {} (models {}, messages {}, gradients {}, the rest {}), and of the {} that may be used {} are "
+      "left; use fewer nodes, fewer --evaluations or a smaller --model{}",
+      run.network.nodes, size_text(needed), size_text(plan.models), size_text(plan.messages), size_text(plan.gradients),
+      size_text(needed - plan.models - plan.messages - plan.gradients), size_text(usable),
+      size_text(std::max(left, 0.0)), more_memory());
 }
 
 }  // namespace quantimed

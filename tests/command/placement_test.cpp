@@ -13,6 +13,7 @@
 namespace quantimed {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 const std::string kRun =
@@ -139,7 +140,8 @@ TEST(PlacementOption, ARunTakesNoMoreMemoryThanItWasGiven) {
   const Environment job(Variables{{"SLURM_JOB_ID", "4711"}, {"SLURM_MEM_PER_NODE", "1"}});  // MiB
   const Ran refused = run_program(folder, run);
   EXPECT_EQ(refused.status, 4);
-  EXPECT_THAT(refused.err, HasSubstr("GiB"));
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("--nodes 1: needs "), HasSubstr("and of the 1.0 MiB that may be used"),
+                                 HasSubstr("or give the job more --mem\n")));
 }
 
 }  // namespace

@@ -78,6 +78,7 @@ TEST(Program, InterferenceIsRecorded) {
   const Trace trace = read_trace(folder / "t.h5");
   EXPECT_GT(number(trace.summary, "interference_asked_s", -1), 0);
   EXPECT_GT(number(trace.summary, "interference_had_s", -1), 0);
+  EXPECT_GT(number(trace.summary, "peak_memory_bytes", -1), 1e7);
   EXPECT_EQ(text(trace.config, "interference", ""), "1,1,0.01");
 }
 

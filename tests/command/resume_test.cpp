@@ -44,7 +44,7 @@ void expect_same_run(const Trace& a, const Trace& b) {
   EXPECT_EQ(a.mean_model, b.mean_model);
   EXPECT_EQ(a.verdict.text(), b.verdict.text());
   for (const auto& [name, value] : a.summary)
-    if (name != "wall_time_s" && name != "evaluation_time_s") {
+    if (name != "wall_time_s" && name != "evaluation_time_s" && name != "peak_memory_bytes") {
       ASSERT_NE(find(b.summary, name), nullptr) << name;
       EXPECT_EQ(to_text(value), to_text(*find(b.summary, name))) << name;
     }

@@ -137,7 +137,8 @@ TEST(MemoryPlan, WhatIsNotThereIsRefusedBeforeItIsTaken) {
     require_memory(run, {.models = 1e18});
     ADD_FAILURE();
   } catch (const MachineRefused& refused) {
-    EXPECT_THAT(refused.what(), HasSubstr("--nodes 6: needs 931322574.62 GiB (models 931322574.62, messages 0.00, "));
+    EXPECT_THAT(refused.what(),
+                HasSubstr("--nodes 6: needs 931322574.6 GiB (models 931322574.6 GiB, messages 0.0 MiB, "));
   }
   EXPECT_THROW(require_memory(run, plan_virtual(run), usable_memory_bytes()), MachineRefused);
   EXPECT_NO_THROW(require_memory(run, plan_virtual(run)));
