@@ -94,6 +94,13 @@ in_background() {
   return "$status"
 }
 
+# report FOLDER: of all traces in it; none where QUANTIMED_REPORT_OPTIONS says so.
+report() {
+  if [ "${QUANTIMED_REPORT_OPTIONS:-}" = none ]; then return 0; fi
+  # shellcheck disable=SC2086  # several options
+  in_background "$QUANTIMED_HOME/analysis/quantimed-report" "$1" ${QUANTIMED_REPORT_OPTIONS:-}
+}
+
 # is_whole TRACE: all of it is there, as its checksum says.
 is_whole() {
   [ -f "$1" ] && [[ $("$quantimed" verify --quiet "$1" 2>&1) =~ :\ (complete|diverged),\  ]]

@@ -21,7 +21,7 @@ def main(argv: list[str]) -> int:
     args = parser().parse_args(argv)
     folder = Folder(args.study)
     folder.jobs()  # a study it must be
-    tasks = [task for task in queue.tasks_named(folder.job_name()) if task.live]
+    tasks = [task for task in queue.tasks_named(folder.job_name(), folder.owners()) if task.live]
     ids = list(dict.fromkeys(task.job for task in sorted(tasks, key=lambda t: not t.is_collection)))  # it would start
     if ids:
         queue.ask(["scancel", *ids])

@@ -18,7 +18,7 @@ from studies.job import is_done, others_in, set_aside
 from studies.runner import find_program, read_plan, write_whole
 from studies.study_file import StudyError
 
-from .folder import SUBFOLDERS, Folder, stem, verify
+from .folder import NO_REPORT, SUBFOLDERS, Folder, stem, verify
 from .retry import try_again
 from .standing import DONE, INTERRUPTED, Standing, counts, standings, trace_status
 from .start import ROOT
@@ -107,6 +107,8 @@ def set_damaged_aside(found: list[Standing], busy: set[str]) -> list[Path]:
 def report(folder: Path, done: list[Standing]) -> bool:
     """On the runs that are in the plan, and no others: the report reads a whole folder, so it gets one of links."""
     options = shlex.split(os.environ.get("QUANTIMED_REPORT_OPTIONS", ""))
+    if options == [NO_REPORT]:
+        return True
     program = [sys.executable, str(ROOT / "analysis" / "quantimed-report")]
     with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as scratch:
         source = folder
@@ -158,7 +160,7 @@ def main(argv: list[str]) -> int:
             print(f"not verified: {path.name}: {objection}", file=sys.stderr)
     write_runs(folder, found, objections)
     write_curves(folder, done)
-    write_jobs(folder, queue)
+    write_jobs(folder, queue, found)
     for text in (*warnings(done), *([other] if (other := strangers(folder, jobs, queue.tasks)) else [])):
         print(text, file=sys.stderr)
     reported = args.no_report or bool(done) and report(args.study, done)

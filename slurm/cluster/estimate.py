@@ -2,10 +2,13 @@
 run here; and from that how many runs go into a task."""
 from __future__ import annotations
 
+import heapq
 import math
 import re
 import signal
+import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterable
@@ -23,10 +26,12 @@ from .progress import duration, progress_of
 # What decides how long an iteration takes; seeds, steps and the number of iterations do not.
 KIND = ("algorithm", "engine", "dataset", "classes", "grey", "nodes", "samples-per-node", "model", "batch", "deadline", "codec",
         "graph", "link", "speed", "sync", "threads")
-PILOT_S, START_S, MOST_PILOTS = 2.0, 1.0, 6
+PILOT_S, START_S, MOST_PILOTS = 1.0, 1.0, 10
 FULL_TASK_S = 1800.0  # a shorter task troubles the scheduler more than it helps the user
-FILL = 0.8  # of the time limit
+WARNING_S = 60.0  # before its time limit a task is told to stop (--signal)
+FILL = 0.8  # of the time until then
 SHELL_MIB = 16  # the batch script's own
+RESUME_MIB = 80  # Python, which looks at what an earlier attempt left, and the program that it asks
 
 
 def kind_of(ini: str) -> tuple[str, ...]:
@@ -43,11 +48,23 @@ class Estimate:
     def seconds(self, job: Job) -> float:
         iterations = int(ini_value(job.ini, "iterations"))
         known = self.iteration_s.get(kind_of(job.ini))
-        if known is None and self.iteration_s and not job.real_time:  # in proportion to the nodes' iterations
-            own = [(k, s) for k, s in self.iteration_s.items() if k[0] == job.run.algorithm] or list(self.iteration_s.items())
-            a_node = sum(s / int(k[KIND.index("nodes")]) for k, s in own) / len(own)
-            known = a_node * int(ini_value(job.ini, "nodes"))
+        if known is None and self.iteration_s and not job.real_time:
+            known = self.from_others(kind_of(job.ini))
         return math.nan if known is None else START_S + known * iterations
+
+    def from_others(self, kind: tuple[str, ...]) -> float:
+        """From the same run with another algorithm; else in proportion to the nodes' iterations."""
+        if beside := [(k, s) for k, s in self.iteration_s.items() if k[1:] == kind[1:]]:
+            return statistics.fmean(s * self.ratio(kind[0], k[0]) for k, s in beside)
+        own = [(k, s) for k, s in self.iteration_s.items() if k[0] == kind[0]] or list(self.iteration_s.items())
+        nodes = KIND.index("nodes")
+        return statistics.fmean(s / int(k[nodes]) for k, s in own) * int(kind[nodes])
+
+    def ratio(self, algorithm: str, to: str) -> float:
+        """Of their iterations' times, over what is known of both."""
+        pairs = [s / self.iteration_s[other] for k, s in self.iteration_s.items()
+                 if k[0] == algorithm and (other := (to, *k[1:])) in self.iteration_s]
+        return statistics.geometric_mean(pairs) if pairs else 1.0
 
     def total_s(self, jobs: Iterable[Job]) -> float:
         return sum(self.seconds(job) for job in jobs)
@@ -77,8 +94,30 @@ def from_earlier(folder: Path, estimate: Estimate) -> None:
         estimate.sources.append(f"{count} earlier runs here")
 
 
+def tell(text: str) -> None:
+    """What takes its time, to a user who waits for it; nothing in a log."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def pilots(wanted: list[tuple[str, ...]], known: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Which kinds to time: every algorithm once, then all else that decides how long it takes."""
+    algorithms, settings = {k[0] for k in known}, {k[1:] for k in known}
+    chosen = []
+    for kind in wanted:
+        if kind[0] not in algorithms:
+            chosen.append(kind)
+            algorithms.add(kind[0])
+            settings.add(kind[1:])
+    for kind in wanted:
+        if kind[1:] not in settings:
+            chosen.append(kind)
+            settings.add(kind[1:])
+    return chosen[:MOST_PILOTS]
+
+
 def from_pilots(jobs: list[Job], program: Path, estimate: Estimate, memory_too: bool) -> None:
-    """Each kind for a few seconds; the kinds with most work first, the others follow from these."""
+    """The kinds with most work first; the others follow from these."""
     work: dict[tuple[str, ...], float] = {}
     example: dict[tuple[str, ...], Job] = {}
     for job in jobs:
@@ -87,12 +126,14 @@ def from_pilots(jobs: list[Job], program: Path, estimate: Estimate, memory_too: 
         kind = kind_of(job.ini)
         work[kind] = work.get(kind, 0.0) + job.cost
         example[kind] = job
-    wanted = [k for k in sorted(work, key=lambda k: -work[k])
-              if k not in estimate.iteration_s or memory_too and k not in estimate.peak_mib]
-    for kind in wanted[:MOST_PILOTS]:
+    known = estimate.peak_mib if memory_too else estimate.iteration_s
+    chosen = pilots([k for k in sorted(work, key=lambda k: -work[k]) if k not in known], known)
+    for number, kind in enumerate(chosen, 1):
+        tell(f"timing a run: {number} of {len(chosen)} …")
         pilot(example[kind], program, estimate)
-    if wanted:
-        estimate.sources.append(f"{PILOT_S:g} s of {min(len(wanted), MOST_PILOTS)} kinds of run on this machine")
+    tell("")
+    if chosen:
+        estimate.sources.append(f"{PILOT_S:g} s each of {len(chosen)} of the {len(work)} kinds of run on this machine")
 
 
 def pilot(job: Job, program: Path, estimate: Estimate) -> None:
@@ -148,6 +189,7 @@ def check_data(jobs: list[Job], program: Path) -> None:
         if tuple(data.values()) in seen:
             continue
         seen.add(tuple(data.values()))
+        tell(f"looking for {data['dataset']} …")
         with tempfile.TemporaryDirectory(prefix="quantimed-data-") as scratch:
             options = [f"--dataset={data['dataset']}", f"--model={ini_value(job.ini, 'model')}"]
             options += [f"--{name}={data[name]}" for name in ("classes", "target") if data[name] not in ("", "all", "auto")]
@@ -182,12 +224,17 @@ def mib_of(text: str) -> float:
 
 
 def deal(jobs: list[Job], count: int, estimate: Estimate | None = None) -> list[list[Job]]:
-    """Into so many packs of about equal work, the longest runs first."""
+    """Into so many packs of about equal work: the longest runs first, each to the pack that has the least."""
     def work(job: Job) -> float:
         seconds = estimate.seconds(job) if estimate else math.nan
         return job.cost if math.isnan(seconds) else seconds
-    ordered = sorted(jobs, key=lambda job: -work(job))
-    return [ordered[k::count] for k in range(count)]
+    packs: list[list[Job]] = [[] for _ in range(count)]
+    least = [(0.0, 0, k) for k in range(count)]
+    for job in sorted(jobs, key=lambda job: -work(job)):
+        load, size, k = least[0]
+        packs[k].append(job)
+        heapq.heapreplace(least, (load + work(job), size + 1, k))
+    return packs
 
 
 def tasks_for(jobs: list[Job], estimate: Estimate, at_a_time: int, limit_s: float, most: int) -> int:
@@ -195,9 +242,19 @@ def tasks_for(jobs: list[Job], estimate: Estimate, at_a_time: int, limit_s: floa
     total_s = estimate.total_s(jobs)
     if math.isnan(total_s):
         return min(len(jobs), most)
-    target_s = FULL_TASK_S if math.isnan(limit_s) else min(FULL_TASK_S, FILL * limit_s)
+    target_s = FULL_TASK_S if math.isnan(limit_s) else min(FULL_TASK_S, FILL * usable_s(limit_s))
     count = math.ceil(total_s / (at_a_time * target_s))
     return max(1, min(count, math.ceil(len(jobs) / at_a_time), most))
+
+
+def usable_s(limit_s: float) -> float:
+    return max(limit_s - WARNING_S, 0.1 * limit_s)
+
+
+def check_time(limit: str) -> None:
+    if seconds_of_limit(limit) <= WARNING_S:
+        raise StudyError(f"--time {limit}: a task is told to stop {WARNING_S:.0f} s before its limit, so none would get anywhere; "
+                         "give 5 minutes or more")
 
 
 def describe(jobs: list[Job], packs: list[list[Job]], estimate: Estimate, cores: int, at_a_time: int, limit: str) -> str:
@@ -212,14 +269,15 @@ def describe(jobs: list[Job], packs: list[list[Job]], estimate: Estimate, cores:
     core_hours = sum(estimate.seconds(job) * (cores if job.real_time else 1) for job in jobs) / 3600
     limit_s = seconds_of_limit(limit)
     share = f" of --time {limit}" if limit else ""
-    long = "" if math.isnan(limit_s) or longest_s <= limit_s else ", so tasks are cut, requeued and resume"
+    long = "" if math.isnan(limit_s) or longest_s <= usable_s(limit_s) else ", so tasks are cut, requeued and resume"
     return (f"{len(jobs)} runs, about {core_hours:.2g} core-hours, in {len(packs)} tasks of up to {max(map(len, packs))} runs and about "
             f"{duration(longest_s)}{share}{long}{memory} (from {' and '.join(estimate.sources)})")
 
 
 def check_memory(estimate: Estimate, at_a_time: int, mem: str) -> None:
-    given, needed = mib_of(mem) if mem else math.nan, estimate.memory_mib() * at_a_time + SHELL_MIB
-    if not math.isnan(given) and not math.isnan(needed) and needed > given:
-        runs = "a run takes" if at_a_time == 1 else f"{at_a_time} runs at a time take"
+    given, run = mib_of(mem) if mem else math.nan, estimate.memory_mib()
+    needed = (at_a_time - 1) * run + max(run, RESUME_MIB) + SHELL_MIB
+    if not math.isnan(given) and not math.isnan(run) and needed > given:
+        runs = "a run" + (" that resumes" if run < RESUME_MIB else "") + " takes" if at_a_time == 1 else f"{at_a_time} runs at a time take"
         raise StudyError(f"--mem {mem}: {runs} about {needed:.0f} MiB, with data and libraries; give --mem {math.ceil(1.2 * needed)}M, "
                          "or --no-check to submit it as it is")

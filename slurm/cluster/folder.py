@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +17,7 @@ from studies.study_file import StudyError
 from .queue import WAITING, Task
 
 SUBFOLDERS = ("configs", "submissions", "history", "logs")
+NO_REPORT = "none"  # as QUANTIMED_REPORT_OPTIONS
 WHEN = "%Y-%m-%dT%H:%M:%S%z"
 
 
@@ -88,6 +91,13 @@ class Folder:
             raise StudyError(f"{self.path}: no study here (no *.study.json); slurm/submit makes one")
         return plans_in(self.path)
 
+    def owners(self) -> list[int]:
+        """Whose jobs they are, where a colleague looks."""
+        try:
+            return [self.path.stat().st_uid]
+        except OSError:
+            return []
+
     def job_name(self) -> str:
         """Begins the names of all this study's jobs, and of no other's."""
         where = self.path.resolve()
@@ -105,6 +115,24 @@ class Folder:
         folder = self.path / "submissions"
         found = folder.iterdir() if folder.is_dir() else ()
         return sorted((p for p in found if p.name.isdecimal()), key=lambda p: int(p.name))
+
+    def is_to_report(self) -> bool:
+        """Whether the last submission's collection makes a report, or tables alone."""
+        try:
+            return bool(json.loads((self.submissions()[-1] / "submission.json").read_text(encoding="utf-8")).get("report", True))
+        except (IndexError, OSError, ValueError, AttributeError):
+            return True
+
+    def is_collected(self, with_report: bool, traces: Iterable[Path]) -> bool:
+        """Whether there is what a collection makes of these traces."""
+        try:
+            made = self.made(with_report).stat().st_mtime
+        except OSError:
+            return False
+        return all(path.stat().st_mtime <= made for path in traces)
+
+    def made(self, with_report: bool) -> Path:
+        return self.path / "report" / "index.html" if with_report else self.path / "runs.csv"
 
     def job_ids(self, submission: Path) -> tuple[str, str]:
         """The array's and the collection's; empty where there is none, or it was never written down."""
@@ -124,11 +152,11 @@ class Folder:
 
     def history(self, run: str) -> list[Event]:
         lines = lines_of(self.path / "history" / f"{run}.tsv")
-        return [Event(*parts) for line in lines if len(parts := line.split("\t")) == 6]
+        return [Event(*parts) for line in lines if len(parts := line.split("\t")) == 6 and parts[5].isdecimal()]
 
     def task_history(self, submission: int, index: str) -> list[TaskEvent]:
         lines = lines_of(self.path / "submissions" / str(submission) / f"task-{index}.tsv")
-        return [TaskEvent(*parts) for line in lines if len(parts := line.split("\t")) == 8]
+        return [TaskEvent(*parts) for line in lines if len(parts := line.split("\t")) == 8 and (parts[4] + parts[5]).isdecimal()]
 
     def task_log(self, place: Place) -> Path:
         return self.path / "submissions" / str(place.submission) / f"task-{place.index}.log"
@@ -136,9 +164,12 @@ class Folder:
     def run_log(self, run: str) -> Path:
         return self.path / "logs" / f"{run}.log"
 
-    def runs_of(self, task: Task) -> list[str]:
+    def submission_of(self, task: Task) -> int:
         number = task.name.removeprefix(self.job_name()).partition(".")[0]
-        return lines_of(self.path / "submissions" / number / f"task-{task.index}.txt")
+        return int(number) if number.isdecimal() else 0
+
+    def runs_of(self, task: Task) -> list[str]:
+        return lines_of(self.path / "submissions" / str(self.submission_of(task)) / f"task-{task.index}.txt")
 
     def live_tasks(self, tasks: list[Task]) -> dict[str, Task]:
         """By run: the task that is queued for it, or running. Of several the one that runs."""

@@ -6,7 +6,9 @@ import os
 import re
 import subprocess
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from studies.study_file import StudyError
 
@@ -15,10 +17,11 @@ LIVE = ("PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING", "REQUEUE
         "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED", "SPECIAL_EXIT")
 WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
 ATTEMPTS, PAUSE_S = 5, 2.0  # a busy controller answers again a little later
-PING_S = 5.0
-# A job that waits for these waits for ever.
-NEVER = ("DependencyNeverSatisfied", "JobHeldUser", "JobHeldAdmin", "BadConstraints", "PartitionNodeLimit", "PartitionTimeLimit",
-         "InvalidAccount", "InvalidQOS")
+LIMIT_S, PING_S, LOOK_S = 120.0, 5.0, 20.0  # for an order, for `is it there`, and for a look that can be taken again
+NO_SLURM = "there is no SLURM here"
+# A job that waits for these waits for ever; so does one that is held.
+NEVER = ("DependencyNeverSatisfied", "BadConstraints", "PartitionNodeLimit", "PartitionTimeLimit", "InvalidAccount", "InvalidQOS")
+HELD = re.compile("held|hold", re.IGNORECASE)  # JobHeldUser, JobHeldAdmin, JobHoldMaxRequeue, launch failed requeued held
 TRANSIENT = re.compile("timed out|Unable to contact|Connection refused|Resource temporarily|Zero Bytes", re.IGNORECASE)
 
 
@@ -36,8 +39,12 @@ class Task:
         return self.state in LIVE
 
     @property
+    def held(self) -> bool:
+        return self.state in WAITING and bool(HELD.search(self.reason))
+
+    @property
     def never(self) -> bool:
-        return self.state in WAITING and self.reason in NEVER
+        return self.held or self.state in WAITING and self.reason in NEVER
 
     @property
     def is_collection(self) -> bool:
@@ -47,15 +54,15 @@ class Task:
         return f"job {self.job}" + (f"_{self.index}" if self.index.isdecimal() else "")
 
 
-def ask(command: list[str], attempts: int = ATTEMPTS) -> str:
+def ask(command: list[str], attempts: int = ATTEMPTS, limit_s: float = LIMIT_S) -> str:
     """The command's output. Refusals are StudyErrors; a controller that does not answer is asked again."""
     for attempt in range(attempts):
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s)
         except FileNotFoundError:
             raise StudyError(f"{command[0]}: not found; submit from a node of a SLURM cluster, or run bench/study here") from None
         except subprocess.TimeoutExpired:
-            raise StudyError(f"{command[0]}: no answer for two minutes; is the controller up (scontrol ping)?") from None
+            raise StudyError(f"{command[0]}: no answer within {limit_s:.0f} s; is the controller up (scontrol ping)?") from None
         if done.returncode == 0:
             return done.stdout
         if not TRANSIENT.search(done.stderr):
@@ -72,7 +79,7 @@ def why_silent() -> str:
     try:
         done = subprocess.run(["scontrol", "ping"], capture_output=True, text=True, timeout=PING_S)
     except FileNotFoundError:
-        return "there is no SLURM here (no scontrol)"
+        return f"{NO_SLURM} (no scontrol)"
     except subprocess.TimeoutExpired:
         return f"its controller did not answer within {PING_S:.0f} s"
     return "" if " is UP" in done.stdout else "its controller does not answer (scontrol ping)"
@@ -89,10 +96,11 @@ def submit(command: list[str]) -> str:
     return answer
 
 
-def tasks_named(prefix: str) -> list[Task]:
-    """All that SLURM still knows of this user's jobs whose names begin so, ended ones included."""
-    text = ask(["squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}",
-                "--format=%F|%K|%T|%r|%N|%j"])
+def tasks_named(prefix: str, owners: Iterable[int] = (), just_a_look: bool = False) -> list[Task]:
+    """All that SLURM still knows of the jobs of this user and of `owners` whose names begin so, ended ones included."""
+    users = ",".join(map(str, sorted({os.getuid(), *owners})))
+    text = ask(["squeue", "--noheader", "--array", "--states=all", f"--user={users}", "--format=%F|%K|%T|%r|%N|%j"],
+               *((1, LOOK_S) if just_a_look else ()))
     tasks = [Task(*(part.strip() for part in line.split("|", 5))) for line in text.splitlines() if line.count("|") >= 5]
     return [task for task in tasks if task.name.startswith(prefix)]
 
@@ -105,10 +113,32 @@ def most_tasks() -> int:
     return int(match[1]) - 1 if match else 1000
 
 
-def accounting(job: str, index: str) -> str:
-    """How SLURM's accounting says that it ended; nothing where there is no accounting."""
+no_accounts: list[str] = []  # why sacct is not asked again
+
+
+@lru_cache(maxsize=None)
+def accounts(job: str) -> dict[str, str]:
+    """By index: how SLURM's accounting says that an array's tasks ended; nothing where there is no accounting. A study has
+    many tasks: it is asked once an array, and not again after it gave no answer."""
+    if no_accounts:
+        return {}
     try:
-        text = ask(["sacct", "--noheader", "--parsable2", "--allocations", "--format=State", f"--jobs={job}_{index}"], attempts=1)
-    except StudyError:
-        return ""
-    return text.strip().splitlines()[-1].lower() if text.strip() else ""
+        text = ask(["sacct", "--noheader", "--parsable2", "--allocations", "--format=JobID,State", f"--jobs={job}"], 1, LOOK_S)
+    except StudyError as error:
+        no_accounts.append(str(error))
+        return {}
+    lines = (line.partition("|") for line in text.splitlines())
+    return {index: state.lower() for name, _, state in lines for index in indices(name.rpartition("_")[2])}
+
+
+def indices(text: str) -> Iterator[str]:
+    """Of 7, or [1-3,7%2]: tasks that had not started share a line."""
+    for part in text.strip("[]").partition("%")[0].split(","):
+        first, _, last = part.partition("-")
+        if first.isdecimal() and (last or first).isdecimal():
+            yield from map(str, range(int(first), int(last or first) + 1))
+
+
+def accounting(job: str, index: str) -> str:
+    """How a task ended; nothing where nobody says."""
+    return accounts(job).get(index, "")

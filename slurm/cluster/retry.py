@@ -1,4 +1,5 @@
-"""--retries: the collection job submits runs that failed once more, with more memory where they were short of it."""
+"""--retries: the collection job submits runs that failed once more, with more memory where they were short of it, and not
+on nodes where no run began."""
 from __future__ import annotations
 
 import json
@@ -11,7 +12,8 @@ from studies.study_file import StudyError
 
 from . import queue
 from .estimate import Estimate, deal, from_earlier, mib_of, seconds_of_limit, tasks_for
-from .folder import Folder
+from .folder import Folder, stem
+from .nodes import look_at_nodes
 from .site import Site
 from .standing import FAILED, INTERRUPTED, Standing
 
@@ -22,13 +24,16 @@ def try_again(folder: Folder, submission: Path, found: list[Standing], program: 
     """Nothing where the submission did not ask for it, has used up its attempts, or nothing failed that may not fail again."""
     from .submit import Submission, send  # which imports status, and that this package's tables
     state = json.loads((folder.path / submission / "submission.json").read_text(encoding="utf-8"))
-    chosen = [s for s in found if s.again and s.state in (FAILED, INTERRUPTED)]
+    nodes = look_at_nodes(folder, folder.path / submission)
+    chosen = [s for s in found if s.state in (FAILED, INTERRUPTED) and (s.again or stem(s.job) in nodes.runs_on_bad())]
     if state["attempt"] >= state["retries"] or not chosen:
         return
     site = Site(dict(state["values"]), state["setup"])
     short = any(s.memory for s in chosen)
     if short:
         site.values["mem"] = more_memory(folder, submission, site)
+    if bad := nodes.bad():
+        site.values["exclude"] = ",".join([*filter(None, [site.get("exclude")]), *bad])
     jobs = [s.job for s in chosen]
     with only_user_of(folder.path):
         number = int(folder.submissions()[-1].name) + 1
@@ -39,10 +44,10 @@ def try_again(folder: Folder, submission: Path, found: list[Standing], program: 
         count = tasks_for(jobs, estimate, at_a_time, seconds_of_limit(site.get("time")), queue.most_tasks())
         one = replace(one, packs=deal(jobs, count, estimate))
         one.write(program)
-        lines = send(one, [t for t in queue.tasks_named(folder.job_name()) if not t.is_collection])
+        lines = send(one, [t for t in queue.tasks_named(folder.job_name(), folder.owners()) if not t.is_collection])
         write_whole(folder.path / one.path / "jobs.txt", "".join(line + "\n" for line in lines))
-    memory = f" with --mem {site.get('mem')}" if short else ""
-    print(f"retry {state['attempt'] + 1} of {state['retries']}: {len(jobs)} runs again{memory}: {'; '.join(lines)}")
+    how = (f" with --mem {site.get('mem')}" if short else "") + (f" without {', '.join(bad)}" if bad else "")
+    print(f"retry {state['attempt'] + 1} of {state['retries']}: {len(jobs)} runs again{how}: {'; '.join(lines)}")
 
 
 def more_memory(folder: Folder, submission: Path, site: Site) -> str:

@@ -18,6 +18,7 @@ SBATCH = {
     "mem": "memory of a task, as 8G",
     "constraint": "features of the nodes",
     "nodelist": "these nodes alone",
+    "exclude": "not these nodes",
     "reservation": "a reservation's name",
 }
 OWN = ("cpus-per-task", "parallel", "exclusive", "module", "mail", "sbatch", "collect-sbatch")

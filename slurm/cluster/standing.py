@@ -33,10 +33,13 @@ class Standing:
     again: bool = field(default=False, compare=False)  # it failed in a way that another attempt may not
 
     def text(self) -> str:
-        went = {0: "", 1: "; started again once", 2: "; started again twice"}.get(self.cuts, f"; started again {self.cuts} times")
-        parts = [self.why, self.where]
-        text = ", ".join(part for part in parts if part) + (went if self.state != DONE else "")
+        went = f"; started again {times(self.cuts)}" if self.cuts and self.state != DONE else ""
+        text = ", ".join(part for part in (self.why, self.where) if part) + went
         return text + (f"; {self.progress.text()}" if self.progress else "")
+
+
+def times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 @dataclass(frozen=True)
@@ -73,22 +76,23 @@ def standing(folder: Folder, job: Job, task: Task | None, place: Place | None, e
 
 def of_live(folder: Folder, job: Job, task: Task, last: Event | None, cuts: int) -> Standing | None:
     mine = last is not None and last.task == f"{task.job}/{task.index}"
+    events = folder.task_history(folder.submission_of(task), task.index)
     if task.state in WAITING:
-        cut = sum(event.what == "cut" for event in folder.history(stem(job)))
-        again = {0: "", 1: "cut once, resumes", 2: "cut twice, resumes"}.get(cut, f"cut {cut} times, resumes") if mine else ""
-        progress = progress_of(job) if last else None
-        why = f"waits ({task.reason})" if not task.never else never_text(task)
-        return Standing(job, PENDING, why, ", ".join(p for p in (task.text(), again) if p), progress=progress)
-    if mine and last and last.what == "start":
-        return Standing(job, RUNNING, "", f"{task.text()} on {task.node} since {last.when}", cuts, progress_of(job, seconds_of(last.when)))
-    if not mine:
+        cut = sum(event.what == "cut" for event in events)
+        why = f"waits ({task.reason})" + (f", cut by its time limit {times(cut)}, then resumes" if cut else "")
+        return Standing(job, PENDING, why if not task.never else never_text(task), task.text(), progress=progress_of(job) if last else None)
+    attempt = max((event.restarts for event in events if event.what == "start"), key=int, default="0")
+    if not mine or last and int(last.restarts) < int(attempt):  # what there is of it is of an earlier start of its task
         alone = len(folder.runs_of(task)) <= 1
-        return Standing(job, PENDING, "starting" if alone else "its turn in the pack is to come", f"{task.text()} on {task.node}", cuts)
+        return Standing(job, PENDING, "starting" if alone else "its turn in the pack is to come", f"{task.text()} on {task.node}", cuts,
+                        progress_of(job) if last else None)
+    if last and last.what == "start":
+        return Standing(job, RUNNING, "", f"{task.text()} on {task.node} since {last.when}", cuts, progress_of(job, seconds_of(last.when)))
     return None  # this run ended, others of its pack are going on
 
 
 def never_text(task: Task) -> str:
-    if task.reason.startswith("JobHeld"):
+    if task.held:
         return f"held ({task.reason}): scontrol release {task.job} starts it, scancel {task.job} ends it"
     return f"will never start ({task.reason}): scancel {task.job}, then submit again"
 

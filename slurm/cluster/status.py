@@ -12,9 +12,9 @@ from pathlib import Path
 from studies.job import others_in, others_text
 from studies.study_file import StudyError
 
-from . import usage
+from . import nodes, usage
 from .folder import Folder, last_line, stem
-from .queue import Task, tasks_named, why_silent
+from .queue import NO_SLURM, Task, accounts, tasks_named, why_silent
 from .standing import DONE, FAILED, RUNNING, STATES, Queue, Standing, counts, never_text, standings
 from .start import ROOT
 
@@ -39,10 +39,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def ask_queue(folder: Folder) -> Queue:
+    accounts.cache_clear()
     if silent := why_silent():
         return Queue([], silent)
     try:
-        return Queue(tasks_named(folder.job_name()))
+        return Queue(tasks_named(folder.job_name(), folder.owners(), just_a_look=True))
     except StudyError as error:
         return Queue([], str(error))
 
@@ -57,6 +58,8 @@ class Picture:
     report_missing: bool
     not_in_plan: str
     attempts: list[usage.Attempt]
+    peaks: dict[str, float]  # of memory, by task
+    bad_nodes: str
 
     @property
     def is_good(self) -> bool:
@@ -64,6 +67,8 @@ class Picture:
 
     @property
     def is_over(self) -> bool:
+        if self.queue.silent:
+            return self.queue.silent.startswith(NO_SLURM)
         return not any(task.live for task in self.queue.tasks)
 
 
@@ -74,7 +79,8 @@ def look_at(path: Path) -> Picture:
     found = standings(folder, jobs, queue)
     collection, missing = of_collection(folder, found, queue)
     live = {f"{t.job}_{t.index}" for t in queue.tasks if t.live}
-    return Picture(folder, found, queue, collection, missing, strangers(folder, jobs, queue.tasks), usage.attempts(folder, live))
+    return Picture(folder, found, queue, collection, missing, strangers(folder, jobs, queue.tasks), usage.attempts(folder, live),
+                   usage.peaks(folder, found), "" if all(s.state == DONE for s in found) else nodes.of_last_submission(folder).text())
 
 
 def strangers(folder: Folder, jobs: list, tasks: list[Task]) -> str:
@@ -92,24 +98,22 @@ def strangers(folder: Folder, jobs: list, tasks: list[Task]) -> str:
 
 def of_collection(folder: Folder, found: list[Standing], queue: Queue) -> tuple[str, bool]:
     """How the job that collects stands, and whether all is done but the report of it is missing or older."""
+    submissions = folder.submissions()
+    with_report, traces = folder.is_to_report(), [s.job.path for s in found if s.state == DONE]
+    is_missing = bool(submissions and traces) and len(traces) == len(found) and not folder.is_collected(with_report, traces)
     for task in queue.tasks:
         if task.live and task.is_collection:
-            if task.never:
-                return f"{task.text()} {never_text(task)}", False
-            return f"{task.text()} {task.state.lower()}: {task.reason}", False
-    submissions = folder.submissions()
-    page = folder.path / "report" / "index.html"
-    traces = [s.job.path.stat().st_mtime for s in found if s.state == DONE]
-    is_missing = bool(submissions and traces) and all(s.state == DONE for s in found) and \
-        not (page.is_file() and max(traces) <= page.stat().st_mtime)
+            return f"{task.text()} {never_text(task) if task.never else f'{task.state.lower()}: {task.reason}'}", is_missing
     if not is_missing:
         return "", False
     _, job = folder.job_ids(submissions[-1])
     ended = next((t for t in queue.tasks if t.job == job), None)
     log = submissions[-1] / "collect.log"
-    how = f"job {job} {ended.state.lower().replace('_', ' ')}" if ended else f"job {job or 'of the collection'} has ended"
+    how = f"job {job or 'of the collection'} " + (
+        ended.state.lower().replace("_", " ") if ended else "has ended" if not queue.silent else "may have ended, SLURM cannot be asked")
     said = f" ({line})" if (line := last_line(log)) else ""
-    return f"no report{' of the newest runs' if page.is_file() else ''}: {how}, see {log}{said}; {command('collect', folder.path)} makes it", True
+    what = ("report" if with_report else "tables") + (" of the newest runs" if folder.made(with_report).is_file() else "")
+    return f"no {what}: {how}, see {log}{said}; {command('collect', folder.path)} makes {'it' if with_report else 'them'}", True
 
 
 def command(name: str, path: Path) -> str:
@@ -153,7 +157,9 @@ def text_of(picture: Picture, args: argparse.Namespace) -> str:
     lines += grouped(picture.found, args.all)
     if picture.not_in_plan:
         lines.append(f"  {picture.not_in_plan}")
-    if text := usage.summary(picture.attempts):
+    if picture.bad_nodes:
+        lines.append(f"  bad node    {picture.bad_nodes}")
+    if text := usage.summary(picture.attempts, picture.peaks):
         lines.append(f"  jobs        {text}")
     if picture.collection:
         lines.append(f"  collection  {picture.collection}")
@@ -172,7 +178,8 @@ def as_json(picture: Picture) -> str:
             for s in picture.found]
     states = {state: sum(s.state == state for s in picture.found) for state in STATES}
     return json.dumps({"study": str(folder.path), "counts": states, "runs": runs, "not_in_plan": picture.not_in_plan,
-                       "collection": picture.collection, "report_missing": picture.report_missing, "jobs": usage.summary(picture.attempts),
+                       "collection": picture.collection, "report_missing": picture.report_missing,
+                       "bad_nodes": picture.bad_nodes, "jobs": usage.summary(picture.attempts, picture.peaks),
                        "slurm": picture.queue.silent or "answers", "good": picture.is_good}, indent=1)
 
 

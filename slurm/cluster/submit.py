@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from studies.cli import chosen_runs
@@ -21,8 +22,9 @@ from studies.runner import environment, find_program, only_user_of, plan, read_p
 from studies.study_file import Run, Study, StudyError, parse_seeds, read_study
 
 from . import queue
-from .estimate import Estimate, check_data, check_memory, deal, describe, from_earlier, from_pilots, seconds_of_limit, tasks_for
-from .folder import WHEN, Folder, stem
+from .estimate import (Estimate, check_data, check_memory, check_time, deal, describe, from_earlier, from_pilots, seconds_of_limit,
+                       tasks_for, tell)
+from .folder import NO_REPORT, WHEN, Folder, stem
 from .site import Site, add_options, chosen_site
 from .standing import DONE, PENDING, RUNNING, Queue, counts, never_text, standings
 from .start import ROOT
@@ -134,12 +136,17 @@ class Submission:
         exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
         (where / "setup.sh").write_text(f"# What every job of this submission begins with.\n{exports}", encoding="utf-8")
         state = {"values": self.site.values, "setup": self.site.setup, "real_time": self.real_time, "retries": self.retries,
-                 "attempt": self.attempt}
+                 "attempt": self.attempt, "report": wants_report()}
         (where / "submission.json").write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
         (where / "submitted.txt").write_text(time.strftime(WHEN) + "\n", encoding="utf-8")
         (where / "environment.txt").write_text(facts_text(program, self.site), encoding="utf-8")
 
 
+def wants_report() -> bool:
+    return os.environ.get("QUANTIMED_REPORT_OPTIONS", "").strip() != NO_REPORT
+
+
+@lru_cache(maxsize=None)
 def version_of(program: Path) -> str:
     return subprocess.run([str(program), "--version"], capture_output=True, text=True).stdout.strip()
 
@@ -161,6 +168,7 @@ def planned(args: argparse.Namespace, folder: Path, program: Path) -> tuple[Stud
     earlier = read_plan(before) if (args.seeds or args.only) and before.is_file() else []  # more of the same study
     seeds = sorted({job.run.seed for job in earlier})
     runs += [run for run in (study.runs(seeds) if seeds else []) if run_key(run) not in wanted]
+    tell(f"{len(runs)} runs: resolving their options …")
     jobs = plan([(study, runs)], folder, program, elsewhere=True, any_commit=args.any_commit)[study.name]
     names = {job.path.name for job in earlier}  # what the folder has of an earlier form of the file is not the same study
     jobs = [job for job in jobs if run_key(job.run) in wanted or job.path.name in names]
@@ -183,10 +191,12 @@ def prepare(args: argparse.Namespace, folder: Folder, jobs: list[Job], asked: Qu
     one = Submission(folder, last + 1, [todo] if todo else [], site, real_time, args.retries)
     at_a_time = max(1, min(one.at_a_time(), len(todo)))
     (one.array(), one.collection([]))  # what is wrong with the options is said before anything is timed
+    check_time(site.get("time"))
     estimate = estimate_of(args, folder, todo, site, program)
     if not args.no_check:
         check_memory(estimate, at_a_time, site.get("mem"))
     packs = packed(args, todo, estimate, at_a_time, seconds_of_limit(site.get("time"))) if todo else []
+    tell("")
     text = describe(todo, packs, estimate, one.cpus(), at_a_time, site.get("time"))
     return Submission(folder, last + 1, packs, site, real_time, args.retries), counts(found), text
 
@@ -209,11 +219,6 @@ def packed(args: argparse.Namespace, todo: list[Job], estimate: Estimate, at_a_t
         raise StudyError(f"--pack {args.pack}: {count} tasks, and an array here holds {most}; "
                          f"give --pack {math.ceil(len(todo) / most)} or more, or auto")
     return deal(todo, count, estimate)
-
-
-def is_reported(folder: Path, jobs: list[Job]) -> bool:
-    page = folder / "report" / "index.html"
-    return page.is_file() and all(job.path.stat().st_mtime <= page.stat().st_mtime for job in jobs if job.path.exists())
 
 
 def send(submission: Submission, tasks: list[queue.Task]) -> list[str]:
@@ -270,7 +275,7 @@ def print_plan(submission: Submission, standing: str, text: str) -> None:
 def submit_it(args: argparse.Namespace, folder: Folder, program: Path) -> int:
     path = folder.path
     study, jobs = planned(args, path, program)
-    tasks = queue.tasks_named(folder.job_name())
+    tasks = queue.tasks_named(folder.job_name(), folder.owners())
     submission, standing, text = prepare(args, folder, jobs, Queue(tasks), program)
     write_plan(study, jobs, path)
     shutil.copyfile(args.study, path / f"{study.name}.ini")
@@ -279,7 +284,7 @@ def submit_it(args: argparse.Namespace, folder: Folder, program: Path) -> int:
     if others := strangers(folder, folder.jobs(), tasks):
         print(others)
     collecting = any(t.live and t.is_collection for t in tasks)
-    if not submission.packs and (collecting or is_reported(path, jobs)):
+    if not submission.packs and (collecting or folder.is_collected(wants_report(), [job.path for job in jobs if job.path.exists()])):
         stuck = {t.job: t for t in tasks if t.live and t.never}
         print("\n".join(["nothing to submit", *(f"{t.text()} {never_text(t)}" for t in stuck.values())]))
         return NEVER_STARTS if stuck else 0
@@ -294,7 +299,7 @@ def submit_it(args: argparse.Namespace, folder: Folder, program: Path) -> int:
 def wait(path: Path) -> int:
     """Until no job of the study is left. Ends with the status that slurm/status would end with."""
     pause_s = 1.0
-    while not (picture := look_at(path)).is_over or picture.queue.silent:
+    while not (picture := look_at(path)).is_over:
         time.sleep(pause_s)
         pause_s = min(15.0, 1.5 * pause_s)
     print(text_of(picture, status_parser().parse_args([str(path.resolve())])))
@@ -309,12 +314,19 @@ def main(argv: list[str]) -> int:
         raise StudyError(f"--retries {args.retries}: give 0 or more")
     if args.seeds is not None:
         parse_seeds(args.seeds, "--seeds")
+    try:
+        return carry_out(args)
+    finally:
+        tell("")
+
+
+def carry_out(args: argparse.Namespace) -> int:
     program = find_program()
     path: Path = args.output or Path("runs") / args.study.stem
     folder = Folder(path)
     if args.dry_run or args.test_only:
         _, jobs = planned(args, path, program)
-        tasks = queue.tasks_named(folder.job_name()) if args.test_only or not queue.why_silent() else []
+        tasks = queue.tasks_named(folder.job_name(), folder.owners()) if args.test_only or not queue.why_silent() else []
         submission, standing, text = prepare(args, folder, jobs, Queue(tasks), program)
         if args.test_only:
             with tempfile.TemporaryDirectory() as scratch:  # --chdir need not exist, but its job script does

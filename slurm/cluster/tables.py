@@ -88,10 +88,12 @@ def write_curves(folder: Folder, done: list[Standing]) -> None:
     write_csv(folder.path / "curves.csv", rows, [*settings, *POINTS.values()])
 
 
-def write_jobs(folder: Folder, queue: Queue) -> None:
+def write_jobs(folder: Folder, queue: Queue, found: list[Standing]) -> None:
     live = {f"{t.job}_{t.index}" for t in queue.tasks if t.live}
+    peaks = usage.peaks(folder, found)
     rows = [{"job": a.task, "host": a.node, "restarts": a.restarts, "started": a.began, "waited_s": a.waited_s, "lasted_s": a.lasted_s,
-             "ended": a.ended, "exit_status": a.status, "cores": a.cores, "memory_asked_mib": "" if a.memory_mib == "-" else a.memory_mib,
-             "asked_core_hours": a.asked_core_h, "used_core_hours": a.used_core_h} for a in usage.attempts(folder, live)]
+             "time_limit": a.time_limit, "ended": a.ended, "exit_status": a.status, "cores": a.cores, "memory_asked_mib": a.memory_mib,
+             "largest_run_mib": peaks.get(a.task, ""), "asked_core_hours": a.asked_core_h, "used_core_hours": a.used_core_h}
+            for a in usage.attempts(folder, live)]
     if rows:
         write_csv(folder.path / "jobs.csv", rows)

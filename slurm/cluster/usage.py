@@ -1,12 +1,20 @@
 """What the tasks of a study used of what they asked for, from what each wrote down; no accounting is needed."""
 from __future__ import annotations
 
+import json
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-from .folder import Folder, TaskEvent, last_line, seconds_of
+import h5py
+
+from studies.job import UNREADABLE
+
+from .folder import Folder, TaskEvent, last_line, seconds_of, stem
 from .progress import duration
+from .standing import DONE, Standing
 
 
 @dataclass(frozen=True)
@@ -21,8 +29,9 @@ class Attempt:
     ended: str  # end, cut, cancelled; "running", or "no word" where the next attempt began without an end
     status: str
     cores: int
-    memory_mib: str
+    memory_mib: str  # asked for; empty where SLURM says nothing of it
     processor_s: float
+    time_limit: str  # as it was asked for
 
     @property
     def asked_core_h(self) -> float:
@@ -45,14 +54,38 @@ def attempts(folder: Folder, live: set[str]) -> list[Attempt]:
     found = []
     for submission in folder.submissions():
         array, _ = folder.job_ids(submission)
-        submitted = seconds_of(last_line(submission / "submitted.txt"))
+        submitted, limit = seconds_of(last_line(submission / "submitted.txt")), asked(submission).get("time", "")
         for file in sorted(submission.glob("task-*.tsv"), key=lambda p: int(p.stem.removeprefix("task-"))):
             index = file.stem.removeprefix("task-")
-            found += of_task(f"{array or '?'}_{index}", folder.task_history(int(submission.name), index), submitted, live)
+            found += of_task(f"{array or '?'}_{index}", folder.task_history(int(submission.name), index), submitted, live, limit)
     return found
 
 
-def of_task(name: str, events: list[TaskEvent], ready_s: float, live: set[str]) -> list[Attempt]:
+def asked(submission: Path) -> dict[str, str]:
+    """The site's values that it was submitted with."""
+    try:
+        return dict(json.loads((submission / "submission.json").read_text(encoding="utf-8"))["values"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def peaks(folder: Folder, found: Iterable[Standing]) -> dict[str, float]:
+    """MiB by task: of the largest run that was done there, as the program saw itself."""
+    most: dict[str, float] = {}
+    for s in found:
+        if s.state != DONE or not (history := folder.history(stem(s.job))):
+            continue
+        try:
+            with h5py.File(s.job.path, "r") as file:
+                mib = float(file["summary"].attrs["peak_memory_bytes"]) / 2**20
+        except UNREADABLE:
+            continue
+        task = history[-1].task.replace("/", "_")
+        most[task] = max(most.get(task, 0.0), round(mib, 1))
+    return most
+
+
+def of_task(name: str, events: list[TaskEvent], ready_s: float, live: set[str], limit: str) -> list[Attempt]:
     found = []
     for k, start in enumerate(events):
         if start.what != "start":
@@ -63,18 +96,19 @@ def of_task(name: str, events: list[TaskEvent], ready_s: float, live: set[str]) 
         ended_s = seconds_of(end.when) if end else time.time() if is_last and name in live else math.nan
         found.append(Attempt(name, start.node, int(number(start.restarts) or 0), max(0.0, began - ready_s), start.when, ended_s - began,
                              end.what if end else "running" if is_last and name in live else "no word", end.status if end else "",
-                             int(number(start.cores) or 1), start.memory_mib, number(end.processor_s) if end else math.nan))
+                             int(number(start.cores) or 1), start.memory_mib.strip("-"), number(end.processor_s) if end else math.nan, limit))
         ready_s = ended_s
     return found
 
 
-def summary(found: list[Attempt]) -> str:
+def summary(found: list[Attempt], memory: dict[str, float]) -> str:
     """One line for people; empty where nothing has run."""
     if not found:
         return ""
     def total(values: list[float]) -> float:
         return sum(v for v in values if not math.isnan(v))
-    asked, used = total([a.asked_core_h for a in found]), total([a.used_core_h for a in found if not math.isnan(a.lasted_s)])
+    ended = [a for a in found if not math.isnan(a.processor_s) and not math.isnan(a.lasted_s)]
+    asked, used = total([a.asked_core_h for a in ended]), total([a.used_core_h for a in ended])
     waits = sorted(a.waited_s for a in found if not math.isnan(a.waited_s))
     nodes = sorted({a.node for a in found})
     share = f" ({100 * used / asked:.0f} %)" if asked > 0 else ""
@@ -82,4 +116,11 @@ def summary(found: list[Attempt]) -> str:
     return (f"{len({a.task for a in found})} tasks on {', '.join(nodes[:8])}{' …' if len(nodes) > 8 else ''}; "
             f"{used:.3g} core-hours worked of {asked:.3g} held{share}" +
             (f"; waited {duration(waits[len(waits) // 2])}, at most {duration(waits[-1])}" if waits else "") +
-            (f"; {requeues} requeues" if requeues else ""))
+            (f"; {requeues} requeues" if requeues else "") + memory_text(found, memory))
+
+
+def memory_text(found: list[Attempt], memory: dict[str, float]) -> str:
+    if not memory:
+        return ""
+    had = {a.memory_mib for a in found if a.memory_mib}
+    return f"; the largest run had {max(memory.values()):.0f} MiB" + (f" of {' or '.join(sorted(had, key=number))} asked" if had else "")

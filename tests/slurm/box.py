@@ -5,7 +5,8 @@
 Why the odd lines are there: a port, spool folder and temporary folder for each node, and a host name of its own for each
 slurmd, else virtual nodes overwrite each other. `config_overrides` with `task/none` lets nodes be larger than the
 machine; real binding to cores needs `task/affinity` and a node that is not. `batch_sched_delay=0,sched_interval=1` takes
-a second from every wait. `EnforcePartLimits=ALL` lets `sbatch --test-only` refuse a too long time limit.
+a second from every wait. `EnforcePartLimits=ALL` lets `sbatch --test-only` refuse a too long time limit. An array holds
+eight tasks (`MaxArraySize`), so that a small study meets the limit.
 """
 from __future__ import annotations
 
@@ -44,8 +45,18 @@ def why_no_cgroups() -> str:
             probe.mkdir()
             probe.rmdir()
         except OSError as error:
-            return f"no control group can be made in {folder}: {error.strerror}"
+            return f"no control group (version 1) can be made in {folder}: {error.strerror}"
     return ""
+
+
+def remove_group(name: str) -> None:
+    """What SLURM leaves of it; the kernel keeps groups that somebody is in."""
+    for top in Path("/sys/fs/cgroup").glob(f"*/{name}"):
+        for group, _, _ in os.walk(top, topdown=False):
+            try:
+                os.rmdir(group)
+            except OSError:
+                pass
 
 
 def die_with_parent() -> None:
@@ -89,7 +100,7 @@ class Box:
         self.folder, self.nodes, self.cpus = folder.resolve(), nodes, cpus
         self.task_plugin, self.node_timeout_s, self.cgroups = task_plugin, node_timeout_s, cgroups
         if cgroups:  # jobs then have no more memory and no other cores than they were given
-            self.task_plugin = "task/cgroup"
+            self.task_plugin = "task/affinity,task/cgroup"
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.conf = self.folder / "etc" / "slurm.conf"
         own_names = subprocess.run(["unshare", "--uts", "true"], stderr=subprocess.DEVNULL).returncode == 0
@@ -109,7 +120,7 @@ class Box:
     @property
     def environment(self) -> dict[str, str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "SBATCH", "QUANTIMED_SITE"))}
-        return clean | {"SLURM_CONF": str(self.conf), "QUANTIMED_REPORT_OPTIONS": "--no-pdf"}
+        return clean | {"SLURM_CONF": str(self.conf), "QUANTIMED_REPORT_OPTIONS": "none"}
 
     def _start(self) -> None:
         for name in ("etc", "state", "log", "spool", "munge", *(f"tmp/n{k}" for k in range(1, self.nodes + 1))):
@@ -124,8 +135,7 @@ class Box:
         self.until(lambda: (munge / "socket").exists(), "munged")
         self.conf.write_text(self._configuration(), encoding="utf-8")
         if self.cgroups:
-            kind = "v1" if Path("/sys/fs/cgroup/memory").is_dir() else "v2"
-            (self.folder / "etc" / "cgroup.conf").write_text(f"CgroupPlugin=cgroup/{kind}\nConstrainRAMSpace=yes\nConstrainCores=yes\n",
+            (self.folder / "etc" / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\nConstrainRAMSpace=yes\nConstrainCores=yes\n",
                                                              encoding="utf-8")
         self._child("slurmctld", ["slurmctld", "-D"])
         for k in range(1, self.nodes + 1):
@@ -166,9 +176,10 @@ SlurmdTimeout={self.node_timeout_s}
 KillWait=10
 MinJobAge=3600
 EnforcePartLimits=ALL
+MaxArraySize=9
 NodeName=n[1-{self.nodes}] NodeAddr=127.0.0.1 Port=[{port + 1}-{port + self.nodes}] CPUs={self.cpus} Boards=1 \
 SocketsPerBoard=1 CoresPerSocket={self.cpus} ThreadsPerCore=1 RealMemory=4000 State=UNKNOWN
-PartitionName=main Nodes=ALL Default=YES MaxTime=1:00:00 DefaultTime=30 State=UP
+PartitionName=main Nodes=ALL Default=YES MaxTime=8:00:00 DefaultTime=30 State=UP
 """
 
     def _child(self, name: str, command: list[str]) -> None:
@@ -198,6 +209,9 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=1:00:00 DefaultTime=30 State=UP
                 child.kill()
                 child.wait()
         self.children.clear()
+        if self.cgroups:
+            for k in range(1, self.nodes + 1):
+                remove_group(f"slurm_n{k}")
 
     # What tests do with it
 
@@ -214,7 +228,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=1:00:00 DefaultTime=30 State=UP
                 if must:
                     raise AssertionError(f"waited {limit_s} s for {what}\n{self.queue()}")
                 return
-            time.sleep(0.2)
+            time.sleep(0.1)
 
     def queue(self) -> str:
         return self.run("squeue", "--array", "--states=all", "-o", "%F_%K %j %T %r %N", check=False).stdout

@@ -3,10 +3,13 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -14,9 +17,12 @@ import pytest
 
 from conftest import ROOT, SLURM, SMALL, arrays, tool, write
 
-from cluster import scaling
+from cluster import collect, nodes, queue, scaling
+from cluster.estimate import Estimate, check_memory, deal, kind_of, mib_of, pilots, seconds_of_limit, tasks_for
+from cluster.folder import Folder
+from cluster.queue import Task
 from cluster.site import read_site
-from cluster.estimate import Estimate, deal, kind_of, mib_of, seconds_of_limit, tasks_for
+from cluster.standing import Queue, Standing, standings
 from cluster.tables import figures
 from studies import runner
 from studies.runner import Job
@@ -53,7 +59,7 @@ OPTIONS = ["--dataset", "digits", "--nodes", "4", "--graph", "ring", "--model", 
 def script(name: str, *arguments: object, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "SBATCH", "QUANTIMED_HOME", "SEEDS", "ALGORITHMS"))}
     return subprocess.run(["bash", str(SLURM / name), *map(str, arguments)], capture_output=True, text=True, timeout=1200, cwd=cwd,
-                          env=clean | {"QUANTIMED_REPORT_OPTIONS": "--no-pdf"} | variables)
+                          env=clean | {"QUANTIMED_REPORT_OPTIONS": "none"} | variables)
 
 
 def iterations(path: Path) -> int:
@@ -268,6 +274,129 @@ def test_what_was_interrupted_is_said(tmp_path: Path, nowhere: dict[str, str]) -
     assert "exit status 1: internal error: the reason" in said and "starts from its beginning" in said and "is gone" in said
 
 
+def planned_folder(tmp_path: Path, seeds: str) -> tuple[Folder, list[Job]]:
+    """As slurm/submit leaves it: one submission, one task of all runs, and nothing has run."""
+    folder = Folder(tmp_path / "f")
+    jobs = [replace(a_job(1000, seed), path=folder.path / f"r{seed}.h5") for seed in map(int, seeds.split(","))]
+    (folder.path / "submissions" / "1").mkdir(parents=True)
+    (folder.path / "history").mkdir()
+    write(folder.path / "submissions" / "1" / "task-1.txt", "".join(f"{job.path.stem}\n" for job in jobs))
+    write(folder.path / "submissions" / "1" / "jobs.txt", "array 7: 2 runs in 1 tasks\ncollection 8: when all tasks have ended\n")
+    return folder, jobs
+
+
+def test_what_was_cut_in_a_pack_waits_for_its_turn_when_the_task_starts_again(tmp_path: Path) -> None:
+    folder, jobs = planned_folder(tmp_path, "1,2,3")
+    events = folder.path / "submissions" / "1" / "task-1.tsv"
+    first = "t\tstart\t-\tn1\t0\t1\t-\t0\nt\tcut\t75\tn1\t0\t1\t-\t5\n"
+    write(events, first)
+    write(folder.path / "history" / "r1.tsv", "t\tstart\t-\t7/1\tn1\t0\nt\tcut\t75\t7/1\tn1\t0\n")
+    write(folder.path / "history" / "r2.tsv", "t\tstart\t-\t7/1\tn1\t0\nt\tend\t1\t7/1\tn1\t0\n")
+
+    def look(state: str, reason: str) -> list[tuple[str, str]]:
+        task = Task("7", "1", state, reason, "n1", folder.job_name() + "1")
+        return [(s.state, s.why) for s in standings(folder, jobs, Queue([task]))]
+    assert look("PENDING", "BeginTime") == [("pending", "waits (BeginTime), cut by its time limit once, then resumes")] * 3
+    write(events, first + "t\tstart\t-\tn2\t1\t1\t-\t0\n")
+    assert look("RUNNING", "None") == [("pending", "its turn in the pack is to come")] * 3  # what failed is tried again, too
+    write(folder.path / "history" / "r1.tsv", (folder.path / "history" / "r1.tsv").read_text() + "t\tstart\t-\t7/1\tn2\t1\n")
+    assert [state for state, _ in look("RUNNING", "None")] == ["running", "pending", "pending"]
+
+
+def test_accounting_is_asked_once_an_array_and_not_again_where_it_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sacct = write(tmp_path / "sacct", f"#!/bin/sh\necho asked >> {tmp_path}/asked\n"
+                  "echo '7_1|COMPLETED'; echo '7_2|NODE_FAIL'; echo '7_[3-4,9%2]|CANCELLED by 0'\n")
+    sacct.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    queue.accounts.cache_clear()
+    assert [queue.accounting("7", index) for index in "12349x"] == ["completed", "node_fail", *["cancelled by 0"] * 3, ""]
+    assert (tmp_path / "asked").read_text() == "asked\n"
+    write(sacct, f"#!/bin/sh\necho asked >> {tmp_path}/asked\nexec sleep 60\n")
+    monkeypatch.setattr(queue, "LOOK_S", 0.5)
+    assert [queue.accounting(job, "1") for job in ("8", "9")] == ["", ""]
+    assert (tmp_path / "asked").read_text() == "asked\nasked\n"
+    queue.no_accounts.clear()
+    queue.accounts.cache_clear()
+
+
+def test_nodes_are_bad_only_beside_others_that_work(tmp_path: Path) -> None:
+    folder, _ = planned_folder(tmp_path, "1,2")
+    place = folder.path / "submissions" / "1"
+    for index, node, status in (("1", "n1", "7"), ("2", "n2", "7"), ("3", "n3", "0")):
+        write(place / f"task-{index}.txt", f"r{index}\n")
+        write(place / f"task-{index}.tsv", f"t\tstart\t-\t{node}\t0\t1\t-\t0\nt\tend\t{status}\t{node}\t0\t1\t-\t5\n")
+    assert nodes.of_last_submission(folder).bad() == []
+    write(folder.path / "history" / "r3.tsv", "t\tstart\t-\t7/3\tn3\t0\nt\tend\t0\t7/3\tn3\t0\n")
+    found = nodes.of_last_submission(folder)
+    assert found.bad() == ["n1", "n2"] and found.runs_on_bad() == {"r1", "r2"} and "submit with --exclude n1,n2" in found.text()
+    write(folder.path / "history" / "r2.tsv", "t\tstart\t-\t7/2\tn2\t0\nt\tend\t1\t7/2\tn2\t0\n")  # a run failed there, which is another matter
+    assert nodes.of_last_submission(folder).bad() == ["n1"]
+
+
+def test_real_time_runs_on_different_processors_are_warned_of(tmp_path: Path, program: Path) -> None:
+    found = []
+    for seed, cpu in ((1, "one"), (2, "one"), (3, "other")):
+        job = replace(a_job(2, seed, engine="threads"), path=tmp_path / f"{seed}.h5")
+        with h5py.File(job.path, "w") as file:
+            file.create_group("environment").attrs["cpu"] = cpu
+        found.append(Standing(job, "done"))
+    assert collect.warnings(found) == ["real-time runs on different processors, whose times do not compare: 2 on one, 1 on other; "
+                                       "--constraint chooses one kind"]
+    assert collect.warnings(found[:2]) == []
+
+
+# A control group of one's own: what the program says of it
+
+@pytest.fixture
+def group(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Of the controller that the test names, version 1."""
+    folder = Path("/sys/fs/cgroup") / request.param / f"quantimed-test-{os.getpid()}"
+    try:
+        folder.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made in {folder.parent}: {error.strerror}")
+    yield folder
+    folder.rmdir()
+
+
+def within(group: Path, *command: object) -> subprocess.CompletedProcess[str]:
+    words = ["sh", "-c", f'echo $$ > "{group}/cgroup.procs" && exec "$@"', "sh", *map(str, command)]
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("SLURM")}
+    return subprocess.run(words, capture_output=True, text=True, env=clean)
+
+
+@pytest.mark.parametrize("group", ["cpuset"], indirect=True)
+def test_a_cpuset_of_the_control_group_is_heeded_and_named(group: Path, program: Path) -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        pytest.skip("needs two cores")
+    write(group / "cpuset.mems", (group.parent / "cpuset.mems").read_text())
+    write(group / "cpuset.cpus", f"{cores[1]}\n")
+    said = within(group, program, "info").stdout
+    assert f"\naffinity = {cores[1]}\n" in said and re.search("cores_rule = 1 of .* cores: the control group's cpuset", said), said
+
+
+@pytest.mark.parametrize("group", ["cpu"], indirect=True)
+def test_a_quota_of_the_control_group_is_heeded_and_named(group: Path, program: Path, tmp_path: Path) -> None:
+    write(group / "cpu.cfs_period_us", "100000\n")
+    write(group / "cpu.cfs_quota_us", "100000\n")
+    said = within(group, program, "info").stdout
+    assert "\ncpu_quota = 1\n" in said, said
+    if len(os.sched_getaffinity(0)) > 1:
+        assert "grants 1.00 cores' time to" in said
+    dry = within(group, program, "run", *OPTIONS, "--iterations", "20", "--dry-run")
+    assert "\nthreads = 1\n" in dry.stdout, dry.stdout + dry.stderr
+
+
+@pytest.mark.parametrize("group", ["memory"], indirect=True)
+def test_a_memory_limit_of_the_control_group_refuses_what_does_not_fit(group: Path, program: Path, tmp_path: Path) -> None:
+    write(group / "memory.limit_in_bytes", "150M\n")
+    options = [*OPTIONS, "--iterations", "2", "--output", tmp_path / "a.h5", "--quiet"]
+    assert within(group, program, "run", *options).returncode == 0
+    refused = within(group, program, "run", *("20000" if word == "4" else word for word in options))  # nodes
+    assert refused.returncode == 4 and "MiB, and 150 MiB may be used" in refused.stderr, refused.stderr
+
+
 # The site file and the plan
 
 def test_a_site_file_with_a_byte_order_mark(tmp_path: Path) -> None:
@@ -310,13 +439,35 @@ def test_automatic_packs_fill_half_an_hour_and_no_more_than_the_time_limit() -> 
     def tasks(limit: str, at_a_time: int = 1, most: int = 1000) -> int:
         return tasks_for(jobs, estimate, at_a_time, seconds_of_limit(limit), most)
     assert tasks("") == 3 and tasks("8:00:00") == 3  # of 1,800 s
-    assert tasks("10") == 10  # of 480 s, 80 % of ten minutes
-    assert tasks("10", at_a_time=2) == 5 and tasks("1", most=7) == 7  # no longer array than SLURM takes
-    assert tasks("1", at_a_time=24) == 2  # a task has at least a run for each core
+    assert tasks("10") == 12  # of 432 s, 80 % of the nine minutes until it is told to stop
+    assert tasks("10", at_a_time=2) == 6 and tasks("2", most=7) == 7  # no longer array than SLURM takes
+    assert tasks("2", at_a_time=24) == 2  # a task has at least a run for each core
     assert tasks_for(jobs, Estimate(), 1, 600.0, 1000) == 48  # not known: a run a task
     # Another number of nodes takes in proportion; real time is not reckoned from virtual time.
     assert estimate.seconds(a_job(99_000, nodes=2)) == pytest.approx(199)
     assert math.isnan(estimate.seconds(a_job(99_000, engine="threads")))
+
+
+def test_what_was_not_timed_follows_from_what_was() -> None:
+    def kind(algorithm: str, model: str, nodes: int = 4) -> tuple[str, ...]:
+        return kind_of(a_job(1, nodes=nodes).ini.replace("dsgd", algorithm) + f"model = {model}\n")
+    small, large = ("mlp:8", "mlp:64")
+    wanted = [kind(a, m) for a in ("dsgd", "q-dsgd", "async-dsgd") for m in (small, large)]
+    chosen = pilots(wanted, [])  # each algorithm once, and each model
+    assert chosen == [kind("dsgd", small), kind("q-dsgd", small), kind("async-dsgd", small), kind("dsgd", large)]
+    assert len(pilots([kind("dsgd", f"mlp:{k}") for k in range(50)], [])) == 10
+    known = Estimate(dict(zip(chosen, (1.0, 3.0, 0.5, 7.0))))
+    assert known.from_others(kind("q-dsgd", large)) == pytest.approx(21) and known.from_others(kind("async-dsgd", large)) == pytest.approx(3.5)
+    assert known.from_others(kind("q-dsgd", small, nodes=8)) == pytest.approx(6)  # nobody ran so many: in proportion
+
+
+def test_memory_counts_what_looks_at_an_earlier_attempt() -> None:
+    estimate = Estimate(peak_mib={kind_of(a_job(1).ini): 34.0})
+    check_memory(estimate, 1, "96M")
+    with pytest.raises(StudyError, match="--mem 60M: a run that resumes takes about 96 MiB, with data and libraries; give --mem 116M"):
+        check_memory(estimate, 1, "60M")
+    with pytest.raises(StudyError, match="4 runs at a time take about 198 MiB"):
+        check_memory(estimate, 4, "150M")
 
 
 @pytest.mark.parametrize("text, seconds", [("30", 1800), ("10:30", 630), ("2:00:00", 7200), ("1-2", 93600), ("1-02:30", 95400),
