@@ -35,20 +35,11 @@ all: ## build/quantimed, its tests and benchmarks
 build/quantimed: ## the program alone
 	@$(call build,release,build,--target quantimed)
 
-# Real images where the distribution has them. In virtual time the paper's setting; in real time a node on every core,
-# made a straggler anew in each iteration, in the paper's proportion of 1 to 9.
-DATA = $(if $(wildcard /usr/share/datasets/fashion-mnist),fashion-mnist,digits)
-REAL = --samples-per-node 2500 --speed uniform:20000,180000 --seeds 1-5
 # The distribution's Python has the distribution's packages.
 REPORT = $(firstword $(wildcard /usr/bin/python3) python3) analysis/quantimed-report
 
-run: deps build/quantimed ## the main job: the four algorithms head to head, in virtual time and on this machine's cores
-	@build/quantimed compare --engine virtual --dataset $(DATA) --seeds 1-3
-	echo
-	build/quantimed compare --engine threads --dataset $(DATA) $(REAL)
-	echo
-	$(REPORT) runs/compare-virtual runs/compare-threads --output runs/report ||
-	  echo 'The traces are there; only the report on them is missing.'
+run: deps build/quantimed ## the main job: the four algorithms head to head, in virtual time and on this machine's cores; STEPS=published
+	@bench/first-run $(STEPS)
 
 report: deps ## a page, figures and tables of the traces in a folder: make report STUDY=runs/compare-virtual
 	@$(REPORT) "$(or $(STUDY),runs)" $(REPORT_OPTIONS)

@@ -170,6 +170,8 @@ def options_of(program: str, command: str) -> frozenset[str]:
 def with_options(line: str, options: list[str], clone: Path) -> str:
     """quantimed's line with these options, as far as the command has them, in place of its own of the same names."""
     command = PROGRAM.match(line)
+    if line.startswith("bench/first-run"):  # hands them to its comparisons
+        return shlex.join([*shlex.split(line), *options])
     if not options or not command or command[1] in ("report", "verify", "info", "judge", "help", "version"):
         return line
     known = options_of(str(clone / "build/quantimed"), command[1])
@@ -185,7 +187,7 @@ def recipe(line: str, clone: Path) -> list[str]:
                           text=True)
     assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
     found = [re.sub(r"\s*\|\|$", "", each) for each in commands(done.stdout)]
-    return [each for each in found if re.match(r"build/quantimed [a-z]|\S+ analysis/quantimed-report", each)]
+    return [each for each in found if re.match(r"build/quantimed [a-z]|bench/first-run|\S+ analysis/quantimed-report", each)]
 
 
 def script(block: Block, clone: Path) -> str:
