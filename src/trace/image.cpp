@@ -18,7 +18,6 @@
 #include <span>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace quantimed {
 
@@ -104,7 +103,7 @@ fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.
 
 // The checksum of the file's first `size` bytes; nothing where it cannot be read so far (errno; 0: it is shorter).
 std::optional<std::uint32_t> checksum_of(int file, std::uint64_t size) {
-  std::vector<std::byte> block(1 << 18);
+  std::array<std::byte, 1 << 16> block;  // on the stack: memory may have run out
   std::uint32_t checksum = 0;
   for (std::uint64_t at = 0; at < size;) {
     errno = 0;
