@@ -31,7 +31,8 @@ export HDF5_USE_FILE_LOCKING=${HDF5_USE_FILE_LOCKING:-FALSE}
 
 # A program that does not start (another processor, a library that is not on this node) is told once, not for each run.
 if ! release=$("$quantimed" --version 2>&1); then
-  echo "$quantimed does not start on ${SLURMD_NODENAME:-this machine}: ${release##*$'\n'}" >&2
+  release=${release##*$'\n'}
+  echo "$quantimed does not start on ${SLURMD_NODENAME:-this machine}: ${release#*: line *: }" >&2
   exit "$bad_input"
 fi
 

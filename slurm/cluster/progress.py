@@ -57,4 +57,6 @@ def _read(path: Path, job: Job, began_s: float) -> Progress | None:
         spent_s = written_s - began_s
     running = began_s == began_s and share > 0
     left_s = spent_s * (1 - share) / share - (time.time() - written_s) if running else float("nan")
-    return Progress(iteration, int(iterations) if iterations.isdecimal() else 0, share, max(0.0, left_s) if running else left_s)
+    limit = int(iterations) if iterations.isdecimal() else 0
+    # Nodes that wait for nobody may be further than the run.
+    return Progress(min(iteration, limit) if limit else iteration, limit, share, max(0.0, left_s) if running else left_s)

@@ -88,6 +88,8 @@ def of_live(folder: Folder, job: Job, task: Task, last: Event | None, cuts: int)
                         progress_of(job) if last else None)
     if last and last.what == "start":
         return Standing(job, RUNNING, "", f"{task.text()} on {task.node} since {last.when}", cuts, progress_of(job, seconds_of(last.when)))
+    if last and last.what == "cut":
+        return Standing(job, PENDING, "cut by its time limit, resumes when its task starts again", task.text(), cuts, progress_of(job))
     return None  # this run ended, others of its pack are going on
 
 

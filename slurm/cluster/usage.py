@@ -105,16 +105,14 @@ def summary(found: list[Attempt], memory: dict[str, float]) -> str:
     """One line for people; empty where nothing has run."""
     if not found:
         return ""
-    def total(values: list[float]) -> float:
-        return sum(v for v in values if not math.isnan(v))
     ended = [a for a in found if not math.isnan(a.processor_s) and not math.isnan(a.lasted_s)]
-    asked, used = total([a.asked_core_h for a in ended]), total([a.used_core_h for a in ended])
+    held, used = sum(a.asked_core_h for a in ended), sum(a.used_core_h for a in ended)
     waits = sorted(a.waited_s for a in found if not math.isnan(a.waited_s))
     nodes = sorted({a.node for a in found})
-    share = f" ({100 * used / asked:.0f} %)" if asked > 0 else ""
+    share = f" ({100 * used / held:.0f} %)" if held > 0 else ""
     requeues = sum(a.restarts > 0 for a in found)
-    return (f"{len({a.task for a in found})} tasks on {', '.join(nodes[:8])}{' …' if len(nodes) > 8 else ''}; "
-            f"{used:.3g} core-hours worked of {asked:.3g} held{share}" +
+    work = f"; {used:.3g} core-hours worked of {held:.3g} held{share}" if ended else ""
+    return (f"{len({a.task for a in found})} tasks on {', '.join(nodes[:8])}{' …' if len(nodes) > 8 else ''}{work}" +
             (f"; waited {duration(waits[len(waits) // 2])}, at most {duration(waits[-1])}" if waits else "") +
             (f"; {requeues} requeues" if requeues else "") + memory_text(found, memory))
 

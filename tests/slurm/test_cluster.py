@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from conftest import ROOT, SLURM, SMALL, arrays, histories, starts, tool, write
 
 LONG = SMALL.replace("iterations = 20", "iterations = 1000000")  # for ever; only to be cut
 REPORT = {"QUANTIMED_REPORT_OPTIONS": "--no-pdf"}  # seconds of Matplotlib: only where a test looks at it
+README = (SLURM / "README.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +137,26 @@ def test_head_to_head_from_submit_to_report_and_nothing_runs_twice(study, box: B
     assert set(starts(s.folder).values()) == {1}
 
 
+def test_the_readme_is_true(box: Box, tmp_path: Path) -> None:
+    blocks = [textwrap.dedent(block) for block in re.findall(r"^ *```sh\n(.*?)^ *```$", README, re.DOTALL | re.MULTILINE)]
+    assert len(blocks) >= 5 and README.count("```") == 2 * len(blocks)
+    for block in blocks:
+        assert subprocess.run(["bash", "-n"], input=block, text=True).returncode == 0, block
+    for name, rest in re.findall(r"slurm/(submit|status|collect|cancel)\b([^`|\n]*)", README):
+        for option in re.findall(r"--[a-z][a-z-]*", rest):
+            assert option in tool(name, "--help").stdout, (name, option)
+    # From the site file to the report, as it is written there.
+    for name in ("slurm", "bench"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    steps = "set -ex\n" + "".join(block for block in blocks if "site.example" in block or "small.ini" in block)
+    done = subprocess.run(["bash", "-c", steps], cwd=tmp_path, env=box.environment | REPORT | {"HOME": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"4 runs, about [\d.e-]+ core-hours, in 1 tasks of up to 4 runs and about \d+:\d\d of --time 1:00:00; a run takes about "
+                     r"\d+ MiB \(from 1 s each of 4 of the 4 kinds of run on this machine\)", done.stdout), done.stdout
+    assert done.stdout.count("4 runs: 4 done") == 2 and "report      " in done.stdout  # it waited
+    assert (tmp_path / "runs" / "small" / "report" / "index.html").is_file()
+
+
 def test_a_failing_task_does_not_lose_the_others(study, box: Box, tmp_path: Path) -> None:
     data = write(tmp_path / "data.libsvm", "".join(f"{k % 3} 1:{k % 7} 2:{k % 5}\n" for k in range(300)))
     s = study(SMALL.replace("dataset = digits\n", "") + f"seeds = 1\nalgorithms = dsgd, q-dsgd\n[grid]\ndataset = digits | {data}\n")
@@ -147,6 +169,7 @@ def test_a_failing_task_does_not_lose_the_others(study, box: Box, tmp_path: Path
     said = s.status()
     assert "4 runs: 2 done, 2 failed" in said and "data.libsvm" in said
     assert re.search(r"failed +2 runs: exit status 2: --dataset", said), said  # one line for all that failed in the same way
+    assert "runs: exit status 2: --dataset" in README
     assert "bad node" not in said
     failed = s.status("--failed")
     assert failed.count("data.libsvm") >= 2 and str(s.folder / "logs") in failed
@@ -191,7 +214,8 @@ def test_a_killed_run_is_called_failed_and_the_others_go_on(study, box: Box) -> 
     for pid in programs(s.folder, run):
         os.kill(pid, signal.SIGKILL)
     box.until(lambda: "1 failed" in s.status(), "the failure")
-    assert "killed by signal 9 (SIGKILL), probably out of memory; give more --mem" in s.status() and "1 running" in s.status()
+    killed = "killed by signal 9 (SIGKILL), probably out of memory; give more --mem"
+    assert killed in README and killed in s.status() and "1 running" in s.status()
     # How far the other is, from what it writes now and then.
     box.until(lambda: re.search(r"iteration [\d,]+ of 1,000,000 \(\d+ %\), about [\d:]+ left", s.status()), "its progress")
     assert [r["iterations"] for r in json.loads(s.status("--json"))["runs"] if r["state"] == "running"] == [1000000]
@@ -235,7 +259,8 @@ def test_jobs_that_die_before_their_runs_say_why(study, box: Box, tmp_path: Path
     s.submit("--site", site, "--pack", 2, "--retries", 3)
     assert s.wait() == "FAILED"
     said = s.status()
-    assert re.search(r"failed +4 runs: its job failed before it started: exit status 7: no such licence", said), said
+    died = "runs: its job failed before it started: exit status 7: no such licence"
+    assert died in README and f"failed      4 {died}" in said, said
     # On every node: then none is bad, and another attempt would end in the same way.
     assert "bad node" not in said and len(list((s.folder / "submissions").iterdir())) == 1
     failing = write(tmp_path / "site", "module = gcc/99\n")
@@ -248,7 +273,7 @@ def test_jobs_that_die_before_their_runs_say_why(study, box: Box, tmp_path: Path
     waiting, _ = s.jobs()
     box.until(lambda: "DependencyNeverSatisfied" in s.status(), "SLURM's verdict")
     never = f"will never start (DependencyNeverSatisfied): scancel {waiting}, then submit again"
-    assert never in s.status() and never in s.submit(status=1)
+    assert never[:43] in README and never in s.status() and never in s.submit(status=1)
     assert s.tool("cancel").returncode == 0
 
 
@@ -260,7 +285,8 @@ def test_a_bad_node_is_told_and_not_used_again(study, box: Box, tmp_path: Path) 
     array, collection = s.jobs()
     box.wait(array)
     said = s.status()
-    assert re.search(r"bad node    n2: no run began there \(\d tasks failed\), and elsewhere they did; submit with --exclude n2", said), said
+    bad = r"bad node +n2: no run began there \(\d tasks failed\), and elsewhere they did"
+    assert re.search(bad, README) and re.search(bad + "; submit with --exclude n2", said), said
     assert re.search(r"failed .*its job failed before it started: exit status 7: no such library", said), said
     # The collection is given that node, too, and looks for another.
     others = "NodeName=n1,n3,n4"
@@ -333,9 +359,8 @@ def test_what_belongs_to_an_earlier_form_of_a_study_is_kept_and_said(study, box:
 
 def test_a_study_is_looked_at_before_it_is_submitted(study, box: Box) -> None:
     s = study(SMALL + "seeds = 1-2\nalgorithms = dsgd\n")
-    said = s.submit("--check", "--pack", "auto", "--time", "30", "--wait", "--mail", "me@here")
+    said = s.submit("--check", "--pack", "auto", "--time", "30", "--mail", "me@here", "--sbatch=--hold")
     assert re.search(r"2 runs, about [\d.e-]+ core-hours, in 1 tasks of up to 2 runs and about 0:\d\d of --time 30; a run takes about \d+ MiB", said)
-    assert "2 runs: 2 done" in said and "core-hours worked" in said  # it waited
     assert "MailUser=me@here MailType=END,FAIL" in " ".join(box.run("scontrol", "-o", "show", "job", s.jobs()[1]).stdout.split())
     other = s.folder.parent / "other"
     few = tool("submit", s.file, "--output", other, "--mem", "10M", environment=box.environment)
@@ -346,7 +371,7 @@ def test_a_study_is_looked_at_before_it_is_submitted(study, box: Box) -> None:
     write(s.file, s.file.read_text().replace("digits", "nosuch"))
     none = tool("submit", s.file, "--output", other, environment=box.environment)
     assert none.returncode == 2 and "nosuch" in none.stderr and "--no-check" in none.stderr
-    assert not (other / "submissions").exists()
+    assert not (other / "submissions").exists() and s.tool("cancel").returncode == 0
 
 
 def test_folders_of_any_name_and_an_environment_that_is_not_handed_on(study, box: Box, tmp_path: Path) -> None:
@@ -576,6 +601,7 @@ def test_a_pack_cut_by_its_time_limit_resumes_and_gives_the_same_bits(box: Box, 
     box.until(lambda: "JobState=PENDING" in box.run("scontrol", "-o", "show", "job", task).stdout, "its return into the queue")
     said = s.status()
     assert re.search(r"pending +2 runs: waits \(.*\), cut by its time limit once, then resumes", said), said
+    assert "waits (BeginTime), cut by its time limit once, then resumes" in README
     assert "nothing to submit" in s.submit()
     box.release_now(task)
     assert s.wait() == "COMPLETED"

@@ -200,6 +200,8 @@ def test_a_program_that_does_not_start_is_said_once(tmp_path: Path) -> None:
     program.chmod(0o755)
     done = script("compare.sbatch", tmp_path / "f", *OPTIONS[:-2], QUANTIMED_PROGRAM=str(program))
     assert done.returncode == 2 and done.stderr.count("libx.so") == 1 and "does not start on" in done.stderr
+    done = script("run.sbatch", tmp_path / "a.h5", *OPTIONS, QUANTIMED_PROGRAM="/nonexistent")
+    assert done.returncode == 2 and done.stderr == "/nonexistent does not start on this machine: /nonexistent: No such file or directory\n"
 
 
 def test_fewer_cores_than_granted_are_said(tmp_path: Path) -> None:
@@ -234,9 +236,16 @@ def test_a_study_is_moved_read_and_merged(tmp_path: Path, nowhere: dict[str, str
     said = tool("status", a, environment=nowhere)
     assert said.returncode == 0 and "2 runs: 2 done" in said.stdout and "SLURM could not be asked" in said.stderr
     ours = {path.name: path.stat().st_ino for path in a.glob("*.h5")}
+    came = next(path.stem for path in (tmp_path / "b").glob("*.h5") if path.name not in ours)
+    for own in (f"history/{came}.tsv", f"logs/{came}.log", "s.ini"):  # as slurm/submit and its tasks leave them
+        (tmp_path / "b" / own).parent.mkdir(exist_ok=True)
+        write(tmp_path / "b" / own, own)
+    typo = tool("collect", tmp_path / "new", "--merge", tmp_path / "b", environment=nowhere)
+    assert typo.returncode == 2 and "no study here to merge into" in typo.stderr and not (tmp_path / "new").exists()
     done = tool("collect", a, "--merge", tmp_path / "b", "--no-report", environment=nowhere)
     assert done.returncode == 0 and "2 traces taken over" in done.stdout and "4 runs: 4 done; 4 verified" in done.stdout
     assert {name: (a / name).stat().st_ino for name in ours} == ours
+    assert all((a / own).read_text() == own for own in (f"history/{came}.tsv", f"logs/{came}.log", "s.ini"))
     for path in (tmp_path / "b").glob("*.h5"):
         assert arrays(path) == arrays(a / path.name)
     assert (a / "runs.csv").read_text().count("\n") == 5
@@ -296,6 +305,8 @@ def test_what_was_cut_in_a_pack_waits_for_its_turn_when_the_task_starts_again(tm
     def look(state: str, reason: str) -> list[tuple[str, str]]:
         task = Task("7", "1", state, reason, "n1", folder.job_name() + "1")
         return [(s.state, s.why) for s in standings(folder, jobs, Queue([task]))]
+    assert look("RUNNING", "None") == [("pending", "cut by its time limit, resumes when its task starts again"), ("failed", "exit status 1: "),
+                                       ("pending", "its turn in the pack is to come")]
     assert look("PENDING", "BeginTime") == [("pending", "waits (BeginTime), cut by its time limit once, then resumes")] * 3
     write(events, first + "t\tstart\t-\tn2\t1\t1\t-\t0\n")
     assert look("RUNNING", "None") == [("pending", "its turn in the pack is to come")] * 3  # what failed is tried again, too
@@ -394,7 +405,7 @@ def test_a_memory_limit_of_the_control_group_refuses_what_does_not_fit(group: Pa
     options = [*OPTIONS, "--iterations", "2", "--output", tmp_path / "a.h5", "--quiet"]
     assert within(group, program, "run", *options).returncode == 0
     refused = within(group, program, "run", *("20000" if word == "4" else word for word in options))  # nodes
-    assert refused.returncode == 4 and "MiB, and 150 MiB may be used" in refused.stderr, refused.stderr
+    assert refused.returncode == 4 and "of the 150 MiB that may be used" in refused.stderr, refused.stderr
 
 
 # The site file and the plan
