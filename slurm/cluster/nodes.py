@@ -25,8 +25,11 @@ class Finding:
 
     def text(self) -> str:
         nodes = self.bad()
-        return f"{', '.join(nodes)}: no run began there ({sum(self.failed[n] for n in nodes)} tasks failed), and elsewhere they did; " \
-            f"submit with --exclude {','.join(nodes)}" if nodes else ""
+        if not nodes:
+            return ""
+        tasks = sum(self.failed[node] for node in nodes)
+        return f"{', '.join(nodes)}: no run began there ({tasks} task{'s' if tasks > 1 else ''} failed), and elsewhere they did; " \
+            f"submit with --exclude {','.join(nodes)}"
 
 
 def look_at_nodes(folder: Folder, submission: Path) -> Finding:

@@ -101,6 +101,8 @@ class Box:
         self.task_plugin, self.node_timeout_s, self.cgroups = task_plugin, node_timeout_s, cgroups
         if cgroups:  # jobs then have no more memory and no other cores than they were given
             self.task_plugin = "task/affinity,task/cgroup"
+        # The control groups of a node are named after it, and another box on this machine has nodes, too.
+        self.prefix = f"box{os.getpid()}n" if cgroups else "n"
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.conf = self.folder / "etc" / "slurm.conf"
         own_names = subprocess.run(["unshare", "--uts", "true"], stderr=subprocess.DEVNULL).returncode == 0
@@ -123,7 +125,7 @@ class Box:
         return clean | {"SLURM_CONF": str(self.conf), "QUANTIMED_REPORT_OPTIONS": "none"}
 
     def _start(self) -> None:
-        for name in ("etc", "state", "log", "spool", "munge", *(f"tmp/n{k}" for k in range(1, self.nodes + 1))):
+        for name in ("etc", "state", "log", "spool", "munge", *(f"tmp/{self.prefix}{k}" for k in range(1, self.nodes + 1))):
             (self.folder / name).mkdir(parents=True)
         (self.folder / "munge").chmod(0o755)
         key = self.folder / "etc" / "munge.key"
@@ -177,7 +179,7 @@ KillWait=10
 MinJobAge=3600
 EnforcePartLimits=ALL
 MaxArraySize=9
-NodeName=n[1-{self.nodes}] NodeAddr=127.0.0.1 Port=[{port + 1}-{port + self.nodes}] CPUs={self.cpus} Boards=1 \
+NodeName={self.prefix}[1-{self.nodes}] NodeAddr=127.0.0.1 Port=[{port + 1}-{port + self.nodes}] CPUs={self.cpus} Boards=1 \
 SocketsPerBoard=1 CoresPerSocket={self.cpus} ThreadsPerCore=1 RealMemory=4000 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=8:00:00 DefaultTime=30 State=UP
 """
@@ -189,10 +191,11 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=8:00:00 DefaultTime=30 State=UP
                                                    env=self.environment, preexec_fn=die_with_parent, start_new_session=True)
 
     def start_node(self, k: int) -> None:
-        self._child(f"n{k}", [*self.renamed, f"n{k}"] if self.renamed else ["slurmd", "-D", "-N", f"n{k}"])
+        name = f"{self.prefix}{k}"
+        self._child(name, [*self.renamed, name] if self.renamed else ["slurmd", "-D", "-N", name])
 
     def kill_node(self, k: int) -> None:
-        child = self.children.pop(f"n{k}")
+        child = self.children.pop(f"{self.prefix}{k}")
         child.kill()
         child.wait()
 
@@ -211,7 +214,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=8:00:00 DefaultTime=30 State=UP
         self.children.clear()
         if self.cgroups:
             for k in range(1, self.nodes + 1):
-                remove_group(f"slurm_n{k}")
+                remove_group(f"slurm_{self.prefix}{k}")
 
     # What tests do with it
 

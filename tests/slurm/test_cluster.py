@@ -285,7 +285,7 @@ def test_a_bad_node_is_told_and_not_used_again(study, box: Box, tmp_path: Path) 
     array, collection = s.jobs()
     box.wait(array)
     said = s.status()
-    bad = r"bad node +n2: no run began there \(\d tasks failed\), and elsewhere they did"
+    bad = r"bad node +n2: no run began there \(\d tasks? failed\), and elsewhere they did"
     assert re.search(bad, README) and re.search(bad + "; submit with --exclude n2", said), said
     assert re.search(r"failed .*its job failed before it started: exit status 7: no such library", said), said
     # The collection is given that node, too, and looks for another.
