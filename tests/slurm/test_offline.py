@@ -402,7 +402,7 @@ def test_a_quota_of_the_control_group_is_heeded_and_named(group: Path, program: 
 @pytest.mark.parametrize("group", ["memory"], indirect=True)
 def test_a_memory_limit_of_the_control_group_refuses_what_does_not_fit(group: Path, program: Path, tmp_path: Path) -> None:
     write(group / "memory.limit_in_bytes", "150M\n")
-    options = [*OPTIONS, "--iterations", "2", "--output", tmp_path / "a.h5", "--quiet"]
+    options = [*OPTIONS, "--iterations", "2", "--output", tmp_path / "a.h5", "--overwrite", "--quiet"]
     assert within(group, program, "run", *options).returncode == 0
     refused = within(group, program, "run", *("20000" if word == "4" else word for word in options))  # nodes
     assert refused.returncode == 4 and "of the 150 MiB that may be used" in refused.stderr, refused.stderr
