@@ -404,7 +404,7 @@ def test_a_memory_limit_of_the_control_group_refuses_what_does_not_fit(group: Pa
     write(group / "memory.limit_in_bytes", "150M\n")
     options = [*OPTIONS, "--iterations", "2", "--output", tmp_path / "a.h5", "--overwrite", "--quiet"]
     assert within(group, program, "run", *options).returncode == 0
-    refused = within(group, program, "run", *("20000" if word == "4" else word for word in options))  # nodes
+    refused = within(group, program, "run", *("mlp:4000" if word == "mlp:8" else word for word in options))
     assert refused.returncode == 4 and "of the 150 MiB that may be used" in refused.stderr, refused.stderr
 
 
