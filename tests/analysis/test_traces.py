@@ -104,7 +104,7 @@ def test_files_that_are_no_traces(copies: Path) -> None:
     assert why_of(copies, "folder.h5") == "not a plain file"
     assert why_of(copies, "gone.h5") == "not a plain file"
     assert why_of(copies, "other.h5") == "HDF5, but no trace of quantimed"
-    assert len(load_study(copies).counted) == 5
+    assert len(load_study(copies).counted) == 4
 
 
 def test_another_schema_version(copies: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_trace_of_version_0_1_0_does_not_say_what_it_read(copies: Path) -> Non
 def test_status(copies: Path, status: str, why: str) -> None:
     change(copies / "dsgd-seed1.h5", status=status)
     assert why_of(copies, "dsgd-seed1.h5").startswith(why)
-    assert len(load_study(copies).counted) == 4
+    assert len(load_study(copies).counted) == 3
 
 
 def test_invalid_run_says_why(copies: Path) -> None:

@@ -46,7 +46,7 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
     ax.set_ylim(len(others) - 0.5, -0.5)
     ax.grid(False, axis="y")
     by = f", {CLOCKS[setting.clock]}" if setting.clock else ""
-    ax.set_xlabel(f"× {style.label(baseline)} to loss {target:.4g}{by}")
+    ax.set_xlabel(f"over {style.label(baseline)} to {target:.4g}{by} (×)")
 
 
 def _speed_ups(ax: Axes, at: int, algorithm: str, mine: Entry, theirs: Entry) -> None:
