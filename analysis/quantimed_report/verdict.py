@@ -87,8 +87,12 @@ def _clock(table: Table) -> tuple[bool, str]:
 def _steps(table: Table) -> tuple[bool, str]:
     # What was run for another clock has the steps that were tuned for this one.
     tuned = {str(run.config.get("tuned_by") or "") for run in table.runs if main_clock(table) in curves(run)}
+    tuned = {"" if one == "none" else one for one in tuned}  # as the program writes it
     if len(tuned) == 1 and "" not in tuned:
-        return True, f"Step sizes: tuned with equal budgets, {tuned.pop()}."
+        found = tuned.pop()
+        if found.startswith("equal budgets: "):
+            return True, f"Step sizes: tuned with {found}."
+        return False, f"Step sizes: tuned for {found}."
     if tuned != {""}:
         return False, "Step sizes: not tuned with one budget: " + ", ".join(sorted(one or "not tuned" for one in tuned)) + "."
     if all(_published(run) for run in table.runs):

@@ -180,9 +180,14 @@ def test_steps_tuned_with_equal_budgets_speak_for_a_comparison() -> None:
     assert any(not good and "do not say" in text for good, text in verdict(tables.tables(study_of(
         *race([2, 3, 3, 3, 4], config={"alpha": "0.7"})))[0]).reasons)
     for run in runs:
-        run.config["tuned_by"] = "24 trials, seeds 101-103, 0123abcd"
+        run.config["tuned_by"] = "equal budgets: 24 trials of each algorithm, seeds 101-103"
     [found] = tables.tables(study_of(*runs))
-    assert (True, "Step sizes: tuned with equal budgets, 24 trials, seeds 101-103, 0123abcd.") in verdict(found).reasons
+    assert (True, "Step sizes: tuned with equal budgets: 24 trials of each algorithm, seeds 101-103.") in verdict(found).reasons
+    for word in ("none", "other options than these: batch (5)", "a certificate that was changed, or is none"):
+        for run in runs:
+            run.config["tuned_by"] = word
+        [found] = tables.tables(study_of(*runs))
+        assert not any("equal budgets" in text for _, text in verdict(found).reasons), word
     runs[0].config["tuned_by"] = "12 trials, seeds 101-103, 0123abcd"
     [found] = tables.tables(study_of(*runs))
     assert any(not good and "not tuned with one budget: 12 trials" in text for good, text in verdict(found).reasons)
