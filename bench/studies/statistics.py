@@ -46,12 +46,8 @@ class Estimate:
     coverage: float = 0.0
 
     def text(self, unit: str = "", digits: int = 3) -> str:
-        """A ratio (×) of times is ∞ where only the other arrived, and 0 where only this one did."""
-        is_ratio = unit == "×"
         def figure(x: float) -> str:
-            if is_ratio and x == 0:
-                return "0"
-            return "–" if math.isnan(x) else ("∞" if is_ratio else "never") if math.isinf(x) else f"{x:.{digits}g}{unit}"
+            return "–" if math.isnan(x) else "never" if math.isinf(x) else f"{x:.{digits}g}{unit}"
         if self.count < 2 or math.isnan(self.median):
             return figure(self.median)
         return f"{figure(self.median)} [{figure(self.low)}–{figure(self.high)}]"
