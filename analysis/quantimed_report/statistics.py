@@ -277,6 +277,11 @@ def both_clocks(runs: Sequence[Run], name: Callable[[Run], str] = lambda run: ru
     return alone
 
 
+def _is_by_other_clock(run: Run) -> bool:
+    """Whether `compare` made it, for the clock that is not the comparison's own, and named it so."""
+    return run.path.stem.endswith(f"-{own_clock(run)}")
+
+
 def own_clock(run: Run) -> str:
     if run.engine != "virtual":
         return "real"
@@ -320,12 +325,12 @@ def _is_clock(times: np.ndarray | None) -> bool:
 
 def _document(twins: Sequence[Run], name: str) -> dict[str, object]:
     """A run as `judge` reads it. A run counts where each of its twins does."""
+    twins = sorted(twins, key=_is_by_other_clock)  # the first has a row's loss and bytes, here as in `compare`
     run = next((one for one in twins if not one.counts), twins[0])
     listed = [{"clock": clock, "time": [_plain(value) for value in times],
                "loss": [_plain(value) for value in one.progress["loss"]],
                "accuracy": [_plain(value) for value in one.progress["test_accuracy"]]}
-              for one in twins for clock, times in curves(one).items()]
-    listed.sort(key=lambda curve: curve["clock"])
+              for one in twins for clock, times in sorted(curves(one).items())]
     return {"algorithm": run.algorithm, "setting": name, "label": name, "seed": run.seed % 2**64, "repeat": run.repeat,
             "status": run.status, "verdict": run.verdict, "curves": listed, "config": _attributes(run.config),
             "summary": _attributes(run.summary)}

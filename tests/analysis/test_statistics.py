@@ -94,6 +94,16 @@ def test_both_clocks_of_a_run_that_was_made_for_each() -> None:
     assert found.turns_round == "Only one of the two clocks names a winner at loss 3."
 
 
+def test_a_row_has_the_figures_of_the_run_by_the_comparisons_own_clock() -> None:
+    own = a_run("async-dsgd", 1, (9, 5, 2), config={"bits": "wire"}, summary={"total_bytes": 612480})
+    other = a_run("async-dsgd", 1, (9, 5, 1), config={"bits": "paper"}, summary={"total_bytes": 1301520},
+                  path=Path("async-dsgd-seed1-paper.h5"))
+    for files in ((own, other), (other, own)):
+        [row] = judged(list(files)).rows.values()
+        assert row["final_loss"]["median"] == 2 and row["bytes_sent"] == 612480
+    assert judged([other, own]).race(3, "paper").entries["async-dsgd"].arrived == 1
+
+
 def test_a_program_that_is_not_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("QUANTIMED_PROGRAM", str(tmp_path / "gone"))
     with pytest.raises(ReportError, match="gone: no such program"):
