@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .study_file import Run, Study
 
-# An algorithm's own. bits: which clock ends a run whose values depend on the clock; tables show both.
-OWN = ("alpha", "epsilon", "horizon", "bits")
+STEPS = ("alpha", "epsilon", "horizon")  # an algorithm's own
 NO_LIMIT = 100_000  # iterations that no run of a tuned study does in its time
 
 
@@ -33,12 +32,33 @@ def unfairness(study: Study, tuning: Study, quick: bool) -> str:
     here, there = ({k: v for k, v in found[first].items() if k not in ignored} for found in (of_study, of_tuning))
     if text := difference({study.path.name: here, tuning.path.name: there}):
         return f"{text}; steps are tuned for what is judged"
-    trials = {name: sum(run.algorithm == name for run in tuning.runs()) for name in of_study}
-    if len(set(trials.values())) > 1:
-        return f"{tuning.path.name}: " + ", ".join(f"{name} has {count} trials" for name, count in trials.items())
+    trials, judged = points(tuning.runs()), points(study.runs(), quick)
+    if len({len(trials[name]) for name in of_study}) > 1:
+        return f"{tuning.path.name}: " + ", ".join(f"{name} has {len(trials[name])} trials" for name in of_study)
+    for name, steps in judged.items():
+        if len(steps) > 1:
+            return f"{name}: {len(steps)} settings of its steps; the best of them would be chosen on the seeds that judge"
+        if not steps <= points(tuning.runs(), quick)[name]:
+            return f"{name}: its steps are none of the trials of {tuning.path.name}"
     if both := {run.seed for run in study.runs()} & {run.seed for run in tuning.runs()}:
         return f"seeds: {', '.join(map(str, sorted(both)))}: of the tuning too; steps are judged on other seeds"
     return ""
+
+
+def points(runs: list[Run], quick: bool = False) -> dict[str, set[tuple[str, ...]]]:
+    """By algorithm: its different steps, however they are spelt. Quick runs have another time, and so other horizons."""
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for run in runs:
+        names = STEPS[:-1] if quick else STEPS
+        found.setdefault(run.algorithm, set()).add(tuple(plain(run.options.get(name, "")) for name in names))
+    return found
+
+
+def plain(text: str) -> str:
+    try:
+        return repr(float(text))
+    except ValueError:  # a formula of T
+        return "".join(text.split())
 
 
 def shared(runs: list[Run]) -> dict[str, dict[str, str]]:
@@ -46,16 +66,17 @@ def shared(runs: list[Run]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, set[str]]] = {}
     for run in runs:
         for name, value in run.options.items():
-            if name not in OWN:
+            # Values of asynchronous runs depend on the clock that ends them, so that they are made once for each.
+            if name not in STEPS and (name, run.algorithm) != ("bits", "async-dsgd"):
                 found.setdefault(run.algorithm, {}).setdefault(name, set()).add(value)
     return {algorithm: {name: " | ".join(sorted(values)) for name, values in options.items()}
             for algorithm, options in found.items()}
 
 
 def difference(by_name: Mapping[str, Mapping[str, str]]) -> str:
-    (first, options), *others = by_name.items()
+    (first, options), *others = sorted(by_name.items(), key=lambda one: one[0] == "async-dsgd")  # it has no bits to compare
     for other, theirs in others:
         for name in sorted(options.keys() | theirs.keys()):
-            if options.get(name) != theirs.get(name):
+            if options.get(name) != theirs.get(name) and (name, other) != ("bits", "async-dsgd"):
                 return f"{name}: {first} has {options.get(name, 'none')}, {other} has {theirs.get(name, 'none')}"
     return ""

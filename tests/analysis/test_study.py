@@ -128,6 +128,10 @@ FAIR = ("algorithms = dsgd, q-dsgd\nbatch = 50\nl2-per = dataset\niterations = 1
     ("[grid]\nlink = paper:3\n", "", "link: study.ini has paper:3, tuning.ini has none"),
     ("algorithms = dsgd, async-dsgd\n", "", "async-dsgd: never tuned"),
     ("seeds = 3-4\n", "", "seeds: 3"),
+    ("[algorithm dsgd]\nalpha = 77\n", "", "dsgd: its steps are none of the trials"),
+    ("[algorithm dsgd]\nalpha = 1 | 2\n", "", "dsgd: 2 settings of its steps"),
+    ("", "[algorithm dsgd]\nalpha = 1 | 1.0 | 1e0\n", "dsgd has 1 trials, q-dsgd has 3 trials"),
+    ("[algorithm q-dsgd]\nbits = paper\n[algorithm dsgd]\nbits = wire\n", "", "bits: dsgd has wire, q-dsgd has paper"),
 ])
 def test_a_study_of_tuned_steps_is_fair_or_refused(tmp_path: Path, study: str, tuning: str, names: str) -> None:
     write(tmp_path / "fair.ini", FAIR.format(seeds="1-2", alpha="1"))
