@@ -28,8 +28,9 @@ bool is_one_each(const Comparison& made) {
 // As tables and sentences name the entries; step sizes then stand in a column of their own.
 Inquiry short_names(const Comparison& made) {
   Inquiry inquiry = made.inquiry;
+  if (!is_one_each(made)) return inquiry;
   for (std::size_t e = 0; e < made.rows.size(); ++e)
-    if (!made.rows[e].setting.empty() && is_one_each(made)) inquiry.entries[e].name = made.rows[e].algorithm;
+    if (!made.rows[e].setting.empty()) inquiry.entries[e].name = made.rows[e].algorithm;
   return inquiry;
 }
 
@@ -138,7 +139,8 @@ std::string row_table(const Comparison& made) {
   std::vector<std::vector<std::string>> lines = {
       {"algorithm", "final loss", "test accuracy", "bits: paper / wire", "waiting", "ends after", "valid runs"}};
   const Inquiry named = short_names(made);
-  if (has_settings(made)) lines.front().emplace_back("step sizes");
+  const bool has_steps = has_settings(made);
+  if (has_steps) lines.front().emplace_back("step sizes");
   std::set<std::pair<std::string, std::string>> shown;  // what is best for several targets is one row
   for (std::size_t e = 0; e < made.rows.size(); ++e) {
     const RowFigures& row = made.rows[e];
@@ -151,7 +153,7 @@ std::string row_table(const Comparison& made) {
                      std::isnan(row.wire_bits) ? "—" : fmt::format("{:.4g} / {:.2f}", row.paper_bits, row.wire_bits),
                      std::isnan(row.wait_share) ? "—" : fmt::format("{:.1f} %", 100 * row.wait_share),
                      fmt::format("{} s", fmt::join(ends, " / ")), counts_cell(made.judgement.counts[e])});
-    if (has_settings(made)) lines.back().push_back(row.setting);
+    if (has_steps) lines.back().push_back(row.setting);
   }
   return table_text(lines);
 }

@@ -270,14 +270,19 @@ TEST(Outputs, TheTraceSaysWhatWasRead) {
 // ---- what was begun
 // --------------------------------------------------------------------------------------------------
 
+const std::string kEndless = "run --algorithm dsgd --quiet --iterations 100000000" + kSmall + "--output a.h5 ";
+
+// Its status, once it had begun.
+int begin_and_stop(const Folder& folder, const std::string& run) {
+  return run_program(folder,
+                     run + "& p=$!; while ! test -e a.h5.lock; do sleep 0.02; done; sleep 0.2; kill -TERM $p; wait $p")
+      .status;
+}
+
 TEST(Outputs, ARunThatWasInterruptedIsNotThrownAway) {
   const Folder folder;
-  const std::string run = "run --algorithm dsgd --quiet --iterations 100000000" + kSmall + "--output a.h5 ";
-  ASSERT_EQ(
-      run_program(folder,
-                  run + "& p=$!; while ! test -e a.h5.lock; do sleep 0.02; done; sleep 0.2; kill -TERM $p; wait $p")
-          .status,
-      75);
+  const std::string& run = kEndless;
+  ASSERT_EQ(begin_and_stop(folder, run), 75);
   const std::string before = contents(folder / "a.h5");
   expect_refused(run_program(folder, run), "--resume a.h5", "the same options");
   std::string other = run;
@@ -293,12 +298,8 @@ TEST(Outputs, ARunThatWasInterruptedIsNotThrownAway) {
 
 TEST(Outputs, AnOlderRunsPartialIsNotResumedInPlaceOfOneThatDiedBeforeItWrote) {
   const Folder folder;
-  const std::string run = "run --algorithm dsgd --quiet --iterations 100000000" + kSmall + "--output a.h5 ";
-  ASSERT_EQ(
-      run_program(folder,
-                  run + "& p=$!; while ! test -e a.h5.lock; do sleep 0.02; done; sleep 0.2; kill -TERM $p; wait $p")
-          .status,
-      75);
+  const std::string& run = kEndless;
+  ASSERT_EQ(begin_and_stop(folder, run), 75);
   fs::rename(folder / "a.h5", folder / "a.h5.partial");
   const Ran killed =
       run_program(folder, run +
