@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
                    "memory where they were short of it [0]")
     p.add_argument("--wait", action="store_true", help="stay until all has ended, then print how it stands")
     p.add_argument("--dry-run", action="store_true", help="print the tasks and the commands; write and submit nothing")
-    p.add_argument("--test-only", action="store_true", help="let SLURM check the jobs; keep and submit nothing")
+    p.add_argument("--test-only", action="store_true", help="let SLURM check the jobs, without timing any run; keep and submit nothing")
     add_options(p)
     return p
 
@@ -204,7 +204,7 @@ def prepare(args: argparse.Namespace, folder: Folder, jobs: list[Job], asked: Qu
 def estimate_of(args: argparse.Namespace, folder: Folder, todo: list[Job], site: Site, program: Path) -> Estimate:
     estimate = Estimate()
     from_earlier(folder.path, estimate)
-    if not args.no_check and todo:
+    if not args.no_check and not args.test_only and todo:
         check_data(todo, program)
         from_pilots(todo, program, estimate, memory_too=bool(site.get("mem")))
     return estimate

@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")  # as slurm/submit and the others begin
@@ -21,9 +22,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SLURM = ROOT / "slurm"
 sys.path[:0] = [str(ROOT / "bench"), str(SLURM)]
 
+from box import Box, processes_of  # noqa: E402
 from cluster import collect, start, status, submit  # noqa: E402,F401  once, and not again for each call below
 
-SMALL = """dataset = digits
+DATA = Path(tempfile.gettempdir()) / f"quantimed-tests-{os.getpid()}.libsvm"
+SMALL = f"""dataset = {DATA}
 nodes = 4
 graph = ring
 model = mlp:8
@@ -31,6 +34,9 @@ iterations = 20
 samples-per-node = 50
 batch = 10
 """
+DIGITS = SMALL.replace(str(DATA), "digits")  # a quarter of a second longer, to generate them; and slow enough to be cut
+LONG = DIGITS.replace("iterations = 20", "iterations = 1000000")  # for ever; only to be cut
+REPORT = {"QUANTIMED_REPORT_OPTIONS": "--no-pdf"}  # seconds of Matplotlib: only where a test looks at it
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,6 +45,26 @@ def program() -> Path:
     if not path.is_file():
         pytest.skip(f"no {path}: build the program, or set QUANTIMED_PROGRAM")
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data() -> Iterator[Path]:
+    DATA.write_text("".join(f"{k % 3} 1:{k % 7} 2:{k % 5} 3:{k % 3 + k % 11 / 20}\n" for k in range(300)), encoding="utf-8")
+    yield DATA
+    DATA.unlink()
+
+
+@pytest.fixture(scope="session")
+def box() -> Iterator[Box]:
+    with tempfile.TemporaryDirectory(prefix="quantimed-box-") as name:
+        Path(name).chmod(0o755)  # for other users of the cluster
+        with Box(Path(name) / "b") as made:
+            yield made
+
+
+@pytest.fixture
+def study(box: Box, tmp_path: Path) -> Callable[..., Study]:
+    return lambda text, name="study": Study(box, write(tmp_path / f"{name}.ini", text))
 
 
 def write(path: Path, text: str) -> Path:
@@ -101,3 +127,61 @@ def histories(folder: Path) -> dict[str, list[list[str]]]:
 
 def starts(folder: Path) -> dict[str, int]:
     return {run: sum(line[1] == "start" for line in lines) for run, lines in histories(folder).items()}
+
+
+class Study:
+    def __init__(self, box: Box, file: Path) -> None:
+        self.box, self.file, self.folder, self.environment = box, file, file.parent / file.stem, box.environment
+
+    def tool(self, name: str, *options: object) -> subprocess.CompletedProcess[str]:
+        return tool(name, self.folder, *options, environment=self.environment)
+
+    def submit(self, *options: object, status: int = 0) -> str:
+        """A task a run, and no run timed before, unless something else is said."""
+        pack = [] if "--pack" in options else ["--pack", 1]
+        check = ["--no-check"] if "--check" not in options else []
+        options = tuple(word for word in options if word != "--check")
+        done = tool("submit", self.file, "--output", self.folder, *pack, *check, *options, environment=self.environment)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def status(self, *options: object) -> str:
+        done = self.tool("status", *options)
+        assert done.returncode in (0, 1), done.stderr
+        return done.stdout
+
+    def jobs(self) -> tuple[str, str]:
+        """Of the last submission: array and collection; no array where nothing was missing."""
+        last = max((self.folder / "submissions").iterdir(), key=lambda p: int(p.name))
+        text = (last / "jobs.txt").read_text()
+        array = re.search(r"^array (\d+)", text, re.MULTILINE)
+        collection = re.search(r"^collection (\d+)", text, re.MULTILINE)
+        assert collection
+        return array[1] if array else "", collection[1]
+
+    def wait(self) -> str:
+        return self.box.wait(self.jobs()[1])
+
+    def wait_for_runs(self) -> str:
+        """Without the collection, which takes seconds."""
+        array, collection = self.jobs()
+        state = self.box.wait(array)
+        self.box.run("scancel", collection)
+        return state
+
+    def log(self, name: str, number: int = 1) -> str:
+        return (self.folder / "submissions" / str(number) / f"{name}.log").read_text()
+
+    def traces(self) -> list[Path]:
+        return sorted(self.folder.glob("*.h5"))
+
+    def until_running(self, count: int = 1) -> None:
+        self.box.until(lambda: sum("start" in path.read_text() for path in self.folder.glob("history/*.tsv")) >= count, "a run")
+
+
+def programs(folder: Path, word: str = "") -> list[int]:
+    return [pid for pid, (command, _) in processes_of(folder).items() if "quantimed run" in command and word in command]
+
+
+def waiting_signals(pid: int) -> int:
+    return int(next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("ShdPnd")).split()[1], 16)

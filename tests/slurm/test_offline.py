@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from conftest import ROOT, SLURM, SMALL, arrays, tool, write
+from conftest import DATA, DIGITS, ROOT, SLURM, SMALL, arrays, tool, write
 
 from cluster import collect, nodes, queue, scaling
 from cluster.estimate import Estimate, check_memory, deal, kind_of, mib_of, pilots, seconds_of_limit, tasks_for
@@ -52,8 +52,9 @@ def test_directives_come_before_the_first_command(script: Path) -> None:
 
 # The batch scripts without SLURM: what there is already is never taken for something else, and never thrown away
 
-OPTIONS = ["--dataset", "digits", "--nodes", "4", "--graph", "ring", "--model", "mlp:8", "--samples-per-node", "20", "--batch", "10",
+OPTIONS = ["--dataset", str(DATA), "--nodes", "4", "--graph", "ring", "--model", "mlp:8", "--samples-per-node", "20", "--batch", "10",
            "--algorithm", "dsgd"]
+DIGITS_OPTIONS = ["digits" if word == str(DATA) else word for word in OPTIONS]  # slow enough to be cut
 
 
 def script(name: str, *arguments: object, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -69,7 +70,7 @@ def iterations(path: Path) -> int:
 
 def cut(program: Path, trace: Path, *options: str) -> None:
     """A run of many iterations that is stopped."""
-    child = subprocess.Popen([program, "run", *OPTIONS, *options, "--output", trace, "--quiet"])
+    child = subprocess.Popen([program, "run", *DIGITS_OPTIONS, *options, "--output", trace, "--quiet"])
     end = time.monotonic() + 120
     while not trace.with_name(trace.name + ".lock").exists() and time.monotonic() < end:
         time.sleep(0.02)
@@ -96,10 +97,10 @@ def test_a_run_by_hand_keeps_the_checkpoint_of_other_options_and_resumes_its_own
         if left != trace:  # as a killed run leaves it
             trace.rename(left)
         before = left.read_bytes()
-        refused = script("run.sbatch", trace, *OPTIONS, "--iterations", "400")
+        refused = script("run.sbatch", trace, *DIGITS_OPTIONS, "--iterations", "400")
         assert refused.returncode == 2 and "is of a run with iterations = 40000, and 400 is asked for" in refused.stderr
         assert left.read_bytes() == before
-    done = script("run.sbatch", trace, *OPTIONS, "--iterations", "40000")
+    done = script("run.sbatch", trace, *DIGITS_OPTIONS, "--iterations", "40000")
     assert done.returncode == 0, done.stderr
     with h5py.File(trace) as file:
         assert file.attrs["status"] == "complete" and file["summary"].attrs["resumptions"] == 1
@@ -121,11 +122,11 @@ def test_without_h5py_only_what_the_program_itself_resumes_is_touched(tmp_path: 
     write(tmp_path / "home" / "slurm" / "earlier", "#!/bin/sh\nexit 4\n").chmod(0o755)  # as it ends without h5py
     (tmp_path / "home" / "build").mkdir()
     cut(program, trace, "--iterations", "20000")
-    done = subprocess.run(["bash", tmp_path / "home" / "slurm" / "run.sbatch", trace, *OPTIONS, "--iterations", "20000"],
+    done = subprocess.run(["bash", tmp_path / "home" / "slurm" / "run.sbatch", trace, *DIGITS_OPTIONS, "--iterations", "20000"],
                           env=os.environ | {"QUANTIMED_PROGRAM": str(program)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     trace.write_bytes(b"not a trace")
-    done = subprocess.run(["bash", tmp_path / "home" / "slurm" / "run.sbatch", trace, *OPTIONS, "--iterations", "20000"],
+    done = subprocess.run(["bash", tmp_path / "home" / "slurm" / "run.sbatch", trace, *DIGITS_OPTIONS, "--iterations", "20000"],
                           env=os.environ | {"QUANTIMED_PROGRAM": str(program)}, capture_output=True, text=True)
     assert done.returncode == 2 and trace.read_bytes() == b"not a trace"
 
@@ -402,7 +403,7 @@ def test_a_quota_of_the_control_group_is_heeded_and_named(group: Path, program: 
 @pytest.mark.parametrize("group", ["memory"], indirect=True)
 def test_a_memory_limit_of_the_control_group_refuses_what_does_not_fit(group: Path, program: Path, tmp_path: Path) -> None:
     write(group / "memory.limit_in_bytes", "150M\n")
-    options = [*OPTIONS, "--iterations", "2", "--output", tmp_path / "a.h5", "--overwrite", "--quiet"]
+    options = [*DIGITS_OPTIONS, "--iterations", "2", "--output", tmp_path / "a.h5", "--overwrite", "--quiet"]
     assert within(group, program, "run", *options).returncode == 0
     refused = within(group, program, "run", *("mlp:4000" if word == "mlp:8" else word for word in options))
     assert refused.returncode == 4 and "of the 150 MiB that may be used" in refused.stderr, refused.stderr
@@ -507,7 +508,7 @@ def test_times_resumed_is_a_number_a_cell() -> None:
 
 
 def test_real_time_runs_are_planned_for_the_cores_they_ask_for(tmp_path: Path, nowhere: dict[str, str]) -> None:
-    text = SMALL.replace("nodes = 4", "nodes = 48") + "engine = threads\nalgorithms = dsgd\nseeds = 1\n"
+    text = DIGITS.replace("nodes = 4", "nodes = 48") + "engine = threads\nalgorithms = dsgd\nseeds = 1\n"
     done = tool("submit", write(tmp_path / "s.ini", text), "--output", tmp_path / "f", "--dry-run", "--no-check", environment=nowhere)
     assert done.returncode == 0, done.stderr
     assert "--cpus-per-task=48 --exclusive --hint=nomultithread" in done.stdout and not (tmp_path / "f").exists()
