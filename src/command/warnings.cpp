@@ -144,7 +144,10 @@ void add_runs(std::vector<std::string>& found, const Comparison& made, std::span
     if (run->verdict != "VALID") invalid.push_back(run->verdict);
   for (const auto& [why, count] : tally(invalid))
     found.push_back(fmt::format("{} ({} of {} runs)", why, count, runs.size()));
-  for (std::size_t e = 0; e < made.rows.size(); ++e) {
+  const bool no_run_counts =
+      std::ranges::all_of(made.judgement.counts, [](const FateCounts& of) { return of.counted == 0; });
+  if (no_run_counts) found.push_back("Nothing is judged: no run counts");
+  for (std::size_t e = 0; e < made.rows.size() && !no_run_counts; ++e) {
     const FateCounts& of = made.judgement.counts[e];
     if (of.runs == of.counted) continue;
     std::vector<std::string> kinds;

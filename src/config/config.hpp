@@ -41,6 +41,7 @@ struct Config {
   double deadline_slack = 0;   // s; 0: 1 % of T_d
   std::string alpha, epsilon;  // see for_algorithm; "": the algorithm's published ones
   bool allow_large_epsilon = false;
+  bool one_setting = false;        // of the steps, those for one target (NAME@TARGET) are left out
   std::string tuned_by;            // what the steps were tuned for, see command/certificate.hpp; "": nothing is known
   std::uint32_t iterations = 300;  // at most
   std::uint32_t horizon = 0;       // T in the steps' formulas; 0: iterations

@@ -229,6 +229,9 @@ std::vector<OptionRow> algorithm_rows() {
      .help = "let epsilon be above 1, where a round no longer averages; the published 15*T^(-1/2) is so below T = 225, and "
              "taken as 1 without this",
      .field = &C::allow_large_epsilon},
+    {.name = "one-setting", .topic = Topic::algorithm, .commands = kCompare,
+     .help = "leave out the steps that are for one target (NAME@TARGET=STEP): each algorithm has one setting for all targets",
+     .field = &C::one_setting},
     {.name = "tuned-by", .topic = Topic::algorithm, .commands = kTimedRuns & ~kTune, .value = "TEXT",
      .help = "what the steps were tuned for, as quantimed tune writes it into tuned.ini; tables and traces say whether it "
              "holds for the run",

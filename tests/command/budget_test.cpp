@@ -128,6 +128,13 @@ TEST(ComparedSteps, OfATargetAreRunOnceWhereTheyAreTheSame) {
   EXPECT_EQ(steps[1].uses[0].for_target, 1.9);
   EXPECT_EQ(steps[1].uses[0].setting, "alpha 0.4");
   EXPECT_EQ(steps[2].uses.size(), 3u);
+  c.one_setting = true;
+  const auto all_targets = plan_steps(c, {"dsgd", "q-dsgd"});
+  ASSERT_EQ(all_targets.size(), 2u);
+  EXPECT_EQ(all_targets[0].alpha, "0.2");
+  EXPECT_EQ(all_targets[0].uses.size(), 1u);
+  EXPECT_FALSE(with_steps(c, all_targets[0]).one_setting);  // a run is the same with it and without
+  c.one_setting = false;
   c.target_loss = {2};
   EXPECT_THROW((void)plan_steps(c, {"dsgd"}), InputError);
   c.alpha = "0.2";

@@ -146,6 +146,15 @@ TEST(Comparison, CountsInvalidDivergedAndUnfinishedApart) {
   EXPECT_THAT(text, HasSubstr("Not reached: loss 4 by 3 of 8 of q-dsgd."));
 }
 
+TEST(Comparison, WhereNoRunCountsItIsSaidOnceWithItsReasons) {
+  auto runs = two(5);
+  for (ComparedRun& run : runs) run.verdict = "INVALID: the machine is slower than --speed asks";
+  const auto made = judge_runs({"dsgd", "q-dsgd"}, runs, {4});
+  EXPECT_THAT(made[0].warnings, Contains("Nothing is judged: no run counts"));
+  EXPECT_THAT(made[0].warnings, Contains("INVALID: the machine is slower than --speed asks (10 of 10 runs)"));
+  EXPECT_THAT(made[0].warnings, Not(Contains(HasSubstr("do not count"))));
+}
+
 TEST(Comparison, StepsForATargetHaveATableOfTheirOwn) {
   auto runs = two();
   for (const ComparedRun& run : two()) {
