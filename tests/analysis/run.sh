@@ -1,5 +1,6 @@
 #!/bin/sh
-# The analysis tests: run.sh PYTHON all|page. `page` needs a browser, `all` is everything else.
+# The analysis tests: run.sh PYTHON studies|report|page. `page` needs a browser; `studies` runs studies and the
+# documentation's commands, `report` is everything else.
 # Exit status: 0 all pass, 1 not, 77 what they need is not installed.
 set -u
 python=$1 part=$2
@@ -21,4 +22,11 @@ if [ "$part" = page ]; then
   command -v chromedriver >/dev/null 2>&1 || skip 'no chromedriver' "$what" chromium-driver
   exec "$python" -m pytest -q -rs -p no:cacheprovider test_page.py
 fi
-exec "$python" -m pytest -q -rs -p no:cacheprovider --ignore=test_page.py .
+studies='test_docs.py test_study.py test_theory.py'
+if [ "$part" = report ]; then
+  set -- --ignore=test_page.py
+  for file in $studies; do set -- "$@" "--ignore=$file"; done
+  exec "$python" -m pytest -q -rs -p no:cacheprovider --durations=5 "$@" .
+fi
+# shellcheck disable=SC2086  # several words
+exec "$python" -m pytest -q -rs -p no:cacheprovider --durations=5 $studies
