@@ -1,5 +1,6 @@
 // Real time: one node per core, pinned, with lock-free mailboxes and real deadlines.
 #include "base/error.hpp"
+#include "engine/core_wait.hpp"
 #include "engine/engine.hpp"
 #include "engine/hardware.hpp"
 #include "engine/meeting.hpp"
@@ -96,6 +97,7 @@ class ThreadsEngine {
   void take_records();
   void draw_curve(Outcome& outcome);
   void add_up(Outcome& outcome);
+  void add_core_wait(Outcome& outcome);
   void judge(Outcome& outcome) const;
   void report_placement(Outcome& outcome) const;
   int core_of(NodeId i) const { return cores_[i % cores_.size()]; }
@@ -111,6 +113,7 @@ class ThreadsEngine {
   Meeting meeting_;                           // of all nodes and the main thread, until the clock runs
   std::vector<std::exception_ptr> failures_;  // [n]
   std::vector<Seconds> ended_;                // [n]
+  std::vector<double> core_waits_;            // [n], shares of the run; NaN: its core was to be shared
   std::vector<std::vector<double>> speeds_;   // [n], samples per second, while a deadline is chosen
   bool choosing_ = true;                      // by the main thread, between two meetings
   std::atomic<std::uint32_t> living_ = 0;     // nodes that still run
@@ -146,6 +149,7 @@ void ThreadsEngine::live(NodeId i) {
   const bool all_exist = meeting_.arrive_and_wait();
   if (all_exist && measures_deadline()) measure_speeds(i);
   const bool began = meeting_.arrive_and_wait();  // the clock has been set
+  const CoreUse start = core_use();
   if (began) {
     try {
       Task task = run_.algorithm.run(*shared_.nodes[i], run_.options);
@@ -157,6 +161,7 @@ void ThreadsEngine::live(NodeId i) {
     }
   }
   ended_[i] = shared_.now();
+  core_waits_[i] = core_wait(start, core_use());
   if (living_.fetch_sub(1, std::memory_order_release) == 1 && began && interference_) interference_->stop();
 }
 
@@ -325,6 +330,7 @@ void ThreadsEngine::prepare(Outcome& outcome) {
   ::malloc_trim(0);  // pages that earlier runs have freed would stay on their NUMA nodes, whoever gets them now
   shared_.nodes.resize(n);
   ended_.resize(n);
+  core_waits_.resize(n);
   speeds_.resize(n);
   living_ = n;
 }
@@ -415,6 +421,23 @@ void ThreadsEngine::add_up(Outcome& outcome) {
   outcome.measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped_));
 }
 
+// --interference holds its nodes' cores because it was asked to.
+void ThreadsEngine::add_core_wait(Outcome& outcome) {
+  for (NodeId i = 0; i < core_waits_.size(); ++i)
+    for (std::uint32_t k = 0; k < run_.interference.count; ++k)
+      if (k % cores_.size() == i % cores_.size()) core_waits_[i] = std::nan("");
+  const auto longest = longest_wait(core_waits_);
+  if (!longest) return;
+  const double before = resumed(run_, "core_wait_share");
+  outcome.measured.emplace_back("core_wait_share", std::max(before, longest->share));
+  outcome.measured.emplace_back("core_wait_limit", kMostCoreWait);
+  if (spoils_times(*longest))
+    outcome.verdict.reject(fmt::format(
+        "node {} waited {:.1f} % of the run for its core, which something else held (limit {:.0f} %); leave "
+        "the cores to the run, or give fewer --nodes",
+        longest->node, 100 * longest->share, 100 * kMostCoreWait));
+}
+
 // Whether the timings count: every reason against it.
 void ThreadsEngine::judge(Outcome& outcome) const {
   const double gradients = gradients_taken(records_);
@@ -444,6 +467,7 @@ Outcome ThreadsEngine::operator()() {
   if (is_finished(outcome.end_time)) outcome.interrupted = false;
   add_up(outcome);
   judge(outcome);
+  add_core_wait(outcome);
   report_placement(outcome);
   if (outcome.interrupted && outcome.failure.empty() && run_.faults.empty()) outcome.checkpoint = checkpoint(outcome);
   outcome.rounds = std::move(records_);
