@@ -4,6 +4,7 @@
 #include "trace/trace.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,10 +13,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <random>
 #include <span>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -127,17 +130,21 @@ int reserve(int file, std::size_t bytes) {
 
 }  // namespace
 
-// Removes the file when it goes out of scope, unless it was kept.
+// Has no name until it is whole, so that a writer that is killed leaves nothing. Where the file system knows no files
+// without names, it has one, and a lock that the kernel gives up when its writers die: the next writer removes what has
+// none. Removes the file when it goes out of scope, unless it was kept.
 class ImageFile::Temporary {
  public:
-  // A name that nobody can guess and that is not there yet: O_EXCL follows no planted link.
-  Temporary(const fs::path& folder, const std::string& target) {
-    std::random_device random;
-    for (int attempt = 0; attempt < 100; ++attempt) {
-      name_ = folder / fmt::format(".quantimed-{:08x}{:08x}.tmp", random(), random());
+  Temporary(const fs::path& folder, const std::string& target) : folder_(folder) {
+    if (can_be_named_later()) descriptor_ = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+    if (descriptor_ >= 0) return;
+    remove_abandoned();
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      name_ = new_name();
       descriptor_ = ::open(name_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-      if (descriptor_ >= 0) return;
-      if (errno != EEXIST) break;
+      if (descriptor_ < 0 && errno != EEXIST) break;
+      if (descriptor_ >= 0 && is_locked_and_there()) return;
+      if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));  // another writer has just cleared it away
     }
     reject_output(target, errno);
   }
@@ -145,7 +152,7 @@ class ImageFile::Temporary {
   Temporary& operator=(const Temporary&) = delete;
   ~Temporary() {
     if (descriptor_ >= 0) ::close(descriptor_);
-    if (!kept_) ::unlink(name_.c_str());
+    if (!kept_ && !name_.empty()) ::unlink(name_.c_str());
   }
 
   int descriptor() const { return descriptor_; }
@@ -167,14 +174,59 @@ class ImageFile::Temporary {
 
   // Network file systems report a full disk as late as close, so its answer counts too.
   bool finish(const fs::path& target) {
-    if (::fsync(descriptor_) != 0) return false;
+    if (::fsync(descriptor_) != 0 || !has_name()) return false;
     if (::close(std::exchange(descriptor_, -1)) != 0) return false;
     return kept_ = ::rename(name_.c_str(), target.c_str()) == 0;
   }
 
  private:
+  static constexpr int kAttempts = 100;
+  static constexpr std::string_view kStart = ".quantimed-", kEnd = ".tmp";
+
+  // QUANTIMED_NAMED_TEMPORARIES: for tests, as on a file system that knows no files without names.
+  static bool can_be_named_later() {
+    return ::access("/proc/self/fd", X_OK) == 0 && std::getenv("QUANTIMED_NAMED_TEMPORARIES") == nullptr;
+  }
+
+  // A name that nobody can guess and that is not there yet: O_EXCL follows no planted link, nor does linkat().
+  fs::path new_name() const {
+    std::random_device random;
+    return folder_ / fmt::format("{}{:08x}{:08x}{}", kStart, random(), random(), kEnd);
+  }
+
+  bool has_name() {
+    const std::string open_file = fmt::format("/proc/self/fd/{}", descriptor_);
+    for (int attempt = 0; attempt < kAttempts && name_.empty(); ++attempt) {
+      const fs::path name = new_name();
+      if (::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0)
+        name_ = name;
+      else if (errno != EEXIST)
+        break;
+    }
+    return !name_.empty();
+  }
+
+  // Where there are no locks nobody clears anything away.
+  bool is_locked_and_there() const {
+    struct stat status {};
+    return (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) &&
+           ::fstat(descriptor_, &status) == 0 && status.st_nlink > 0;
+  }
+
+  void remove_abandoned() const {
+    std::error_code ignored;
+    for (fs::directory_iterator entry(folder_, ignored), end; entry != end; entry.increment(ignored)) {
+      const std::string name = entry->path().filename().string();
+      if (name.size() != kStart.size() + 16 + kEnd.size() || !name.starts_with(kStart) || !name.ends_with(kEnd))
+        continue;
+      const Descriptor file(::open(entry->path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+      if (file >= 0 && ::flock(file, LOCK_EX | LOCK_NB) == 0) ::unlink(entry->path().c_str());
+    }
+  }
+
+  fs::path folder_;
   int descriptor_ = -1;
-  fs::path name_;
+  fs::path name_;  // empty: it has none yet
   bool kept_ = false;
 };
 

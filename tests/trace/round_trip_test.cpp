@@ -4,12 +4,16 @@
 #include "same.hpp"
 #include "sample.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 namespace quantimed {
 namespace {
@@ -247,6 +251,12 @@ TEST_F(Output, FailsCleanlyWhenTheFileCannotGrow) {  // as on a full disk
   EXPECT_EQ(files(), 1u) << "the temporary is still there";
 }
 
+bool knows_nameless_files(const std::string& folder) {
+  const int file = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+  if (file >= 0) ::close(file);
+  return file >= 0;
+}
+
 // Asked for its rounds, it kills the process that writes the trace, whichever process calls HDF5.
 class Killing final : public RoundsSource {
  public:
@@ -277,6 +287,35 @@ TEST_F(Output, KilledWriterLeavesTheTargetAsItWas) {
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
   EXPECT_EQ(slurp(path("a.h5")), before);
   expect_same(read_trace(path("a.h5")), sample_trace());
+  EXPECT_LE(files(), knows_nameless_files(path("")) ? 1u : 2u) << "a killed writer leaves its temporary";
+}
+
+// As where the file system knows no files without a name.
+TEST_F(Output, WhatAKilledWriterLeavesIsRemovedByTheNextAndNobodyElses) {
+  ::setenv("QUANTIMED_NAMED_TEMPORARIES", "1", 1);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const Trace trace = sample_trace(100, 10);
+    write_trace(path("a.h5"), trace, Killing(trace.rounds, ::getpid()));
+    ::_exit(0);
+  }
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  const std::string living = path(".quantimed-0123456789abcdef.tmp"), own = path(".quantimed-notes.tmp");
+  spill(living, "somebody writes it");
+  spill(own, "not ours");
+  const int held = ::open(living.c_str(), O_RDONLY);
+  ASSERT_EQ(::flock(held, LOCK_EX), 0);
+  write_trace(path("b.h5"), sample_trace());
+  for (int wait = 0; wait < 500 && files() > 3; ++wait) {  // until the writer's own child has ended, too
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    write_trace(path("b.h5"), sample_trace());
+  }
+  ::unsetenv("QUANTIMED_NAMED_TEMPORARIES");
+  EXPECT_EQ(files(), 3u);
+  EXPECT_EQ(slurp(living), "somebody writes it");
+  EXPECT_EQ(slurp(own), "not ours");
+  ::close(held);
+  expect_same(read_trace(path("b.h5")), sample_trace());
 }
 
 TEST_F(Output, NamesAFullDisk) {
