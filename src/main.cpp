@@ -1,6 +1,7 @@
 // parse → build → run → write
 #include "base/build_info.hpp"
 #include "base/error.hpp"
+#include "base/path_kind.hpp"
 #include "base/streams.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
@@ -9,6 +10,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <system_error>
 
@@ -41,6 +43,11 @@ int internal_error(const std::exception& error) {
   return quantimed::kInternalError;
 }
 
+int refused_path(const std::filesystem::filesystem_error& error, int status) {
+  quantimed::tell("quantimed: {}: {}\n", error.path1().string(), quantimed::path_failure(error.code().value()));
+  return status;
+}
+
 // The exit status; `output` becomes the errno of a failed print.
 int carry_out(int argc, char** argv, int& output) {
   using namespace quantimed;
@@ -59,6 +66,9 @@ int carry_out(int argc, char** argv, int& output) {
   } catch (const std::bad_alloc&) {
     tell("quantimed: the machine's memory is used up; use fewer --nodes or a smaller --model\n");
     return kRefused;
+  } catch (const std::filesystem::filesystem_error& error) {
+    if (is_shortage(error.code().value())) return refused_path(error, kRefused);
+    return refused_path(error, kBadInput);
   } catch (const std::system_error& error) {
     if ((output = output_failure(error)) != 0) return kDone;
     if (!is_shortage(error.code().value())) return internal_error(error);

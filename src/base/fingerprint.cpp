@@ -4,9 +4,11 @@
 
 #include <xxhash.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <new>
+#include <system_error>
 
 namespace quantimed {
 
@@ -29,8 +31,11 @@ std::string Fingerprint::hex() const {
 std::string file_fingerprint(const std::string& path) {
   std::error_code error;
   if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) return "";
+  errno = 0;
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError("{}: cannot be opened; check the path and its permissions", path);
+  if (!file)
+    throw InputError("{}: cannot be opened: {}; check the path and its permissions", path,
+                     std::generic_category().message(errno));
   Fingerprint fingerprint;
   std::vector<char> piece(std::size_t{1} << 20);
   while (file.read(piece.data(), static_cast<std::streamsize>(piece.size())) || file.gcount() > 0)

@@ -3,9 +3,11 @@
 #include "base/error.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <system_error>
 
 namespace quantimed {
 
@@ -17,8 +19,11 @@ std::string read_text_file(const std::string& label, const std::string& path, co
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) throw InputError("{}: is a folder; give {}", label, wanted);
   if (const auto size = std::filesystem::file_size(path, error); !error && size > most_bytes) refuse_length();
+  errno = 0;
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError("{}: cannot be opened; check the path and its permissions, or give {}", label, wanted);
+  if (!file)
+    throw InputError("{}: cannot be opened: {}; check the path and its permissions, or give {}", label,
+                     std::generic_category().message(errno), wanted);
   std::string text;
   for (constexpr std::size_t kPiece = 1 << 20; file;) {
     const std::size_t have = text.size();

@@ -2,6 +2,7 @@
 
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
+#include "base/path_kind.hpp"
 #include "command/outputs.hpp"
 #include "command/setup.hpp"
 #include "command/signals.hpp"
@@ -13,7 +14,6 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 
 namespace quantimed {
@@ -85,7 +85,7 @@ class PaceFile {
   }
   void add(const std::string& key, const Pace& pace) const {
     if (path_.empty()) return;
-    const bool is_new = !std::filesystem::exists(path_);
+    const bool is_new = kind_of_path("--output", path_) == PathKind::nothing;
     std::ofstream file(path_, std::ios::app);
     if (is_new) file << kHeader;
     file << fmt::format("{} {} {}\n", key, pace.clock, pace.wall);

@@ -2,6 +2,7 @@
 
 #include "base/build_info.hpp"
 #include "base/error.hpp"
+#include "base/path_kind.hpp"
 #include "base/streams.hpp"
 #include "blas/blas.hpp"
 #include "command/calibration.hpp"
@@ -89,7 +90,8 @@ std::optional<MachineFile> calibrate_machine(const Config& config, const DataSpl
 int calibrate_command(const Request& request) {
   Config config = request.config;
   const std::string path = config.output.empty() ? "machine.ini" : config.output;
-  if (std::filesystem::is_directory(path)) throw InputError("--output {}: is a folder; give the name of a file", path);
+  if (kind_of_path("--output", path) == PathKind::folder)
+    throw InputError("--output {}: is a folder; give the name of a file", path);
   require_writable_folder(std::filesystem::path(path).parent_path().string(), "--output", path);
   require_replaceable_machine_file(path, config.overwrite);
   const DataSplit data = load_data(config);

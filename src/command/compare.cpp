@@ -1,6 +1,7 @@
 // Algorithms × seeds, paired: a run of each algorithm with each seed sees the same graph, start, samples and speeds.
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
+#include "base/path_kind.hpp"
 #include "command/budget.hpp"
 #include "command/certificate.hpp"
 #include "command/commands.hpp"
@@ -9,7 +10,9 @@
 #include "command/experiment.hpp"
 #include "command/outputs.hpp"
 #include "command/progress_line.hpp"
+#include "command/resumption.hpp"
 #include "command/signals.hpp"
+#include "command/study_file.hpp"
 #include "command/table_text.hpp"
 #include "engine/faults.hpp"
 #include "engine/link_model.hpp"
@@ -18,7 +21,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 
 namespace quantimed {
 
@@ -57,11 +59,18 @@ bool has_one_clock(const Config& resolved) {
          std::ranges::any_of(faults, [&](const Fault& fault) { return is_loss(fault, patience); });
 }
 
-// The same run by the other count of bits.
-Config by_other_clock(Config config) {
-  config.bits = config.bits == "wire" ? "paper" : "wire";
-  config.output.replace(config.output.rfind(".h5"), 3, fmt::format("-{}.h5", config.bits));
-  return config;
+std::string other_bits(const Config& config) { return config.bits == "wire" ? "paper" : "wire"; }
+
+// The budget of those runs that are made once more for the other count of bits: the same time, and the iterations that
+// the algorithm is expected to do in it by that count.
+Budget by_other_clock(Budget budget, const std::vector<Config>& algorithms, const DataSplit& data) {
+  for (std::size_t k = 0; k < budget.paces.size(); ++k) {
+    if (!has_one_clock(algorithms[k])) continue;
+    Config other = algorithms[k];
+    other.bits = other_bits(other);
+    if (const Pace pace = measure_pace(other, data); pace.clock > 0) budget.paces[k] = pace;
+  }
+  return budget;
 }
 
 // What a run is compared as.
@@ -77,24 +86,29 @@ struct Plan {
 };
 
 Plan plan(const Config& given, const std::vector<ComparedSteps>& steps, const Budget& budget,
-          const std::string& folder) {
+          const Budget& of_other_clock, const std::string& folder) {
   Plan made;
   for (const std::uint64_t seed : given.seeds)
     for (std::uint32_t repeat = 0; repeat < given.repeats; ++repeat)
       for (std::size_t k = 0; k < steps.size(); ++k) {  // in turn, so that drift of the machine meets all alike
         const ComparedSteps& own = steps[k];
-        Config config = with_budget(with_steps(given, own), budget, own.algorithm_index);
+        const std::string name = fmt::format("{}/{}{}-seed{}{}", folder, own.algorithm,
+                                             own.number > 0 ? fmt::format("-steps{}", own.number + 1) : "", seed,
+                                             given.repeats > 1 ? fmt::format("-repeat{}", repeat + 1) : "");
+        Config config = with_steps(given, own);
         config.seed = seed;
-        config.output = fmt::format("{}/{}{}-seed{}{}.h5", folder, own.algorithm,
-                                    own.number > 0 ? fmt::format("-steps{}", own.number + 1) : "", seed,
-                                    given.repeats > 1 ? fmt::format("-repeat{}", repeat + 1) : "");
-        config = resolve(config);
-        config.repeats = 1;
-        made.runs.push_back(config);
-        made.parts.push_back({k, repeat, false});
-        if (!has_one_clock(config)) continue;
-        made.runs.push_back(by_other_clock(config));
-        made.parts.push_back({k, repeat, true});
+        const auto add = [&](const Budget& share, const std::string& output, bool is_second) {
+          Config run = with_budget(config, share, own.algorithm_index);
+          run.output = output + ".h5";
+          run = resolve(run);
+          run.repeats = 1;
+          made.runs.push_back(run);
+          made.parts.push_back({k, repeat, is_second});
+        };
+        add(budget, name, false);
+        if (!has_one_clock(made.runs.back())) continue;
+        config.bits = other_bits(config);
+        add(of_other_clock, fmt::format("{}-{}", name, config.bits), true);
       }
   return made;
 }
@@ -145,17 +159,19 @@ int compare_command(const Request& request) {
     config.seed = given.seeds.front();
     algorithms_own.push_back(resolve(config));
   }
-  std::error_code error;
   if (!given.dry_run) {
-    std::filesystem::create_directories(folder, error);
+    make_folder("--output", folder);
     require_writable_folder(folder, "--output", folder);
   }
+  StudyFile study("compare", folder, study_config(given, algorithms, algorithms_own.front()));
   DataSplit data = load_data(algorithms_own.front());
+  if (!given.dry_run) study.require_same(data);
   std::uint64_t data_seed = given.seeds.front();
   catch_signals();
   const Budget budget = plan_budget(given, algorithms_own, data, given.dry_run ? "" : folder);
   if (signal_came()) return kInterrupted;
-  const Plan planned = plan(given, steps, budget, folder);
+  const Plan planned = plan(given, steps, budget, by_other_clock(budget, algorithms_own, data), folder);
+  if (signal_came()) return kInterrupted;
   const std::vector<Config>& runs = planned.runs;
   if (given.dry_run) {
     for (const Config& config : runs) fmt::print("# {}\n{}\n", config.output, to_ini(config));
@@ -163,12 +179,14 @@ int compare_command(const Request& request) {
   }
   require_replaceable(runs, true);
   require_own_text(folder + "/table.md", table_mark("compare"));
-  require_own_text(folder + "/comparison.json", "{");
+  require_own_text(folder + "/comparison.json", comparison_json_mark());
+  study.write();
 
   std::vector<ComparedRun> results;
   ComparedRun first;  // may wait for its second clock
   bool interrupted = false;
-  std::size_t done = 0, kept_runs = 0;
+  std::size_t done = 0;
+  Continued continued;
   {
     ProgressLine line(runs.size(), given.quiet);
     for (std::size_t k = 0; k < runs.size() && !interrupted; ++k) {
@@ -177,11 +195,8 @@ int compare_command(const Request& request) {
         data = load_data(runs[k]);
         data_seed = runs[k].seed;
       }
-      std::optional<Trace> kept = finished_run(runs[k], fingerprints_of(runs[k], data), true);
-      Trace trace =
-          kept ? std::move(*kept) : run_experiment(runs[k], data, [&](double share) { line.show(k, name, share); });
+      Trace trace = run_or_continue(runs[k], data, line, k, name, continued);
       interrupted = trace.status == RunStatus::interrupted;
-      kept_runs += kept.has_value();
       done += !interrupted;
       const Part& part = planned.parts[k];
       ComparedRun run = compared_run(std::move(trace), "", part.repeat);
@@ -206,7 +221,7 @@ int compare_command(const Request& request) {
   if (given.json) {
     fmt::print("{}", json);
   } else {
-    if (kept_runs > 0) fmt::print("{}\n", kept_text(kept_runs));
+    if (const std::string lines = continued_text(continued); !lines.empty()) fmt::print("{}\n", lines);
     if (interrupted)
       fmt::print("Stopped by a signal after {} of {} runs; {}.\n\n", done, runs.size(), continuing_text(given));
     fmt::print("{}\nTraces, this table and comparison.json: {}/\n", text, folder);

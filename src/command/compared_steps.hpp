@@ -26,7 +26,7 @@ struct ComparedSteps {
 // In the order of `algorithms`; with --one-setting only the steps for all targets. Throws InputError where steps are for a target that --target-loss does not name.
 std::vector<ComparedSteps> plan_steps(const Config& given, const std::vector<std::string>& algorithms);
 
-// `given` for this algorithm with these steps.
+// `given` for this algorithm with these steps. Its targets stay: the report judges runs at those that they name.
 Config with_steps(Config given, const ComparedSteps& steps);
 
 }  // namespace quantimed

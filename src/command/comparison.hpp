@@ -80,6 +80,9 @@ std::string comparison_text(const std::vector<Comparison>& comparisons);
 // One JSON document; README of analysis/ has its fields. Never is "inf", no figure null.
 std::string comparison_json(const std::vector<Comparison>& comparisons);
 
+// How that begins, and no document of others.
+std::string comparison_json_mark();
+
 // Answers a document of runs, samples and families with one of the same form. Throws InputError that says where.
 std::string answer_json(const std::string& document);
 

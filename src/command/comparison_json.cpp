@@ -322,6 +322,8 @@ std::string text_of(const Json& document) {
 
 }  // namespace
 
+std::string comparison_json_mark() { return fmt::format("{{\n \"format\": \"{}\",", kFormat); }
+
 std::string comparison_json(const std::vector<Comparison>& comparisons) {
   Json list = Json::array();
   for (const Comparison& one : comparisons) list.push_back(comparison(one));

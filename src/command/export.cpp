@@ -1,4 +1,5 @@
 #include "base/error.hpp"
+#include "base/path_kind.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
 #include "command/outputs.hpp"
@@ -13,7 +14,7 @@ namespace {
 
 // What is there may be replaced only where it is a data set of the layout that we write.
 void require_exported(const std::string& path) {
-  if (!std::filesystem::exists(path)) return;
+  if (kind_of_path("--output", path) == PathKind::nothing) return;
   constexpr std::string_view kHdf5 = "\x89HDF\r\n\x1a\n";
   require_own_text(path, kHdf5);
   try {
@@ -35,7 +36,7 @@ int export_command(const Request& request) {
   require_exported(config.output);
   const DataSplit data = load_data(config);
   for (const std::string& file : data.source.files) require_not_input(config.output, "--dataset", file);
-  if (std::filesystem::exists(config.output) && !config.overwrite) {
+  if (kind_of_path("--output", config.output) != PathKind::nothing && !config.overwrite) {
     if (fingerprint(load_dataset({.name = config.output})) != fingerprint(data))
       throw InputError("--output {}: holds another data set; name another file, or replace it with --overwrite",
                        config.output);

@@ -5,9 +5,11 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <system_error>
 
 namespace quantimed {
 
@@ -34,8 +36,11 @@ int judge_command(const Request& request) {
   if (name == "-") {
     document = read_all(std::cin, name);
   } else {
+    errno = 0;
     std::ifstream file(name, std::ios::binary);
-    if (!file) throw InputError("judge {}: no such file; give a JSON document, or - for standard input", name);
+    if (!file)
+      throw InputError("judge {}: cannot be opened: {}; give a JSON document, or - for standard input", name,
+                       std::generic_category().message(errno));
     document = read_all(file, name);
   }
   fmt::print("{}", answer_json(document));

@@ -3,6 +3,8 @@
 #include "base/build_info.hpp"
 #include "base/error.hpp"
 #include "base/fingerprint.hpp"
+#include "base/path_kind.hpp"
+#include "command/resumption.hpp"
 #include "config/ini.hpp"
 #include "config/option_table.hpp"
 #include "engine/machine.hpp"
@@ -43,10 +45,8 @@ std::string fingerprint_of(const char* option, const std::string& path) try {
 }
 
 // Whatever stands at the end of links; a link to nothing counts as nothing.
-bool exists(const std::string& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
+bool exists(const std::string& path) { return kind_of_path("--output", path) != PathKind::nothing; }
+bool is_file(const std::string& path) { return kind_of_path("--output", path) == PathKind::file; }
 bool is_same_file(const std::string& a, const std::string& b) {
   std::error_code ignored;
   return fs::equivalent(a, b, ignored);
@@ -89,11 +89,16 @@ std::string stopped_at(const Trace& trace) {
 }
 
 Found judge(const std::string& path, const Config& wanted, const Fingerprints* now) {
-  if (!fs::is_regular_file(path)) return {Standing::foreign, "is not a plain file", {}};
+  if (!is_file(path)) return {Standing::foreign, "is not a plain file", {}};
   std::optional<Trace> trace;
   try {
     trace = read_trace_summary(path);
   } catch (const InputError& error) {
+    if (const auto cut = cut_short(path))
+      return {
+          Standing::other,
+          fmt::format("is a trace that is damaged or cut short: {} of at least {} bytes", cut->bytes, cut->at_least),
+          {}};
     if (!claims_to_be_a_trace(path)) return {Standing::foreign, "is not a trace that quantimed wrote", {}};
     return {Standing::other, "is a trace that cannot be read: " + reason_of(error, path), {}};
   }
@@ -110,6 +115,9 @@ Found judge(const std::string& path, const Config& wanted, const Fingerprints* n
   const std::string& path = config.output;
   switch (found.standing) {
     case Standing::unfinished:
+      if (const std::string why = why_not_resumed(path); !why.empty())
+        throw InputError("--output {}: {}; it {}; start again with --overwrite, or name another file", path, found.why,
+                         why);
       throw InputError("--output {}: {}; continue it with quantimed run --resume {}, or start again with --overwrite",
                        path, found.why, path);
     case Standing::other:
@@ -208,7 +216,8 @@ Config config_of(const Trace& trace, const std::string& path) {
 
 Found find_output(const Config& config, const Fingerprints* now) {
   const std::string &path = config.output, partial = path + ".partial", lock = path + ".lock";
-  if (exists(lock) && (!fs::is_regular_file(lock) || fs::file_size(lock) > 0))
+  std::error_code ignored;
+  if (exists(lock) && (!is_file(lock) || fs::file_size(lock, ignored) > 0))
     return {Standing::foreign, fmt::format("would be locked with {}, which is a file of yours", lock), {}};
   if (const std::string speed = file_of(config.speed); exists(path) && !speed.empty() && is_same_file(path, speed))
     return {Standing::foreign, "is read by --speed", {}};
@@ -233,30 +242,23 @@ std::optional<Trace> finished_run(const Config& config, const Fingerprints& now,
   return std::move(found.trace);
 }
 
-std::string kept_text(std::size_t runs) {
-  return fmt::format("{} {} complete already and {} kept; --overwrite runs {} again.\n", runs,
-                     runs == 1 ? "run was" : "runs were", runs == 1 ? "is" : "are", runs == 1 ? "it" : "them");
-}
-
-std::string continuing_text(const Config& given) {
-  return given.overwrite ? "the same command without --overwrite continues" : "the same command continues";
-}
-
 std::string table_mark(std::string_view command) { return fmt::format("<!-- made by quantimed {} -->\n", command); }
 
 void require_own_text(const std::string& path, std::string_view first_line) {
   if (!exists(path)) return;
   std::string begin(first_line.size(), '\0');
   const bool is_ours =
-      fs::is_regular_file(path) &&
+      is_file(path) &&
       std::ifstream(path, std::ios::binary).read(begin.data(), static_cast<std::streamsize>(begin.size())) &&
       begin == first_line;
   if (!is_ours)
     throw InputError("--output {}: is not a file that quantimed wrote, and is not replaced; name another place", path);
 }
 
+void require_own_machine_file(const std::string& path) { require_own_text(path, kMachineFileStart); }
+
 void require_replaceable_machine_file(const std::string& path, bool overwrite) {
-  require_own_text(path, kMachineFileStart);
+  require_own_machine_file(path);
   if (exists(path) && !overwrite)
     throw InputError("--output {}: holds an earlier measurement; name another place, or replace it with --overwrite",
                      path);

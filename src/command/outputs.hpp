@@ -62,11 +62,6 @@ void require_replaceable(std::span<const Config> runs, bool may_continue);
 // (never with --overwrite). Throws as require_replaceable() does.
 std::optional<Trace> finished_run(const Config& resolved, const Fingerprints& now, bool may_continue = false);
 
-// For people, at the end of a command of several runs: how many were kept (a line), and how one that was stopped is
-// continued.
-std::string kept_text(std::size_t runs);
-std::string continuing_text(const Config& given);
-
 // The first line of a table.md; Markdown does not show it.
 std::string table_mark(std::string_view command);
 
@@ -74,7 +69,9 @@ std::string table_mark(std::string_view command);
 // Throws InputError where there is a file that does not begin with `first_line`, even with --overwrite.
 void require_own_text(const std::string& path, std::string_view first_line);
 
-// The same for what `quantimed calibrate` measures, which no second measurement gives again.
+// The same for what `quantimed calibrate` measures, which no second measurement gives again: it is replaced only where
+// the user says so.
+void require_own_machine_file(const std::string& path);
 void require_replaceable_machine_file(const std::string& path, bool overwrite);
 
 // Throws InputError, naming `option`, where `output` and `input` are the same file, under whatever names.

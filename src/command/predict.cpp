@@ -1,15 +1,19 @@
 // The same algorithm text in virtual time, with this machine's measured costs, and on its cores: what was predicted
 // beside what was measured.
 #include "algorithm/table.hpp"
+#include "base/build_info.hpp"
 #include "base/error.hpp"
+#include "base/path_kind.hpp"
 #include "base/streams.hpp"
 #include "command/calibration.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
 #include "command/outputs.hpp"
 #include "command/progress_line.hpp"
+#include "command/resumption.hpp"
 #include "command/signals.hpp"
 #include "command/table_text.hpp"
+#include "engine/machine.hpp"
 #include "statistics/text.hpp"
 
 #include <fmt/format.h>
@@ -17,7 +21,6 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 
 namespace quantimed {
 
@@ -119,6 +122,7 @@ class Prediction {
   Config measured_config(const std::string& algorithm, std::uint32_t repeat) const;
   Config predicted_config(const std::string& algorithm, std::uint32_t nodes) const;
   Config extrapolated_config(const std::string& algorithm, std::uint64_t cores) const;
+  void take_own_machine_file();
   void require_own_files() const;
   bool calibrate(ProgressLine& line);
   Trace run(ProgressLine& line, const Config& config, const std::string& what);
@@ -134,6 +138,8 @@ class Prediction {
   std::vector<Comparison> results_;
   std::vector<Extrapolation> extrapolations_;
   bool interrupted_ = false;
+  std::string kept_machine_;  // when the machine file was made that an earlier study has left; "": there was none
+  Continued continued_;
 };
 
 Prediction::Prediction(const Request& request)
@@ -178,6 +184,33 @@ Config Prediction::extrapolated_config(const std::string& algorithm, std::uint64
   return c;
 }
 
+// What an earlier study in this folder has measured is taken again, where it is of this machine and of what is asked
+// for.
+void Prediction::take_own_machine_file() {
+  const std::string path = folder_ + "/machine.ini";
+  if (!machine_.empty()) return;
+  require_own_machine_file(path);
+  if (given_.overwrite || kind_of_path("--output", path) == PathKind::nothing) return;
+  const MachineFile file = read_machine_file(path);
+  const std::string program = fmt::format("{} {}", build::kVersion, build::kCommit), cpu = inspect_machine().cpu;
+  const struct {
+    const char* what;
+    std::string had, now;
+  } parts[] = {{"processor", file.cpu, cpu},
+               {"number of cores", fmt::format("{}", file.cores), fmt::format("{}", nodes_)},
+               {"--dataset", file.dataset, given_.dataset},
+               {"--model", file.model, given_.model},
+               {"program", file.software, program}};
+  for (const auto& [what, had, now] : parts)
+    if (had != now)
+      throw InputError(
+          "--output {}: was measured with another {}: {}, not {}; add --machine {} to predict for it, name another "
+          "folder, or measure again with --overwrite",
+          path, what, had, now, path);
+  machine_ = path;
+  kept_machine_ = file.created;
+}
+
 void Prediction::require_own_files() const {
   std::vector<Config> runs;
   for (const std::string& algorithm : algorithms_) {
@@ -187,7 +220,6 @@ void Prediction::require_own_files() const {
     for (const std::uint64_t cores : given_.cores) runs.push_back(extrapolated_config(algorithm, cores));
   }
   require_replaceable(runs, true);
-  if (machine_.empty()) require_replaceable_machine_file(folder_ + "/machine.ini", given_.overwrite);
 }
 
 bool Prediction::calibrate(ProgressLine& line) {
@@ -206,9 +238,7 @@ bool Prediction::calibrate(ProgressLine& line) {
 }
 
 Trace Prediction::run(ProgressLine& line, const Config& config, const std::string& what) {
-  std::optional<Trace> kept = finished_run(config, fingerprints_of(config, data_), true);
-  const auto progress = [&](double done) { line.show(piece_, fmt::format("{}, {}", config.algorithm, what), done); };
-  Trace trace = kept ? std::move(*kept) : run_experiment(config, data_, progress);
+  Trace trace = run_or_continue(config, data_, line, piece_, fmt::format("{}, {}", config.algorithm, what), continued_);
   ++piece_;
   interrupted_ = interrupted_ || trace.status == RunStatus::interrupted;
   trace.rounds = read_trace(config.output).rounds;
@@ -254,9 +284,9 @@ int Prediction::operator()() {
     }
     return kDone;
   }
-  std::error_code error;
-  std::filesystem::create_directories(folder_, error);
+  make_folder("--output", folder_);
   require_writable_folder(folder_, "--output", folder_);
+  take_own_machine_file();
   require_own_files();
   data_ = load_data(given_);
   catch_signals();
@@ -280,7 +310,9 @@ int Prediction::operator()() {
         "\nPredicted for other numbers of cores, each like those measured; that more cores share caches, memory and\n"
         "clock frequency is not in it.\n{}",
         extrapolation_table(extrapolations_));
-  fmt::print("\nMachine file {}; traces: {}/\n", machine_, folder_);
+  fmt::print("\n{}Machine file {}{}; traces: {}/\n", continued_text(continued_), machine_,
+             kept_machine_.empty() ? "" : fmt::format(", kept from {} (--overwrite measures again)", kept_machine_),
+             folder_);
   return interrupted_ ? kInterrupted : kDone;
 }
 

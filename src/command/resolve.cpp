@@ -1,6 +1,7 @@
 // The options that follow from others, or from the machine.
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
+#include "base/path_kind.hpp"
 #include "base/streams.hpp"
 #include "base/thread_supply.hpp"
 #include "command/experiment.hpp"
@@ -20,9 +21,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
+#include <system_error>
 #include <vector>
 
 namespace quantimed {
@@ -126,12 +128,15 @@ DataSplit load_data(const Config& c) {
 
 void require_writable_folder(const std::string& folder, const std::string& option, const std::string& value) {
   const std::string where = folder.empty() ? "." : folder;
-  std::error_code error;
-  if (!std::filesystem::is_directory(where, error))
+  if (const PathKind kind = kind_of_path(option, where, value); kind == PathKind::nothing)
     throw InputError("{} {}: there is no folder {}; make it first, or write elsewhere", option, value, where);
+  else if (kind != PathKind::folder)
+    throw InputError("{} {}: {} is no folder; write elsewhere", option, value, where);
   std::string probe = where + "/.quantimed-XXXXXX";
   const int file = ::mkstemp(probe.data());
-  if (file < 0) throw InputError("{} {}: folder {} is not writable; write elsewhere", option, value, where);
+  if (file < 0)
+    throw InputError("{} {}: folder {} is not writable: {}; write elsewhere", option, value, where,
+                     std::generic_category().message(errno));
   ::close(file);
   ::unlink(probe.c_str());
 }

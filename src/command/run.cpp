@@ -1,5 +1,6 @@
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
+#include "base/path_kind.hpp"
 #include "base/streams.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
@@ -31,11 +32,11 @@ int exit_status(const Trace& trace) {
 
 // The output's folder: made where it is ours (runs/), required where the user named it.
 void prepare_output(const Config& given, const Config& resolved) {
-  const std::filesystem::path path(resolved.output);
-  if (given.output.empty()) std::filesystem::create_directories(path.parent_path());
-  if (std::filesystem::is_directory(path))
+  const std::string folder = std::filesystem::path(resolved.output).parent_path().string();
+  if (given.output.empty()) make_folder("--output", folder);
+  if (kind_of_path("--output", resolved.output) == PathKind::folder)
     throw InputError("--output {}: is a folder; give the name of a file", resolved.output);
-  require_writable_folder(path.parent_path().string(), "--output", resolved.output);
+  require_writable_folder(folder, "--output", resolved.output);
 }
 
 // 20,000; the mean of nodes that are at several iterations is told to a tenth.
@@ -81,10 +82,10 @@ void print_result(const Trace& trace, const Config& config, const DataSplit& dat
   if (is_valid && has_both_clocks)
     fmt::print("              {:.6g} s by the bits on the wire, {:.6g} s by the paper's count\n",
                figure("end_time_wire_bits_s"), figure("end_time_paper_bits_s"));
-  if (!config.target_loss.empty() && is_valid) {
-    const double time = time_to_target(trace.progress, config.target_loss.front());
-    fmt::print("  to loss {:<4g}{}\n", config.target_loss.front(),
-               std::isinf(time) ? " missed" : fmt::format(" {:.6g} s", time));
+  for (const double target : config.target_loss) {
+    if (!is_valid) break;
+    const double time = time_to_target(trace.progress, target);
+    fmt::print("  to loss {:<4g}{}\n", target, std::isinf(time) ? " missed" : fmt::format(" {:.6g} s", time));
   }
   fmt::print("  batch       {:.1f} samples a node and iteration, {:.4g} iterations\n", figure("mean_batch"),
              figure("iterations"));

@@ -1,11 +1,14 @@
 // Throughput over numbers of cores, in real time: one node a core, strong and weak studies, each point repeated.
 #include "base/error.hpp"
+#include "base/path_kind.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
 #include "command/outputs.hpp"
 #include "command/progress_line.hpp"
+#include "command/resumption.hpp"
 #include "command/scaling.hpp"
 #include "command/signals.hpp"
+#include "command/study_file.hpp"
 #include "command/table_text.hpp"
 #include "dataset/shards.hpp"
 #include "engine/hardware.hpp"
@@ -19,7 +22,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <optional>
 
 namespace quantimed {
@@ -101,7 +103,7 @@ struct Measured {
   std::vector<ScalingResult> results;
   Seconds shortest = kForever;
   bool diverged = false, interrupted = false;
-  std::size_t kept = 0;  // runs that were finished already
+  Continued continued;
 };
 
 std::string warm_up_name(const std::string& folder) { return folder + "/warm-up.h5"; }
@@ -132,6 +134,17 @@ void require_own_files(const std::vector<ScalingPoint>& points, const Config& gi
   require_own_text(folder + "/table.md", table_mark("scale"));
 }
 
+Config study_of(const std::vector<ScalingPoint>& points, const Config& given, const std::vector<std::uint32_t>& cores) {
+  std::vector<std::string> algorithms;
+  for (const ScalingPoint& point : points)
+    if (std::ranges::find(algorithms, point.config.algorithm) == algorithms.end())
+      algorithms.push_back(point.config.algorithm);
+  Config study = study_config(given, algorithms, points.front().config);
+  study.cores.assign(cores.begin(), cores.end());
+  study.nodes = given.nodes;  // follow from the cores
+  return study;
+}
+
 // All runs, or those until a signal came. What is finished already is taken as it is.
 Measured run_all(const std::vector<ScalingPoint>& points, const Config& given, const std::string& folder,
                  const DataSplit& data) {
@@ -143,10 +156,7 @@ Measured run_all(const std::vector<ScalingPoint>& points, const Config& given, c
     const Config config = config_of(points, runs[k], folder);
     const std::string name = fmt::format("{} {} on {}", to_string(point.study), config.algorithm, config.nodes);
     if (!runs[k].repeat && are_finished(point, given.repeats, folder, data)) continue;
-    std::optional<Trace> kept = finished_run(config, fingerprints_of(config, data), true);
-    measured.kept += kept.has_value();
-    const Trace trace =
-        kept ? std::move(*kept) : run_experiment(config, data, [&](double done) { line.show(k, name, done); });
+    const Trace trace = run_or_continue(config, data, line, k, name, measured.continued);
     measured.interrupted =
         trace.status == RunStatus::interrupted || (signal_came() && k + 1 < runs.size());  // while it was evaluated
     if (!runs[k].repeat) {
@@ -183,7 +193,8 @@ std::string report(const std::vector<ScalingPoint>& points, const Config& given,
 int scale_command(const Request& request) {
   const Config& given = request.config;
   const std::string folder = given.output.empty() ? "runs/scale" : given.output;
-  std::vector<ScalingPoint> points = plan_scaling(given, choose_cores(given));
+  const std::vector<std::uint32_t> cores = choose_cores(given);
+  std::vector<ScalingPoint> points = plan_scaling(given, cores);
   for (ScalingPoint& point : points) {
     point.config.output = folder + "/" + trace_name(point, 0);
     point.config = resolve(point.config);
@@ -193,18 +204,20 @@ int scale_command(const Request& request) {
     print_plan(points, given);
     return kDone;
   }
+  StudyFile study("scale", folder, study_of(points, given, cores));
   require_own_files(points, given, folder);
   const DataSplit data = load_data(points.front().config);
   check_shards(points, data.train);
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
+  study.require_same(data);
+  make_folder("--output", folder);
   require_writable_folder(folder, "--output", folder);
+  study.write();
   catch_signals();
 
   const Measured measured = run_all(points, given, folder, data);
   const std::string text = report(points, given, measured);
   write_text(folder + "/table.md", table_mark("scale") + text);
-  if (measured.kept > 0) fmt::print("{}\n", kept_text(measured.kept));
+  if (const std::string lines = continued_text(measured.continued); !lines.empty()) fmt::print("{}\n", lines);
   if (measured.interrupted)
     fmt::print("Stopped by a signal after {} of {} runs; {}.\n\n", measured.results.size(),
                points.size() * given.repeats, continuing_text(given));

@@ -1,6 +1,8 @@
 #include "command/table_text.hpp"
 
 #include "base/error.hpp"
+#include "base/path_kind.hpp"
+#include "base/temporary.hpp"
 #include "statistics/text.hpp"
 
 #include <fmt/format.h>
@@ -9,9 +11,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <regex>
+#include <system_error>
 
 namespace quantimed {
 
@@ -99,14 +103,27 @@ std::string table_text(const std::vector<std::vector<std::string>>& lines) {
 }
 
 void write_text(const std::string& path, const std::string& text) {
+  std::error_code error, ignored;
+  std::filesystem::path target = std::filesystem::canonical(path, error);  // behind links
+  if (error) target = path;
   errno = 0;
-  std::ofstream file(path);
-  file << text;
-  file.close();
-  if (file) return;
-  if (is_shortage(errno))
-    throw MachineRefused("--output {}: cannot be written; free some space or write elsewhere", path);
-  throw InputError("--output {}: cannot be written; write elsewhere", path);
+  const std::filesystem::path made = make_temporary_beside(target);
+  int code = errno;
+  if (!made.empty()) {
+    errno = 0;
+    std::ofstream file(made);
+    file << text;
+    file.close();
+    code = errno;
+    if (file) std::filesystem::rename(made, target, error);
+    if (file && !error) return;
+    if (file) code = error.value();
+    std::filesystem::remove(made, ignored);
+  }
+  if (is_shortage(code))
+    throw MachineRefused("--output {}: cannot be written: {}; free some space or write elsewhere", path,
+                         std::generic_category().message(code));
+  throw InputError("--output {}: cannot be written: {}", path, path_failure(code));
 }
 
 }  // namespace quantimed

@@ -21,7 +21,7 @@ std::string table_text(const std::vector<std::vector<std::string>>& lines);
 // ranges: "6–10 % of the gradients ended late".
 std::vector<std::pair<std::string, std::size_t>> tally(std::span<const std::string> sentences);
 
-// Throws InputError that names --output.
+// Whole or not at all. Throws InputError or MachineRefused that names --output.
 void write_text(const std::string& path, const std::string& text);
 
 }  // namespace quantimed

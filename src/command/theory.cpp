@@ -3,6 +3,7 @@
 #include "algorithm/table.hpp"
 #include "base/build_info.hpp"
 #include "base/error.hpp"
+#include "base/path_kind.hpp"
 #include "base/thread_supply.hpp"
 #include "blas/blas.hpp"
 #include "command/commands.hpp"
@@ -23,7 +24,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <numeric>
@@ -109,10 +109,10 @@ std::shared_ptr<const ConvexProblem> convex_problem(const Setup& setup, const Da
 }
 
 // How the files of a study begin.
-constexpr std::pair<const char*, const char*> kOwnFiles[] = {{"measurements.csv", "point,"},
-                                                             {"curves.csv", "point,seed,"},
-                                                             {"fits.csv", "quantity,"},
-                                                             {"constants.csv", "name,value,"}};
+constexpr std::pair<const char*, const char*> kOwnFiles[] = {{"measurements.csv", "point,x,seed,horizon,"},
+                                                             {"curves.csv", "point,seed,iteration,time_s"},
+                                                             {"fits.csv", "quantity,exponent,low,high,bound,finding,"},
+                                                             {"constants.csv", "name,value,formula\n"}};
 
 constexpr std::string_view kIniFirst = "# data ";
 
@@ -122,7 +122,7 @@ void require_own_files(const std::string& folder, const Config& given) {
   require_own_text(folder + "/table.md", table_mark("theory"));
   const std::string ini = folder + "/theory.ini";
   require_own_text(ini, kIniFirst);
-  if (given.overwrite || !std::filesystem::exists(ini)) return;
+  if (given.overwrite || kind_of_path("--output", ini) == PathKind::nothing) return;
   Config earlier = default_config("theory");
   read_ini(ini, earlier);
   earlier.output = given.output;
@@ -308,8 +308,7 @@ int Theory::operator()() {
     fmt::print("{}", to_ini(plain));
     return kDone;
   }
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
+  make_folder("--output", folder);
   require_writable_folder(folder, "--output", folder);
   require_own_files(folder, given_);
   prepare();

@@ -1,6 +1,7 @@
 // Step sizes for each algorithm, found with the same budget; every trial is kept. tuning.hpp says how.
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
+#include "base/path_kind.hpp"
 #include "base/streams.hpp"
 #include "command/budget.hpp"
 #include "command/certificate.hpp"
@@ -8,7 +9,9 @@
 #include "command/experiment.hpp"
 #include "command/outputs.hpp"
 #include "command/progress_line.hpp"
+#include "command/resumption.hpp"
 #include "command/signals.hpp"
+#include "command/study_file.hpp"
 #include "command/table_text.hpp"
 #include "command/tune_report.hpp"
 #include "command/tuning.hpp"
@@ -34,6 +37,7 @@ class Tuning {
  private:
   Config config_of(const Search& search, std::size_t trial, std::uint64_t seed) const;
   std::vector<Config> published() const;
+  Config study_of(const Config& resolved) const;
   void tell_cost();
   void run(Search& search, std::size_t trial, std::size_t seeds);
   void run_grids();
@@ -53,7 +57,8 @@ class Tuning {
   DataSplit data_;
   std::uint64_t data_seed_ = 0;
   std::optional<ProgressLine> line_;
-  std::size_t piece_ = 0, done_ = 0, kept_ = 0;
+  std::size_t piece_ = 0, done_ = 0;
+  Continued continued_;
   bool interrupted_ = false;
 };
 
@@ -114,6 +119,14 @@ std::vector<Config> Tuning::published() const {
   return configs;
 }
 
+Config Tuning::study_of(const Config& resolved) const {
+  std::vector<std::string> names;
+  for (const Search& search : searches_) names.emplace_back(search.algorithm.name);
+  Config study = study_config(given_, names, resolved);
+  study.target_loss = targets_;
+  return study;
+}
+
 // All trials once, as many finalists with the other seeds, and the published steps with all.
 std::size_t Tuning::runs_of_one() const {
   const std::size_t seeds = given_.seeds.size();
@@ -140,12 +153,8 @@ void Tuning::run(Search& search, std::size_t trial, std::size_t seeds) {
       data_ = load_data(config);
       data_seed_ = seed;
     }
-    std::optional<Trace> kept = finished_run(config, fingerprints_of(config, data_), true);
-    const auto progress = [&](double done) {
-      line_->show(piece_, fmt::format("{} alpha {}", config.algorithm, config.alpha), done);
-    };
-    kept_ += kept.has_value();
-    Trace trace = kept ? std::move(*kept) : run_experiment(config, data_, progress);
+    Trace trace = run_or_continue(config, data_, *line_, piece_,
+                                  fmt::format("{} alpha {}", config.algorithm, config.alpha), continued_);
     ++piece_;
     if (trace.status == RunStatus::interrupted) {
       interrupted_ = true;
@@ -226,7 +235,7 @@ int Tuning::finish() {
   }
   const TuneReport report{.given = given_, .searches = searches_, .targets = targets_, .budget = budget_};
   write_text(folder_ + "/trials.csv", trials_csv(report));
-  if (kept_ > 0) fmt::print("{}", kept_text(kept_));
+  fmt::print("{}", continued_text(continued_));
   if (interrupted_) {
     fmt::print("Stopped by a signal after {} runs; {}.\n", done_, continuing_text(given_));
     return kInterrupted;
@@ -247,7 +256,7 @@ int Tuning::finish() {
 // What is to be written over is ours: the tables, and the traces that are planned already. Others are asked before
 // their runs.
 void Tuning::require_own_files() const {
-  require_own_text(folder_ + "/trials.csv", "algorithm,");
+  require_own_text(folder_ + "/trials.csv", kTrialsStart);
   require_own_text(folder_ + "/table.md", table_mark("tune"));
   require_own_text(folder_ + "/tuned.ini", "# Step sizes found by quantimed tune");
   for (const Search& search : searches_)
@@ -260,13 +269,14 @@ void Tuning::require_own_files() const {
 int Tuning::operator()() {
   const std::vector<Config> configs = published();  // all that is wrong is found first
   if (!given_.dry_run) {
-    std::error_code error;
-    std::filesystem::create_directories(folder_, error);
+    make_folder("--output", folder_);
     require_writable_folder(folder_, "--output", folder_);
     require_own_files();
   }
+  StudyFile study("tune", folder_, study_of(configs.front()));
   data_seed_ = given_.seeds.front();
   data_ = load_data(configs.front());
+  if (!given_.dry_run) study.require_same(data_);
   catch_signals();
   budget_ = plan_budget(given_, configs, data_, given_.dry_run ? "" : folder_);
   if (signal_came()) return kInterrupted;
@@ -278,6 +288,7 @@ int Tuning::operator()() {
                                runs_of_one() * searches_.size()));
     return kDone;
   }
+  study.write();
   tell_cost();
   line_.emplace(runs_of_one() * searches_.size(), given_.quiet);
   run_grids();

@@ -2,6 +2,7 @@
 
 #include "command/certificate.hpp"
 #include "command/experiment.hpp"
+#include "command/study_file.hpp"
 #include "command/table_text.hpp"
 
 #include <fmt/format.h>
@@ -133,7 +134,7 @@ std::string tune_text(const TuneReport& report) {
 }
 
 std::string trials_csv(const TuneReport& report) {
-  std::string text = "algorithm,alpha,epsilon,pass,seed,status,verdict,final_loss";
+  std::string text = kTrialsStart;
   for (const double target : report.targets) text += fmt::format(",time_to_{:g}_s", target);
   text += ",trace\n";
   for (const Search& search : report.searches)
@@ -168,11 +169,8 @@ std::string tuned_ini(const TuneReport& report, const std::string& data) {
   resolved.algorithm = c.algorithms.front();
   c.nodes = resolve(resolved).nodes;
   c.tuned_by = make_certificate(c, report.given.trials, report.given.seeds, data);
-  std::string ini = to_ini(c);
-  const std::size_t line = ini.find("\nalgorithm = ") + 1;  // for several
-  ini.erase(line, ini.find('\n', line) + 1 - line);
   return fmt::format("# Step sizes found by quantimed tune; to compare with them: quantimed compare --config FILE\n{}",
-                     ini);
+                     study_ini(c));
 }
 
 std::string plan_text(const TuneReport& report, std::size_t runs) {

@@ -42,6 +42,8 @@ struct TuneReport {
   const Budget& budget;
 };
 
+inline constexpr const char* kTrialsStart = "algorithm,alpha,epsilon,pass,seed,status,verdict,final_loss";
+
 std::string tune_text(const TuneReport& report);
 std::string trials_csv(const TuneReport& report);
 // "" where no algorithm has steps that work. `data`: its fingerprint.

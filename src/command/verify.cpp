@@ -2,6 +2,7 @@
 #include "base/error.hpp"
 #include "base/streams.hpp"
 #include "command/commands.hpp"
+#include "command/resumption.hpp"
 #include "config/ini.hpp"
 #include "trace/trace.hpp"
 
@@ -52,7 +53,7 @@ Kind kind_of(const Trace& trace, const std::vector<std::string>& findings) {
 std::string status_text(const Trace& trace) {
   return fmt::format(
       "{}{}", trace.status == RunStatus::running ? "interrupted (still running, or killed)" : to_string(trace.status),
-      trace.checkpoint ? ", can be resumed with --resume" : "");
+      trace.checkpoint && obstacle_to_resuming(trace).why.empty() ? ", can be resumed with --resume" : "");
 }
 
 // "complete, VALID", or why nobody should use it.

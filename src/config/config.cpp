@@ -274,9 +274,6 @@ void validate(const Config& config, const std::string& command) {
     throw InputError("--machine {}: theory runs on the modelled clock; leave it out", config.machine);
   check_engine_options(as_run_by(command, config));
   refuse_threads_for_nodes(config, command);
-  if (command == "run" && config.target_loss.size() > 1)
-    throw InputError("--target-loss {}: run reports the time to one; give one, or use quantimed compare",
-                     get_option(*find_option("target-loss"), config));
   if (command == "tune" || command == "theory") return;  // they choose the steps
   std::vector<std::string> algorithms = config.algorithms;
   if (command == "run") algorithms = {config.algorithm};

@@ -97,7 +97,10 @@ Reading load_path(const DatasetRequest& request) {
       reject_data(path, "the folder holds no data set that is known by its files",
                   "expected train-images-idx3-ubyte and its companions (.gz or not), or data_batch_1.bin ...");
     }
-    if (fs::exists(path, ignored)) return read_file(path, request.grey);
+    std::error_code failure;
+    if (fs::exists(path, failure)) return read_file(path, request.grey);
+    if (failure && looked.empty())  // the user's own path
+      reject_data(path, failure.message(), "check the name, its links and its permissions");
     if (fs::is_symlink(path, ignored))
       reject_data(path, fmt::format("is a link to {}, which is not there", fs::read_symlink(path, ignored).string()),
                   "mount or fetch what it names");

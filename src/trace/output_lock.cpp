@@ -1,6 +1,7 @@
 #include "trace/output_lock.hpp"
 
 #include "base/error.hpp"
+#include "base/path_kind.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -28,9 +29,7 @@ bool is_still_there(int descriptor, const std::string& name) {
 OutputLock::OutputLock(const std::string& path) : name_(path + ".lock") {
   for (;;) {
     descriptor_ = ::open(name_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (descriptor_ < 0)
-      throw InputError("{}: cannot be locked: {}; make the folder writable, or name another place with --output", path,
-                       std::generic_category().message(errno));
+    if (descriptor_ < 0) throw InputError("--output {}: {} cannot be made: {}", path, name_, path_failure(errno));
     if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
       if (is_still_there(descriptor_, name_)) return;
       ::close(std::exchange(descriptor_, -1));

@@ -15,10 +15,13 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <limits>
 #include <new>
 #include <string_view>
+#include <system_error>
 #include <type_traits>
 
 namespace quantimed {
@@ -485,6 +488,26 @@ bool claims_to_be_a_trace(const std::string& path) try {
   return false;
 } catch (const IsolatedFailure&) {
   return false;
+}
+
+// HDF5 opens no such file, so its first bytes have to tell: the signature, the version of the head, where HDF5's own
+// end is, and the text of /schema, which is written first.
+std::optional<CutShort> cut_short(const std::string& path) {
+  constexpr std::string_view kSignature("\x89HDF\r\n\x1a\n\x02", 9);
+  constexpr std::size_t kEndAt = 28, kHead = 1 << 16;
+  std::string head(kHead, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, file.gcount())));
+  std::error_code error;
+  CutShort found{.bytes = std::filesystem::file_size(path, error)};
+  if (error || !head.starts_with(kSignature) || head.size() < kEndAt + sizeof(std::uint64_t) ||
+      head.find(kTraceSchema) == std::string::npos)
+    return {};
+  for (std::size_t k = 0; k < sizeof(std::uint64_t); ++k)
+    found.at_least |= std::uint64_t{static_cast<unsigned char>(head[kEndAt + k])} << (8 * k);
+  if (found.bytes >= found.at_least) return {};
+  return found;
 }
 
 }  // namespace quantimed

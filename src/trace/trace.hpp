@@ -160,6 +160,13 @@ Trace read_trace_summary(const std::string& path);
 // Whether the file says that it is a trace, of whatever version and in whatever state. Does not throw.
 bool claims_to_be_a_trace(const std::string& path);
 
+// What is left of a trace of ours that was cut short: its bytes, and how many its head says that it had at least.
+// Nothing for any other file. Does not throw.
+struct CutShort {
+  std::uint64_t bytes = 0, at_least = 0;
+};
+std::optional<CutShort> cut_short(const std::string& path);
+
 // One invariant. `finding` gives one line that says where and by how much it fails, or nothing.
 struct TraceCheck {
   const char* name;  // "W is doubly stochastic"

@@ -61,6 +61,29 @@ TEST_F(Predict, SetsPredictionBesideMeasurement) {
     EXPECT_THAT(verify_trace(read_trace(folder / file)), testing::IsEmpty()) << file;
 }
 
+TEST_F(Predict, GivenAgainItTakesItsOwnMeasurementAgain) {
+  const std::string predict =
+      "predict --nodes 2 --graph complete --algorithms dsgd --iterations 60 --repeats 1 --output p " + kSmall;
+  ASSERT_EQ(run_program(folder, predict).status, 0);
+  const std::string machine = contents(folder / "p/machine.ini");
+  const Ran again = run_program(folder, predict);
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(contents(folder / "p/machine.ini"), machine);
+  EXPECT_THAT(again.out, HasSubstr("2 runs were complete already and are kept"));
+  EXPECT_THAT(again.out, HasSubstr("Machine file p/machine.ini, kept from "));
+  // Of something else it is not taken, and the line says how it could be.
+  const Ran other =
+      run_program(folder,
+                  "predict --nodes 2 --graph complete --algorithms dsgd --iterations 60 --repeats 1 --output p --quiet "
+                  "--dataset gaussian-logistic:3 --model logistic --samples-per-node 50 --batch 10");
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.err, HasSubstr("p/machine.ini: was measured with another --dataset: digits, not "));
+  EXPECT_THAT(other.err, HasSubstr("--machine p/machine.ini"));
+  EXPECT_EQ(contents(folder / "p/machine.ini"), machine);
+  EXPECT_EQ(run_program(folder, predict + "--overwrite").status, 0);
+  EXPECT_NE(contents(folder / "p/machine.ini"), machine);
+}
+
 TEST_F(Predict, AMachineFileIsForItsOwnModel) {
   ASSERT_EQ(run_program(folder, "calibrate --nodes 2 --output m.ini " + kSmall).status, 0);
   const struct {
