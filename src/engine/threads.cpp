@@ -267,16 +267,9 @@ void ThreadsEngine::take_records() {
 
 // Nodes begin anew at their iterations, with their models; messages that were under way have arrived.
 void ThreadsEngine::restore() {
-  const Checkpoint& saved = run_.resume->checkpoint;
-  const std::size_t n = shared_.nodes.size();
-  const bool is_one_round = std::ranges::count(saved.iteration, saved.iteration[0]) == std::ssize(saved.iteration);
-  if (saved.speed.size() != n || saved.seen_counts.size() != n ||
-      (run_.algorithm.delivery == Delivery::round && !is_one_round))
-    reject_checkpoint(run_, "its nodes are not at one round");
-  std::span<const double> seen_speeds = saved.seen_speeds;
-  for (std::size_t i = 0; i < n; ++i)
-    if (!shared_.nodes[i]->restore(saved.speed[i], seen_speeds, saved.seen_counts[i]))
-      reject_checkpoint(run_, "its checkpoint lacks speeds");
+  std::vector<NodeCore*> cores;
+  for (const auto& node : shared_.nodes) cores.push_back(&node->core());
+  restore_all(run_, cores);
 }
 
 // A signal may come when all is done.
@@ -290,7 +283,7 @@ Checkpoint ThreadsEngine::checkpoint(const Outcome& outcome) const {
   std::vector<const float*> models;
   for (const auto& node : shared_.nodes) models.push_back(node->model().data());
   Checkpoint checkpoint = start_checkpoint(models, run_.problem.dimension());
-  for (const auto& node : shared_.nodes) node->save(checkpoint);
+  for (const auto& node : shared_.nodes) node->core().save(checkpoint);
   checkpoint.start_time = ended_;
   checkpoint.state = {{"clock", outcome.end_time},
                       {"overflows", static_cast<std::int64_t>(outcome.overflows)},
@@ -403,9 +396,9 @@ void ThreadsEngine::add_up(Outcome& outcome) {
   too_slow_ = resumed_count(run_, "gradients_slower_than_asked");
   dropped_ = resumed_count(run_, "dropped_messages");
   for (NodeId i = 0; i < shared_.nodes.size(); ++i) {
-    const ThreadNode& node = *shared_.nodes[i];
-    outcome.overflows += node.overflows();
-    outcome.violations += node.violations();
+    ThreadNode& node = *shared_.nodes[i];
+    outcome.overflows += node.core().overflows();
+    outcome.violations += node.core().violations();
     too_slow_ += node.too_slow();
     dropped_ += node.dropped();
     if (const auto round = node.lost_in()) outcome.lost.push_back({i, *round});

@@ -25,24 +25,20 @@ ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_st
     : Node(shared.run.algorithm.delivery, static_cast<float>(shared.run.network.self_weights[id]),
            quantimed::first_round(shared.run, id)),
       shared_(shared),
-      id_(id),
+      core_(shared.run, id),
+      scratch_{.work = shared.run.problem.make_workspace(), .batch = {}, .terms = {}},
       charged_until_(resumed(shared.run, "clock")),
       snapshots_(shared.run.evaluations, shared.run.problem.dimension(), snapshot_stride),
-      local_(shared.run.problem, shared.run.shards.of(id), id, shared.run.seed),
       own_(lives_in_outbox() ? 0 : shared.run.problem.dimension()),
       sum_(shared.run.problem.dimension()),
-      work_(shared.run.problem.make_workspace()),
-      penalised_(shared.run.problem.penalised()),
-      deadline_(shared.run.deadline, shared.run.network.neighbours(id).size()),
       fault_(fault_of(shared.run.faults, id)),
       finished_(first_round()) {
-  batch_.reserve(std::max<std::size_t>(shared.run.options.batch, ChunkCosts::kLargest));
-  terms_.reserve(shared.run.network.neighbours(id).size());
+  scratch_.batch.reserve(std::max<std::size_t>(shared.run.options.batch, ChunkCosts::kLargest));
+  scratch_.terms.reserve(core_.neighbours().size());
 }
 
 void ThreadNode::place_model(std::span<std::byte> first_message) {
-  x_ = lives_in_outbox() ? as_floats(first_message, sum_.size()) : std::span<float>(own_);
-  set_model(shared_.run, id_, x_);
+  core_.place(lives_in_outbox() ? as_floats(first_message, sum_.size()) : std::span<float>(own_));
 }
 
 std::optional<Waits> ThreadNode::waits() const {
@@ -61,12 +57,12 @@ Seconds ThreadNode::expected_round() const {
   if (shared_.deadline_s > 0) return shared_.deadline_s;
   const auto samples = static_cast<double>(shared_.run.options.batch);
   const Seconds sample = costs_.expected(ChunkCosts::kLargest) / static_cast<double>(ChunkCosts::kLargest);
-  return samples * std::max(sample, shared_.run.speed ? 1 / shared_.run.speed->speed(id_, first_round()) : 0);
+  return samples * std::max(sample, shared_.run.speed ? 1 / shared_.run.speed->speed(core_.id(), first_round()) : 0);
 }
 
 bool ThreadNode::survives(Round t) {
   constexpr Seconds kNap_s = 1e-3;
-  if (!fault_ || record_.start < fault_->time) return true;
+  if (!fault_ || core_.record.start < fault_->time) return true;
   const Fault fault = *std::exchange(fault_, nullptr);
   const auto must_wake = [&] {
     return is_given_up() || shared_.abort.load(std::memory_order_acquire) ||
@@ -88,37 +84,29 @@ void ThreadNode::wait_for(NodeId j, Round round, Ready ready) {
   waits_.store(kNobody, std::memory_order_relaxed);
 }
 
-void ThreadNode::save(Checkpoint& checkpoint) const {
-  checkpoint.iteration.push_back(finished());
-  checkpoint.speed.push_back(speed_);
-  deadline_.save(checkpoint.seen_speeds, checkpoint.seen_counts);
-}
-
-bool ThreadNode::restore(float speed, std::span<const double>& seen_speeds, std::uint32_t seen_count) {
-  speed_ = speed;
-  return deadline_.restore(seen_speeds, seen_count);
-}
-
 void ThreadNode::warm_up() {
   constexpr int kRepeats = 20;
-  local_.begin(0);
+  core_.begin_samples(0);
   for (int repeat = 0; repeat < kRepeats; ++repeat)
     for (std::size_t chunk = 1; chunk <= ChunkCosts::kLargest; chunk *= 2) {
       const Seconds start = shared_.now();
-      local_.add(x_, chunk, sum_, batch_, work_);
+      core_.add_samples(chunk, sum_, scratch_);
       costs_.warm_up(chunk, shared_.now() - start);
     }
   constexpr int kReads = 1000;
   const Seconds first_read = shared_.now();
   for (int read = 1; read < kReads; ++read) (void)shared_.now();
   costs_.warmed_up((shared_.now() - first_read) / kReads);
-  AlignedVector<std::byte> message(shared_.run.codec.capacity(x_.size()));
-  AlignedVector<float> scratch(x_.begin(), x_.end());
+  const Codec& codec = shared_.run.codec;
+  const std::span<const float> x = core_.x();
+  const std::vector<CoordinateRange> penalised = shared_.run.problem.penalised();
+  AlignedVector<std::byte> message(codec.capacity(x.size()));
+  AlignedVector<float> scratch(x.begin(), x.end());
   for (int repeat = 0; repeat < kRepeats; ++repeat) {
-    const Encoded encoded = shared_.run.codec.encode(x_, {.purpose = Purpose::check}, message);
+    const Encoded encoded = codec.encode(x, {.purpose = Purpose::check}, message);
     const MixTerm self{std::span<const std::byte>(message).first(encoded.bytes), 0.5f};
-    mix(scratch, scratch, 0, scratch.size(), {.self = 0.5f, .neighbours = 1, .gradient = 0}, {&self, 1},
-        shared_.run.codec, {.sum = sum_, .batch = 1, .l2 = 0}, penalised_);
+    mix(scratch, scratch, 0, scratch.size(), {.self = 0.5f, .neighbours = 1, .gradient = 0}, {&self, 1}, codec,
+        {.sum = sum_, .batch = 1, .l2 = 0}, penalised);
   }
 }
 
@@ -141,8 +129,8 @@ std::vector<double> repeatedly(const ThreadedRun& shared, Measure&& measure) {
 std::vector<double> ThreadNode::speeds_of(std::size_t batch) {
   return repeatedly(shared_, [&] {
     const Seconds start = shared_.now();
-    local_.begin(trial_++);
-    local_.add(x_, batch, sum_, batch_, work_);
+    core_.begin_samples(trial_++);
+    core_.add_samples(batch, sum_, scratch_);
     return static_cast<double>(batch) / (shared_.now() - start);
   });
 }
@@ -150,7 +138,7 @@ std::vector<double> ThreadNode::speeds_of(std::size_t batch) {
 std::vector<double> ThreadNode::speeds_until(Seconds deadline) {
   return repeatedly(shared_, [&] {
     const Seconds start = shared_.now();
-    local_.begin(trial_++);
+    core_.begin_samples(trial_++);
     const Seconds worked_until = until_deadline(deadline, start);
     return speed_of(worked_until - start, deadline);
   });
@@ -159,7 +147,7 @@ std::vector<double> ThreadNode::speeds_until(Seconds deadline) {
 // Samples per second of a gradient that has just ended. With a deadline at the machine's own speed the rest of it, too
 // short for another chunk, counts: it is lost in each iteration. What was not even one sample is taken for half of one.
 double ThreadNode::speed_of(Seconds worked, Seconds deadline) const {
-  const auto samples = static_cast<double>(local_.drawn());
+  const auto samples = static_cast<double>(core_.drawn());
   if (samples == 0) return 0.5 / std::max(worked, deadline);
   return samples / (asked_ > 0 ? worked : std::max(worked, deadline));
 }
@@ -168,11 +156,10 @@ void ThreadNode::begin_record(Round t) {
   const Seconds start = shared_.now();
   if (recording_) {
     charge(&RoundRecord::record, start);
-    log_.append(record_);
-    finished_.store(round_ + 1, std::memory_order_release);
+    log_.append(core_.record);
+    finished_.store(round() + 1, std::memory_order_release);
   }
-  round_ = t;
-  record_ = {.start = start};
+  core_.begin(t, start);
   charged_until_ = start;
   recording_ = true;
 }
@@ -180,39 +167,35 @@ void ThreadNode::begin_record(Round t) {
 void ThreadNode::charge(float RoundRecord::*phase) { charge(phase, shared_.now()); }
 
 void ThreadNode::charge(float RoundRecord::*phase, Seconds now) {
-  record_.*phase += static_cast<float>(now - charged_until_);
+  core_.record.*phase += static_cast<float>(now - charged_until_);
   charged_until_ = now;
-}
-
-Seconds ThreadNode::deadline() {
-  return shared_.run.deadline.adapts ? deadline_.next(shared_.deadline_s) : shared_.deadline_s;
 }
 
 bool ThreadNode::start(const GradientRequest& request) {
   const Seconds start = charged_until_;
-  local_.begin(round_);
-  asked_ = shared_.run.speed ? shared_.run.speed->speed(id_, round_) : 0;
-  record_.speed_asked = static_cast<float>(asked_);
+  RoundRecord& record = core_.record;
+  core_.begin_samples(round());
+  asked_ = shared_.run.speed ? shared_.run.speed->speed(core_.id(), round()) : 0;
+  record.speed_asked = static_cast<float>(asked_);
   Seconds worked_until = 0;
   if (request.deadline > 0) {
     worked_until = until_deadline(request.deadline, start);
-    record_.deadline = static_cast<float>(request.deadline);
-    record_.overshoot = static_cast<float>(worked_until - start - request.deadline);
+    record.deadline = static_cast<float>(request.deadline);
+    record.overshoot = static_cast<float>(worked_until - start - request.deadline);
     spin_until(start + request.deadline);
   } else {
     fixed_batch(request.batch, start);
   }
   charge(&RoundRecord::compute);
   if (request.deadline == 0) worked_until = charged_until_;
-  record_.batch = static_cast<float>(local_.drawn());
-  speed_ = static_cast<float>(speed_of(worked_until - start, request.deadline));
-  deadline_.observe(static_cast<double>(speed_));
+  record.batch = static_cast<float>(core_.drawn());
+  core_.set_speed(speed_of(worked_until - start, request.deadline));
   return true;
 }
 
 // A straggler: the time that its speed asks for, busy to the end, so that the core is truly lost.
 void ThreadNode::fixed_batch(std::size_t batch, Seconds start) {
-  local_.add(x_, batch, sum_, batch_, work_);
+  core_.add_samples(batch, sum_, scratch_);
   if (!shared_.run.speed) return;
   const Seconds lasts = static_cast<double>(batch) / asked_;
   const bool is_late = shared_.now() > start + lasts;
@@ -228,20 +211,20 @@ Seconds ThreadNode::until_deadline(Seconds deadline, Seconds start) {
   const Seconds slack = shared_.run.deadline.slack_s > 0 ? shared_.run.deadline.slack_s : kUsualSlack * deadline;
   const Seconds end = start + deadline;
   Seconds now = start;
-  while (local_.drawn() < allowed) {
-    const std::size_t chunk = std::min(costs_.fitting(end - now, slack), std::bit_floor(allowed - local_.drawn()));
+  while (core_.drawn() < allowed) {
+    const std::size_t chunk = std::min(costs_.fitting(end - now, slack), std::bit_floor(allowed - core_.drawn()));
     if (chunk == 0) {
       if (asked_ > 0) ++too_slow_;
-      if (local_.drawn() == 0) costs_.doubt();
+      if (core_.drawn() == 0) costs_.doubt();
       break;
     }
-    local_.add(x_, chunk, sum_, batch_, work_);
+    core_.add_samples(chunk, sum_, scratch_);
     const Seconds after = shared_.now();
     costs_.learn(chunk, after - now);
     now = after;
   }
-  if (local_.drawn() < allowed || asked_ == 0) return now;
-  return std::max(now, start + static_cast<double>(local_.drawn()) / asked_);
+  if (core_.drawn() < allowed || asked_ == 0) return now;
+  return std::max(now, start + static_cast<double>(core_.drawn()) / asked_);
 }
 
 void ThreadNode::spin_until(Seconds time) const {
@@ -257,43 +240,35 @@ void ThreadNode::wait_until_visible(Seconds visible_at) {
 }
 
 std::size_t ThreadNode::write_message(Round iteration, std::span<std::byte> message) {
-  std::size_t bytes = x_.size_bytes();
+  std::size_t bytes = core_.x().size_bytes();
   if (!lives_in_outbox()) {
-    const StreamKey key{.seed = shared_.run.seed, .node = id_, .iteration = iteration, .purpose = Purpose::quantizer};
-    const Encoded encoded = shared_.run.codec.encode(x_, key, message);
-    overflows_ += encoded.overflows;
-    bytes = encoded.bytes;
+    bytes = core_.encode(iteration, message);
     charge(&RoundRecord::encode);
   }
-  record_.bytes = static_cast<double>(shared_.run.codec.wire_bytes(message, x_.size()));
+  core_.record.bytes = core_.wire_bytes(message);
   return bytes;
 }
 
 MessageNote ThreadNode::note(bool delayed) const {
   return {.published_at = charged_until_,
-          .visible_at = charged_until_ + (delayed ? shared_.run.link.delay(record_.bytes) : 0),
-          .speed = speed_};
+          .visible_at = charged_until_ + (delayed ? shared_.run.link.delay(core_.record.bytes) : 0),
+          .speed = core_.speed()};
 }
 
 void ThreadNode::apply(const Coefficients& c, const Gradient& g) {
   before_update();
-  const GradientSum gradient{.sum = sum_,
-                             .batch = g.batch,
-                             .l2 = l2_coefficient(shared_.run.penalty, g.batch, shared_.run.shards.rows.size())};
-  const std::span<float> next = lives_in_outbox() ? as_floats(next_message(), x_.size()) : x_;
-  Coefficients kept = c;  // a lost neighbour's weight goes to this node's own model
-  kept.self += c.neighbours * lost_weight_;
-  violations_ += mix(x_, next, 0, x_.size(), kept, terms_, shared_.run.codec, gradient, penalised_);
-  x_ = next;
+  const std::span<float> next = lives_in_outbox() ? as_floats(next_message(), sum_.size()) : core_.x();
+  core_.carry_out(core_.update_of(c, g.batch, sum_), scratch_.terms, next);
   charge(&RoundRecord::mix);
 }
 
 // Copies the model, and ends the run where it is no longer finite.
 void ThreadNode::capture(std::uint64_t position) {
-  snapshots_.take(position, round_, x_);
+  const std::span<const float> x = core_.x();
+  snapshots_.take(position, round(), x);
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (std::size_t k = 0; k < x_.size(); ++k) sum += x_[k] * 0.0f;  // NaN if any coordinate is not finite
+  for (std::size_t k = 0; k < x.size(); ++k) sum += x[k] * 0.0f;  // NaN if any coordinate is not finite
   if (!(sum == 0)) shared_.stop.store(true, std::memory_order_release);
   charge(&RoundRecord::record);
 }
@@ -317,7 +292,7 @@ RoundThreadNode::RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t s
 bool RoundThreadNode::wants(Round t) {
   if (shared_.abort.load(std::memory_order_acquire)) throw RunAborted{};
   begin_record(t);
-  const bool time_is_up = record_.start >= shared_.run.max_time || shared_.stop.load(std::memory_order_acquire);
+  const bool time_is_up = core_.record.start >= shared_.run.max_time || shared_.stop.load(std::memory_order_acquire);
   Round last = shared_.last_round.load(std::memory_order_acquire);
   if (time_is_up)
     while (last > t + furthest_ && !shared_.last_round.compare_exchange_weak(last, t + furthest_)) {
@@ -344,22 +319,22 @@ bool RoundThreadNode::give_up(Round t) {
 }
 
 void RoundThreadNode::send() {
-  const std::size_t bytes = write_message(round_, mailbox_.begin_write(round_));
-  mailbox_.publish(round_, bytes, note());
+  const std::size_t bytes = write_message(round(), mailbox_.begin_write(round()));
+  mailbox_.publish(round(), bytes, note());
   charge(&RoundRecord::publish);
 }
 
 // Waits for the sender's message of this round; at most until `limit`, where that is the algorithm's way. False: the
 // sender is lost. What it had published before it was given up is there for whoever sees that it was.
 bool RoundThreadNode::await(RoundThreadNode& sender, Seconds limit) {
-  const auto is_there = [&] { return sender.mailbox_.has(round_); };
+  const auto is_there = [&] { return sender.mailbox_.has(round()); };
   if (is_there()) return true;
   if (shared_.run.faults.empty() || !shared_.run.algorithm.goes_on_without) {
-    wait_for(sender.id_, round_, is_there);
+    wait_for(sender.core_.id(), round(), is_there);
     return true;
   }
-  wait_for(sender.id_, round_, [&] {
-    return is_there() || sender.is_given_up() || is_over() || (shared_.now() >= limit && sender.give_up(round_));
+  wait_for(sender.core_.id(), round(), [&] {
+    return is_there() || sender.is_given_up() || is_over() || (shared_.now() >= limit && sender.give_up(round()));
   });
   const bool is_lost = sender.is_given_up();
   if (is_there()) return true;
@@ -368,26 +343,22 @@ bool RoundThreadNode::await(RoundThreadNode& sender, Seconds limit) {
 }
 
 bool RoundThreadNode::start(const MessagesRequest& request) {
-  check(request.round == round_, "round delivery: messages are asked for in their own round");
-  terms_.clear();
-  lost_weight_ = 0;
-  Seconds published = 0;
+  check(request.round == round(), "round delivery: messages are asked for in their own round");
+  scratch_.terms.clear();
+  core_.listen(charged_until_);
   const Seconds limit = charged_until_ + shared_.run.patience();
-  for (const Neighbour& j : shared_.run.network.neighbours(id_)) {
+  for (const Neighbour& j : core_.neighbours()) {
     RoundThreadNode& sender = neighbour(j.id);
     if (!await(sender, limit)) {
-      lost_weight_ += j.weight;
+      core_.miss(j);
       continue;
     }
-    const Message message = sender.mailbox_.read(round_);
+    const Message message = sender.mailbox_.read(round());
     if (shared_.run.link.delays()) wait_until_visible(message.header.visible_at);
-    saw(message.header);
-    published += message.header.published_at;
-    terms_.push_back({message.payload, j.weight});
+    core_.hear(j, as_heard(message), scratch_.terms);
   }
   charge(&RoundRecord::wait);
-  if (!terms_.empty())
-    record_.age = static_cast<float>(charged_until_ - published / static_cast<double>(terms_.size()));
+  core_.heard(charged_until_);
   return true;
 }
 
@@ -399,8 +370,7 @@ NewestThreadNode::NewestThreadNode(ThreadedRun& shared, NodeId id)
                static_cast<std::uint32_t>(shared.run.network.neighbours(id).size()), shared.run.link.most_in_flight()) {
   mailbox_.first_touch();
   place_model(mailbox_.begin_write());
-  seen_.resize(shared.run.network.neighbours(id).size());
-  for (const Neighbour& j : shared.run.network.neighbours(id)) {
+  for (const Neighbour& j : core_.neighbours()) {
     const auto theirs = shared.run.network.neighbours(j.id);
     const auto me = std::find_if(theirs.begin(), theirs.end(), [&](const Neighbour& k) { return k.id == id; });
     reader_.push_back(static_cast<std::uint32_t>(me - theirs.begin()));
@@ -417,7 +387,8 @@ bool NewestThreadNode::wants(Round t) {
     for (const auto& node : shared_.nodes) updates += node->finished();
     if (updates >= std::uint64_t{shared_.run.iterations} * n) shared_.stop.store(true, std::memory_order_release);
   }
-  if (record_.start >= shared_.run.max_time || t >= kLastIteration) shared_.stop.store(true, std::memory_order_release);
+  if (core_.record.start >= shared_.run.max_time || t >= kLastIteration)
+    shared_.stop.store(true, std::memory_order_release);
   if (!survives(t)) return false;
   return !shared_.stop.load(std::memory_order_acquire) && !shared_.abort.load(std::memory_order_acquire);
 }
@@ -430,7 +401,7 @@ void NewestThreadNode::before_update() {
 void NewestThreadNode::send() {
   const bool first = !has_published_;
   const Round iteration =
-      first ? first_round() : round_ + 1;  // the message carries what the next iteration starts from
+      first ? first_round() : round() + 1;  // the message carries what the next iteration starts from
   has_published_ = true;
   const std::size_t bytes = write_message(iteration, lives_in_outbox() ? std::span<std::byte>{} : next_message());
   mailbox_.publish(iteration, bytes, note(!first));
@@ -440,30 +411,20 @@ void NewestThreadNode::send() {
 bool NewestThreadNode::start(const MessagesRequest& request) {
   check(request.round == MessagesRequest::kNewest, "newest delivery: there are no rounds to wait for");
   const Seconds now = charged_until_;
-  terms_.clear();
-  const auto neighbours = shared_.run.network.neighbours(id_);
-  double rounds = 0;
-  Seconds published = 0;
+  scratch_.terms.clear();
+  core_.listen(now);
+  const auto neighbours = core_.neighbours();
   for (std::size_t k = 0; k < neighbours.size(); ++k) {
     NewestMailbox& mailbox = mailbox_of(neighbours[k].id);
     // Only before the very first message is there nothing to read.
     if (mailbox.newest() == 0) wait_for(neighbours[k].id, first_round(), [&] { return mailbox.newest() > 0; });
     const auto message = mailbox.acquire(reader_[k], now);
     check(message.has_value(), "a published message is not there");
-    const MessageHeader& header = message->header;
-    rounds += static_cast<double>(round_) - static_cast<double>(header.round);
-    published += header.published_at;
-    if (header.version > seen_[k] + 1) record_.overwritten += static_cast<float>(header.version - seen_[k] - 1);
-    seen_[k] = header.version;
-    saw(header);
-    terms_.push_back({message->payload, neighbours[k].weight});
+    core_.pass_over(k, message->header.version - 1);
+    core_.hear(neighbours[k], as_heard(*message), scratch_.terms);
   }
   charge(&RoundRecord::wait);
-  if (!neighbours.empty()) {
-    const auto count = static_cast<double>(neighbours.size());
-    record_.staleness = static_cast<float>(rounds / count);
-    record_.age = static_cast<float>(charged_until_ - published / count);
-  }
+  core_.heard(charged_until_);
   return true;
 }
 

@@ -6,12 +6,9 @@
 #include "channel/round_mailbox.hpp"
 #include "channel/wait.hpp"
 #include "engine/chunk_costs.hpp"
-#include "engine/deadline_rule.hpp"
-#include "engine/engine.hpp"
+#include "engine/node_core.hpp"
 #include "engine/record_log.hpp"
 #include "engine/snapshots.hpp"
-#include "node/local_gradient.hpp"
-#include "node/mix.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -60,11 +57,7 @@ class ThreadNode : public Node {
   std::vector<double> speeds_of(std::size_t batch);
   std::vector<double> speeds_until(Seconds deadline);
 
-  Seconds deadline() final;
-
-  // For a run that is stopped. restore(): before the clock starts.
-  void save(Checkpoint& checkpoint) const;
-  bool restore(float speed, std::span<const double>& seen_speeds, std::uint32_t seen_count);
+  Seconds deadline() final { return core_.deadline(shared_.deadline_s); }
 
   // Any thread. Nothing while the node does not wait.
   std::optional<Waits> waits() const;
@@ -72,19 +65,18 @@ class ThreadNode : public Node {
   std::optional<Round> lost_in() const;
   Seconds expected_round() const;  // after warm_up()
 
+  NodeCore& core() { return core_; }
+  std::span<const float> model() const { return core_.x(); }
   RecordLog& log() { return log_; }
   Snapshots& snapshots() { return snapshots_; }
-  std::span<const float> model() const { return x_; }
   Round finished() const { return finished_.load(std::memory_order_acquire); }
-  std::uint64_t overflows() const { return overflows_; }
-  std::uint64_t violations() const { return violations_; }
   std::uint64_t too_slow() const { return too_slow_; }
   virtual std::uint64_t dropped() const { return 0; }  // messages that a full link did not take
 
  protected:
   void apply(const Coefficients& c, const Gradient& g) override;
   bool start(const GradientRequest& request) final;
-  Gradient finish(Gradient) final { return {.batch = local_.drawn()}; }
+  Gradient finish(Gradient) final { return {.batch = core_.drawn()}; }
   Messages finish(Messages) final { return {}; }
   virtual void before_update() {}
   virtual std::span<std::byte> next_message() = 0;  // where the message after the update will be
@@ -109,16 +101,16 @@ class ThreadNode : public Node {
   template <class Ready>
   void wait_for(NodeId j, Round round, Ready ready);
 
-  void saw(const MessageHeader& header) { deadline_.observe(static_cast<double>(header.speed)); }
+  static HeardMessage as_heard(const Message& message) {
+    const MessageHeader& header = message.header;
+    return {message.payload, header.round, header.published_at, header.speed};
+  }
+  Round round() const { return core_.round(); }
 
   ThreadedRun& shared_;
-  NodeId id_;
-  Round round_ = 0;
-  RoundRecord record_;
+  NodeCore core_;
+  Scratch scratch_;
   Seconds charged_until_ = 0;
-  std::vector<MixTerm> terms_;
-  float lost_weight_ = 0;  // of neighbours that have left the run
-  std::span<float> x_;     // [p]
   Snapshots snapshots_;
 
  private:
@@ -127,23 +119,15 @@ class ThreadNode : public Node {
   double speed_of(Seconds worked, Seconds deadline) const;
   void spin_until(Seconds time) const;
 
-  LocalGradient local_;
   AlignedVector<float> own_;  // [p], the model where it does not live in the outbox
   AlignedVector<float> sum_;  // [p]
-  Workspace work_;
-  std::vector<SampleId> batch_;
-  std::vector<CoordinateRange> penalised_;
   ChunkCosts costs_;
-  AdaptiveDeadline deadline_;
   double asked_ = 0;  // of this iteration, by the speed model, samples per second; 0: the machine's own
-  float speed_ = 0;   // of the last gradient, samples per second; 0: none yet
   Round trial_ = 0;   // gradients taken before the clock starts, each over other samples
   RecordLog log_;
   bool recording_ = false;
-  std::uint64_t overflows_ = 0;
-  std::uint64_t violations_ = 0;  // blocks of messages that were decoded wrongly
-  std::uint64_t too_slow_ = 0;    // gradients that the machine computed slower than --speed asked for
-  const Fault* fault_;            // null: none is to come
+  std::uint64_t too_slow_ = 0;  // gradients that the machine computed slower than --speed asked for
+  const Fault* fault_;          // null: none is to come
   alignas(kSeparation) std::atomic<Round> finished_ = 0;  // written by this node: iterations ended
   std::atomic<std::uint64_t> waits_ = kNobody;            // written by this node, rarely: neighbour · 2³² + round
   std::atomic<std::uint64_t> left_ = kNever;              // written by this node, once: the round it did not begin
@@ -160,7 +144,7 @@ class RoundThreadNode final : public ThreadNode {
   void send() override;
   using ThreadNode::start;
   bool start(const MessagesRequest& request) override;
-  std::span<std::byte> next_message() override { return mailbox_.begin_write(round_ + 1); }
+  std::span<std::byte> next_message() override { return mailbox_.begin_write(round() + 1); }
   bool is_given_up() const override { return seat_.load(std::memory_order_acquire) & kGivenUp; }
 
  private:
@@ -168,7 +152,7 @@ class RoundThreadNode final : public ThreadNode {
   bool takes_seat(Round t);
   bool await(RoundThreadNode& sender, Seconds limit);
   bool give_up(Round t);
-  bool is_over() const { return shared_.last_round.load(std::memory_order_acquire) <= round_; }
+  bool is_over() const { return shared_.last_round.load(std::memory_order_acquire) <= round(); }
 
   RoundMailbox mailbox_;
   Round furthest_;  // how many rounds another node can be ahead of this one
@@ -203,7 +187,6 @@ class NewestThreadNode final : public ThreadNode {
   NewestMailbox mailbox_;
   bool has_published_ = false;
   std::vector<std::uint32_t> reader_;  // [neighbours]: which reader this node is of neighbour k's mailbox
-  std::vector<Version> seen_;          // [neighbours]: the newest version read
 };
 
 }  // namespace quantimed

@@ -10,11 +10,10 @@
 #include "engine/engine.hpp"
 #include "engine/memory_plan.hpp"
 #include "engine/model_arena.hpp"
+#include "engine/node_core.hpp"
 #include "engine/records.hpp"
 #include "engine/resumption.hpp"
 #include "engine/virtual_engines.hpp"
-#include "node/local_gradient.hpp"
-#include "node/mix.hpp"
 
 #include <omp.h>
 
@@ -52,16 +51,18 @@ struct Outbox {
   std::vector<std::unique_ptr<AlignedVector<std::byte>>> buffers;
   std::vector<std::size_t> unused;  // of `buffers`
   std::deque<Sent> versions;        // oldest first; front: what a reader sees now
+  HeardMessage heard(const Sent& sent) const {
+    return {std::span<const std::byte>(*buffers[sent.buffer]).first(sent.bytes), sent.iteration, sent.published_at, 0};
+  }
 };
 
 // Work noted down: an update of a node's model, or (with `copy`) its message.
 struct Deferred {
   NodeId node;
   bool copy;
-  Coefficients coefficients;  // update
-  GradientSum gradient;
+  Update update;
   std::size_t first_term, terms;
-  std::span<std::byte> message;  // copy
+  std::span<std::byte> message;  // of a copy
   StreamKey key;
 };
 
@@ -69,7 +70,7 @@ class NewestEngine;
 
 class NewestNode final : public Node {
  public:
-  NewestNode(NewestEngine& engine, NodeId id, std::span<float> model);
+  NewestNode(NewestEngine& engine, NodeId id, std::span<float> x);
 
   Seconds deadline() override;
 
@@ -78,12 +79,11 @@ class NewestNode final : public Node {
   void restore(const Checkpoint& saved, std::span<const std::uint32_t>& next_unseen);
 
   // The pending gradient, into this node's own memory.
-  void compute(std::vector<SampleId>& batch, Workspace& work);
+  void compute(Scratch& scratch);
 
+  NodeCore core;
   Task task;
-  std::span<float> x;    // [p]
-  bool pending = false;  // a gradient is asked for and not yet computed
-  Round round = 0;
+  bool pending = false;    // a gradient is asked for and not yet computed
   Seconds event_time = 0;  // of the event that this node waits for
 
  protected:
@@ -92,23 +92,22 @@ class NewestNode final : public Node {
   void apply(const Coefficients& c, const Gradient& g) override;
   bool start(const GradientRequest& request) override;
   bool start(const MessagesRequest& request) override;
-  Gradient finish(Gradient) override;
+  Gradient finish(Gradient) override { return {.batch = batch_}; }
   Messages finish(Messages) override;
 
  private:
-  NewestEngine& engine_;
-  NodeId id_;
+  Seconds now() const;  // on this node's own clock
   void spend(float RoundRecord::*phase, Seconds time);
-  void wait_for(Seconds duration);  // from this node's own time on
-  bool link_is_full(Seconds time) const;
+  void wait_for(Seconds duration);  // from its own time on
+  bool link_is_full() const;
 
-  LocalGradient local_;
+  NewestEngine& engine_;
   AlignedVector<float> sum_;  // [p]
   std::size_t batch_ = 0;
+  bool has_begun_ = false;   // an iteration
   bool exchanging_ = false;  // waits for its exchange; else for its gradient
   bool restoring_ = false;
-  Seconds ahead_ = 0;          // of the engine's clock: what this node has done since its last event
-  std::vector<Round> unseen_;  // [neighbours]: the first iteration whose message this node has not passed
+  Seconds ahead_ = 0;  // of the engine's clock: what this node has done since its last event
 };
 
 class NewestEngine {
@@ -130,18 +129,17 @@ class NewestEngine {
   void resume(NodeId i);
   Checkpoint checkpoint(const EvaluationSchedule& schedule);
   void restore();
+  std::uint64_t overflows() const;
   double iteration() const { return static_cast<double>(updates_) / static_cast<double>(nodes_.size()); }
 
   const Run& run_;
   Watcher& watcher_;
   std::size_t p_;
-  std::vector<CoordinateRange> penalised_;
   ModelArena arena_;
   std::vector<Outbox> outboxes_;
   Records records_;
   std::vector<std::unique_ptr<NewestNode>> nodes_;
-  std::vector<Workspace> work_;                 // [workers]
-  std::vector<std::vector<SampleId>> batches_;  // [workers]
+  std::vector<Scratch> scratch_;  // [workers]
   WorkerChoice gradient_workers_, mix_workers_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   std::vector<Deferred> deferred_;
@@ -156,70 +154,68 @@ class NewestEngine {
 
 // ---- a node ---------------------------------------------------------------------------------------
 
-NewestNode::NewestNode(NewestEngine& engine, NodeId id, std::span<float> model)
+NewestNode::NewestNode(NewestEngine& engine, NodeId id, std::span<float> x)
     : Node(Delivery::newest, static_cast<float>(engine.run_.network.self_weights[id]),
            quantimed::first_round(engine.run_, id)),
-      x(model),
+      core(engine.run_, id),
       engine_(engine),
-      id_(id),
-      local_(engine.run_.problem, engine.run_.shards.of(id), id, engine.run_.seed),
-      sum_(model.size()),
-      unseen_(engine.run_.network.neighbours(id).size()) {}
-
-bool NewestNode::wants(Round t) {
-  if (engine_.run_.machine && t > first_round()) spend(&RoundRecord::record, engine_.run_.machine->record_s);
-  round = t;
-  const Seconds starts = engine_.now_ + ahead_;
-  const std::optional<Fault> fault = engine_.due_fault(id_, starts);
-  if (fault && fault->lasts == kForever) {
-    engine_.lose(id_, t);
-    return false;
-  }
-  engine_.records_[id_].push_back({.start = starts});
-  if (fault) spend(&RoundRecord::record, fault->lasts);
-  return true;  // the engine ends the run after T · n updates in all
+      sum_(x.size()) {
+  core.place(x);
 }
 
-Seconds NewestNode::deadline() { return engine_.run_.deadline.fixed_s; }
+Seconds NewestNode::now() const { return engine_.now_ + ahead_; }
 
 void NewestNode::spend(float RoundRecord::*phase, Seconds time) {
-  engine_.records_[id_].back().*phase += static_cast<float>(time);
+  core.record.*phase += static_cast<float>(time);
   ahead_ += time;
 }
 
 void NewestNode::wait_for(Seconds duration) {
-  event_time = engine_.now_ + ahead_ + duration;
+  event_time = now() + duration;
   ahead_ = 0;
-  engine_.events_.push({event_time, id_});
+  engine_.events_.push({event_time, core.id()});
 }
 
+// The engine ends the run after T · n updates in all. Records are of iterations that have ended.
+bool NewestNode::wants(Round t) {
+  if (t > first_round()) {
+    if (engine_.run_.machine) spend(&RoundRecord::record, engine_.run_.machine->record_s);
+    engine_.records_[core.id()].push_back(core.record);
+  }
+  has_begun_ = true;
+  core.begin(t, now());
+  const std::optional<Fault> fault = engine_.due_fault(core.id(), now());
+  if (fault && fault->lasts == kForever) {
+    engine_.lose(core.id(), t);
+    return false;
+  }
+  if (fault) spend(&RoundRecord::record, fault->lasts);
+  return true;
+}
+
+Seconds NewestNode::deadline() { return core.deadline(engine_.run_.deadline.fixed_s); }
+
 bool NewestNode::start(const GradientRequest& request) {
-  RoundRecord& record = engine_.records_[id_].back();
-  plan_gradient(engine_.run_, id_, round, request.batch, request.deadline, record);
-  batch_ = static_cast<std::size_t>(record.batch);
+  core.set_speed(plan_gradient(engine_.run_, core.id(), core.round(), request.batch, request.deadline, core.record));
+  batch_ = static_cast<std::size_t>(core.record.batch);
   pending = batch_ > 0;
   if (restoring_) return exchanging_;
-  wait_for(static_cast<Seconds>(record.compute));
+  wait_for(static_cast<Seconds>(core.record.compute));
   return false;
 }
 
-Gradient NewestNode::finish(Gradient) { return {.batch = batch_}; }
-
-void NewestNode::compute(std::vector<SampleId>& batch, Workspace& work) {
-  local_.begin(round);
-  local_.add(x, batch_, sum_, batch, work);
+void NewestNode::compute(Scratch& scratch) {
+  core.begin_samples(core.round());
+  core.add_samples(batch_, sum_, scratch);
   pending = false;
 }
 
 // The exchange is charged to the node's own clock before it reads.
 bool NewestNode::start(const MessagesRequest& request) {
   check(request.round == MessagesRequest::kNewest, "newest delivery: there are no rounds to wait for");
-  const Outbox& out = engine_.outboxes_[id_];
-  const double bytes = out.versions.back().wire_bytes;
-  const Seconds exchange = engine_.run_.link.exchange(engine_.charge_.bits_per_coordinate(bytes));
-  RoundRecord& record = engine_.records_[id_].back();
-  record.exchange = static_cast<float>(exchange);
-  record.bytes = bytes;
+  core.record.bytes = engine_.outboxes_[core.id()].versions.back().wire_bytes;
+  const Seconds exchange = engine_.run_.link.exchange(engine_.charge_.bits_per_coordinate(core.record.bytes));
+  core.record.exchange = static_cast<float>(exchange);
   if (restoring_) return false;
   if (exchange <= 0) return true;
   exchanging_ = true;
@@ -234,38 +230,22 @@ Messages NewestNode::finish(Messages) {
 
 void NewestNode::apply(const Coefficients& c, const Gradient& g) {
   if (pending) engine_.compute_pending();
-  Deferred work{.node = id_,
-                .copy = false,
-                .coefficients = c,
-                .gradient = {},
-                .first_term = engine_.terms_.size(),
-                .terms = 0,
-                .message = {},
-                .key = {}};
-  work.gradient = {.sum = sum_,
-                   .batch = g.batch,
-                   .l2 = l2_coefficient(engine_.run_.penalty, g.batch, engine_.run_.shards.rows.size())};
-  RoundRecord& record = engine_.records_[id_].back();
-  double rounds = 0;
-  Seconds age = 0;
-  const auto neighbours = engine_.run_.network.neighbours(id_);
+  const std::size_t first_term = engine_.terms_.size();
+  const auto neighbours = core.neighbours();
+  core.listen(engine_.now_);
   for (std::size_t k = 0; k < neighbours.size(); ++k) {
-    const NodeId j = neighbours[k].id;
-    const Sent& version = engine_.newest_visible(j);
-    engine_.terms_.push_back(
-        {std::span<const std::byte>(*engine_.outboxes_[j].buffers[version.buffer]).first(version.bytes),
-         neighbours[k].weight});
-    rounds += static_cast<double>(round) - static_cast<double>(version.iteration);
-    age += engine_.now_ - version.published_at;
-    if (version.iteration > unseen_[k]) record.overwritten += static_cast<float>(version.iteration - unseen_[k]);
-    unseen_[k] = version.iteration + 1;
+    const Sent& version = engine_.newest_visible(neighbours[k].id);
+    core.pass_over(k, version.iteration);
+    core.hear(neighbours[k], engine_.outboxes_[neighbours[k].id].heard(version), engine_.terms_);
   }
-  work.terms = neighbours.size();
-  engine_.deferred_.push_back(work);
-  if (!neighbours.empty()) {
-    record.staleness = static_cast<float>(rounds / static_cast<double>(neighbours.size()));
-    record.age = static_cast<float>(age / static_cast<double>(neighbours.size()));
-  }
+  core.heard(engine_.now_);
+  engine_.deferred_.push_back({.node = core.id(),
+                               .copy = false,
+                               .update = core.update_of(c, g.batch, sum_),
+                               .first_term = first_term,
+                               .terms = neighbours.size(),
+                               .message = {},
+                               .key = {}});
   if (const MachineCosts* machine = engine_.run_.machine) {
     spend(&RoundRecord::wait, machine->receive_s);
     spend(&RoundRecord::mix, machine->mix_time(neighbours.size()));
@@ -274,87 +254,81 @@ void NewestNode::apply(const Coefficients& c, const Gradient& g) {
 }
 
 // As many under way as the threads engine's mailbox has buffers for.
-bool NewestNode::link_is_full(Seconds time) const {
-  const auto& versions = engine_.outboxes_[id_].versions;
-  const auto under_way = std::ranges::count_if(versions, [&](const Sent& sent) { return sent.visible_at > time; });
+bool NewestNode::link_is_full() const {
+  const auto& versions = engine_.outboxes_[core.id()].versions;
+  const auto under_way = std::ranges::count_if(versions, [&](const Sent& sent) { return sent.visible_at > now(); });
   return engine_.run_.link.delays() && static_cast<std::uint32_t>(under_way) >= engine_.run_.link.most_in_flight();
 }
 
 void NewestNode::send() {
   if (restoring_) return;
-  Outbox& out = engine_.outboxes_[id_];
+  Outbox& out = engine_.outboxes_[core.id()];
   const Codec& codec = engine_.run_.codec;
   // The message carries the model that the next iteration starts from.
-  const bool first = engine_.records_[id_].empty();
-  const Round iteration = first ? 0 : round + 1;
-  Seconds latency = 0, on_link = engine_.now_ + ahead_;
-  if (const MachineCosts* machine = engine_.run_.machine; machine && !first) {
+  const Round iteration = has_begun_ ? core.round() + 1 : 0;
+  Seconds latency = 0, on_link = now();
+  if (const MachineCosts* machine = engine_.run_.machine; machine && has_begun_) {
     spend(&RoundRecord::encode, machine->encode_s);
-    on_link = engine_.now_ + ahead_;
+    on_link = now();
     spend(&RoundRecord::publish, machine->publish_s);
     latency = machine->latency_s;
   }
-  if (link_is_full(engine_.now_ + ahead_)) {
+  if (link_is_full()) {
     ++engine_.dropped_;
     return;
   }
-  if (out.versions.size() > 1) (void)engine_.newest_visible(id_);  // gives up what has been overtaken
+  if (out.versions.size() > 1) (void)engine_.newest_visible(core.id());  // gives up what has been overtaken
   if (out.unused.empty()) {
-    out.buffers.push_back(std::make_unique<AlignedVector<std::byte>>(codec.capacity(x.size())));
+    out.buffers.push_back(std::make_unique<AlignedVector<std::byte>>(codec.capacity(sum_.size())));
     out.unused.push_back(out.buffers.size() - 1);
   }
   Sent version{.buffer = out.unused.back(),
-               .bytes = codec.capacity(x.size()),
+               .bytes = codec.capacity(sum_.size()),
                .wire_bytes = 0,
                .iteration = iteration,
-               .published_at = engine_.now_ + ahead_,
+               .published_at = now(),
                .visible_at = 0};
   out.unused.pop_back();
-  const StreamKey key{.seed = engine_.run_.seed, .node = id_, .iteration = iteration, .purpose = Purpose::quantizer};
   const std::span<std::byte> message = *out.buffers[version.buffer];
   if (codec.is_sliceable()) {
-    engine_.deferred_.push_back({.node = id_,
+    engine_.deferred_.push_back({.node = core.id(),
                                  .copy = true,
-                                 .coefficients = {},
-                                 .gradient = {},
+                                 .update = {},
                                  .first_term = 0,
                                  .terms = 0,
                                  .message = message,
-                                 .key = key});
+                                 .key = core.stream_of(iteration)});
   } else {  // its length is known only once it is written
     engine_.carry_out();
-    const Encoded encoded = codec.encode(x, key, message);
-    version.bytes = encoded.bytes;
-    engine_.overflows_ += encoded.overflows;
+    version.bytes = core.encode(iteration, message);
   }
-  version.wire_bytes = static_cast<double>(codec.wire_bytes(message, x.size()));
-  if (!first)
+  version.wire_bytes = core.wire_bytes(message);
+  if (has_begun_)
     version.visible_at = std::max(version.published_at + latency,
                                   on_link + engine_.run_.link.delay(engine_.charge_.bytes(version.wire_bytes)));
   out.versions.push_back(version);
-  (void)engine_.newest_visible(id_);  // gives up what has been overtaken, also where no neighbour ever reads
+  (void)engine_.newest_visible(core.id());  // gives up what has been overtaken, also where no neighbour ever reads
 }
 
 // Between two events every node waits for one of its own: the end of its gradient, which depends on its model alone
 // and is computed anew, or of its exchange.
 void NewestNode::save(Checkpoint& checkpoint) const {
-  checkpoint.iteration.push_back(round);
-  checkpoint.start_time.push_back(engine_.records_[id_].back().start);
+  checkpoint.iteration.push_back(core.round());
+  checkpoint.start_time.push_back(core.record.start);
   checkpoint.event_time.push_back(event_time);
   checkpoint.exchanging.push_back(exchanging_);
-  checkpoint.next_unseen.insert(checkpoint.next_unseen.end(), unseen_.begin(), unseen_.end());
+  core.save_unseen(checkpoint);
 }
 
 void NewestNode::restore(const Checkpoint& saved, std::span<const std::uint32_t>& next_unseen) {
-  std::copy_n(next_unseen.begin(), unseen_.size(), unseen_.begin());
-  next_unseen = next_unseen.subspan(unseen_.size());
-  exchanging_ = saved.exchanging[id_] != 0;
+  core.restore_unseen(next_unseen);
+  exchanging_ = saved.exchanging[core.id()] != 0;
   restoring_ = true;
   check(task.resume(), "newest delivery: an algorithm that never waits");
   restoring_ = false;
-  engine_.records_[id_].back().start = saved.start_time[id_];
-  event_time = saved.event_time[id_];
-  engine_.events_.push({event_time, id_});
+  core.record.start = saved.start_time[core.id()];
+  event_time = saved.event_time[core.id()];
+  engine_.events_.push({event_time, core.id()});
 }
 
 // ---- the engine -----------------------------------------------------------------------------------
@@ -363,11 +337,9 @@ NewestEngine::NewestEngine(const Run& run, Watcher& watcher)
     : run_(run),
       watcher_(watcher),
       p_(run.problem.dimension()),
-      penalised_(run.problem.penalised()),
       arena_(run.network.nodes, p_),
       outboxes_(run.network.nodes),
       records_(start_records(run)),
-      batches_(run.threads),
       gradient_workers_(run.threads),
       mix_workers_(run.threads),
       charge_(run.charge(run.charge_wire_bits || run.machine)),
@@ -376,10 +348,10 @@ NewestEngine::NewestEngine(const Run& run, Watcher& watcher)
         "newest delivery in virtual time: messages carry no speeds to adapt a deadline to");
   for (NodeId i = 0; i < run.network.nodes; ++i) {
     nodes_.push_back(std::make_unique<NewestNode>(*this, i, arena_.model(i)));
-    set_model(run, i, nodes_[i]->x);
-    models_.push_back(nodes_[i]->x.data());
+    models_.push_back(arena_.model(i).data());
   }
-  for (std::uint32_t k = 0; k < run.threads; ++k) work_.push_back(run.problem.make_workspace());
+  for (std::uint32_t k = 0; k < run.threads; ++k)
+    scratch_.push_back({.work = run.problem.make_workspace(), .batch = {}, .terms = {}});
   for (auto& node : nodes_) node->task = run.algorithm.run(*node, run.options);
 }
 
@@ -404,7 +376,7 @@ void NewestEngine::compute_pending() {
 #pragma omp parallel for schedule(dynamic) num_threads(static_cast <int>(team))
     for (std::size_t k = 0; k < pending.size(); ++k) {
       const auto worker = static_cast<std::size_t>(omp_get_thread_num());
-      failure.guard([&] { pending[k]->compute(batches_[worker], work_[worker]); });
+      failure.guard([&] { pending[k]->compute(scratch_[worker]); });
     }
   });
   failure.rethrow();
@@ -430,13 +402,13 @@ void NewestEngine::carry_out_with(std::uint32_t team) {
     failure.guard([&] {
       for (const Deferred& work : deferred_) {
         if (first == last) break;
-        const std::span<float> x = nodes_[work.node]->x;
+        const NodeCore& core = nodes_[work.node]->core;
         if (work.copy)
-          overflows += run_.codec.encode_slice(x.subspan(first, last - first), work.key, first, work.message).overflows;
+          overflows +=
+              run_.codec.encode_slice(core.x().subspan(first, last - first), work.key, first, work.message).overflows;
         else
           violations +=
-              mix(x, x, first, last, work.coefficients, std::span(terms_).subspan(work.first_term, work.terms),
-                  run_.codec, work.gradient, penalised_);
+              core.carry_out_slice(work.update, std::span(terms_).subspan(work.first_term, work.terms), first, last);
       }
     });
   }
@@ -457,12 +429,19 @@ std::optional<Fault> NewestEngine::due_fault(NodeId i, Seconds time) {
 // The node's last message stays what its neighbours read.
 void NewestEngine::lose(NodeId i, Round t) {
   lost_.push_back({i, t});
-  std::erase(models_, nodes_[i]->x.data());
+  std::erase(models_, nodes_[i]->core.x().data());
 }
 
 // Until the node's next event. A lost node has none.
 void NewestEngine::resume(NodeId i) {
   if (!nodes_[i]->task.resume()) check(nodes_[i]->is_over(), "an algorithm's text ended by itself");
+}
+
+// Of messages that were encoded as the work came, and of those that their nodes encoded at once.
+std::uint64_t NewestEngine::overflows() const {
+  std::uint64_t all = overflows_;
+  for (const auto& node : nodes_) all += node->core.overflows();
+  return all;
 }
 
 bool NewestEngine::observe() {
@@ -502,7 +481,7 @@ Checkpoint NewestEngine::checkpoint(const EvaluationSchedule& schedule) {
   }
   checkpoint.state = {{"clock", now_},
                       {"updates", static_cast<std::int64_t>(updates_)},
-                      {"overflows", static_cast<std::int64_t>(overflows_)},
+                      {"overflows", static_cast<std::int64_t>(overflows())},
                       {"violations", static_cast<std::int64_t>(violations_)},
                       {"dropped_messages", static_cast<std::int64_t>(dropped_)}};
   schedule.save(checkpoint.state);
@@ -550,13 +529,13 @@ Outcome NewestEngine::operator()() {
   const std::uint64_t all_updates = std::uint64_t{run_.iterations} * nodes_.size();
   // A node's last record is of an iteration that has not ended.
   const auto finish_records = [&] {
-    for (std::size_t i = 0; i < nodes_.size(); ++i) records_[i].finish(nodes_[i]->round);
+    for (std::size_t i = 0; i < nodes_.size(); ++i) records_[i].finish(nodes_[i]->core.round());
   };
   const auto resume_or_fail = [&](NodeId i) {
     try {
       resume(i);
     } catch (const std::exception& error) {
-      outcome.failure = failure_of(i, nodes_[i]->round, error);
+      outcome.failure = failure_of(i, nodes_[i]->core.round(), error);
       outcome.machine_refused = is_out_of_memory(error);
     }
   };
@@ -602,7 +581,7 @@ Outcome NewestEngine::operator()() {
   outcome.lost = lost_;
   outcome.measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped_));
   if (dropped_ > 0) outcome.verdict.reject(messages_dropped(dropped_));
-  outcome.overflows = overflows_;
+  outcome.overflows = overflows();
   outcome.violations = violations_;
   return outcome;
 }

@@ -12,13 +12,12 @@
 #include "engine/engine.hpp"
 #include "engine/memory_plan.hpp"
 #include "engine/model_arena.hpp"
+#include "engine/node_core.hpp"
 #include "engine/ready_queue.hpp"
 #include "engine/records.hpp"
 #include "engine/resumption.hpp"
 #include "engine/virtual_clock.hpp"
 #include "engine/virtual_engines.hpp"
-#include "node/local_gradient.hpp"
-#include "node/mix.hpp"
 
 #include <omp.h>
 
@@ -42,38 +41,32 @@ constexpr double kLongestPhase_s = 0.5;  // of real time, so that signals are an
 // What one worker thread owns.
 struct Worker {
   AlignedVector<float> gradient;  // [p]
-  Workspace work;
-  std::vector<SampleId> batch;
-  std::vector<MixTerm> terms;
+  Scratch scratch;
   std::vector<NodeId> ready;
 };
 
-struct Outbox {
-  AlignedVector<std::byte> slot[2];  // message of round t in slot t mod 2
-  std::size_t bytes[2] = {0, 0};
-  float speed[2] = {0, 0};  // the sender's, samples per second; 0: not known
+// The message of one round. When it was published and heard is the clock's to say, afterwards.
+struct Slot {
+  AlignedVector<std::byte> message;
+  std::size_t bytes = 0;
+  float speed = 0;  // the sender's, samples per second; 0: not known
+  HeardMessage heard(Round t) const { return {std::span(message).first(bytes), t, 0, speed}; }
 };
+using Outbox = std::array<Slot, 2>;  // round t in slot t mod 2
 
 class RoundEngine;
 
 class RoundNode final : public Node {
  public:
-  RoundNode(RoundEngine& engine, NodeId id, std::span<float> model);
+  RoundNode(RoundEngine& engine, NodeId id);
 
   Seconds deadline() override;
 
-  void save(Checkpoint& checkpoint) const;
-  void restore(float speed, std::span<const double>& seen_speeds, std::uint32_t seen_count);
-  // This node has left the run before the round that it has sent its message of: that message does not exist.
-  void take_back() { overflows -= last_overflows_; }
-
+  NodeCore core;
   Task task;
-  Worker* worker = nullptr;  // the one that runs this node now
-  Round round = 0;
+  Worker* worker = nullptr;               // the one that runs this node now
   std::atomic<std::uint32_t> missing[2];  // arrivals still to come for rounds of this parity
-  std::uint64_t overflows = 0, violations = 0;
-  std::span<float> x;  // [p]
-  Round sent = 0;      // rounds that this node has published its message of: those below
+  Round sent = 0;                         // rounds that this node has published its message of: those below
 
  protected:
   bool wants(Round t) override;
@@ -86,12 +79,7 @@ class RoundNode final : public Node {
 
  private:
   RoundEngine& engine_;
-  NodeId id_;
-  LocalGradient local_;
-  AdaptiveDeadline deadline_;
   std::size_t batch_ = 0;
-  float speed_ = 0;                   // of the last gradient, samples per second; 0: none yet
-  std::uint64_t last_overflows_ = 0;  // of the last message
 };
 
 class RoundEngine {
@@ -108,7 +96,7 @@ class RoundEngine {
   void step(std::size_t worker, NodeId i);
   void arrive(std::size_t worker, NodeId i);
   bool observe(Round t);
-  Checkpoint checkpoint(Round now, const EvaluationSchedule& schedule) const;
+  Checkpoint checkpoint(const EvaluationSchedule& schedule) const;
   void restore();
   std::string strike(Round now, Outcome& outcome);
   std::string end_waiting_for(NodeId i, Round now, Outcome& outcome) const;
@@ -119,7 +107,6 @@ class RoundEngine {
   const Run& run_;
   Watcher& watcher_;
   std::size_t p_;
-  std::vector<CoordinateRange> penalised_;
   ModelArena arena_;
   std::vector<Outbox> outboxes_;
   Records records_;
@@ -139,89 +126,57 @@ class RoundEngine {
 
 // ---- a node ---------------------------------------------------------------------------------------
 
-RoundNode::RoundNode(RoundEngine& engine, NodeId id, std::span<float> model)
+RoundNode::RoundNode(RoundEngine& engine, NodeId id)
     : Node(Delivery::round, static_cast<float>(engine.run_.network.self_weights[id]),
            quantimed::first_round(engine.run_, id)),
-      x(model),
-      engine_(engine),
-      id_(id),
-      local_(engine.run_.problem, engine.run_.shards.of(id), id, engine.run_.seed),
-      deadline_(engine.run_.deadline, engine.run_.network.neighbours(id).size()) {
-  const auto arrivals = static_cast<std::uint32_t>(engine.run_.network.neighbours(id).size()) + 1;  // its own too
-  missing[0] = missing[1] = arrivals;
+      core(engine.run_, id),
+      engine_(engine) {
+  missing[0] = missing[1] = static_cast<std::uint32_t>(core.neighbours().size()) + 1;  // its own too
 }
 
+// Records are of iterations that have ended.
 bool RoundNode::wants(Round t) {
-  round = t;
-  if (t >= engine_.run_.iterations) return false;
-  engine_.records_[id_].push_back({});
-  return true;
+  if (t > first_round()) engine_.records_[core.id()].push_back(core.record);
+  core.begin(t, 0);
+  return t < engine_.run_.iterations;
 }
 
 void RoundNode::send() {
-  Outbox& out = engine_.outboxes_[id_];
-  const StreamKey key{.seed = engine_.run_.seed, .node = id_, .iteration = round, .purpose = Purpose::quantizer};
-  const Encoded message = engine_.run_.codec.encode(x, key, out.slot[round % 2]);
-  out.bytes[round % 2] = message.bytes;
-  out.speed[round % 2] = speed_;
-  overflows += last_overflows_ = message.overflows;
-  sent = round + 1;
-  engine_.records_[id_].back().bytes =
-      static_cast<double>(engine_.run_.codec.wire_bytes(out.slot[round % 2], x.size()));
+  Slot& slot = engine_.outboxes_[core.id()][core.round() % 2];
+  slot.bytes = core.encode(core.round(), slot.message);
+  slot.speed = core.speed();
+  core.record.bytes = core.wire_bytes(slot.message);
+  sent = core.round() + 1;
 }
 
-Seconds RoundNode::deadline() {
-  const DeadlineRule& rule = engine_.run_.deadline;
-  return rule.adapts ? deadline_.next(rule.fixed_s) : rule.fixed_s;
-}
+Seconds RoundNode::deadline() { return core.deadline(engine_.run_.deadline.fixed_s); }
 
 bool RoundNode::start(const GradientRequest& request) {
-  RoundRecord& record = engine_.records_[id_].back();
-  speed_ = static_cast<float>(plan_gradient(engine_.run_, id_, round, request.batch, request.deadline, record));
-  batch_ = static_cast<std::size_t>(record.batch);
+  core.set_speed(plan_gradient(engine_.run_, core.id(), core.round(), request.batch, request.deadline, core.record));
+  batch_ = static_cast<std::size_t>(core.record.batch);
   return true;  // the numbers are computed in update()
 }
 
 bool RoundNode::start(const MessagesRequest& request) {
-  check(request.round == round, "round delivery: messages are asked for in their own round");
+  check(request.round == core.round(), "round delivery: messages are asked for in their own round");
   return false;
 }
 
 void RoundNode::apply(const Coefficients& c, const Gradient& g) {
-  Worker& w = *worker;
-  GradientSum gradient{.sum = w.gradient,
-                       .batch = g.batch,
-                       .l2 = l2_coefficient(engine_.run_.penalty, g.batch, engine_.run_.shards.rows.size())};
+  auto& [gradient, scratch, ready] = *worker;
   if (g.batch > 0) {
-    local_.begin(round);
-    local_.add(x, g.batch, w.gradient, w.batch, w.work);
+    core.begin_samples(core.round());
+    core.add_samples(g.batch, gradient, scratch);
   }
-  w.terms.clear();
-  deadline_.observe(static_cast<double>(speed_));
-  Coefficients kept = c;  // a lost neighbour's weight goes to this node's own model
-  for (const Neighbour& j : engine_.run_.network.neighbours(id_)) {
-    if (!engine_.clock_.is_living(j.id)) {
-      kept.self += c.neighbours * j.weight;
-      continue;
-    }
-    const Outbox& out = engine_.outboxes_[j.id];
-    w.terms.push_back({std::span(out.slot[round % 2]).first(out.bytes[round % 2]), j.weight});
-    deadline_.observe(static_cast<double>(out.speed[round % 2]));
+  scratch.terms.clear();
+  core.listen(0);
+  for (const Neighbour& j : core.neighbours()) {
+    if (engine_.clock_.is_living(j.id))
+      core.hear(j, engine_.outboxes_[j.id][core.round() % 2].heard(core.round()), scratch.terms);
+    else
+      core.miss(j);
   }
-  violations += mix(x, x, 0, x.size(), kept, w.terms, engine_.run_.codec, gradient, engine_.penalised_);
-}
-
-// A node that waits for messages has sent its own and planned its gradient. All of that it does again, alike, from
-// what it knew when the iteration began: its model, the speed of its last gradient (its message carries it), and the
-// speeds that its deadline goes by.
-void RoundNode::save(Checkpoint& checkpoint) const {
-  checkpoint.speed.push_back(engine_.outboxes_[id_].speed[round % 2]);
-  deadline_.save(checkpoint.seen_speeds, checkpoint.seen_counts);
-}
-
-void RoundNode::restore(float speed, std::span<const double>& seen_speeds, std::uint32_t seen_count) {
-  speed_ = speed;
-  if (!deadline_.restore(seen_speeds, seen_count)) reject_checkpoint(engine_.run_, "its checkpoint lacks speeds");
+  core.carry_out(core.update_of(c, g.batch, gradient), scratch.terms, core.x());
 }
 
 // ---- the engine -----------------------------------------------------------------------------------
@@ -230,7 +185,6 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
     : run_(run),
       watcher_(watcher),
       p_(run.problem.dimension()),
-      penalised_(run.problem.penalised()),
       arena_(run.network.nodes, p_),
       outboxes_(run.network.nodes),
       records_(start_records(run)),
@@ -246,8 +200,8 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
     if (is_loss(fault, run.patience())) losses_.push_back(fault);
   const std::size_t capacity = run.codec.capacity(p_);
   for (NodeId i = 0; i < run.network.nodes; ++i) {
-    for (auto& slot : outboxes_[i].slot) slot.resize(capacity);
-    nodes_.push_back(std::make_unique<RoundNode>(*this, i, arena_.model(i)));
+    for (Slot& slot : outboxes_[i]) slot.message.resize(capacity);
+    nodes_.push_back(std::make_unique<RoundNode>(*this, i));
     models_.push_back(arena_.model(i).data());
     arrivals_.push_back(static_cast<std::uint32_t>(run.network.neighbours(i).size()) + 1);
   }
@@ -255,11 +209,11 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
   FirstFailure failure;
 #pragma omp parallel for schedule(static) num_threads(static_cast <int>(run.threads))
   for (std::size_t i = 0; i < nodes_.size(); ++i)
-    failure.guard([&] { set_model(run, static_cast<NodeId>(i), nodes_[i]->x); });
+    failure.guard([&] { nodes_[i]->core.place(arena_.model(static_cast<NodeId>(i))); });
   failure.rethrow();
   for (Worker& worker : workers_) {
     worker.gradient.resize(p_);
-    worker.work = run.problem.make_workspace();
+    worker.scratch.work = run.problem.make_workspace();
   }
   if (run.resume) restore();
   for (auto& node : nodes_) node->task = run.algorithm.run(*node, run.options);
@@ -276,7 +230,7 @@ void RoundEngine::step(std::size_t worker, NodeId i) {
 
 // Node i has sent its message of round t and waits for the others'.
 void RoundEngine::arrive(std::size_t worker, NodeId i) {
-  const Round t = nodes_[i]->round;
+  const Round t = nodes_[i]->core.round();
   std::vector<NodeId>& ready = workers_[worker].ready;
   ready.clear();
   const auto count_down = [&](NodeId j) {
@@ -310,7 +264,7 @@ void RoundEngine::work(std::size_t worker, std::size_t workers) {
       step(worker, *node);
     } catch (...) {
       const std::scoped_lock lock(failing_);
-      failures_[{nodes_[*node]->round, *node}] = std::current_exception();
+      failures_[{nodes_[*node]->core.round(), *node}] = std::current_exception();
       queue_.abandon();
     }
   }
@@ -353,13 +307,13 @@ std::string RoundEngine::who_waits() const {
   std::map<NodeId, std::vector<NodeId>> waiting;  // for whom
   for (NodeId i = 0; i < nodes_.size(); ++i)
     for (const Neighbour& j : run_.network.neighbours(i))
-      if (clock_.is_living(i) && clock_.is_living(j.id) && nodes_[j.id]->sent <= nodes_[i]->round)
+      if (clock_.is_living(i) && clock_.is_living(j.id) && nodes_[j.id]->sent <= nodes_[i]->core.round())
         waiting[j.id].push_back(i);
   std::vector<std::string> texts;
   texts.reserve(waiting.size());
   for (const auto& [j, who] : waiting)
-    texts.push_back(fmt::format("node {} has sent nothing since round {}, and {} wait{} for it", j, nodes_[j]->round,
-                                list_of(who), who.size() == 1 ? "s" : ""));
+    texts.push_back(fmt::format("node {} has sent nothing since round {}, and {} wait{} for it", j,
+                                nodes_[j]->core.round(), list_of(who), who.size() == 1 ? "s" : ""));
   return fmt::format("no node can go on: {}", fmt::join(texts, "; "));
 }
 
@@ -395,11 +349,10 @@ std::string RoundEngine::strike(Round now, Outcome& outcome) {
     }
     losses_.erase(losses_.begin() + static_cast<std::ptrdiff_t>(k));
     outcome.lost.push_back({i, now});
-    nodes_[i]->take_back();
+    nodes_[i]->core.take_back_message();
     if (!run_.algorithm.goes_on_without) return end_waiting_for(i, now, outcome);
     clock_.lose(i);
-    records_[i].pop_back();
-    std::erase(models_, nodes_[i]->x.data());
+    std::erase(models_, nodes_[i]->core.x().data());
     for (const Neighbour& j : run_.network.neighbours(i)) {
       // Nobody has sent anything of a later round, so both counters are full.
       --arrivals_[j.id];
@@ -415,23 +368,22 @@ std::string RoundEngine::end_waiting_for(NodeId i, Round now, Outcome& outcome) 
   Seconds first = kForever;
   for (const Neighbour& j : run_.network.neighbours(i)) {
     waiting.push_back(j.id);
-    first = std::min(first, clock_.starts()[j.id] + static_cast<Seconds>(records_[j.id][now].compute));
+    first = std::min(first, clock_.starts()[j.id] + static_cast<Seconds>(nodes_[j.id]->core.record.compute));
   }
   outcome.end_time = std::max(clock_.latest(), first + run_.patience());
   return silence(i, now, run_.patience(), waiting);
 }
 
-// All nodes wait for the messages of round `now`.
-Checkpoint RoundEngine::checkpoint(Round now, const EvaluationSchedule& schedule) const {
+// All nodes wait for the messages of one round, or have ended.
+Checkpoint RoundEngine::checkpoint(const EvaluationSchedule& schedule) const {
   Checkpoint checkpoint = start_checkpoint(models_, p_);
-  checkpoint.iteration.assign(nodes_.size(), now);
   checkpoint.start_time = clock_.starts();
   if (other_clock_) checkpoint.start_time_other_bits = other_clock_->starts();
   std::uint64_t overflows = 0, violations = 0;
   for (const auto& node : nodes_) {
-    node->save(checkpoint);
-    overflows += node->overflows;
-    violations += node->violations;
+    node->core.save(checkpoint);
+    overflows += node->core.overflows();
+    violations += node->core.violations();
   }
   checkpoint.state = {{"clock", clock_.latest()},
                       {"overflows", static_cast<std::int64_t>(overflows)},
@@ -441,13 +393,9 @@ Checkpoint RoundEngine::checkpoint(Round now, const EvaluationSchedule& schedule
 }
 
 void RoundEngine::restore() {
-  const Checkpoint& saved = run_.resume->checkpoint;
-  const std::size_t n = nodes_.size();
-  const bool is_one_round = std::ranges::count(saved.iteration, saved.iteration[0]) == std::ssize(saved.iteration);
-  if (saved.speed.size() != n || saved.seen_counts.size() != n || !is_one_round)
-    reject_checkpoint(run_, "its nodes are not at one round");
-  std::span<const double> seen_speeds = saved.seen_speeds;
-  for (NodeId i = 0; i < n; ++i) nodes_[i]->restore(saved.speed[i], seen_speeds, saved.seen_counts[i]);
+  std::vector<NodeCore*> cores;
+  for (auto& node : nodes_) cores.push_back(&node->core);
+  restore_all(run_, cores);
 }
 
 Outcome RoundEngine::operator()() {
@@ -457,9 +405,8 @@ Outcome RoundEngine::operator()() {
   hold_ = now;
   run_phase(now, outcome);
   if (run_.resume) {  // the messages that have just been sent again were counted before
-    for (auto& node : nodes_) node->overflows = 0;
-    nodes_[0]->overflows = resumed_count(run_, "overflows");
-    nodes_[0]->violations = resumed_count(run_, "violations");
+    for (auto& node : nodes_) node->core.set_counts(0, 0);
+    nodes_[0]->core.set_counts(resumed_count(run_, "overflows"), resumed_count(run_, "violations"));
   }
   double seconds_per_round = 0;
   for (;;) {
@@ -485,10 +432,10 @@ Outcome RoundEngine::operator()() {
     now = hold;
     watcher_.progress(schedule.done(now, clock_.latest()));
     if (watcher_.checkpoint_due())
-      watcher_.checkpoint(records_, may_go_on(run_) ? std::optional(checkpoint(now, schedule)) : std::nullopt);
+      watcher_.checkpoint(records_, may_go_on(run_) ? std::optional(checkpoint(schedule)) : std::nullopt);
   }
   // A curve that breaks off is the beginning of the whole run's: it has no point of its own at the end.
-  if (outcome.interrupted && run_.faults.empty()) outcome.checkpoint = checkpoint(now, schedule);
+  if (outcome.interrupted && run_.faults.empty()) outcome.checkpoint = checkpoint(schedule);
   if (!outcome.interrupted && outcome.failure.empty() && !schedule.observed(now)) observe(now);
   outcome.end_time = std::max(outcome.end_time, clock_.latest());
   if (!run_.machine)
@@ -497,8 +444,8 @@ Outcome RoundEngine::operator()() {
     (run_.charge_wire_bits ? outcome.end_time_paper_bits : outcome.end_time_wire_bits) = other_clock_->latest();
   outcome.rounds = std::move(records_);
   for (const auto& node : nodes_) {
-    outcome.overflows += node->overflows;
-    outcome.violations += node->violations;
+    outcome.overflows += node->core.overflows();
+    outcome.violations += node->core.violations();
   }
   return outcome;
 }
