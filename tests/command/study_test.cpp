@@ -29,9 +29,9 @@ void expect_refused(const Ran& ran, const std::string& says, const std::string& 
 }
 
 // Until a trace or its lock is there and a little longer, then a signal.
-Ran stop(const Folder& folder, const std::string& command, const std::string& trace) {
-  return run_program(folder,
-                     command + " & p=$!; " + until_there(trace + ".lock") + "sleep 0.3; kill -TERM $p; wait $p");
+Ran stop(const Folder& folder, const std::string& command, const std::string& trace, const std::string& after = "0.3") {
+  return run_program(
+      folder, command + " & p=$!; " + until_there(trace + ".lock") + "sleep " + after + "; kill -TERM $p; wait $p");
 }
 
 // ---- an unfinished run ------------------------------------------------------------------------------
@@ -78,10 +78,10 @@ TEST(Study, AComparisonThatWasStoppedInARunEndsAsIfItNeverHadBeen) {
       "100 --model mlp:16 --batch 30 --iterations 700 --evaluations 10 --alpha 0.2 --threads 1 --output ";
   const Folder folder;
   ASSERT_EQ(run_program(folder, command + "whole").status, 0);
-  Ran cut = stop(folder, command + "s", "s/dsgd-seed1.h5");
+  Ran cut = stop(folder, command + "s", "s/dsgd-seed1.h5", "0");
   for (int more = 0; more < 9 && cut.status == 0; ++more) {  // it had ended before its signal came
     fs::remove_all(folder / "s");
-    cut = stop(folder, command + "s", "s/dsgd-seed1.h5");
+    cut = stop(folder, command + "s", "s/dsgd-seed1.h5", "0");
   }
   ASSERT_EQ(cut.status, 75) << cut.err;
   const Ran again = run_program(folder, command + "s");
