@@ -35,6 +35,11 @@ std::size_t NodeCore::encode(Round iteration, std::span<std::byte> message) {
   return encoded.bytes;
 }
 
+std::uint64_t NodeCore::encode_slice(Round iteration, std::size_t first, std::size_t last,
+                                     std::span<std::byte> message) const {
+  return run_.codec.encode_slice(x_.subspan(first, last - first), stream_of(iteration), first, message).overflows;
+}
+
 void NodeCore::listen(Seconds now) {
   deadline_.observe(static_cast<double>(speed_));
   listening_since_ = now;
@@ -85,16 +90,6 @@ void NodeCore::save_unseen(Checkpoint& checkpoint) const {
 void NodeCore::restore_unseen(std::span<const std::uint32_t>& next_unseen) {
   std::copy_n(next_unseen.begin(), next_unseen_.size(), next_unseen_.begin());
   next_unseen = next_unseen.subspan(next_unseen_.size());
-}
-
-void restore_all(const Run& run, std::span<NodeCore* const> cores) {
-  const Checkpoint& saved = run.resume->checkpoint;
-  const bool is_one_round = std::ranges::count(saved.iteration, saved.iteration[0]) == std::ssize(saved.iteration);
-  if (saved.speed.size() != cores.size() || saved.seen_counts.size() != cores.size() ||
-      (run.algorithm.delivery == Delivery::round && !is_one_round))
-    reject_checkpoint(run, "its nodes are not at one round");
-  std::span<const double> seen_speeds = saved.seen_speeds;
-  for (NodeCore* core : cores) core->restore(saved, seen_speeds);
 }
 
 }  // namespace quantimed

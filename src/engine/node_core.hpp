@@ -63,11 +63,10 @@ class NodeCore {
   float speed() const { return speed_; }  // of the newest gradient; 0: none yet
 
   // ---- its own message ----
-  StreamKey stream_of(Round iteration) const {
-    return {.seed = run_.seed, .node = id_, .iteration = iteration, .purpose = Purpose::quantizer};
-  }
   // Q(x) as the message of `iteration`, which fixes its random choices. Returns its bytes in memory.
   std::size_t encode(Round iteration, std::span<std::byte> message);
+  // The same of coordinates first … last − 1 alone, with a code that is sliceable. Returns their overflows.
+  std::uint64_t encode_slice(Round iteration, std::size_t first, std::size_t last, std::span<std::byte> message) const;
   double wire_bytes(std::span<const std::byte> message) const {
     return static_cast<double>(run_.codec.wire_bytes(message, x_.size()));
   }
@@ -103,10 +102,7 @@ class NodeCore {
 
   std::uint64_t overflows() const { return overflows_; }
   std::uint64_t violations() const { return violations_; }
-  void set_counts(std::uint64_t overflows, std::uint64_t violations) {
-    overflows_ = overflows;
-    violations_ = violations;
-  }
+  void forget_counts() { overflows_ = last_overflows_ = violations_ = 0; }
 
   // ---- for a run that is stopped: as it was when the iteration began, whatever has been done of it since ----
   void save(Checkpoint& checkpoint) const;
@@ -115,6 +111,10 @@ class NodeCore {
   void restore_unseen(std::span<const std::uint32_t>& next_unseen);
 
  private:
+  StreamKey stream_of(Round iteration) const {
+    return {.seed = run_.seed, .node = id_, .iteration = iteration, .purpose = Purpose::quantizer};
+  }
+
   const Run& run_;
   NodeId id_;
   Round round_;
@@ -132,8 +132,5 @@ class NodeCore {
   std::uint64_t last_overflows_ = 0;        // of those, of the newest message
   std::uint64_t violations_ = 0;            // blocks of messages that were decoded wrongly
 };
-
-// Of a checkpoint whose nodes are at one iteration unless they are asynchronous; refuses another, by name.
-void restore_all(const Run& run, std::span<NodeCore* const> cores);
 
 }  // namespace quantimed

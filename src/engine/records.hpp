@@ -60,7 +60,7 @@ class Records final : public RoundsSource {
 
   NodeRecords& operator[](std::size_t i) { return nodes_[i]; }
   const NodeRecords& operator[](std::size_t i) const { return nodes_[i]; }
-  void finish(std::size_t ended) {
+  void finish(std::size_t ended = ~std::size_t{0}) {
     for (NodeRecords& node : nodes_) node.finish(ended);
   }
   std::size_t refused() const;

@@ -18,13 +18,6 @@ void set_model(const Run& run, NodeId i, std::span<float> x) {
     run.problem.initialise(x, run.seed);
 }
 
-Checkpoint start_checkpoint(std::span<const float* const> models, std::size_t dimension) {
-  Checkpoint checkpoint;
-  checkpoint.models.reserve(models.size() * dimension);
-  for (const float* x : models) checkpoint.models.insert(checkpoint.models.end(), x, x + dimension);
-  return checkpoint;
-}
-
 bool may_go_on(const Run& run) {
   return run.faults.empty() && run.network.nodes * run.problem.dimension() * sizeof(float) <= kSmallBytes;
 }

@@ -19,9 +19,6 @@ inline Round first_round(const Run& run, NodeId i) { return run.resume ? run.res
 // x_i where the run goes on, else its start.
 void set_model(const Run& run, NodeId i, std::span<float> x);
 
-// The models; the engine adds the rest.
-Checkpoint start_checkpoint(std::span<const float* const> models, std::size_t dimension);
-
 // A checkpoint that is taken only in case of a kill may not double a large run's memory. Runs with faults do not go on.
 bool may_go_on(const Run& run);
 

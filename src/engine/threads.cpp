@@ -1,11 +1,11 @@
 // Real time: one node per core, pinned, with lock-free mailboxes and real deadlines.
 #include "base/error.hpp"
 #include "engine/core_wait.hpp"
-#include "engine/engine.hpp"
 #include "engine/hardware.hpp"
 #include "engine/meeting.hpp"
 #include "engine/memory_plan.hpp"
 #include "engine/resumption.hpp"
+#include "engine/run_loop.hpp"
 #include "engine/stillness.hpp"
 #include "engine/threads_curve.hpp"
 #include "engine/threads_node.hpp"
@@ -56,13 +56,11 @@ double share_of_late_gradients(const Records& records, Seconds slack) {
   return all > 0 ? late / all : 0;
 }
 
-class ThreadsEngine {
+class ThreadsEngine final : public RunLoop {
  public:
   ThreadsEngine(const Run& run, Watcher& watcher)
-      : run_(run),
-        watcher_(watcher),
+      : RunLoop(run, watcher),
         before_s_(resumed(run, "clock")),
-        records_(start_records(run)),
         shared_(run),
         hardware_(load_hardware()),
         cores_(place(hardware_, run.placement)),
@@ -72,40 +70,40 @@ class ThreadsEngine {
         checkpoints_(static_cast<std::int64_t>(resumed_count(run, "checkpoints"))) {}
   Outcome operator()();
 
+ protected:
+  NodeCore& core(NodeId i) override { return shared_.nodes[i]->core(); }
+  Seconds clock() const override { return *std::ranges::max_element(ended_); }
+  void save_more(Checkpoint& checkpoint) override;
+  void add_figures() override;
+
  private:
-  void prepare(Outcome& outcome);
-  void run_nodes(Outcome& outcome);
+  void prepare();
+  void run_nodes();
   std::vector<std::jthread> start_threads();
   void live(NodeId i);
-  void fail(NodeId i);
+  void keep_failure(NodeId i);
   void break_off() {
     shared_.abort.store(true, std::memory_order_release);
     meeting_.break_off();
   }
   bool is_broken_off() const { return shared_.abort.load(std::memory_order_acquire); }
   bool measures_deadline() const { return run_.algorithm.uses_deadline && shared_.deadline_s == 0; }
-  void prepare_start(Outcome& outcome);
+  void prepare_start();
   void measure_speeds(NodeId i);
-  void choose_deadline(Outcome& outcome);
+  void choose_deadline();
   std::unique_ptr<ThreadNode> make_node(NodeId i);
-  void watch(Outcome& outcome);
+  void watch();
   std::string end_without_progress(Seconds waited);
-  void tell_failures(Outcome& outcome);
-  void restore();
-  bool is_finished(Seconds end) const;
-  Checkpoint checkpoint(const Outcome& outcome) const;
+  void tell_failures();
+  bool is_finished() const;
   void take_records();
-  void draw_curve(Outcome& outcome);
-  void add_up(Outcome& outcome);
-  void add_core_wait(Outcome& outcome);
-  void judge(Outcome& outcome) const;
-  void report_placement(Outcome& outcome) const;
+  void draw_curve();
+  void judge(double too_slow, std::uint64_t dropped);
+  void add_core_wait();
+  void report_placement();
   int core_of(NodeId i) const { return cores_[i % cores_.size()]; }
 
-  const Run& run_;
-  Watcher& watcher_;
   Seconds before_s_;  // on the clock when the run was last stopped
-  Records records_;
   ThreadedRun shared_;
   Hardware hardware_;
   std::vector<int> cores_;
@@ -120,7 +118,6 @@ class ThreadsEngine {
   std::optional<Interference> interference_;  // made and unmade by the main thread
   Seconds expected_round_s_ = 0;
   std::int64_t checkpoints_;
-  std::uint64_t too_slow_ = 0, dropped_ = 0;  // of all nodes, once the run has ended
 };
 
 std::unique_ptr<ThreadNode> ThreadsEngine::make_node(NodeId i) {
@@ -131,7 +128,7 @@ std::unique_ptr<ThreadNode> ThreadsEngine::make_node(NodeId i) {
   return std::make_unique<RoundThreadNode>(shared_, i, stride);
 }
 
-void ThreadsEngine::fail(NodeId i) {
+void ThreadsEngine::keep_failure(NodeId i) {
   failures_[i] = std::current_exception();
   break_off();
 }
@@ -144,7 +141,7 @@ void ThreadsEngine::live(NodeId i) {
     shared_.nodes[i]->warm_up();
     numa_nodes_[i] = memory_nodes_of(hardware_, std::as_bytes(shared_.nodes[i]->model()));
   } catch (...) {
-    fail(i);
+    keep_failure(i);
   }
   const bool all_exist = meeting_.arrive_and_wait();
   if (all_exist && measures_deadline()) measure_speeds(i);
@@ -157,7 +154,7 @@ void ThreadsEngine::live(NodeId i) {
       check(shared_.nodes[i]->is_over(), "an algorithm's text ended by itself");
     } catch (const RunAborted&) {  // another node's failure is the one to tell
     } catch (...) {
-      fail(i);
+      keep_failure(i);
     }
   }
   ended_[i] = shared_.now();
@@ -173,7 +170,7 @@ void ThreadsEngine::measure_speeds(NodeId i) {
       const auto batch = static_cast<std::size_t>(std::clamp(run_.deadline.batch, 1.0, double{ChunkCosts::kLargest}));
       speeds_[i] = is_first ? shared_.nodes[i]->speeds_of(batch) : shared_.nodes[i]->speeds_until(shared_.deadline_s);
     } catch (...) {
-      fail(i);
+      keep_failure(i);
     }
     if (!meeting_.arrive_and_wait()) return;  // this trial's speeds are there
     if (!meeting_.arrive_and_wait()) return;  // the main thread has chosen, and says whether to go on
@@ -181,15 +178,15 @@ void ThreadsEngine::measure_speeds(NodeId i) {
   }
 }
 
-void ThreadsEngine::choose_deadline(Outcome& outcome) {
+void ThreadsEngine::choose_deadline() {
   for (int trial = 0; choosing_; ++trial) {
     if (!meeting_.arrive_and_wait()) return;
     std::vector<double> all;
     for (const auto& node : speeds_) all.insert(all.end(), node.begin(), node.end());
     shared_.deadline_s = quantimed::choose_deadline(run_.deadline, all);
-    if (watcher_.wants_to_stop()) outcome.interrupted = true;
-    if (outcome.interrupted) shared_.stop.store(true, std::memory_order_release);
-    choosing_ = trial < kTrials && !outcome.interrupted;
+    if (watcher_.wants_to_stop()) outcome_.interrupted = true;
+    if (outcome_.interrupted) shared_.stop.store(true, std::memory_order_release);
+    choosing_ = trial < kTrials && !outcome_.interrupted;
     if (!meeting_.arrive_and_wait()) return;
   }
 }
@@ -209,43 +206,38 @@ std::string ThreadsEngine::end_without_progress(Seconds waited) {
 }
 
 // Once the clock runs, a node that fails ends the run, and the trace says so.
-void ThreadsEngine::tell_failures(Outcome& outcome) {
-  for (NodeId i = 0; i < failures_.size() && outcome.failure.empty(); ++i) {
+void ThreadsEngine::tell_failures() {
+  for (NodeId i = 0; i < failures_.size() && outcome_.failure.empty(); ++i) {
     if (!failures_[i]) continue;
-    const Round t = shared_.nodes[i]->finished();
     try {
       std::rethrow_exception(failures_[i]);
     } catch (const std::exception& error) {
-      outcome.failure = failure_of(i, t, error);
-      outcome.machine_refused = is_out_of_memory(error);
+      fail(i, error);
     }
   }
 }
 
 // The main thread sleeps while the nodes run: it shares their cores.
-void ThreadsEngine::watch(Outcome& outcome) {
+void ThreadsEngine::watch() {
   // Where nodes go on once they have lost their patience, a still run is not stuck yet.
   const bool goes_on = !run_.faults.empty() && run_.algorithm.goes_on_without;
   const Seconds patience = goes_on ? run_.patience() + kUsualPatience_s : run_.patience_s;
   Stillness stillness(patience, expected_round_s_, std::chrono::duration<double>(kLook).count(), shared_.now());
   while (living_.load(std::memory_order_acquire) > 0) {
     std::this_thread::sleep_for(kLook);
-    if (watcher_.wants_to_stop() && !outcome.interrupted) {
-      outcome.interrupted = true;
+    if (watcher_.wants_to_stop() && !outcome_.interrupted) {
+      outcome_.interrupted = true;
       shared_.stop.store(true, std::memory_order_release);
     }
     std::uint64_t all_finished = 0;
     for (const auto& node : shared_.nodes) all_finished += node->finished();
     const auto finished = static_cast<double>(all_finished) / static_cast<double>(shared_.nodes.size());
     stillness.look(shared_.now(), all_finished);
-    if (kGuards && outcome.failure.empty() && stillness.is_too_long(shared_.now()))
-      outcome.failure = end_without_progress(stillness.lasts(shared_.now()));
+    if (kGuards && outcome_.failure.empty() && stillness.is_too_long(shared_.now()))
+      outcome_.failure = end_without_progress(stillness.lasts(shared_.now()));
     take_records();
-    watcher_.progress(kRunningShare * std::max(finished / run_.iterations, shared_.now() / run_.max_time));
-    if (watcher_.checkpoint_due()) {  // on a core that a node needs: rare, and counted
-      watcher_.checkpoint(records_, {});
-      ++checkpoints_;
-    }
+    const double done = kRunningShare * std::max(finished / run_.iterations, shared_.now() / run_.max_time);
+    checkpoints_ += report(done, false);  // on a core that a node needs: rare, and counted
   }
 }
 
@@ -265,31 +257,17 @@ void ThreadsEngine::take_records() {
   }
 }
 
-// Nodes begin anew at their iterations, with their models; messages that were under way have arrived.
-void ThreadsEngine::restore() {
-  std::vector<NodeCore*> cores;
-  for (const auto& node : shared_.nodes) cores.push_back(&node->core());
-  restore_all(run_, cores);
-}
-
 // A signal may come when all is done.
-bool ThreadsEngine::is_finished(Seconds end) const {
+bool ThreadsEngine::is_finished() const {
   std::uint64_t updates = 0;
   for (const auto& node : shared_.nodes) updates += node->finished();
-  return updates >= std::uint64_t{run_.iterations} * shared_.nodes.size() || end >= run_.max_time;
+  return updates >= std::uint64_t{run_.iterations} * shared_.nodes.size() || clock() >= run_.max_time;
 }
 
-Checkpoint ThreadsEngine::checkpoint(const Outcome& outcome) const {
-  std::vector<const float*> models;
-  for (const auto& node : shared_.nodes) models.push_back(node->model().data());
-  Checkpoint checkpoint = start_checkpoint(models, run_.problem.dimension());
-  for (const auto& node : shared_.nodes) node->core().save(checkpoint);
+// Nodes are resumed at their iterations, with their models; messages that were under way have arrived by then.
+void ThreadsEngine::save_more(Checkpoint& checkpoint) {
   checkpoint.start_time = ended_;
-  checkpoint.state = {{"clock", outcome.end_time},
-                      {"overflows", static_cast<std::int64_t>(outcome.overflows)},
-                      {"violations", static_cast<std::int64_t>(outcome.violations)}};
-  for (const auto& figure : outcome.measured) checkpoint.state.push_back(figure);
-  return checkpoint;
+  checkpoint.state.insert(checkpoint.state.end(), outcome_.measured.begin(), outcome_.measured.end());
 }
 
 // "0,0,1,1": for each node the NUMA node that holds its model (0+1: both hold a part of it).
@@ -302,20 +280,20 @@ std::string in_node_order(const std::vector<std::vector<int>>& numa_nodes) {
   return is_unknown ? "unknown" : fmt::format("{}", fmt::join(nodes, ","));
 }
 
-void ThreadsEngine::report_placement(Outcome& outcome) const {
+void ThreadsEngine::report_placement() {
   const auto used = std::min<std::ptrdiff_t>(run_.network.nodes, std::ssize(cores_));
-  outcome.placement.emplace_back("node_cores", to_list({cores_.begin(), cores_.begin() + used}));
-  outcome.placement.emplace_back("placement", run_.placement.text);
-  outcome.placement.emplace_back("placement_smt", run_.placement.smt);  // "smt" is whether the machine has it on
-  outcome.placement.emplace_back("node_numa", in_node_order(numa_nodes_));
+  outcome_.placement.emplace_back("node_cores", to_list({cores_.begin(), cores_.begin() + used}));
+  outcome_.placement.emplace_back("placement", run_.placement.text);
+  outcome_.placement.emplace_back("placement_smt", run_.placement.smt);  // "smt" is whether the machine has it on
+  outcome_.placement.emplace_back("node_numa", in_node_order(numa_nodes_));
 }
 
 // Before any thread: that there is room for the nodes, on cores and in memory.
-void ThreadsEngine::prepare(Outcome& outcome) {
+void ThreadsEngine::prepare() {
   const std::uint32_t n = run_.network.nodes;
   if (n > cores_.size()) {
     if (!run_.oversubscribe) require_units(run_.placement, cores_.size(), n, hardware_.rule.text);
-    outcome.verdict.reject(fmt::format("{} nodes share {} cores", n, cores_.size()));
+    outcome_.verdict.reject(fmt::format("{} nodes share {} cores", n, cores_.size()));
     shared_.policy = WaitPolicy::oversubscribed();
   }
   if (run_.resume && shared_.deadline_s == 0) shared_.deadline_s = resumed(run_, "deadline_s");
@@ -342,18 +320,18 @@ std::vector<std::jthread> ThreadsEngine::start_threads() {
 }
 
 // All nodes exist, and the clock is about to run; the deadline is chosen for cores as the run will find them.
-void ThreadsEngine::prepare_start(Outcome& outcome) {
-  if (run_.resume) restore();
+void ThreadsEngine::prepare_start() {
+  if (run_.resume) restore_cores();
   if (run_.interference.count > 0) interference_.emplace(run_.interference, cores_, run_.seed);
-  if (measures_deadline()) choose_deadline(outcome);
+  if (measures_deadline()) choose_deadline();
 }
 
 // From the first thread to the last: two meetings, between which deadlines are measured, and the run itself.
-void ThreadsEngine::run_nodes(Outcome& outcome) {
+void ThreadsEngine::run_nodes() {
   shared_.epoch = std::chrono::steady_clock::now();
   std::vector<std::jthread> threads = start_threads();
   try {  // whatever is thrown here, nobody may wait for this thread any more
-    if (meeting_.arrive_and_wait()) prepare_start(outcome);
+    if (meeting_.arrive_and_wait()) prepare_start();
   } catch (...) {
     break_off();
     throw;
@@ -365,106 +343,98 @@ void ThreadsEngine::run_nodes(Outcome& outcome) {
   }
   const bool began = meeting_.arrive_and_wait();
   try {
-    if (began) watch(outcome);
+    if (began) watch();
   } catch (...) {  // the nodes end before their memory does
     break_off();
     throw;
   }
   threads.clear();
-  if (began && outcome.failure.empty()) tell_failures(outcome);
+  if (began && outcome_.failure.empty()) tell_failures();
   for (const std::exception_ptr& failure : failures_)
-    if (failure && outcome.failure.empty()) std::rethrow_exception(failure);
+    if (failure && outcome_.failure.empty()) std::rethrow_exception(failure);
 }
 
 // The nodes of a run that broke off are not at one round: its curve has no end.
-void ThreadsEngine::draw_curve(Outcome& outcome) {
+void ThreadsEngine::draw_curve() {
   ThreadsCurve curve(shared_, records_, ended_, watcher_);
-  if (!curve.observe(before_s_, outcome.end_time) || !outcome.failure.empty()) return;
+  if (!curve.observe(before_s_, outcome_.end_time) || !outcome_.failure.empty()) return;
   if (const auto [first, last] = curve.last_rounds(); first == last)
-    curve.observe_end(outcome.end_time);
+    curve.observe_end(outcome_.end_time);
   else
-    outcome.verdict.reject(
+    outcome_.verdict.reject(
         fmt::format("lost nodes have split the network, and its parts ended after {} to {} rounds: the curve ends with "
                     "their last copies of one round",
                     first, last));
 }
 
 // What the nodes have counted, this time and before a cut.
-void ThreadsEngine::add_up(Outcome& outcome) {
-  outcome.overflows = resumed_count(run_, "overflows");
-  outcome.violations = resumed_count(run_, "violations");
-  too_slow_ = resumed_count(run_, "gradients_slower_than_asked");
-  dropped_ = resumed_count(run_, "dropped_messages");
+void ThreadsEngine::add_figures() {
+  std::uint64_t too_slow = resumed_count(run_, "gradients_slower_than_asked");
+  std::uint64_t dropped = resumed_count(run_, "dropped_messages");
   for (NodeId i = 0; i < shared_.nodes.size(); ++i) {
-    ThreadNode& node = *shared_.nodes[i];
-    outcome.overflows += node.core().overflows();
-    outcome.violations += node.core().violations();
-    too_slow_ += node.too_slow();
-    dropped_ += node.dropped();
-    if (const auto round = node.lost_in()) outcome.lost.push_back({i, *round});
+    too_slow += shared_.nodes[i]->too_slow();
+    dropped += shared_.nodes[i]->dropped();
+    if (const auto round = shared_.nodes[i]->lost_in()) outcome_.lost.push_back({i, *round});
   }
-  if (run_.algorithm.uses_deadline) outcome.measured.emplace_back("deadline_s", shared_.deadline_s);
+  Attributes& measured = outcome_.measured;
+  if (run_.algorithm.uses_deadline) measured.emplace_back("deadline_s", shared_.deadline_s);
   if (interference_) {
     const auto [asked, had] = interference_->finish();
-    outcome.measured.emplace_back("interference_asked_s", resumed(run_, "interference_asked_s") + asked);
-    outcome.measured.emplace_back("interference_had_s", resumed(run_, "interference_had_s") + had);
+    measured.emplace_back("interference_asked_s", resumed(run_, "interference_asked_s") + asked);
+    measured.emplace_back("interference_had_s", resumed(run_, "interference_had_s") + had);
   }
-  outcome.measured.emplace_back("gradients_slower_than_asked", static_cast<std::int64_t>(too_slow_));
-  outcome.measured.emplace_back("checkpoints", checkpoints_);
-  outcome.measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped_));
+  measured.emplace_back("gradients_slower_than_asked", static_cast<std::int64_t>(too_slow));
+  measured.emplace_back("checkpoints", checkpoints_);
+  measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped));
+  judge(static_cast<double>(too_slow), dropped);
+  add_core_wait();
+  report_placement();
 }
 
 // --interference holds its nodes' cores because it was asked to.
-void ThreadsEngine::add_core_wait(Outcome& outcome) {
+void ThreadsEngine::add_core_wait() {
   for (NodeId i = 0; i < core_waits_.size(); ++i)
     for (std::uint32_t k = 0; k < run_.interference.count; ++k)
       if (k % cores_.size() == i % cores_.size()) core_waits_[i] = std::nan("");
   const auto longest = longest_wait(core_waits_);
   if (!longest) return;
   const double before = resumed(run_, "core_wait_share");
-  outcome.measured.emplace_back("core_wait_share", std::max(before, longest->share));
-  outcome.measured.emplace_back("core_wait_limit", kMostCoreWait);
+  outcome_.measured.emplace_back("core_wait_share", std::max(before, longest->share));
+  outcome_.measured.emplace_back("core_wait_limit", kMostCoreWait);
   if (spoils_times(*longest))
-    outcome.verdict.reject(fmt::format(
+    outcome_.verdict.reject(fmt::format(
         "node {} waited {:.1f} % of the run for its core, which something else held (limit {:.0f} %); leave "
         "the cores to the run, or give fewer --nodes",
         longest->node, 100 * longest->share, 100 * kMostCoreWait));
 }
 
 // Whether the timings count: every reason against it.
-void ThreadsEngine::judge(Outcome& outcome) const {
-  const double gradients = gradients_taken(records_);
-  if (static_cast<double>(too_slow_) > kMostLate * gradients)
-    outcome.verdict.reject(fmt::format("in {:.0f} % of the gradients this machine is slower than --speed asks",
-                                       100 * static_cast<double>(too_slow_) / gradients));
+void ThreadsEngine::judge(double too_slow, std::uint64_t dropped) {
+  Verdict& verdict = outcome_.verdict;
+  if (const double gradients = gradients_taken(records_); too_slow > kMostLate * gradients)
+    verdict.reject(fmt::format("in {:.0f} % of the gradients this machine is slower than --speed asks",
+                               100 * too_slow / gradients));
   if (const double late = share_of_late_gradients(records_, run_.deadline.slack_s); late > kMostLate)
-    outcome.verdict.reject(
+    verdict.reject(
         fmt::format("{:.0f} % of the gradients ended later than the deadline and its slack allow; leave the cores to "
                     "the run, or give a larger --deadline-slack",
                     100 * late));
-  if (dropped_ > 0) outcome.verdict.reject(messages_dropped(dropped_));
+  if (dropped > 0) verdict.reject(messages_dropped(dropped));
   for (NodeId i = 0; i < numa_nodes_.size(); ++i)
     if (!are_local(hardware_, numa_nodes_[i], core_of(i)))
-      outcome.verdict.reject(
-          fmt::format("node {} is on core {}, its model in the memory of NUMA node {}, which is not local", i,
-                      core_of(i), fmt::join(numa_nodes_[i], "+")));
+      verdict.reject(fmt::format("node {} is on core {}, its model in the memory of NUMA node {}, which is not local",
+                                 i, core_of(i), fmt::join(numa_nodes_[i], "+")));
 }
 
 Outcome ThreadsEngine::operator()() {
-  Outcome outcome;
-  prepare(outcome);
-  run_nodes(outcome);
-  outcome.end_time = *std::ranges::max_element(ended_);
+  prepare();
+  run_nodes();
+  outcome_.end_time = clock();
   take_records();
-  draw_curve(outcome);
-  if (is_finished(outcome.end_time)) outcome.interrupted = false;
-  add_up(outcome);
-  judge(outcome);
-  add_core_wait(outcome);
-  report_placement(outcome);
-  if (outcome.interrupted && outcome.failure.empty() && run_.faults.empty()) outcome.checkpoint = checkpoint(outcome);
-  outcome.rounds = std::move(records_);
-  return outcome;
+  draw_curve();
+  if (is_finished()) outcome_.interrupted = false;
+  end();
+  return std::move(outcome_);
 }
 
 }  // namespace

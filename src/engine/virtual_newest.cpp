@@ -9,11 +9,9 @@
 #include "base/worker_choice.hpp"
 #include "engine/engine.hpp"
 #include "engine/memory_plan.hpp"
-#include "engine/model_arena.hpp"
 #include "engine/node_core.hpp"
-#include "engine/records.hpp"
 #include "engine/resumption.hpp"
-#include "engine/virtual_engines.hpp"
+#include "engine/virtual_run.hpp"
 
 #include <omp.h>
 
@@ -62,8 +60,8 @@ struct Deferred {
   bool copy;
   Update update;
   std::size_t first_term, terms;
-  std::span<std::byte> message;  // of a copy
-  StreamKey key;
+  Round iteration;  // of a copy
+  std::span<std::byte> message;
 };
 
 class NewestEngine;
@@ -110,34 +108,36 @@ class NewestNode final : public Node {
   Seconds ahead_ = 0;  // of the engine's clock: what this node has done since its last event
 };
 
-class NewestEngine {
+class NewestEngine final : public VirtualRun {
  public:
   NewestEngine(const Run& run, Watcher& watcher);
-  Outcome operator()();
+
+ protected:
+  NodeCore& core(NodeId i) override { return nodes_[i]->core; }
+  Seconds clock() const override { return now_; }
+  double iteration() const override { return static_cast<double>(updates_) / static_cast<double>(nodes_.size()); }
+  bool begin() override;
+  bool advance() override;
+  bool is_finished() const override { return updates_ >= std::uint64_t{run_.iterations} * nodes_.size(); }
+  bool is_time_to_report() const override { return updates_ % nodes_.size() == 0; }
+  void carry_out() override;
+  Cut cut() override;
+  void save_more(Checkpoint& checkpoint) override;
+  void add_figures() override;
 
  private:
   friend class NewestNode;
 
+  void resume(NodeId i);
   void compute_pending();
-  void carry_out();
   void carry_out_with(std::uint32_t team);
   const Sent& newest_visible(NodeId j);
-  bool observe();
   bool charges(bool wire_bits) const;
   std::optional<Fault> due_fault(NodeId i, Seconds time);
-  void lose(NodeId i, Round t);
-  void resume(NodeId i);
-  Checkpoint checkpoint(const EvaluationSchedule& schedule);
   void restore();
-  std::uint64_t overflows() const;
-  double iteration() const { return static_cast<double>(updates_) / static_cast<double>(nodes_.size()); }
+  void restore_messages();
 
-  const Run& run_;
-  Watcher& watcher_;
-  std::size_t p_;
-  ModelArena arena_;
   std::vector<Outbox> outboxes_;
-  Records records_;
   std::vector<std::unique_ptr<NewestNode>> nodes_;
   std::vector<Scratch> scratch_;  // [workers]
   WorkerChoice gradient_workers_, mix_workers_;
@@ -145,11 +145,9 @@ class NewestEngine {
   std::vector<Deferred> deferred_;
   std::vector<MixTerm> terms_;
   Charge charge_;
-  std::vector<const float*> models_;  // of living nodes
   std::vector<Fault> to_strike_;
-  std::vector<LostNode> lost_;
   Seconds now_ = 0;
-  std::uint64_t updates_ = 0, overflows_ = 0, violations_ = 0, dropped_ = 0;
+  std::uint64_t updates_ = 0, dropped_;
 };
 
 // ---- a node ---------------------------------------------------------------------------------------
@@ -186,7 +184,7 @@ bool NewestNode::wants(Round t) {
   core.begin(t, now());
   const std::optional<Fault> fault = engine_.due_fault(core.id(), now());
   if (fault && fault->lasts == kForever) {
-    engine_.lose(core.id(), t);
+    engine_.lose(core.id(), t);  // its last message stays what its neighbours read
     return false;
   }
   if (fault) spend(&RoundRecord::record, fault->lasts);
@@ -244,8 +242,8 @@ void NewestNode::apply(const Coefficients& c, const Gradient& g) {
                                .update = core.update_of(c, g.batch, sum_),
                                .first_term = first_term,
                                .terms = neighbours.size(),
-                               .message = {},
-                               .key = {}});
+                               .iteration = 0,
+                               .message = {}});
   if (const MachineCosts* machine = engine_.run_.machine) {
     spend(&RoundRecord::wait, machine->receive_s);
     spend(&RoundRecord::mix, machine->mix_time(neighbours.size()));
@@ -296,8 +294,8 @@ void NewestNode::send() {
                                  .update = {},
                                  .first_term = 0,
                                  .terms = 0,
-                                 .message = message,
-                                 .key = core.stream_of(iteration)});
+                                 .iteration = iteration,
+                                 .message = message});
   } else {  // its length is known only once it is written
     engine_.carry_out();
     version.bytes = core.encode(iteration, message);
@@ -313,7 +311,6 @@ void NewestNode::send() {
 // Between two events every node waits for one of its own: the end of its gradient, which depends on its model alone
 // and is computed anew, or of its exchange.
 void NewestNode::save(Checkpoint& checkpoint) const {
-  checkpoint.iteration.push_back(core.round());
   checkpoint.start_time.push_back(core.record.start);
   checkpoint.event_time.push_back(event_time);
   checkpoint.exchanging.push_back(exchanging_);
@@ -334,22 +331,17 @@ void NewestNode::restore(const Checkpoint& saved, std::span<const std::uint32_t>
 // ---- the engine -----------------------------------------------------------------------------------
 
 NewestEngine::NewestEngine(const Run& run, Watcher& watcher)
-    : run_(run),
-      watcher_(watcher),
-      p_(run.problem.dimension()),
-      arena_(run.network.nodes, p_),
+    : VirtualRun(run, watcher),
       outboxes_(run.network.nodes),
-      records_(start_records(run)),
       gradient_workers_(run.threads),
       mix_workers_(run.threads),
       charge_(run.charge(run.charge_wire_bits || run.machine)),
-      to_strike_(run.faults) {
+      to_strike_(run.faults),
+      dropped_(resumed_count(run, "dropped_messages")) {
   check(!(run.algorithm.uses_deadline && run.deadline.adapts),
         "newest delivery in virtual time: messages carry no speeds to adapt a deadline to");
-  for (NodeId i = 0; i < run.network.nodes; ++i) {
+  for (NodeId i = 0; i < run.network.nodes; ++i)
     nodes_.push_back(std::make_unique<NewestNode>(*this, i, arena_.model(i)));
-    models_.push_back(arena_.model(i).data());
-  }
   for (std::uint32_t k = 0; k < run.threads; ++k)
     scratch_.push_back({.work = run.problem.make_workspace(), .batch = {}, .terms = {}});
   for (auto& node : nodes_) node->task = run.algorithm.run(*node, run.options);
@@ -389,6 +381,7 @@ void NewestEngine::carry_out() {
   terms_.clear();
 }
 
+// A range of coordinates for each worker.
 void NewestEngine::carry_out_with(std::uint32_t team) {
   const std::size_t slices = (p_ + Codec::kSlice - 1) / Codec::kSlice;
   std::uint64_t overflows = 0, violations = 0;
@@ -400,15 +393,14 @@ void NewestEngine::carry_out_with(std::uint32_t team) {
     const std::size_t first = std::min(p_, slices * worker / workers * Codec::kSlice);
     const std::size_t last = std::min(p_, slices * (worker + 1) / workers * Codec::kSlice);
     failure.guard([&] {
+      if (first == last) return;
       for (const Deferred& work : deferred_) {
-        if (first == last) break;
-        const NodeCore& core = nodes_[work.node]->core;
+        const NodeCore& node = nodes_[work.node]->core;
+        const std::span terms = std::span(terms_).subspan(work.first_term, work.terms);
         if (work.copy)
-          overflows +=
-              run_.codec.encode_slice(core.x().subspan(first, last - first), work.key, first, work.message).overflows;
+          overflows += node.encode_slice(work.iteration, first, last, work.message);
         else
-          violations +=
-              core.carry_out_slice(work.update, std::span(terms_).subspan(work.first_term, work.terms), first, last);
+          violations += node.carry_out_slice(work.update, terms, first, last);
       }
     });
   }
@@ -426,30 +418,41 @@ std::optional<Fault> NewestEngine::due_fault(NodeId i, Seconds time) {
   return found;
 }
 
-// The node's last message stays what its neighbours read.
-void NewestEngine::lose(NodeId i, Round t) {
-  lost_.push_back({i, t});
-  std::erase(models_, nodes_[i]->core.x().data());
-}
-
 // Until the node's next event. A lost node has none.
 void NewestEngine::resume(NodeId i) {
-  if (!nodes_[i]->task.resume()) check(nodes_[i]->is_over(), "an algorithm's text ended by itself");
+  try {
+    if (!nodes_[i]->task.resume()) check(nodes_[i]->is_over(), "an algorithm's text ended by itself");
+  } catch (const std::exception& error) {
+    fail(i, error);
+  }
 }
 
-// Of messages that were encoded as the work came, and of those that their nodes encoded at once.
-std::uint64_t NewestEngine::overflows() const {
-  std::uint64_t all = overflows_;
-  for (const auto& node : nodes_) all += node->core.overflows();
-  return all;
+bool NewestEngine::begin() {
+  if (run_.resume)
+    restore();
+  else
+    for (NodeId i = 0; i < nodes_.size() && !broke_off(); ++i) resume(i);
+  return !broke_off();
 }
 
-bool NewestEngine::observe() {
+// To the next update.
+bool NewestEngine::advance() {
+  for (const std::uint64_t before = updates_; updates_ == before && !broke_off();) {
+    const Event event = events_.top();
+    now_ = std::min(event.time, run_.max_time);
+    if (event.time > run_.max_time) return false;
+    events_.pop();
+    resume(event.node);
+  }
+  return !broke_off();
+}
+
+Cut NewestEngine::cut() {
   carry_out();
   Cut cut{.iteration = iteration(), .time = now_, .models = models_};
   if (charges(false)) cut.time_paper_bits = now_;
   if (charges(true)) cut.time_wire_bits = now_;
-  return watcher_.observe(cut);
+  return cut;
 }
 
 // What a node reads depends on the clock, so there is no other one, but where the link charges nothing.
@@ -458,9 +461,7 @@ bool NewestEngine::charges(bool wire_bits) const {
   return run_.charge_wire_bits == wire_bits || run_.link.kind == LinkModel::Kind::none;
 }
 
-Checkpoint NewestEngine::checkpoint(const EvaluationSchedule& schedule) {
-  carry_out();
-  Checkpoint checkpoint = start_checkpoint(models_, p_);
+void NewestEngine::save_more(Checkpoint& checkpoint) {
   std::size_t payload = 0;
   for (NodeId i = 0; i < nodes_.size(); ++i) {
     (void)newest_visible(i);  // gives up what has been overtaken
@@ -479,13 +480,14 @@ Checkpoint NewestEngine::checkpoint(const EvaluationSchedule& schedule) {
       checkpoint.payload.insert(checkpoint.payload.end(), bytes, bytes + sent.bytes);
     }
   }
-  checkpoint.state = {{"clock", now_},
-                      {"updates", static_cast<std::int64_t>(updates_)},
-                      {"overflows", static_cast<std::int64_t>(overflows())},
-                      {"violations", static_cast<std::int64_t>(violations_)},
-                      {"dropped_messages", static_cast<std::int64_t>(dropped_)}};
-  schedule.save(checkpoint.state);
-  return checkpoint;
+  checkpoint.state.emplace_back("updates", static_cast<std::int64_t>(updates_));
+  checkpoint.state.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped_));
+  schedule_.save(checkpoint.state);
+}
+
+void NewestEngine::add_figures() {
+  outcome_.measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped_));
+  if (dropped_ > 0) outcome_.verdict.reject(messages_dropped(dropped_));
 }
 
 void NewestEngine::restore() {
@@ -498,9 +500,17 @@ void NewestEngine::restore() {
   for (const Seconds time : saved.event_time)
     if (!(time >= now_ && std::isfinite(time))) reject_checkpoint(run_, fmt::format("an event is due at {} s", time));
   updates_ = std::accumulate(saved.iteration.begin(), saved.iteration.end(), std::uint64_t{0});
-  overflows_ = resumed_count(run_, "overflows");
-  violations_ = resumed_count(run_, "violations");
-  dropped_ = resumed_count(run_, "dropped_messages");
+  if (!saved.speed.empty()) restore_cores();  // version 0.1.0 kept no speeds of asynchronous nodes
+  restore_messages();
+  std::span<const std::uint32_t> next_unseen = saved.next_unseen;
+  for (NodeId i = 0; i < n; ++i) {
+    if (outboxes_[i].versions.empty()) reject_checkpoint(run_, fmt::format("node {} has sent no message", i));
+    nodes_[i]->restore(saved, next_unseen);
+  }
+}
+
+void NewestEngine::restore_messages() {
+  const Checkpoint& saved = run_.resume->checkpoint;
   const std::size_t capacity = run_.codec.capacity(p_);
   for (std::size_t k = 0, first = 0; k < saved.message_node.size(); first += saved.message_bytes[k++]) {
     Outbox& out = outboxes_[saved.message_node[k]];
@@ -516,74 +526,6 @@ void NewestEngine::restore() {
                             .published_at = saved.message_published[k],
                             .visible_at = saved.message_visible[k]});
   }
-  std::span<const std::uint32_t> next_unseen = saved.next_unseen;
-  for (NodeId i = 0; i < n; ++i) {
-    if (outboxes_[i].versions.empty()) reject_checkpoint(run_, fmt::format("node {} has sent no message", i));
-    nodes_[i]->restore(saved, next_unseen);
-  }
-}
-
-Outcome NewestEngine::operator()() {
-  EvaluationSchedule schedule(run_);
-  Outcome outcome;
-  const std::uint64_t all_updates = std::uint64_t{run_.iterations} * nodes_.size();
-  // A node's last record is of an iteration that has not ended.
-  const auto finish_records = [&] {
-    for (std::size_t i = 0; i < nodes_.size(); ++i) records_[i].finish(nodes_[i]->core.round());
-  };
-  const auto resume_or_fail = [&](NodeId i) {
-    try {
-      resume(i);
-    } catch (const std::exception& error) {
-      outcome.failure = failure_of(i, nodes_[i]->core.round(), error);
-      outcome.machine_refused = is_out_of_memory(error);
-    }
-  };
-  if (run_.resume) restore();
-  for (NodeId i = 0; i < nodes_.size() && !run_.resume && outcome.failure.empty(); ++i) resume_or_fail(i);
-  std::uint64_t seen = ~std::uint64_t{0};
-  while (outcome.failure.empty()) {
-    if (seen != updates_) {
-      seen = updates_;
-      if (schedule.due(iteration(), now_) && !observe()) break;
-      if (updates_ >= all_updates) break;
-      if (updates_ % nodes_.size() == 0) {
-        watcher_.progress(schedule.done(iteration(), now_));
-        finish_records();
-        if (watcher_.checkpoint_due()) {
-          carry_out();
-          watcher_.checkpoint(records_, may_go_on(run_) ? std::optional(checkpoint(schedule)) : std::nullopt);
-        }
-      }
-      if (watcher_.wants_to_stop()) {
-        outcome.interrupted = true;
-        break;
-      }
-    }
-    if (events_.top().time > run_.max_time) {
-      now_ = run_.max_time;
-      break;
-    }
-    const Event event = events_.top();
-    events_.pop();
-    now_ = event.time;
-    resume_or_fail(event.node);
-  }
-  // A curve that breaks off is the beginning of the whole run's: it has no point of its own at the end.
-  if (outcome.interrupted && run_.faults.empty()) outcome.checkpoint = checkpoint(schedule);
-  if (!outcome.interrupted && outcome.failure.empty() && !schedule.observed(iteration())) observe();
-  outcome.end_time = now_;
-  if (charges(false)) outcome.end_time_paper_bits = now_;
-  if (charges(true)) outcome.end_time_wire_bits = now_;
-  carry_out();
-  finish_records();
-  outcome.rounds = std::move(records_);
-  outcome.lost = lost_;
-  outcome.measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped_));
-  if (dropped_ > 0) outcome.verdict.reject(messages_dropped(dropped_));
-  outcome.overflows = overflows();
-  outcome.violations = violations_;
-  return outcome;
 }
 
 }  // namespace

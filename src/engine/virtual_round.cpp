@@ -11,13 +11,11 @@
 #include "base/worker_choice.hpp"
 #include "engine/engine.hpp"
 #include "engine/memory_plan.hpp"
-#include "engine/model_arena.hpp"
 #include "engine/node_core.hpp"
 #include "engine/ready_queue.hpp"
-#include "engine/records.hpp"
 #include "engine/resumption.hpp"
 #include "engine/virtual_clock.hpp"
-#include "engine/virtual_engines.hpp"
+#include "engine/virtual_run.hpp"
 
 #include <omp.h>
 
@@ -82,46 +80,47 @@ class RoundNode final : public Node {
   std::size_t batch_ = 0;
 };
 
-class RoundEngine {
+class RoundEngine final : public VirtualRun {
  public:
   RoundEngine(const Run& run, Watcher& watcher);
-  Outcome operator()();
+
+ protected:
+  NodeCore& core(NodeId i) override { return nodes_[i]->core; }
+  Seconds clock() const override { return clock_.latest(); }
+  double iteration() const override { return now_; }
+  bool begin() override;
+  bool advance() override;
+  bool is_finished() const override { return now_ == run_.iterations || clock_.earliest() >= run_.max_time; }
+  Cut cut() override;
+  void save_more(Checkpoint& checkpoint) override;
 
  private:
   friend class RoundNode;
 
-  void run_phase(Round hold, Outcome& outcome);
+  bool run_phase(Round hold);
   void run_phase_with(std::uint32_t team);
   void work(std::size_t worker, std::size_t workers);
   void step(std::size_t worker, NodeId i);
   void arrive(std::size_t worker, NodeId i);
-  bool observe(Round t);
-  Checkpoint checkpoint(const EvaluationSchedule& schedule) const;
-  void restore();
-  std::string strike(Round now, Outcome& outcome);
-  std::string end_waiting_for(NodeId i, Round now, Outcome& outcome) const;
+  void strike();
+  std::string end_waiting_for(NodeId i);
   std::string who_waits() const;
   bool has_other_clock() const;
-  Round next_hold(Round now, double seconds_per_round) const;
+  Round next_hold() const;
 
-  const Run& run_;
-  Watcher& watcher_;
-  std::size_t p_;
-  ModelArena arena_;
   std::vector<Outbox> outboxes_;
-  Records records_;
   std::vector<std::unique_ptr<RoundNode>> nodes_;
   std::vector<Worker> workers_;
   ReadyQueue queue_;
   WorkerChoice choice_;
   VirtualClock clock_;
   std::optional<VirtualClock> other_clock_;  // charges the other count of bits; nothing where values depend on time
-  Round hold_ = 0;                           // nodes stop when they wait for this round's messages
+  Round now_, hold_;                         // all nodes wait for this round's messages; and will next
+  double seconds_per_round_ = 0;             // of real time
   std::vector<Fault> losses_;                // still to come; the clocks know of stalls
   std::mutex failing_;                       // guards failures_
   std::map<std::pair<Round, NodeId>, std::exception_ptr> failures_;
   std::vector<std::uint32_t> arrivals_;  // [n]: messages that a round of this node takes, its own counted
-  std::vector<const float*> models_;     // of living nodes
 };
 
 // ---- a node ---------------------------------------------------------------------------------------
@@ -182,17 +181,15 @@ void RoundNode::apply(const Coefficients& c, const Gradient& g) {
 // ---- the engine -----------------------------------------------------------------------------------
 
 RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
-    : run_(run),
-      watcher_(watcher),
-      p_(run.problem.dimension()),
-      arena_(run.network.nodes, p_),
+    : VirtualRun(run, watcher),
       outboxes_(run.network.nodes),
-      records_(start_records(run)),
       workers_(run.threads),
       queue_(run.threads),
       choice_(run.threads),
       clock_(run, run.charge(run.charge_wire_bits),
-             run.resume ? run.resume->checkpoint.start_time : std::vector<Seconds>{}) {
+             run.resume ? run.resume->checkpoint.start_time : std::vector<Seconds>{}),
+      now_(first_round(run, 0)),
+      hold_(now_) {
   if (has_other_clock())
     other_clock_.emplace(run, run.charge(!run.charge_wire_bits),
                          run.resume ? run.resume->checkpoint.start_time_other_bits : std::vector<Seconds>{});
@@ -202,7 +199,6 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
   for (NodeId i = 0; i < run.network.nodes; ++i) {
     for (Slot& slot : outboxes_[i]) slot.message.resize(capacity);
     nodes_.push_back(std::make_unique<RoundNode>(*this, i));
-    models_.push_back(arena_.model(i).data());
     arrivals_.push_back(static_cast<std::uint32_t>(run.network.neighbours(i).size()) + 1);
   }
   // The worker that will mostly run a node touches its memory first.
@@ -215,8 +211,6 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
     worker.gradient.resize(p_);
     worker.scratch.work = run.problem.make_workspace();
   }
-  if (run.resume) restore();
-  for (auto& node : nodes_) node->task = run.algorithm.run(*node, run.options);
 }
 
 // Runs node i until it waits for messages, and tells those who wait for it.
@@ -284,22 +278,48 @@ void RoundEngine::run_phase_with(std::uint32_t team) {
   failure.rethrow();
 }
 
-// Every node goes on until it has all messages of round `hold`, or has ended. Sets the failure where one could not; of
-// several the earliest, since others may never have come to theirs.
-void RoundEngine::run_phase(Round hold, Outcome& outcome) {
-  const double nodes = static_cast<double>(models_.size()), rounds = hold > hold_ ? hold - hold_ : 0;
+// Every node goes on until it has all messages of round `hold`, or has ended. False where one could not; of several
+// failures the earliest is told, since others may never have come to theirs.
+bool RoundEngine::run_phase(Round hold) {
+  const double nodes = static_cast<double>(models_.size()), rounds = hold - hold_;
   hold_ = hold;
   queue_.open(models_.size());
   choice_.run(nodes * rounds, [&](std::uint32_t team) { run_phase_with(team); });
-  if (queue_.is_stuck()) outcome.failure = who_waits();
-  if (failures_.empty()) return;
+  if (queue_.is_stuck()) outcome_.failure = who_waits();
+  if (failures_.empty()) return !broke_off();
   const auto& [where, why] = *failures_.begin();
   try {
     std::rethrow_exception(why);
   } catch (const std::exception& error) {
-    outcome.failure = failure_of(where.second, where.first, error);
-    outcome.machine_refused = is_out_of_memory(error);
+    fail(where.second, error);
   }
+  return false;
+}
+
+// Nobody updates before the first hold, so the models are a cut even where a node has failed.
+bool RoundEngine::begin() {
+  if (run_.resume) restore_cores();
+  for (auto& node : nodes_) node->task = run_.algorithm.run(*node, run_.options);
+  run_phase(now_);
+  if (run_.resume)  // the messages that have just been sent again were counted before
+    for (auto& node : nodes_) node->core.forget_counts();
+  strike();
+  return true;
+}
+
+// To the next hold, and the clocks behind it.
+bool RoundEngine::advance() {
+  const Round hold = next_hold();
+  check(hold > now_, "virtual engine: a phase without a round");
+  const auto began = std::chrono::steady_clock::now();
+  if (!run_phase(hold)) return false;
+  seconds_per_round_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() / (hold - now_);
+  for (; now_ < hold; ++now_) {
+    clock_.advance(records_, now_);
+    if (other_clock_) other_clock_->pass(records_, now_);
+  }
+  strike();
+  return true;
 }
 
 // Every worker waits, and no node is ready.
@@ -324,23 +344,25 @@ bool RoundEngine::has_other_clock() const {
   return !run_.resume || run_.resume->checkpoint.start_time_other_bits.size() == run_.network.nodes;
 }
 
-bool RoundEngine::observe(Round t) {
-  Cut cut{.iteration = static_cast<double>(t), .time = clock_.latest(), .models = models_};
+Cut RoundEngine::cut() {
+  Cut cut{.iteration = iteration(), .time = clock(), .models = models_};
   if (!run_.machine) (run_.charge_wire_bits ? cut.time_wire_bits : cut.time_paper_bits) = cut.time;
   if (other_clock_) (run_.charge_wire_bits ? cut.time_paper_bits : cut.time_wire_bits) = other_clock_->latest();
-  return watcher_.observe(cut);
+  return cut;
 }
 
-Round RoundEngine::next_hold(Round now, double seconds_per_round) const {
+Round RoundEngine::next_hold() const {
   // The clock may end the run, or a node, after any round.
-  if (run_.max_time != kForever || !losses_.empty()) return now + 1;
-  const double affordable = std::max(1.0, kLongestPhase_s / std::max(seconds_per_round, 1e-9));
-  return now + static_cast<Round>(std::min<double>(kMostRoundsAhead, affordable));
+  if (run_.max_time != kForever || !losses_.empty()) return now_ + 1;
+  const double affordable = std::max(1.0, kLongestPhase_s / std::max(seconds_per_round_, 1e-9));
+  const Round next = now_ + static_cast<Round>(std::min<double>(kMostRoundsAhead, affordable));
+  return std::min({next, schedule_.next_iteration(), run_.iterations});
 }
 
-// All nodes wait for the messages of round `now`, and its start is known. A node that is lost has not begun it: the
-// message that it has encoded does not exist. Returns why the run ends here; nothing where it goes on.
-std::string RoundEngine::strike(Round now, Outcome& outcome) {
+// All nodes wait for the messages of round now_, and its start is known. A node that is lost has not begun it: the
+// message that it has encoded does not exist. Where the others do not go on without it, the run ends.
+void RoundEngine::strike() {
+  if (broke_off() || now_ == run_.iterations) return;
   for (std::size_t k = 0; k < losses_.size();) {
     const NodeId i = losses_[k].node;
     if (clock_.starts()[i] < losses_[k].time) {
@@ -348,106 +370,38 @@ std::string RoundEngine::strike(Round now, Outcome& outcome) {
       continue;
     }
     losses_.erase(losses_.begin() + static_cast<std::ptrdiff_t>(k));
-    outcome.lost.push_back({i, now});
     nodes_[i]->core.take_back_message();
-    if (!run_.algorithm.goes_on_without) return end_waiting_for(i, now, outcome);
+    if (!run_.algorithm.goes_on_without) {
+      outcome_.lost.push_back({i, now_});
+      outcome_.failure = end_waiting_for(i);
+      return;
+    }
+    lose(i, now_);
     clock_.lose(i);
-    std::erase(models_, nodes_[i]->core.x().data());
     for (const Neighbour& j : run_.network.neighbours(i)) {
       // Nobody has sent anything of a later round, so both counters are full.
       --arrivals_[j.id];
       for (auto& missing : nodes_[j.id]->missing) missing.store(arrivals_[j.id], std::memory_order_relaxed);
     }
   }
-  return {};
 }
 
 // The first neighbour to lose its patience ends the run.
-std::string RoundEngine::end_waiting_for(NodeId i, Round now, Outcome& outcome) const {
+std::string RoundEngine::end_waiting_for(NodeId i) {
   std::vector<NodeId> waiting;
   Seconds first = kForever;
   for (const Neighbour& j : run_.network.neighbours(i)) {
     waiting.push_back(j.id);
     first = std::min(first, clock_.starts()[j.id] + static_cast<Seconds>(nodes_[j.id]->core.record.compute));
   }
-  outcome.end_time = std::max(clock_.latest(), first + run_.patience());
-  return silence(i, now, run_.patience(), waiting);
+  outcome_.end_time = std::max(clock(), first + run_.patience());
+  return silence(i, now_, run_.patience(), waiting);
 }
 
-// All nodes wait for the messages of one round, or have ended.
-Checkpoint RoundEngine::checkpoint(const EvaluationSchedule& schedule) const {
-  Checkpoint checkpoint = start_checkpoint(models_, p_);
+void RoundEngine::save_more(Checkpoint& checkpoint) {
   checkpoint.start_time = clock_.starts();
   if (other_clock_) checkpoint.start_time_other_bits = other_clock_->starts();
-  std::uint64_t overflows = 0, violations = 0;
-  for (const auto& node : nodes_) {
-    node->core.save(checkpoint);
-    overflows += node->core.overflows();
-    violations += node->core.violations();
-  }
-  checkpoint.state = {{"clock", clock_.latest()},
-                      {"overflows", static_cast<std::int64_t>(overflows)},
-                      {"violations", static_cast<std::int64_t>(violations)}};
-  schedule.save(checkpoint.state);
-  return checkpoint;
-}
-
-void RoundEngine::restore() {
-  std::vector<NodeCore*> cores;
-  for (auto& node : nodes_) cores.push_back(&node->core);
-  restore_all(run_, cores);
-}
-
-Outcome RoundEngine::operator()() {
-  EvaluationSchedule schedule(run_);
-  Outcome outcome;
-  Round now = first_round(run_, 0);
-  hold_ = now;
-  run_phase(now, outcome);
-  if (run_.resume) {  // the messages that have just been sent again were counted before
-    for (auto& node : nodes_) node->core.set_counts(0, 0);
-    nodes_[0]->core.set_counts(resumed_count(run_, "overflows"), resumed_count(run_, "violations"));
-  }
-  double seconds_per_round = 0;
-  for (;;) {
-    if (outcome.failure.empty() && now < run_.iterations) outcome.failure = strike(now, outcome);
-    if (schedule.due(now, clock_.latest()) && !observe(now)) break;
-    if (!outcome.failure.empty()) break;
-    if (now == run_.iterations || clock_.earliest() >= run_.max_time) break;
-    if (watcher_.wants_to_stop()) {
-      outcome.interrupted = true;
-      break;
-    }
-    const Round hold = std::min({next_hold(now, seconds_per_round), schedule.next_iteration(), run_.iterations});
-    check(hold > now, "virtual engine: a phase without a round");
-    const auto began = std::chrono::steady_clock::now();
-    run_phase(hold, outcome);
-    if (!outcome.failure.empty()) break;
-    seconds_per_round = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() / (hold - now);
-    for (Round t = now; t < hold; ++t) {
-      clock_.advance(records_, t);
-      if (other_clock_) other_clock_->pass(records_, t);
-    }
-    records_.finish(hold);
-    now = hold;
-    watcher_.progress(schedule.done(now, clock_.latest()));
-    if (watcher_.checkpoint_due())
-      watcher_.checkpoint(records_, may_go_on(run_) ? std::optional(checkpoint(schedule)) : std::nullopt);
-  }
-  // A curve that breaks off is the beginning of the whole run's: it has no point of its own at the end.
-  if (outcome.interrupted && run_.faults.empty()) outcome.checkpoint = checkpoint(schedule);
-  if (!outcome.interrupted && outcome.failure.empty() && !schedule.observed(now)) observe(now);
-  outcome.end_time = std::max(outcome.end_time, clock_.latest());
-  if (!run_.machine)
-    (run_.charge_wire_bits ? outcome.end_time_wire_bits : outcome.end_time_paper_bits) = outcome.end_time;
-  if (other_clock_)
-    (run_.charge_wire_bits ? outcome.end_time_paper_bits : outcome.end_time_wire_bits) = other_clock_->latest();
-  outcome.rounds = std::move(records_);
-  for (const auto& node : nodes_) {
-    outcome.overflows += node->core.overflows();
-    outcome.violations += node->core.violations();
-  }
-  return outcome;
+  schedule_.save(checkpoint.state);
 }
 
 }  // namespace

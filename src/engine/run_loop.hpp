@@ -1,0 +1,52 @@
+// What a run is on any clock: watched, reported, stopped, checkpointed, ended. An engine says how its nodes get on.
+#pragma once
+
+#include "engine/node_core.hpp"
+#include "engine/records.hpp"
+
+namespace quantimed {
+
+class RunLoop {
+ public:
+  virtual ~RunLoop() = default;
+  RunLoop(const RunLoop&) = delete;
+  RunLoop& operator=(const RunLoop&) = delete;
+
+ protected:
+  RunLoop(const Run& run, Watcher& watcher);
+
+  // ---- what an engine has of its own ----
+  virtual NodeCore& core(NodeId i) = 0;
+  virtual Seconds clock() const = 0;                   // of the run, now
+  virtual void carry_out() {}                          // updates that were noted down for later
+  virtual void save_more(Checkpoint& checkpoint) = 0;  // than the nodes' cores, the clock and the counts
+  virtual void add_figures() {}                        // to the outcome, beside the counts
+
+  // ---- what it calls ----
+  // The run breaks off, since this node has failed.
+  void fail(NodeId i, const std::exception& why);
+  bool broke_off() const { return !outcome_.failure.empty(); }
+
+  // Shows how far the run is, 0 … 1, and writes what there is so far where that is due: with what a killed run could be
+  // resumed from, if the models are `a_cut` and it may be. True: it has written.
+  bool report(double done, bool a_cut);
+
+  // Where the run could be resumed: the models are a cut.
+  Checkpoint checkpoint();
+  // The nodes' cores as they were at the cut of a resumed run. Refuses a checkpoint that lacks them, by name.
+  void restore_cores();
+
+  // Once nothing runs any more: counts, figures, records, and where the run was stopped.
+  void end();
+
+  const Run& run_;
+  Watcher& watcher_;
+  Records records_;
+  Outcome outcome_;
+  std::uint64_t overflows_, violations_;  // before a cut, and what the nodes' cores do not count
+
+ private:
+  void add_counts(std::uint64_t& overflows, std::uint64_t& violations);
+};
+
+}  // namespace quantimed

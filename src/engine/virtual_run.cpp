@@ -1,0 +1,43 @@
+#include "engine/virtual_run.hpp"
+
+#include <algorithm>
+
+namespace quantimed {
+
+VirtualRun::VirtualRun(const Run& run, Watcher& watcher)
+    : RunLoop(run, watcher), p_(run.problem.dimension()), arena_(run.network.nodes, p_), schedule_(run) {
+  for (NodeId i = 0; i < run.network.nodes; ++i) models_.push_back(arena_.model(i).data());
+}
+
+void VirtualRun::lose(NodeId i, Round t) {
+  outcome_.lost.push_back({i, t});
+  std::erase(models_, arena_.model(i).data());
+}
+
+Outcome VirtualRun::operator()() {
+  for (bool is_cut = begin(); is_cut; is_cut = advance()) {
+    if (schedule_.due(iteration(), clock()) && !watcher_.observe(cut())) break;
+    if (broke_off() || is_finished()) break;
+    if (is_time_to_report()) {
+      records_.finish();
+      report(schedule_.done(iteration(), clock()), true);
+    }
+    if (watcher_.wants_to_stop()) {
+      outcome_.interrupted = true;
+      break;
+    }
+  }
+  // A curve that breaks off is the beginning of the whole run's: it has no point of its own at the end.
+  if (!outcome_.interrupted && !broke_off() && !schedule_.observed(iteration())) watcher_.observe(cut());
+  const Cut last = cut();
+  outcome_.end_time = std::max(outcome_.end_time, last.time);
+  outcome_.end_time_paper_bits = last.time_paper_bits;
+  outcome_.end_time_wire_bits = last.time_wire_bits;
+  auto& charged = run_.charge_wire_bits ? outcome_.end_time_wire_bits : outcome_.end_time_paper_bits;
+  if (charged) charged = outcome_.end_time;
+  records_.finish();
+  end();
+  return std::move(outcome_);
+}
+
+}  // namespace quantimed

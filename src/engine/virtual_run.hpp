@@ -1,0 +1,36 @@
+// A run in virtual time, of either delivery: from one moment at which all models belong together to the next.
+#pragma once
+
+#include "engine/model_arena.hpp"
+#include "engine/run_loop.hpp"
+#include "engine/virtual_engines.hpp"
+
+#include <vector>
+
+namespace quantimed {
+
+class VirtualRun : public RunLoop {
+ public:
+  Outcome operator()();
+
+ protected:
+  VirtualRun(const Run& run, Watcher& watcher);
+
+  // To the first such moment, and from one to the next. False: there is none, as time is up or a node has failed.
+  virtual bool begin() = 0;
+  virtual bool advance() = 0;
+  virtual bool is_finished() const = 0;
+  virtual double iteration() const = 0;                    // mean of all nodes
+  virtual bool is_time_to_report() const { return true; }  // and to keep a checkpoint
+  virtual Cut cut() = 0;                                   // of models that are up to date
+
+  // A lost node's model is no part of later cuts.
+  void lose(NodeId i, Round t);
+
+  std::size_t p_;
+  ModelArena arena_;
+  EvaluationSchedule schedule_;
+  std::vector<const float*> models_;  // [living] of [p]
+};
+
+}  // namespace quantimed
