@@ -62,11 +62,6 @@ std::vector<Fault> parse_faults(const std::string& text, std::uint32_t nodes) {
   return faults;
 }
 
-const Fault* fault_of(std::span<const Fault> faults, NodeId node) {
-  const auto found = std::ranges::find_if(faults, [&](const Fault& fault) { return fault.node == node; });
-  return found == faults.end() ? nullptr : &*found;
-}
-
 std::string list_of(std::span<const NodeId> nodes) {
   return fmt::format("node{} {}", nodes.size() == 1 ? "" : "s", fmt::join(nodes, ", "));
 }

@@ -1,6 +1,6 @@
 // --fault: nodes that die or fall silent in the middle of a run, on either engine's clock.
 //
-// A fault strikes a node between two of its rounds. What the others do is said by the algorithm's row
+// A fault strikes a node between two of its rounds (fault_plan.hpp). What the others do is said by the algorithm's row
 // (goes_on_without): they wait at most the patience for a message that does not come and go on without its sender,
 // whose weight each of them gives to its own model; or the run ends and says who is missing.
 #pragma once
@@ -45,9 +45,6 @@ inline constexpr FaultKind kFaultKinds[] = {
 // "crash:3@10;stall:1@5,0.2", or "" for none; at most one a node, and one node without. Throws InputError that names
 // --fault.
 std::vector<Fault> parse_faults(const std::string& text, std::uint32_t nodes);
-
-// Null where none is meant for the node.
-const Fault* fault_of(std::span<const Fault> faults, NodeId node);
 
 // What an engine's worker caught: the machine has refused it memory.
 bool is_out_of_memory(const std::exception& why);

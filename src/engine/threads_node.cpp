@@ -31,7 +31,7 @@ ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_st
       snapshots_(shared.run.evaluations, shared.run.problem.dimension(), snapshot_stride),
       own_(lives_in_outbox() ? 0 : shared.run.problem.dimension()),
       sum_(shared.run.problem.dimension()),
-      fault_(fault_of(shared.run.faults, id)),
+      faults_(shared.run.faults, [&](const Fault& fault) { return fault.node == id; }),
       finished_(first_round()) {
   scratch_.batch.reserve(std::max<std::size_t>(shared.run.options.batch, ChunkCosts::kLargest));
   scratch_.terms.reserve(core_.neighbours().size());
@@ -62,17 +62,17 @@ Seconds ThreadNode::expected_round() const {
 
 bool ThreadNode::survives(Round t) {
   constexpr Seconds kNap_s = 1e-3;
-  if (!fault_ || core_.record.start < fault_->time) return true;
-  const Fault fault = *std::exchange(fault_, nullptr);
+  const std::optional<Fault> due = faults_.next(core_.id(), core_.record.start);
+  if (!due) return true;
   const auto must_wake = [&] {
     return is_given_up() || shared_.abort.load(std::memory_order_acquire) ||
            shared_.stop.load(std::memory_order_acquire);
   };
-  const Seconds end = fault.lasts < kForever ? shared_.now() + fault.lasts : 0;
+  const Seconds end = due->lasts < kForever ? shared_.now() + due->lasts : 0;
   while (shared_.now() < end && !must_wake()) std::this_thread::sleep_for(std::chrono::duration<Seconds>(kNap_s));
   if (shared_.abort.load(std::memory_order_acquire)) throw RunAborted{};
   charge(&RoundRecord::record);
-  if (fault.lasts < kForever && !is_given_up()) return true;
+  if (due->lasts < kForever && !is_given_up()) return true;
   leave(t);
   return false;
 }

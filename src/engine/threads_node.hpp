@@ -6,6 +6,7 @@
 #include "channel/round_mailbox.hpp"
 #include "channel/wait.hpp"
 #include "engine/chunk_costs.hpp"
+#include "engine/fault_plan.hpp"
 #include "engine/node_core.hpp"
 #include "engine/record_log.hpp"
 #include "engine/snapshots.hpp"
@@ -127,7 +128,7 @@ class ThreadNode : public Node {
   RecordLog log_;
   bool recording_ = false;
   std::uint64_t too_slow_ = 0;  // gradients that the machine computed slower than --speed asked for
-  const Fault* fault_;          // null: none is to come
+  FaultPlan faults_;            // of this node
   alignas(kSeparation) std::atomic<Round> finished_ = 0;  // written by this node: iterations ended
   std::atomic<std::uint64_t> waits_ = kNobody;            // written by this node, rarely: neighbour · 2³² + round
   std::atomic<std::uint64_t> left_ = kNever;              // written by this node, once: the round it did not begin

@@ -17,10 +17,8 @@ VirtualClock::VirtualClock(const Run& run, const Charge& charge, std::vector<Sec
       exchange_(run.network.nodes),
       away_(run.network.nodes),
       in_vain_(run.network.nodes),
-      living_(run.network.nodes, 1) {
-  for (const Fault& fault : run.faults)
-    if (!is_loss(fault, run.patience())) stalls_.push_back(fault);
-}
+      living_(run.network.nodes, 1),
+      stalls_(run.faults, [&](const Fault& fault) { return !is_loss(fault, run.patience()); }) {}
 
 Seconds VirtualClock::earliest() const {
   Seconds earliest = kForever;
@@ -41,13 +39,8 @@ void VirtualClock::lose(NodeId i) {
   for (const Neighbour& j : run_.network.neighbours(i)) in_vain_[j.id] = run_.patience();
 }
 
-// A stall strikes its node's first round that starts at its time or later.
 void VirtualClock::stall() {
-  std::erase_if(stalls_, [&](const Fault& fault) {
-    const bool strikes = start_[fault.node] >= fault.time;
-    if (strikes) away_[fault.node] = fault.lasts;
-    return strikes;
-  });
+  while (const auto fault = stalls_.next([&](NodeId i) { return start_[i]; })) away_[fault->node] = fault->lasts;
 }
 
 void VirtualClock::begin_next_round() {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/engine.hpp"
+#include "engine/fault_plan.hpp"
 #include "engine/records.hpp"
 
 #include <cstdint>
@@ -51,7 +52,7 @@ class VirtualClock {
   std::vector<Seconds> exchange_;                       // [n], charged after the last computation
   std::vector<Seconds> away_, in_vain_;                 // [n], in the round to come: stalled; waiting for a lost node
   std::vector<std::uint8_t> living_;                    // [n]
-  std::vector<Fault> stalls_;                           // still to come; longer ones are losses
+  FaultPlan stalls_;                                    // longer ones are losses
 };
 
 }  // namespace quantimed

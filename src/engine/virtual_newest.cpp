@@ -8,6 +8,7 @@
 #include "base/first_failure.hpp"
 #include "base/worker_choice.hpp"
 #include "engine/engine.hpp"
+#include "engine/fault_plan.hpp"
 #include "engine/memory_plan.hpp"
 #include "engine/node_core.hpp"
 #include "engine/resumption.hpp"
@@ -133,7 +134,6 @@ class NewestEngine final : public VirtualRun {
   void carry_out_with(std::uint32_t team);
   const Sent& newest_visible(NodeId j);
   bool charges(bool wire_bits) const;
-  std::optional<Fault> due_fault(NodeId i, Seconds time);
   void restore();
   void restore_messages();
 
@@ -145,7 +145,7 @@ class NewestEngine final : public VirtualRun {
   std::vector<Deferred> deferred_;
   std::vector<MixTerm> terms_;
   Charge charge_;
-  std::vector<Fault> to_strike_;
+  FaultPlan faults_;
   Seconds now_ = 0;
   std::uint64_t updates_ = 0, dropped_;
 };
@@ -182,7 +182,7 @@ bool NewestNode::wants(Round t) {
   }
   has_begun_ = true;
   core.begin(t, now());
-  const std::optional<Fault> fault = engine_.due_fault(core.id(), now());
+  const std::optional<Fault> fault = engine_.faults_.next(core.id(), now());
   if (fault && fault->lasts == kForever) {
     engine_.lose(core.id(), t);  // its last message stays what its neighbours read
     return false;
@@ -336,7 +336,7 @@ NewestEngine::NewestEngine(const Run& run, Watcher& watcher)
       gradient_workers_(run.threads),
       mix_workers_(run.threads),
       charge_(run.charge(run.charge_wire_bits || run.machine)),
-      to_strike_(run.faults),
+      faults_(run.faults, [](const Fault&) { return true; }),
       dropped_(resumed_count(run, "dropped_messages")) {
   check(!(run.algorithm.uses_deadline && run.deadline.adapts),
         "newest delivery in virtual time: messages carry no speeds to adapt a deadline to");
@@ -407,15 +407,6 @@ void NewestEngine::carry_out_with(std::uint32_t team) {
   failure.rethrow();
   overflows_ += overflows;
   violations_ += violations;
-}
-
-// A fault strikes its node's first iteration that starts at its time or later, as on threads.
-std::optional<Fault> NewestEngine::due_fault(NodeId i, Seconds time) {
-  const auto fault = std::ranges::find_if(to_strike_, [&](const Fault& f) { return f.node == i && time >= f.time; });
-  if (fault == to_strike_.end()) return {};
-  const Fault found = *fault;
-  to_strike_.erase(fault);
-  return found;
 }
 
 // Until the node's next event. A lost node has none.

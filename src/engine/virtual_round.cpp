@@ -10,6 +10,7 @@
 #include "base/first_failure.hpp"
 #include "base/worker_choice.hpp"
 #include "engine/engine.hpp"
+#include "engine/fault_plan.hpp"
 #include "engine/memory_plan.hpp"
 #include "engine/node_core.hpp"
 #include "engine/ready_queue.hpp"
@@ -117,7 +118,7 @@ class RoundEngine final : public VirtualRun {
   std::optional<VirtualClock> other_clock_;  // charges the other count of bits; nothing where values depend on time
   Round now_, hold_;                         // all nodes wait for this round's messages; and will next
   double seconds_per_round_ = 0;             // of real time
-  std::vector<Fault> losses_;                // still to come; the clocks know of stalls
+  FaultPlan losses_;                         // the clocks know of stalls
   std::mutex failing_;                       // guards failures_
   std::map<std::pair<Round, NodeId>, std::exception_ptr> failures_;
   std::vector<std::uint32_t> arrivals_;  // [n]: messages that a round of this node takes, its own counted
@@ -189,12 +190,11 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
       clock_(run, run.charge(run.charge_wire_bits),
              run.resume ? run.resume->checkpoint.start_time : std::vector<Seconds>{}),
       now_(first_round(run, 0)),
-      hold_(now_) {
+      hold_(now_),
+      losses_(run.faults, [&](const Fault& fault) { return is_loss(fault, run.patience()); }) {
   if (has_other_clock())
     other_clock_.emplace(run, run.charge(!run.charge_wire_bits),
                          run.resume ? run.resume->checkpoint.start_time_other_bits : std::vector<Seconds>{});
-  for (const Fault& fault : run.faults)
-    if (is_loss(fault, run.patience())) losses_.push_back(fault);
   const std::size_t capacity = run.codec.capacity(p_);
   for (NodeId i = 0; i < run.network.nodes; ++i) {
     for (Slot& slot : outboxes_[i]) slot.message.resize(capacity);
@@ -339,8 +339,7 @@ std::string RoundEngine::who_waits() const {
 
 // A lost node leaves at a moment of the run's clock, and the others' values depend on which round that is.
 bool RoundEngine::has_other_clock() const {
-  const auto is_lost = [&](const Fault& fault) { return is_loss(fault, run_.patience()); };
-  if (run_.machine || std::ranges::any_of(run_.faults, is_lost)) return false;
+  if (run_.machine || !losses_.is_empty()) return false;
   return !run_.resume || run_.resume->checkpoint.start_time_other_bits.size() == run_.network.nodes;
 }
 
@@ -353,7 +352,7 @@ Cut RoundEngine::cut() {
 
 Round RoundEngine::next_hold() const {
   // The clock may end the run, or a node, after any round.
-  if (run_.max_time != kForever || !losses_.empty()) return now_ + 1;
+  if (run_.max_time != kForever || !losses_.is_empty()) return now_ + 1;
   const double affordable = std::max(1.0, kLongestPhase_s / std::max(seconds_per_round_, 1e-9));
   const Round next = now_ + static_cast<Round>(std::min<double>(kMostRoundsAhead, affordable));
   return std::min({next, schedule_.next_iteration(), run_.iterations});
@@ -363,13 +362,8 @@ Round RoundEngine::next_hold() const {
 // message that it has encoded does not exist. Where the others do not go on without it, the run ends.
 void RoundEngine::strike() {
   if (broke_off() || now_ == run_.iterations) return;
-  for (std::size_t k = 0; k < losses_.size();) {
-    const NodeId i = losses_[k].node;
-    if (clock_.starts()[i] < losses_[k].time) {
-      ++k;
-      continue;
-    }
-    losses_.erase(losses_.begin() + static_cast<std::ptrdiff_t>(k));
+  while (const auto fault = losses_.next([&](NodeId i) { return clock_.starts()[i]; })) {
+    const NodeId i = fault->node;
     nodes_[i]->core.take_back_message();
     if (!run_.algorithm.goes_on_without) {
       outcome_.lost.push_back({i, now_});
