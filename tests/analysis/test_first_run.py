@@ -1,0 +1,76 @@
+"""The steps that make run takes are those that the trials beside them say, and a trial gives what it gave."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import subprocess
+from pathlib import Path
+
+import h5py
+import pytest
+
+RESULTS = Path(__file__).resolve().parents[2] / "results"
+Trial = tuple[str, str]  # alpha, epsilon
+
+
+def lines_of(ini: Path) -> dict[str, str]:
+    return {name: value for name, equals, value in (line.partition(" = ") for line in ini.read_text().splitlines()) if equals}
+
+
+def trials() -> dict[str, dict[Trial, list[dict[str, str]]]]:
+    found: dict[str, dict[Trial, list[dict[str, str]]]] = {}
+    with (RESULTS / "fashion-mnist-trials.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["pass"] != "published":  # beside the budget
+                found.setdefault(row["algorithm"], {}).setdefault((row["alpha"], row["epsilon"]), []).append(row)
+    return found
+
+
+def lower_median(values: list[float]) -> float:
+    return sorted(values)[(len(values) - 1) // 2]
+
+
+def score(runs: list[dict[str, str]]) -> tuple[float, float, float]:
+    """Targets missed, the mean logarithm of the times to the others, the final loss: medians over seeds. Less is better."""
+    counted = [row["status"] == "complete" and row["verdict"] == "VALID" for row in runs]
+    times = [lower_median([float(row[name]) if ok else math.inf for row, ok in zip(runs, counted)])
+             for name in runs[0] if name.startswith("time_to_")]
+    reached = [math.log(time) for time in times if time < math.inf]
+    loss = lower_median([float(row["final_loss"]) if ok else math.inf for row, ok in zip(runs, counted)])
+    return len(times) - len(reached), sum(reached) / max(1, len(reached)), loss
+
+
+def steps_for_all_targets(option: str) -> dict[str, str]:
+    pairs = (part.split("=") for part in lines_of(RESULTS / "fashion-mnist-tuned.ini")[option].split(","))
+    return {name: value for name, value in pairs if "@" not in name}
+
+
+def test_the_steps_are_the_best_of_as_many_trials_and_none_lies_at_the_edge() -> None:
+    alphas, epsilons = steps_for_all_targets("alpha"), steps_for_all_targets("epsilon")
+    found = trials()
+    assert set(found) == set(alphas) == {"quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd"}
+    assert {len(tried) for tried in found.values()} == {24}
+    for algorithm, tried in found.items():
+        seeds = max(len(runs) for runs in tried.values())
+        finalists = {steps: runs for steps, runs in tried.items() if len(runs) == seeds}
+        best = min(finalists, key=lambda steps: score(finalists[steps]))
+        assert best[0] == alphas[algorithm]
+        assert best[1] == epsilons.get(algorithm, best[1])
+        sizes = [float(alpha) for alpha, _ in tried]
+        assert min(sizes) < float(best[0]) < max(sizes), algorithm
+
+
+def test_a_trial_gives_what_it_gave(program: Path, tmp_path: Path) -> None:
+    if subprocess.run([program, "info", "--contents", "--dataset", "fashion-mnist"], capture_output=True).returncode:
+        pytest.skip("Fashion-MNIST is not here (apt-get install dataset-fashion-mnist)")
+    alpha = steps_for_all_targets("alpha")["dsgd"]
+    then = next(row for (tried, _), runs in trials()["dsgd"].items() if tried == alpha for row in runs if row["seed"] == "101")
+    done = subprocess.run([program, "run", "--config", RESULTS / "fashion-mnist-tuned.ini", "--algorithm", "dsgd", "--alpha", alpha,
+                           "--tuned-by", "none", "--target-loss", "1.97", "--seed", "101", "--quiet", "--output", tmp_path / "run.h5"],
+                          capture_output=True, text=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    with h5py.File(tmp_path / "run.h5") as file:
+        # Kernels of other processors add in another order.
+        assert float(file["summary"].attrs["final_loss"]) == pytest.approx(float(then["final_loss"]), rel=0.02)
