@@ -37,6 +37,11 @@ def why_not() -> str:
     return "" if os.getuid() == 0 else "slurmd needs root"
 
 
+def slurm_version() -> tuple[int, ...]:
+    words = subprocess.run(["slurmd", "-V"], capture_output=True, text=True).stdout.split()  # slurm 22.05.8
+    return tuple(int(part) for part in words[-1].split(".")[:2] if part.isdecimal()) if words else ()
+
+
 def why_no_cgroups() -> str:
     """Why jobs cannot be held to memory and cores here; empty where they can."""
     for folder in ("/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpuset", "/sys/fs/cgroup/freezer"):
@@ -139,10 +144,26 @@ class Box:
         if self.cgroups:
             (self.folder / "etc" / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\nConstrainRAMSpace=yes\nConstrainCores=yes\n",
                                                              encoding="utf-8")
+        elif slurm_version() >= (23, 11):  # its slurmd asks for control groups, and for systemd, unless told not to
+            (self.folder / "etc" / "cgroup.conf").write_text("CgroupPlugin=disabled\n", encoding="utf-8")
         self._child("slurmctld", ["slurmctld", "-D"])
         for k in range(1, self.nodes + 1):
             self.start_node(k)
-        self.until(lambda: self.run("sinfo", "-h", "-o", "%D %t", check=False).stdout.strip() == f"{self.nodes} idle", "idle nodes")
+        try:
+            self.until(lambda: self._died() or self.run("sinfo", "-h", "-o", "%D %t", check=False).stdout.strip()
+                       == f"{self.nodes} idle", "idle nodes")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self._last_words()}") from None
+        if self._died():
+            raise AssertionError(f"a daemon of SLURM ended at its start\n{self._last_words()}")
+
+    def _died(self) -> bool:
+        return any(child.poll() is not None for child in self.children.values())
+
+    def _last_words(self) -> str:
+        """The last lines of every daemon's log."""
+        return "\n".join(f"{log.name}: " + " | ".join(log.read_text(errors="replace").splitlines()[-3:])
+                         for log in sorted((self.folder / "log").iterdir()))
 
     def _configuration(self) -> str:
         here, port = self.folder, free_ports(self.nodes + 1)
