@@ -1,24 +1,19 @@
-// Real time: one node per core, pinned, with lock-free mailboxes and real deadlines.
 #include "base/error.hpp"
 #include "engine/core_wait.hpp"
-#include "engine/hardware.hpp"
-#include "engine/meeting.hpp"
 #include "engine/memory_plan.hpp"
 #include "engine/resumption.hpp"
-#include "engine/run_loop.hpp"
 #include "engine/stillness.hpp"
 #include "engine/threads_curve.hpp"
-#include "engine/threads_node.hpp"
+#include "engine/threads_engine.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <malloc.h>
 
+#include <chrono>
 #include <cmath>
 #include <map>
-#include <optional>
 #include <system_error>
-#include <thread>
 #include <tuple>
 
 namespace quantimed {
@@ -26,7 +21,6 @@ namespace quantimed {
 namespace {
 
 constexpr int kTrials = 4;                             // of a deadline that is measured
-constexpr double kMostLate = 0.05;                     // of the gradients of a VALID run
 constexpr auto kLook = std::chrono::milliseconds(50);  // how often the sleeping main thread looks at the run
 
 Seconds end_of(const RoundRecord& r) {
@@ -36,89 +30,18 @@ Seconds end_of(const RoundRecord& r) {
   return end;
 }
 
-// Of all nodes together.
-double gradients_taken(const Records& records) {
-  double count = 0;
-  for (std::size_t i = 0; i < records.nodes(); ++i) count += static_cast<double>(records[i].finished());
-  return count;
-}
+}  // namespace
 
-double share_of_late_gradients(const Records& records, Seconds slack) {
-  double late = 0, all = 0;
-  records.for_each_block([&](const Rounds& rounds, std::size_t) {
-    for (std::size_t at = 0; at < rounds.deadline.size(); ++at) {
-      const auto deadline = static_cast<double>(rounds.deadline[at]);
-      if (!(deadline > 0)) continue;
-      ++all;
-      late += static_cast<double>(rounds.compute_time[at]) > deadline + (slack > 0 ? slack : kUsualSlack * deadline);
-    }
-  });
-  return all > 0 ? late / all : 0;
-}
-
-class ThreadsEngine final : public RunLoop {
- public:
-  ThreadsEngine(const Run& run, Watcher& watcher)
-      : RunLoop(run, watcher),
-        before_s_(resumed(run, "clock")),
-        shared_(run),
-        hardware_(load_hardware()),
-        cores_(place(hardware_, run.placement)),
-        numa_nodes_(run.network.nodes),
-        meeting_(run.network.nodes + 1),
-        failures_(run.network.nodes),
-        checkpoints_(static_cast<std::int64_t>(resumed_count(run, "checkpoints"))) {}
-  Outcome operator()();
-
- protected:
-  NodeCore& core(NodeId i) override { return shared_.nodes[i]->core(); }
-  Seconds clock() const override { return *std::ranges::max_element(ended_); }
-  void save_more(Checkpoint& checkpoint) override;
-  void add_figures() override;
-
- private:
-  void prepare();
-  void run_nodes();
-  std::vector<std::jthread> start_threads();
-  void live(NodeId i);
-  void keep_failure(NodeId i);
-  void break_off() {
-    shared_.abort.store(true, std::memory_order_release);
-    meeting_.break_off();
-  }
-  bool is_broken_off() const { return shared_.abort.load(std::memory_order_acquire); }
-  bool measures_deadline() const { return run_.algorithm.uses_deadline && shared_.deadline_s == 0; }
-  void prepare_start();
-  void measure_speeds(NodeId i);
-  void choose_deadline();
-  std::unique_ptr<ThreadNode> make_node(NodeId i);
-  void watch();
-  std::string end_without_progress(Seconds waited);
-  void tell_failures();
-  bool is_finished() const;
-  void take_records();
-  void draw_curve();
-  void judge(double too_slow, std::uint64_t dropped);
-  void add_core_wait();
-  void report_placement();
-  int core_of(NodeId i) const { return cores_[i % cores_.size()]; }
-
-  Seconds before_s_;  // on the clock when the run was last stopped
-  ThreadedRun shared_;
-  Hardware hardware_;
-  std::vector<int> cores_;
-  std::vector<std::vector<int>> numa_nodes_;  // [n]: that hold the node's model; empty: unknown
-  Meeting meeting_;                           // of all nodes and the main thread, until the clock runs
-  std::vector<std::exception_ptr> failures_;  // [n]
-  std::vector<Seconds> ended_;                // [n]
-  std::vector<double> core_waits_;            // [n], shares of the run; NaN: its core was to be shared
-  std::vector<std::vector<double>> speeds_;   // [n], samples per second, while a deadline is chosen
-  bool choosing_ = true;                      // by the main thread, between two meetings
-  std::atomic<std::uint32_t> living_ = 0;     // nodes that still run
-  std::optional<Interference> interference_;  // made and unmade by the main thread
-  Seconds expected_round_s_ = 0;
-  std::int64_t checkpoints_;
-};
+ThreadsEngine::ThreadsEngine(const Run& run, Watcher& watcher)
+    : RunLoop(run, watcher),
+      before_s_(resumed(run, "clock")),
+      shared_(run),
+      hardware_(load_hardware()),
+      cores_(place(hardware_, run.placement)),
+      numa_nodes_(run.network.nodes),
+      meeting_(run.network.nodes + 1),
+      failures_(run.network.nodes),
+      checkpoints_(static_cast<std::int64_t>(resumed_count(run, "checkpoints"))) {}
 
 std::unique_ptr<ThreadNode> ThreadsEngine::make_node(NodeId i) {
   if (run_.algorithm.delivery == Delivery::newest) return std::make_unique<NewestThreadNode>(shared_, i);
@@ -270,24 +193,6 @@ void ThreadsEngine::save_more(Checkpoint& checkpoint) {
   checkpoint.state.insert(checkpoint.state.end(), outcome_.measured.begin(), outcome_.measured.end());
 }
 
-// "0,0,1,1": for each node the NUMA node that holds its model (0+1: both hold a part of it).
-std::string in_node_order(const std::vector<std::vector<int>>& numa_nodes) {
-  std::vector<std::string> nodes;
-  nodes.reserve(numa_nodes.size());
-  for (const std::vector<int>& each : numa_nodes)
-    nodes.push_back(each.empty() ? "unknown" : fmt::format("{}", fmt::join(each, "+")));
-  const bool is_unknown = std::all_of(numa_nodes.begin(), numa_nodes.end(), [](auto& each) { return each.empty(); });
-  return is_unknown ? "unknown" : fmt::format("{}", fmt::join(nodes, ","));
-}
-
-void ThreadsEngine::report_placement() {
-  const auto used = std::min<std::ptrdiff_t>(run_.network.nodes, std::ssize(cores_));
-  outcome_.placement.emplace_back("node_cores", to_list({cores_.begin(), cores_.begin() + used}));
-  outcome_.placement.emplace_back("placement", run_.placement.text);
-  outcome_.placement.emplace_back("placement_smt", run_.placement.smt);  // "smt" is whether the machine has it on
-  outcome_.placement.emplace_back("node_numa", in_node_order(numa_nodes_));
-}
-
 // Before any thread: that there is room for the nodes, on cores and in memory.
 void ThreadsEngine::prepare() {
   const std::uint32_t n = run_.network.nodes;
@@ -367,65 +272,6 @@ void ThreadsEngine::draw_curve() {
                     first, last));
 }
 
-// What the nodes have counted, this time and before a cut.
-void ThreadsEngine::add_figures() {
-  std::uint64_t too_slow = resumed_count(run_, "gradients_slower_than_asked");
-  std::uint64_t dropped = resumed_count(run_, "dropped_messages");
-  for (NodeId i = 0; i < shared_.nodes.size(); ++i) {
-    too_slow += shared_.nodes[i]->too_slow();
-    dropped += shared_.nodes[i]->dropped();
-    if (const auto round = shared_.nodes[i]->lost_in()) outcome_.lost.push_back({i, *round});
-  }
-  Attributes& measured = outcome_.measured;
-  if (run_.algorithm.uses_deadline) measured.emplace_back("deadline_s", shared_.deadline_s);
-  if (interference_) {
-    const auto [asked, had] = interference_->finish();
-    measured.emplace_back("interference_asked_s", resumed(run_, "interference_asked_s") + asked);
-    measured.emplace_back("interference_had_s", resumed(run_, "interference_had_s") + had);
-  }
-  measured.emplace_back("gradients_slower_than_asked", static_cast<std::int64_t>(too_slow));
-  measured.emplace_back("checkpoints", checkpoints_);
-  measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped));
-  judge(static_cast<double>(too_slow), dropped);
-  add_core_wait();
-  report_placement();
-}
-
-// --interference holds its nodes' cores because it was asked to.
-void ThreadsEngine::add_core_wait() {
-  for (NodeId i = 0; i < core_waits_.size(); ++i)
-    for (std::uint32_t k = 0; k < run_.interference.count; ++k)
-      if (k % cores_.size() == i % cores_.size()) core_waits_[i] = std::nan("");
-  const auto longest = longest_wait(core_waits_);
-  if (!longest) return;
-  const double before = resumed(run_, "core_wait_share");
-  outcome_.measured.emplace_back("core_wait_share", std::max(before, longest->share));
-  outcome_.measured.emplace_back("core_wait_limit", kMostCoreWait);
-  if (spoils_times(*longest))
-    outcome_.verdict.reject(fmt::format(
-        "node {} waited {:.1f} % of the run for its core, which something else held (limit {:.0f} %); leave "
-        "the cores to the run, or give fewer --nodes",
-        longest->node, 100 * longest->share, 100 * kMostCoreWait));
-}
-
-// Whether the timings count: every reason against it.
-void ThreadsEngine::judge(double too_slow, std::uint64_t dropped) {
-  Verdict& verdict = outcome_.verdict;
-  if (const double gradients = gradients_taken(records_); too_slow > kMostLate * gradients)
-    verdict.reject(fmt::format("in {:.0f} % of the gradients this machine is slower than --speed asks",
-                               100 * too_slow / gradients));
-  if (const double late = share_of_late_gradients(records_, run_.deadline.slack_s); late > kMostLate)
-    verdict.reject(
-        fmt::format("{:.0f} % of the gradients ended later than the deadline and its slack allow; leave the cores to "
-                    "the run, or give a larger --deadline-slack",
-                    100 * late));
-  if (dropped > 0) verdict.reject(messages_dropped(dropped));
-  for (NodeId i = 0; i < numa_nodes_.size(); ++i)
-    if (!are_local(hardware_, numa_nodes_[i], core_of(i)))
-      verdict.reject(fmt::format("node {} is on core {}, its model in the memory of NUMA node {}, which is not local",
-                                 i, core_of(i), fmt::join(numa_nodes_[i], "+")));
-}
-
 Outcome ThreadsEngine::operator()() {
   prepare();
   run_nodes();
@@ -436,8 +282,6 @@ Outcome ThreadsEngine::operator()() {
   end();
   return std::move(outcome_);
 }
-
-}  // namespace
 
 Outcome run_threads(const Run& run, Watcher& watcher) {
   if (run.resume) require_fit(run);

@@ -10,16 +10,12 @@ namespace quantimed {
 
 namespace {
 
-constexpr Round kLastIteration = ~Round{0} - 1;  // an asynchronous node may go beyond T
-
 std::span<float> as_floats(std::span<std::byte> bytes, std::size_t count) {
   check(bytes.size() >= count * sizeof(float), "a model is larger than its message");
   return {reinterpret_cast<float*>(bytes.data()), count};  // cache-line aligned, and std::byte may hold any type
 }
 
 }  // namespace
-
-// ---- what both deliveries share ------------------------------------------------------------------
 
 ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_stride)
     : Node(shared.run.algorithm.delivery, static_cast<float>(shared.run.network.self_weights[id]),
@@ -75,13 +71,6 @@ bool ThreadNode::survives(Round t) {
   if (due->lasts < kForever && !is_given_up()) return true;
   leave(t);
   return false;
-}
-
-template <class Ready>
-void ThreadNode::wait_for(NodeId j, Round round, Ready ready) {
-  waits_.store(std::uint64_t{j} << 32 | round, std::memory_order_relaxed);
-  if (!wait_until(ready, shared_.abort, shared_.policy)) throw RunAborted{};
-  waits_.store(kNobody, std::memory_order_relaxed);
 }
 
 void ThreadNode::warm_up() {
@@ -271,161 +260,6 @@ void ThreadNode::capture(std::uint64_t position) {
   for (std::size_t k = 0; k < x.size(); ++k) sum += x[k] * 0.0f;  // NaN if any coordinate is not finite
   if (!(sum == 0)) shared_.stop.store(true, std::memory_order_release);
   charge(&RoundRecord::record);
-}
-
-// ---- round delivery --------------------------------------------------------------------------------
-
-RoundThreadNode::RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_stride)
-    : ThreadNode(shared, id, snapshot_stride),
-      mailbox_(shared.run.codec.capacity(shared.run.problem.dimension())),
-      // Lost nodes make the ways between the others longer.
-      furthest_(shared.run.faults.empty() ? shared.run.network.eccentricity(id) : shared.run.network.nodes) {
-  mailbox_.first_touch();
-  place_model(mailbox_.begin_write(first_round()));
-}
-
-// When time is up, all nodes must end with the same round. A node in round t knows that nobody is beyond
-// t + its distance, since each round waits for the neighbours' messages; so all can still reach t + `furthest_` and
-// nobody has passed it. Who gets that far has received, over the messages' release / acquire pairs, what this node
-// wrote before publishing its round t; or, over its seat, where a neighbour gave it up before that: so it takes its
-// seat after this.
-bool RoundThreadNode::wants(Round t) {
-  if (shared_.abort.load(std::memory_order_acquire)) throw RunAborted{};
-  begin_record(t);
-  const bool time_is_up = core_.record.start >= shared_.run.max_time || shared_.stop.load(std::memory_order_acquire);
-  Round last = shared_.last_round.load(std::memory_order_acquire);
-  if (time_is_up)
-    while (last > t + furthest_ && !shared_.last_round.compare_exchange_weak(last, t + furthest_)) {
-    }
-  if (!shared_.run.faults.empty() && t < last && !takes_seat(t)) return false;
-  if (t % snapshots_.stride() == 0) capture(t);
-  return t < shared_.last_round.load(std::memory_order_acquire);
-}
-
-// Between two rounds: what was asked to happen to this node happens here.
-bool RoundThreadNode::takes_seat(Round t) {
-  std::uint64_t free = 2 * std::uint64_t{t};
-  seat_.store(free, std::memory_order_release);
-  if (!survives(t)) return false;
-  if (seat_.compare_exchange_strong(free, free + 1, std::memory_order_acq_rel)) return true;
-  leave(t);
-  return false;
-}
-
-// Any neighbour's thread. False where this node has entered round t after all.
-bool RoundThreadNode::give_up(Round t) {
-  std::uint64_t free = 2 * std::uint64_t{t};
-  return seat_.compare_exchange_strong(free, free + kGivenUp, std::memory_order_acq_rel) || free & kGivenUp;
-}
-
-void RoundThreadNode::send() {
-  const std::size_t bytes = write_message(round(), mailbox_.begin_write(round()));
-  mailbox_.publish(round(), bytes, note());
-  charge(&RoundRecord::publish);
-}
-
-// Waits for the sender's message of this round; at most until `limit`, where that is the algorithm's way. False: the
-// sender is lost. What it had published before it was given up is there for whoever sees that it was.
-bool RoundThreadNode::await(RoundThreadNode& sender, Seconds limit) {
-  const auto is_there = [&] { return sender.mailbox_.has(round()); };
-  if (is_there()) return true;
-  if (shared_.run.faults.empty() || !shared_.run.algorithm.goes_on_without) {
-    wait_for(sender.core_.id(), round(), is_there);
-    return true;
-  }
-  wait_for(sender.core_.id(), round(), [&] {
-    return is_there() || sender.is_given_up() || is_over() || (shared_.now() >= limit && sender.give_up(round()));
-  });
-  const bool is_lost = sender.is_given_up();
-  if (is_there()) return true;
-  if (!is_lost) throw RunAborted{};  // the run has ended before this round
-  return false;
-}
-
-bool RoundThreadNode::start(const MessagesRequest& request) {
-  check(request.round == round(), "round delivery: messages are asked for in their own round");
-  scratch_.terms.clear();
-  core_.listen(charged_until_);
-  const Seconds limit = charged_until_ + shared_.run.patience();
-  for (const Neighbour& j : core_.neighbours()) {
-    RoundThreadNode& sender = neighbour(j.id);
-    if (!await(sender, limit)) {
-      core_.miss(j);
-      continue;
-    }
-    const Message message = sender.mailbox_.read(round());
-    if (shared_.run.link.delays()) wait_until_visible(message.header.visible_at);
-    core_.hear(j, as_heard(message), scratch_.terms);
-  }
-  charge(&RoundRecord::wait);
-  core_.heard(charged_until_);
-  return true;
-}
-
-// ---- newest delivery -------------------------------------------------------------------------------
-
-NewestThreadNode::NewestThreadNode(ThreadedRun& shared, NodeId id)
-    : ThreadNode(shared, id, 1),
-      mailbox_(shared.run.codec.capacity(shared.run.problem.dimension()),
-               static_cast<std::uint32_t>(shared.run.network.neighbours(id).size()), shared.run.link.most_in_flight()) {
-  mailbox_.first_touch();
-  place_model(mailbox_.begin_write());
-  for (const Neighbour& j : core_.neighbours()) {
-    const auto theirs = shared.run.network.neighbours(j.id);
-    const auto me = std::find_if(theirs.begin(), theirs.end(), [&](const Neighbour& k) { return k.id == id; });
-    reader_.push_back(static_cast<std::uint32_t>(me - theirs.begin()));
-  }
-}
-
-// The run ends after T · n updates in all. The others' counts are read now and then: once in n iterations where that
-// is at most a 64th of the run.
-bool NewestThreadNode::wants(Round t) {
-  const auto n = static_cast<Round>(shared_.nodes.size());
-  begin_record(t);
-  if (t % std::max<Round>(1, std::min(n, shared_.run.iterations / 64)) == 0) {
-    std::uint64_t updates = 0;
-    for (const auto& node : shared_.nodes) updates += node->finished();
-    if (updates >= std::uint64_t{shared_.run.iterations} * n) shared_.stop.store(true, std::memory_order_release);
-  }
-  if (core_.record.start >= shared_.run.max_time || t >= kLastIteration)
-    shared_.stop.store(true, std::memory_order_release);
-  if (!survives(t)) return false;
-  return !shared_.stop.load(std::memory_order_acquire) && !shared_.abort.load(std::memory_order_acquire);
-}
-
-void NewestThreadNode::before_update() {
-  const auto position = static_cast<std::uint64_t>(charged_until_ / kGrid_s);
-  if (position >= snapshots_.next()) capture(position);
-}
-
-void NewestThreadNode::send() {
-  const bool first = !has_published_;
-  const Round iteration =
-      first ? first_round() : round() + 1;  // the message carries what the next iteration starts from
-  has_published_ = true;
-  const std::size_t bytes = write_message(iteration, lives_in_outbox() ? std::span<std::byte>{} : next_message());
-  mailbox_.publish(iteration, bytes, note(!first));
-  charge(&RoundRecord::publish);
-}
-
-bool NewestThreadNode::start(const MessagesRequest& request) {
-  check(request.round == MessagesRequest::kNewest, "newest delivery: there are no rounds to wait for");
-  const Seconds now = charged_until_;
-  scratch_.terms.clear();
-  core_.listen(now);
-  const auto neighbours = core_.neighbours();
-  for (std::size_t k = 0; k < neighbours.size(); ++k) {
-    NewestMailbox& mailbox = mailbox_of(neighbours[k].id);
-    // Only before the very first message is there nothing to read.
-    if (mailbox.newest() == 0) wait_for(neighbours[k].id, first_round(), [&] { return mailbox.newest() > 0; });
-    const auto message = mailbox.acquire(reader_[k], now);
-    check(message.has_value(), "a published message is not there");
-    core_.pass_over(k, message->header.version - 1);
-    core_.hear(neighbours[k], as_heard(*message), scratch_.terms);
-  }
-  charge(&RoundRecord::wait);
-  core_.heard(charged_until_);
-  return true;
 }
 
 }  // namespace quantimed

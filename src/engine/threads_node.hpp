@@ -100,7 +100,11 @@ class ThreadNode : public Node {
   virtual bool is_given_up() const { return false; }
   // Polls until it is there; the watch can see meanwhile for what.
   template <class Ready>
-  void wait_for(NodeId j, Round round, Ready ready);
+  void wait_for(NodeId j, Round round, Ready ready) {
+    waits_.store(std::uint64_t{j} << 32 | round, std::memory_order_relaxed);
+    if (!wait_until(ready, shared_.abort, shared_.policy)) throw RunAborted{};
+    waits_.store(kNobody, std::memory_order_relaxed);
+  }
 
   static HeardMessage as_heard(const Message& message) {
     const MessageHeader& header = message.header;

@@ -1,185 +1,24 @@
-// Virtual time for `round` delivery.
-//
-// A node waits only for the messages of its own round, so values depend on no clock: workers run whatever node is
-// ready, in any order, and the clock is reckoned afterwards from the durations (virtual_clock.hpp). Every few rounds
-// all nodes are held at the same round: there the models are a consistent cut, and the run is evaluated or ended.
-//
-// A node's gradient is computed as late as its update: then the model is read once, and the gradient lives in the
-// worker's cache instead of the node's memory.
+#include "engine/virtual_round.hpp"
+
 #include "base/error.hpp"
 #include "base/first_failure.hpp"
-#include "base/worker_choice.hpp"
-#include "engine/engine.hpp"
-#include "engine/fault_plan.hpp"
 #include "engine/memory_plan.hpp"
-#include "engine/node_core.hpp"
-#include "engine/ready_queue.hpp"
 #include "engine/resumption.hpp"
-#include "engine/virtual_clock.hpp"
-#include "engine/virtual_run.hpp"
 
 #include <omp.h>
 
 #include <fmt/ranges.h>
 
-#include <atomic>
+#include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <optional>
 
 namespace quantimed {
 
 namespace {
-
 constexpr Round kMostRoundsAhead = 8;    // between two holds: enough for cache reuse on sparse graphs
 constexpr double kLongestPhase_s = 0.5;  // of real time, so that signals are answered soon
-
-// What one worker thread owns.
-struct Worker {
-  AlignedVector<float> gradient;  // [p]
-  Scratch scratch;
-  std::vector<NodeId> ready;
-};
-
-// The message of one round. When it was published and heard is the clock's to say, afterwards.
-struct Slot {
-  AlignedVector<std::byte> message;
-  std::size_t bytes = 0;
-  float speed = 0;  // the sender's, samples per second; 0: not known
-  HeardMessage heard(Round t) const { return {std::span(message).first(bytes), t, 0, speed}; }
-};
-using Outbox = std::array<Slot, 2>;  // round t in slot t mod 2
-
-class RoundEngine;
-
-class RoundNode final : public Node {
- public:
-  RoundNode(RoundEngine& engine, NodeId id);
-
-  Seconds deadline() override;
-
-  NodeCore core;
-  Task task;
-  Worker* worker = nullptr;               // the one that runs this node now
-  std::atomic<std::uint32_t> missing[2];  // arrivals still to come for rounds of this parity
-  Round sent = 0;                         // rounds that this node has published its message of: those below
-
- protected:
-  bool wants(Round t) override;
-  void send() override;
-  void apply(const Coefficients& c, const Gradient& g) override;
-  bool start(const GradientRequest& request) override;
-  bool start(const MessagesRequest& request) override;
-  Gradient finish(Gradient) override { return {.batch = batch_}; }
-  Messages finish(Messages) override { return {}; }
-
- private:
-  RoundEngine& engine_;
-  std::size_t batch_ = 0;
-};
-
-class RoundEngine final : public VirtualRun {
- public:
-  RoundEngine(const Run& run, Watcher& watcher);
-
- protected:
-  NodeCore& core(NodeId i) override { return nodes_[i]->core; }
-  Seconds clock() const override { return clock_.latest(); }
-  double iteration() const override { return now_; }
-  bool begin() override;
-  bool advance() override;
-  bool is_finished() const override { return now_ == run_.iterations || clock_.earliest() >= run_.max_time; }
-  Cut cut() override;
-  void save_more(Checkpoint& checkpoint) override;
-
- private:
-  friend class RoundNode;
-
-  bool run_phase(Round hold);
-  void run_phase_with(std::uint32_t team);
-  void work(std::size_t worker, std::size_t workers);
-  void step(std::size_t worker, NodeId i);
-  void arrive(std::size_t worker, NodeId i);
-  void strike();
-  std::string end_waiting_for(NodeId i);
-  std::string who_waits() const;
-  bool has_other_clock() const;
-  Round next_hold() const;
-
-  std::vector<Outbox> outboxes_;
-  std::vector<std::unique_ptr<RoundNode>> nodes_;
-  std::vector<Worker> workers_;
-  ReadyQueue queue_;
-  WorkerChoice choice_;
-  VirtualClock clock_;
-  std::optional<VirtualClock> other_clock_;  // charges the other count of bits; nothing where values depend on time
-  Round now_, hold_;                         // all nodes wait for this round's messages; and will next
-  double seconds_per_round_ = 0;             // of real time
-  FaultPlan losses_;                         // the clocks know of stalls
-  std::mutex failing_;                       // guards failures_
-  std::map<std::pair<Round, NodeId>, std::exception_ptr> failures_;
-  std::vector<std::uint32_t> arrivals_;  // [n]: messages that a round of this node takes, its own counted
-};
-
-// ---- a node ---------------------------------------------------------------------------------------
-
-RoundNode::RoundNode(RoundEngine& engine, NodeId id)
-    : Node(Delivery::round, static_cast<float>(engine.run_.network.self_weights[id]),
-           quantimed::first_round(engine.run_, id)),
-      core(engine.run_, id),
-      engine_(engine) {
-  missing[0] = missing[1] = static_cast<std::uint32_t>(core.neighbours().size()) + 1;  // its own too
-}
-
-// Records are of iterations that have ended.
-bool RoundNode::wants(Round t) {
-  if (t > first_round()) engine_.records_[core.id()].push_back(core.record);
-  core.begin(t, 0);
-  return t < engine_.run_.iterations;
-}
-
-void RoundNode::send() {
-  Slot& slot = engine_.outboxes_[core.id()][core.round() % 2];
-  slot.bytes = core.encode(core.round(), slot.message);
-  slot.speed = core.speed();
-  core.record.bytes = core.wire_bytes(slot.message);
-  sent = core.round() + 1;
-}
-
-Seconds RoundNode::deadline() { return core.deadline(engine_.run_.deadline.fixed_s); }
-
-bool RoundNode::start(const GradientRequest& request) {
-  core.set_speed(plan_gradient(engine_.run_, core.id(), core.round(), request.batch, request.deadline, core.record));
-  batch_ = static_cast<std::size_t>(core.record.batch);
-  return true;  // the numbers are computed in update()
-}
-
-bool RoundNode::start(const MessagesRequest& request) {
-  check(request.round == core.round(), "round delivery: messages are asked for in their own round");
-  return false;
-}
-
-void RoundNode::apply(const Coefficients& c, const Gradient& g) {
-  auto& [gradient, scratch, ready] = *worker;
-  if (g.batch > 0) {
-    core.begin_samples(core.round());
-    core.add_samples(g.batch, gradient, scratch);
-  }
-  scratch.terms.clear();
-  core.listen(0);
-  for (const Neighbour& j : core.neighbours()) {
-    if (engine_.clock_.is_living(j.id))
-      core.hear(j, engine_.outboxes_[j.id][core.round() % 2].heard(core.round()), scratch.terms);
-    else
-      core.miss(j);
-  }
-  core.carry_out(core.update_of(c, g.batch, gradient), scratch.terms, core.x());
-}
-
-// ---- the engine -----------------------------------------------------------------------------------
+}  // namespace
 
 RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
     : VirtualRun(run, watcher),
@@ -207,7 +46,7 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
   for (std::size_t i = 0; i < nodes_.size(); ++i)
     failure.guard([&] { nodes_[i]->core.place(arena_.model(static_cast<NodeId>(i))); });
   failure.rethrow();
-  for (Worker& worker : workers_) {
+  for (RoundWorker& worker : workers_) {
     worker.gradient.resize(p_);
     worker.scratch.work = run.problem.make_workspace();
   }
@@ -397,8 +236,6 @@ void RoundEngine::save_more(Checkpoint& checkpoint) {
   if (other_clock_) checkpoint.start_time_other_bits = other_clock_->starts();
   schedule_.save(checkpoint.state);
 }
-
-}  // namespace
 
 Outcome run_virtual_round(const Run& run, Watcher& watcher) {
   require_memory(run, plan_virtual(run));

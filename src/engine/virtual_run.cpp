@@ -1,8 +1,20 @@
 #include "engine/virtual_run.hpp"
 
+#include "engine/resumption.hpp"
+
 #include <algorithm>
 
 namespace quantimed {
+
+VirtualNode::VirtualNode(const Run& run, NodeId id)
+    : Node(run.algorithm.delivery, static_cast<float>(run.network.self_weights[id]), quantimed::first_round(run, id)),
+      core(run, id),
+      run_(run) {}
+
+void VirtualNode::plan(const GradientRequest& request) {
+  core.set_speed(plan_gradient(run_, core.id(), core.round(), request.batch, request.deadline, core.record));
+  batch_ = static_cast<std::size_t>(core.record.batch);
+}
 
 VirtualRun::VirtualRun(const Run& run, Watcher& watcher)
     : RunLoop(run, watcher), p_(run.problem.dimension()), arena_(run.network.nodes, p_), schedule_(run) {

@@ -9,6 +9,25 @@
 
 namespace quantimed {
 
+// A node in virtual time, of either delivery.
+class VirtualNode : public Node {
+ public:
+  VirtualNode(const Run& run, NodeId id);
+
+  Seconds deadline() final { return core.deadline(run_.deadline.fixed_s); }
+
+  NodeCore core;
+  Task task;
+
+ protected:
+  // How long the gradient takes and over how many samples it is; the numbers are computed later.
+  void plan(const GradientRequest& request);
+  Gradient finish(Gradient) final { return {.batch = batch_}; }
+
+  const Run& run_;
+  std::size_t batch_ = 0;  // of the gradient that was planned
+};
+
 class VirtualRun : public RunLoop {
  public:
   Outcome operator()();

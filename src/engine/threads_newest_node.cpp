@@ -1,0 +1,77 @@
+#include "engine/threads_node.hpp"
+
+#include "base/error.hpp"
+
+#include <algorithm>
+
+namespace quantimed {
+
+namespace {
+constexpr Round kLastIteration = ~Round{0} - 1;  // an asynchronous node may go beyond T
+}
+
+NewestThreadNode::NewestThreadNode(ThreadedRun& shared, NodeId id)
+    : ThreadNode(shared, id, 1),
+      mailbox_(shared.run.codec.capacity(shared.run.problem.dimension()),
+               static_cast<std::uint32_t>(shared.run.network.neighbours(id).size()), shared.run.link.most_in_flight()) {
+  mailbox_.first_touch();
+  place_model(mailbox_.begin_write());
+  for (const Neighbour& j : core_.neighbours()) {
+    const auto theirs = shared.run.network.neighbours(j.id);
+    const auto me = std::find_if(theirs.begin(), theirs.end(), [&](const Neighbour& k) { return k.id == id; });
+    reader_.push_back(static_cast<std::uint32_t>(me - theirs.begin()));
+  }
+}
+
+// The run ends after T · n updates in all. The others' counts are read now and then: once in n iterations where that
+// is at most a 64th of the run.
+bool NewestThreadNode::wants(Round t) {
+  const auto n = static_cast<Round>(shared_.nodes.size());
+  begin_record(t);
+  if (t % std::max<Round>(1, std::min(n, shared_.run.iterations / 64)) == 0) {
+    std::uint64_t updates = 0;
+    for (const auto& node : shared_.nodes) updates += node->finished();
+    if (updates >= std::uint64_t{shared_.run.iterations} * n) shared_.stop.store(true, std::memory_order_release);
+  }
+  if (core_.record.start >= shared_.run.max_time || t >= kLastIteration)
+    shared_.stop.store(true, std::memory_order_release);
+  if (!survives(t)) return false;
+  return !shared_.stop.load(std::memory_order_acquire) && !shared_.abort.load(std::memory_order_acquire);
+}
+
+void NewestThreadNode::before_update() {
+  const auto position = static_cast<std::uint64_t>(charged_until_ / kGrid_s);
+  if (position >= snapshots_.next()) capture(position);
+}
+
+void NewestThreadNode::send() {
+  const bool first = !has_published_;
+  const Round iteration =
+      first ? first_round() : round() + 1;  // the message carries what the next iteration starts from
+  has_published_ = true;
+  const std::size_t bytes = write_message(iteration, lives_in_outbox() ? std::span<std::byte>{} : next_message());
+  mailbox_.publish(iteration, bytes, note(!first));
+  charge(&RoundRecord::publish);
+}
+
+bool NewestThreadNode::start(const MessagesRequest& request) {
+  check(request.round == MessagesRequest::kNewest, "newest delivery: there are no rounds to wait for");
+  const Seconds now = charged_until_;
+  scratch_.terms.clear();
+  core_.listen(now);
+  const auto neighbours = core_.neighbours();
+  for (std::size_t k = 0; k < neighbours.size(); ++k) {
+    NewestMailbox& mailbox = mailbox_of(neighbours[k].id);
+    // Only before the very first message is there nothing to read.
+    if (mailbox.newest() == 0) wait_for(neighbours[k].id, first_round(), [&] { return mailbox.newest() > 0; });
+    const auto message = mailbox.acquire(reader_[k], now);
+    check(message.has_value(), "a published message is not there");
+    core_.pass_over(k, message->header.version - 1);
+    core_.hear(neighbours[k], as_heard(*message), scratch_.terms);
+  }
+  charge(&RoundRecord::wait);
+  core_.heard(charged_until_);
+  return true;
+}
+
+}  // namespace quantimed

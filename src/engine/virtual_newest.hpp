@@ -1,0 +1,137 @@
+// Virtual time for `newest` delivery: a discrete-event simulation.
+//
+// The clock alone decides the order of events, (time, node). What a node reads depends on that order, so updates and
+// messages are noted down as events pass and carried out later, in order, by all workers at once: each worker owns a
+// range of coordinates, and since an update is coordinate-wise its range needs nobody else's. Gradients depend only
+// on their own node's model: when one is needed, all that are pending are computed, a node a worker.
+#pragma once
+
+#include "base/worker_choice.hpp"
+#include "engine/fault_plan.hpp"
+#include "engine/node_core.hpp"
+#include "engine/virtual_run.hpp"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <vector>
+
+namespace quantimed {
+
+struct Event {
+  Seconds time;
+  NodeId node;
+  bool operator>(const Event& other) const { return time != other.time ? time > other.time : node > other.node; }
+};
+
+// A message on its way, or arrived and not yet overtaken.
+struct Sent {
+  std::size_t buffer;
+  std::size_t bytes;  // in its buffer
+  double wire_bytes;
+  Round iteration;
+  Seconds published_at;
+  Seconds visible_at;
+};
+
+struct NewestOutbox {
+  std::vector<std::unique_ptr<AlignedVector<std::byte>>> buffers;
+  std::vector<std::size_t> unused;  // of `buffers`
+  std::deque<Sent> versions;        // oldest first; front: what a reader sees now
+  HeardMessage heard(const Sent& sent) const {
+    return {std::span<const std::byte>(*buffers[sent.buffer]).first(sent.bytes), sent.iteration, sent.published_at, 0};
+  }
+};
+
+// Work noted down: an update of a node's model, or (with `copy`) its message.
+struct Deferred {
+  NodeId node;
+  bool copy;
+  Update update;
+  std::size_t first_term, terms;
+  Round iteration;  // of a copy
+  std::span<std::byte> message;
+};
+
+class NewestEngine;
+
+class NewestNode final : public VirtualNode {
+ public:
+  NewestNode(NewestEngine& engine, NodeId id, std::span<float> x);
+
+  void save(Checkpoint& checkpoint) const;
+  // Starts the algorithm's text anew, up to the await that the saved run was in. Messages are there already.
+  void restore(const Checkpoint& saved, std::span<const std::uint32_t>& next_unseen);
+
+  // The pending gradient, into this node's own memory.
+  void compute(Scratch& scratch);
+
+  bool pending = false;    // a gradient is asked for and not yet computed
+  Seconds event_time = 0;  // of the event that this node waits for
+
+ protected:
+  bool wants(Round t) override;
+  void send() override;
+  void apply(const Coefficients& c, const Gradient& g) override;
+  bool start(const GradientRequest& request) override;
+  bool start(const MessagesRequest& request) override;
+  Messages finish(Messages) override;
+
+ private:
+  Seconds now() const;  // on this node's own clock
+  void spend(float RoundRecord::*phase, Seconds time);
+  void wait_for(Seconds duration);  // from its own time on
+  bool link_is_full() const;
+
+  NewestEngine& engine_;
+  AlignedVector<float> sum_;  // [p]
+  bool has_begun_ = false;    // an iteration
+  bool exchanging_ = false;   // waits for its exchange; else for its gradient
+  bool restoring_ = false;
+  Seconds ahead_ = 0;  // of the engine's clock: what this node has done since its last event
+};
+
+class NewestEngine final : public VirtualRun {
+ public:
+  NewestEngine(const Run& run, Watcher& watcher);
+
+ protected:
+  NodeCore& core(NodeId i) override { return nodes_[i]->core; }
+  Seconds clock() const override { return now_; }
+  double iteration() const override { return static_cast<double>(updates_) / static_cast<double>(nodes_.size()); }
+  bool begin() override;
+  bool advance() override;
+  bool is_finished() const override { return updates_ >= std::uint64_t{run_.iterations} * nodes_.size(); }
+  bool is_time_to_report() const override { return updates_ % nodes_.size() == 0; }
+  void carry_out() override;
+  Cut cut() override;
+  void save_more(Checkpoint& checkpoint) override;
+  void add_figures() override;
+
+ private:
+  friend class NewestNode;
+
+  void resume(NodeId i);
+  void compute_pending();
+  void carry_out_with(std::uint32_t team);
+  const Sent& newest_visible(NodeId j);
+  bool charges(bool wire_bits) const;
+  void restore();
+  void restore_messages();
+
+  std::vector<NewestOutbox> outboxes_;
+  std::vector<std::unique_ptr<NewestNode>> nodes_;
+  std::vector<Scratch> scratch_;  // [workers]
+  WorkerChoice gradient_workers_, mix_workers_;
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
+  std::vector<Deferred> deferred_;
+  std::vector<MixTerm> terms_;
+  Charge charge_;
+  FaultPlan faults_;
+  Seconds now_ = 0;
+  std::uint64_t updates_ = 0, dropped_;
+};
+
+}  // namespace quantimed

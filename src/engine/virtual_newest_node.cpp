@@ -1,0 +1,178 @@
+#include "engine/virtual_newest.hpp"
+
+#include "base/error.hpp"
+
+#include <algorithm>
+
+namespace quantimed {
+
+NewestNode::NewestNode(NewestEngine& engine, NodeId id, std::span<float> x)
+    : VirtualNode(engine.run_, id), engine_(engine), sum_(x.size()) {
+  core.place(x);
+}
+
+Seconds NewestNode::now() const { return engine_.now_ + ahead_; }
+
+void NewestNode::spend(float RoundRecord::*phase, Seconds time) {
+  core.record.*phase += static_cast<float>(time);
+  ahead_ += time;
+}
+
+void NewestNode::wait_for(Seconds duration) {
+  event_time = now() + duration;
+  ahead_ = 0;
+  engine_.events_.push({event_time, core.id()});
+}
+
+// The engine ends the run after T · n updates in all. Records are of iterations that have ended.
+bool NewestNode::wants(Round t) {
+  if (t > first_round()) {
+    if (run_.machine) spend(&RoundRecord::record, run_.machine->record_s);
+    engine_.records_[core.id()].push_back(core.record);
+  }
+  has_begun_ = true;
+  core.begin(t, now());
+  const std::optional<Fault> fault = engine_.faults_.next(core.id(), now());
+  if (fault && fault->lasts == kForever) {
+    engine_.lose(core.id(), t);  // its last message stays what its neighbours read
+    return false;
+  }
+  if (fault) spend(&RoundRecord::record, fault->lasts);
+  return true;
+}
+
+bool NewestNode::start(const GradientRequest& request) {
+  plan(request);
+  pending = batch_ > 0;
+  if (restoring_) return exchanging_;
+  wait_for(static_cast<Seconds>(core.record.compute));
+  return false;
+}
+
+void NewestNode::compute(Scratch& scratch) {
+  core.begin_samples(core.round());
+  core.add_samples(batch_, sum_, scratch);
+  pending = false;
+}
+
+// The exchange is charged to the node's own clock before it reads.
+bool NewestNode::start(const MessagesRequest& request) {
+  check(request.round == MessagesRequest::kNewest, "newest delivery: there are no rounds to wait for");
+  core.record.bytes = engine_.outboxes_[core.id()].versions.back().wire_bytes;
+  const Seconds exchange = run_.link.exchange(engine_.charge_.bits_per_coordinate(core.record.bytes));
+  core.record.exchange = static_cast<float>(exchange);
+  if (restoring_) return false;
+  if (exchange <= 0) return true;
+  exchanging_ = true;
+  wait_for(exchange);
+  return false;
+}
+
+Messages NewestNode::finish(Messages) {
+  exchanging_ = false;
+  return {};
+}
+
+void NewestNode::apply(const Coefficients& c, const Gradient& g) {
+  if (pending) engine_.compute_pending();
+  const std::size_t first_term = engine_.terms_.size();
+  const auto neighbours = core.neighbours();
+  core.listen(engine_.now_);
+  for (std::size_t k = 0; k < neighbours.size(); ++k) {
+    const Sent& version = engine_.newest_visible(neighbours[k].id);
+    core.pass_over(k, version.iteration);
+    core.hear(neighbours[k], engine_.outboxes_[neighbours[k].id].heard(version), engine_.terms_);
+  }
+  core.heard(engine_.now_);
+  engine_.deferred_.push_back({.node = core.id(),
+                               .copy = false,
+                               .update = core.update_of(c, g.batch, sum_),
+                               .first_term = first_term,
+                               .terms = neighbours.size(),
+                               .iteration = 0,
+                               .message = {}});
+  if (const MachineCosts* machine = run_.machine) {
+    spend(&RoundRecord::wait, machine->receive_s);
+    spend(&RoundRecord::mix, machine->mix_time(neighbours.size()));
+  }
+  ++engine_.updates_;
+}
+
+// As many under way as the threads engine's mailbox has buffers for.
+bool NewestNode::link_is_full() const {
+  const auto& versions = engine_.outboxes_[core.id()].versions;
+  const auto under_way = std::ranges::count_if(versions, [&](const Sent& sent) { return sent.visible_at > now(); });
+  return run_.link.delays() && static_cast<std::uint32_t>(under_way) >= run_.link.most_in_flight();
+}
+
+void NewestNode::send() {
+  if (restoring_) return;
+  NewestOutbox& out = engine_.outboxes_[core.id()];
+  const Codec& codec = run_.codec;
+  // The message carries the model that the next iteration starts from.
+  const Round iteration = has_begun_ ? core.round() + 1 : 0;
+  Seconds latency = 0, on_link = now();
+  if (const MachineCosts* machine = run_.machine; machine && has_begun_) {
+    spend(&RoundRecord::encode, machine->encode_s);
+    on_link = now();
+    spend(&RoundRecord::publish, machine->publish_s);
+    latency = machine->latency_s;
+  }
+  if (link_is_full()) {
+    ++engine_.dropped_;
+    return;
+  }
+  if (out.versions.size() > 1) (void)engine_.newest_visible(core.id());  // gives up what has been overtaken
+  if (out.unused.empty()) {
+    out.buffers.push_back(std::make_unique<AlignedVector<std::byte>>(codec.capacity(sum_.size())));
+    out.unused.push_back(out.buffers.size() - 1);
+  }
+  Sent version{.buffer = out.unused.back(),
+               .bytes = codec.capacity(sum_.size()),
+               .wire_bytes = 0,
+               .iteration = iteration,
+               .published_at = now(),
+               .visible_at = 0};
+  out.unused.pop_back();
+  const std::span<std::byte> message = *out.buffers[version.buffer];
+  if (codec.is_sliceable()) {
+    engine_.deferred_.push_back({.node = core.id(),
+                                 .copy = true,
+                                 .update = {},
+                                 .first_term = 0,
+                                 .terms = 0,
+                                 .iteration = iteration,
+                                 .message = message});
+  } else {  // its length is known only once it is written
+    engine_.carry_out();
+    version.bytes = core.encode(iteration, message);
+  }
+  version.wire_bytes = core.wire_bytes(message);
+  if (has_begun_)
+    version.visible_at =
+        std::max(version.published_at + latency, on_link + run_.link.delay(engine_.charge_.bytes(version.wire_bytes)));
+  out.versions.push_back(version);
+  (void)engine_.newest_visible(core.id());  // gives up what has been overtaken, also where no neighbour ever reads
+}
+
+// Between two events every node waits for one of its own: the end of its gradient, which depends on its model alone
+// and is computed anew, or of its exchange.
+void NewestNode::save(Checkpoint& checkpoint) const {
+  checkpoint.start_time.push_back(core.record.start);
+  checkpoint.event_time.push_back(event_time);
+  checkpoint.exchanging.push_back(exchanging_);
+  core.save_unseen(checkpoint);
+}
+
+void NewestNode::restore(const Checkpoint& saved, std::span<const std::uint32_t>& next_unseen) {
+  core.restore_unseen(next_unseen);
+  exchanging_ = saved.exchanging[core.id()] != 0;
+  restoring_ = true;
+  check(task.resume(), "newest delivery: an algorithm that never waits");
+  restoring_ = false;
+  core.record.start = saved.start_time[core.id()];
+  event_time = saved.event_time[core.id()];
+  engine_.events_.push({event_time, core.id()});
+}
+
+}  // namespace quantimed

@@ -1,0 +1,112 @@
+// Virtual time for `round` delivery.
+//
+// A node waits only for the messages of its own round, so values depend on no clock: workers run whatever node is
+// ready, in any order, and the clock is reckoned afterwards from the durations (virtual_clock.hpp). Every few rounds
+// all nodes are held at the same round: there the models are a consistent cut, and the run is evaluated or ended.
+//
+// A node's gradient is computed as late as its update: then the model is read once, and the gradient lives in the
+// worker's cache instead of the node's memory.
+#pragma once
+
+#include "base/worker_choice.hpp"
+#include "engine/fault_plan.hpp"
+#include "engine/node_core.hpp"
+#include "engine/ready_queue.hpp"
+#include "engine/virtual_clock.hpp"
+#include "engine/virtual_run.hpp"
+
+#include <array>
+#include <atomic>
+#include <exception>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace quantimed {
+
+// What one worker thread owns.
+struct RoundWorker {
+  AlignedVector<float> gradient;  // [p]
+  Scratch scratch;
+  std::vector<NodeId> ready;
+};
+
+// The message of one round. When it was published and heard is the clock's to say, afterwards.
+struct Slot {
+  AlignedVector<std::byte> message;
+  std::size_t bytes = 0;
+  float speed = 0;  // the sender's, samples per second; 0: not known
+  HeardMessage heard(Round t) const { return {std::span(message).first(bytes), t, 0, speed}; }
+};
+using RoundOutbox = std::array<Slot, 2>;  // round t in slot t mod 2
+
+class RoundEngine;
+
+class RoundNode final : public VirtualNode {
+ public:
+  RoundNode(RoundEngine& engine, NodeId id);
+
+  RoundWorker* worker = nullptr;          // the one that runs this node now
+  std::atomic<std::uint32_t> missing[2];  // arrivals still to come for rounds of this parity
+  Round sent = 0;                         // rounds that this node has published its message of: those below
+
+ protected:
+  bool wants(Round t) override;
+  void send() override;
+  void apply(const Coefficients& c, const Gradient& g) override;
+  bool start(const GradientRequest& request) override;
+  bool start(const MessagesRequest& request) override;
+  Messages finish(Messages) override { return {}; }
+
+ private:
+  RoundEngine& engine_;
+};
+
+class RoundEngine final : public VirtualRun {
+ public:
+  RoundEngine(const Run& run, Watcher& watcher);
+
+ protected:
+  NodeCore& core(NodeId i) override { return nodes_[i]->core; }
+  Seconds clock() const override { return clock_.latest(); }
+  double iteration() const override { return now_; }
+  bool begin() override;
+  bool advance() override;
+  bool is_finished() const override { return now_ == run_.iterations || clock_.earliest() >= run_.max_time; }
+  Cut cut() override;
+  void save_more(Checkpoint& checkpoint) override;
+
+ private:
+  friend class RoundNode;
+
+  bool run_phase(Round hold);
+  void run_phase_with(std::uint32_t team);
+  void work(std::size_t worker, std::size_t workers);
+  void step(std::size_t worker, NodeId i);
+  void arrive(std::size_t worker, NodeId i);
+  void strike();
+  std::string end_waiting_for(NodeId i);
+  std::string who_waits() const;
+  bool has_other_clock() const;
+  Round next_hold() const;
+
+  std::vector<RoundOutbox> outboxes_;
+  std::vector<std::unique_ptr<RoundNode>> nodes_;
+  std::vector<RoundWorker> workers_;
+  ReadyQueue queue_;
+  WorkerChoice choice_;
+  VirtualClock clock_;
+  std::optional<VirtualClock> other_clock_;  // charges the other count of bits; nothing where values depend on time
+  Round now_, hold_;                         // all nodes wait for this round's messages; and will next
+  double seconds_per_round_ = 0;             // of real time
+  FaultPlan losses_;                         // the clocks know of stalls
+  std::mutex failing_;                       // guards failures_
+  std::map<std::pair<Round, NodeId>, std::exception_ptr> failures_;
+  std::vector<std::uint32_t> arrivals_;  // [n]: messages that a round of this node takes, its own counted
+};
+
+}  // namespace quantimed
