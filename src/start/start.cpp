@@ -9,6 +9,7 @@
 #include "start/variables.hpp"
 
 #include <fcntl.h>
+#include <openblas_config.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -142,6 +143,33 @@ bool has_limited_memory() {
   return ::syscall(SYS_prlimit64, 0, RLIMIT_AS, nullptr, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
 }
 
+// The patch number of "OpenBLAS 0.3.29"; 0 where it is written otherwise.
+constexpr int openblas_patch(const char* version) {
+  for (; *version != '\0'; ++version)
+    if (version[0] == '0' && version[1] == '.' && version[2] == '3' && version[3] == '.') {
+      int patch = 0;
+      for (version += 4; *version >= '0' && *version <= '9'; ++version) patch = 10 * patch + (*version - '0');
+      return patch;
+    }
+  return 0;
+}
+
+// From its constructor on, the OpenBLAS of Debian 13 holds a buffer of 128 MiB, and asks for it for ever where it is
+// refused; 0.3.21 of Debian 12 did without. The rest is for what libraries take beside it.
+constexpr bool kOpenBlasTakesABuffer = openblas_patch(OPENBLAS_VERSION) > 21;
+constexpr std::size_t kOpenBlasBuffer = (std::size_t{128} << 20) + (std::size_t{4} << 20);
+
+void require_room_for_openblas() {
+  if (!kOpenBlasTakesABuffer || !has_limited_memory()) return;
+  void* const probe = take_memory(kOpenBlasBuffer);
+  if (probe == nullptr) {
+    say("quantimed: ulimit -v leaves less than the 132 MiB of address space that OpenBLAS takes when it starts; raise "
+        "it by as much, or lift it\n");
+    ::syscall(SYS_exit_group, kRefusedByTheMachine);
+  }
+  ::syscall(SYS_munmap, probe, kOpenBlasBuffer);
+}
+
 // The program goes on as it was started: at least nothing binds its first thread. What is renamed takes no more room.
 void do_without(char** environment, char** wanted) {
   if (wanted != nullptr)
@@ -164,9 +192,13 @@ void do_without(char** environment, char** wanted) {
 void begin(int /*argc*/, char** arguments, char** environment) {
   if (const char* name = name_in_mark(environment)) {  // once is enough, whatever the environment is now
     ::prctl(PR_SET_NAME, name);                        // /proc/self/exe made it "exe"
+    require_room_for_openblas();
     return;
   }
-  if (is_as_wanted(environment)) return;
+  if (is_as_wanted(environment)) {
+    require_room_for_openblas();
+    return;
+  }
   char** const wanted = changed(environment);
   if (wanted != nullptr && !is_called_through_the_linker()) {
     ::execve("/proc/self/exe", arguments, wanted);
