@@ -98,7 +98,7 @@ def settings(results: Results, ledger: Ledger, title: str, study: str, option: s
 
 
 def tuning(results: Results, ledger: Ledger) -> Table:
-    table = Table("Tuning", "Medians of the final losses of all trials at one virtual time, seeds 101 to 103. Each algorithm has six "
+    table = Table("Tuning", "Medians of the final losses of all trials at one virtual time, seeds 101 to 103. Each algorithm has as many "
                   "trials of α, a factor 2 apart; ε stays the published one. The winner, in bold, is what the tuned studies use.",
                   ["data set", "algorithm", "trials: α and final loss", "used"])
     for name in ("mnist", "cifar10", "imagenet", "four-layers"):

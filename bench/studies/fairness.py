@@ -7,6 +7,7 @@ tuning as many trials, under these same options, on seeds that do not judge.
 """
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,8 @@ def unfairness(study: Study, tuning: Study, quick: bool) -> str:
             return f"{name}: {len(steps)} settings of its steps; the best of them would be chosen on the seeds that judge"
         if not steps <= points(tuning.runs(), quick)[name]:
             return f"{name}: its steps are none of the trials of {tuning.path.name}"
+        if text := edge(name, tuning.runs(), study.runs()):
+            return f"{text}; the best may lie beyond: add trials on both sides in {tuning.path.name}, for every algorithm"
     if both := {run.seed for run in study.runs()} & {run.seed for run in tuning.runs()}:
         return f"seeds: {', '.join(map(str, sorted(both)))}: of the tuning too; steps are judged on other seeds"
     return ""
@@ -52,6 +55,23 @@ def points(runs: list[Run], quick: bool = False) -> dict[str, set[tuple[str, ...
         names = STEPS[:-1] if quick else STEPS
         found.setdefault(run.algorithm, set()).add(tuple(plain(run.options.get(name, "")) for name in names))
     return found
+
+
+def edge(algorithm: str, tuning: list[Run], judged: list[Run]) -> str:
+    """A step that is the least or the largest of those tried; nothing where trials lie on both sides, or only one was made."""
+    for option in STEPS[:-1]:
+        tried, taken = ({size(run.options.get(option, "")) for run in runs if run.algorithm == algorithm}
+                        for runs in (tuning, judged))
+        for value in taken if len(tried) > 1 else ():
+            if value in (min(tried), max(tried)):
+                return f"{algorithm}: {option} = {value:g} is the {'least' if value == min(tried) else 'largest'} that was tried"
+    return ""
+
+
+def size(text: str) -> float:
+    """Of a step, or of the factor before a power of T, which is the same in all trials of an algorithm."""
+    found = re.match(r"[-+.\deE]*\d", text.strip())
+    return float(found[0]) if found else 0.0
 
 
 def plain(text: str) -> str:

@@ -130,12 +130,15 @@ FAIR = ("algorithms = dsgd, q-dsgd\nbatch = 50\nl2-per = dataset\niterations = 1
     ("seeds = 3-4\n", "", "seeds: 3"),
     ("[algorithm dsgd]\nalpha = 77\n", "", "dsgd: its steps are none of the trials"),
     ("[algorithm dsgd]\nalpha = 1 | 2\n", "", "dsgd: 2 settings of its steps"),
+    ("[algorithm dsgd]\nalpha = 2\n", "", "dsgd: alpha = 2 is the largest that was tried"),
+    ("[algorithm q-dsgd]\nalpha = 0.5\n", "", "q-dsgd: alpha = 0.5 is the least that was tried"),
+    ("[algorithm dsgd]\nalpha = 4*T^(-1/6)\n", "[algorithm dsgd]\nalpha = 4*T^(-1/6) | 2*T^(-1/6) | 1*T^(-1/6)\n", "alpha = 4 is"),
     ("", "[algorithm dsgd]\nalpha = 1 | 1.0 | 1e0\n", "dsgd has 1 trials, q-dsgd has 3 trials"),
     ("[algorithm q-dsgd]\nbits = paper\n[algorithm dsgd]\nbits = wire\n", "", "bits: dsgd has wire, q-dsgd has paper"),
 ])
 def test_a_study_of_tuned_steps_is_fair_or_refused(tmp_path: Path, study: str, tuning: str, names: str) -> None:
     write(tmp_path / "fair.ini", FAIR.format(seeds="1-2", alpha="1"))
-    write(tmp_path / "trials.ini", FAIR.format(seeds="3", alpha="1 | 2 | 4"))
+    write(tmp_path / "trials.ini", FAIR.format(seeds="3", alpha="0.5 | 1 | 2"))
     write(tmp_path / "tuning.ini", "include = trials.ini\n" + tuning)
     file = write(tmp_path / "study.ini", "include = fair.ini\ntuned-by = tuning.ini\n" + study)
     if not names:
