@@ -69,9 +69,9 @@ def edge(algorithm: str, tuning: list[Run], judged: list[Run]) -> str:
 
 
 def size(text: str) -> float:
-    """Of a step, or of the factor before a power of T, which is the same in all trials of an algorithm."""
+    """Of a step, or of the factor before a power of T (1 where none is written), which is the same in all trials."""
     found = re.match(r"[-+.\deE]*\d", text.strip())
-    return float(found[0]) if found else 0.0
+    return float(found[0]) if found else 1.0 if text.strip().startswith("T") else 0.0
 
 
 def plain(text: str) -> str:

@@ -1,28 +1,40 @@
 #include "engine/core_wait.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <ctime>
-#include <fstream>
+#include <system_error>
 
 namespace quantimed {
 
 namespace {
 
-// "run_ns queued_ns slices"; kernels that do not keep it have no such file, or zeros.
-std::optional<Seconds> queued() {
-  std::ifstream file("/proc/thread-self/schedstat");
-  double run_ns = 0, queued_ns = 0;
-  if (!(file >> run_ns >> queued_ns) || !(run_ns > 0)) return {};
-  return queued_ns * 1e-9;
+// "run_ns queued_ns slices"; kernels that do not keep it have no such file, or zeros. Takes no memory: a thread whose
+// run ended for want of it asks, too.
+std::optional<Seconds> queued() noexcept {
+  const int file = ::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return {};
+  char text[96];
+  const ssize_t count = ::read(file, text, sizeof text);
+  ::close(file);
+  if (count <= 0) return {};
+  std::uint64_t run_ns = 0, queued_ns = 0;
+  const char* const end = text + count;
+  const auto first = std::from_chars(text, end, run_ns);
+  if (first.ec != std::errc() || first.ptr == end || run_ns == 0) return {};
+  if (std::from_chars(first.ptr + 1, end, queued_ns).ec != std::errc()) return {};
+  return 1e-9 * static_cast<double>(queued_ns);
 }
 
 }  // namespace
 
-CoreUse core_use() {
+CoreUse core_use() noexcept {
   CoreUse use;
   use.queued = queued();
   rusage usage{};

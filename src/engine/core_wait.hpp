@@ -21,7 +21,7 @@ struct CoreUse {
 };
 
 // Of the calling thread.
-CoreUse core_use();
+CoreUse core_use() noexcept;
 
 // The share of the time between two readings that the thread waited for its core. What the kernel counted in its queue;
 // where the thread never blocked, or the kernel does not count, all time without a core.

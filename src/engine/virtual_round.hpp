@@ -78,6 +78,7 @@ class RoundEngine final : public VirtualRun {
   bool advance() override;
   bool is_finished() const override { return now_ == run_.iterations || clock_.earliest() >= run_.max_time; }
   Cut cut() override;
+  void finish_records() override { records_.finish(now_); }  // nodes run ahead of the clock
   void save_more(Checkpoint& checkpoint) override;
 
  private:

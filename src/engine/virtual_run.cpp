@@ -31,7 +31,7 @@ Outcome VirtualRun::operator()() {
     if (schedule_.due(iteration(), clock()) && !watcher_.observe(cut())) break;
     if (broke_off() || is_finished()) break;
     if (is_time_to_report()) {
-      records_.finish();
+      finish_records();
       report(schedule_.done(iteration(), clock()), true);
     }
     if (watcher_.wants_to_stop()) {
@@ -47,7 +47,7 @@ Outcome VirtualRun::operator()() {
   outcome_.end_time_wire_bits = last.time_wire_bits;
   auto& charged = run_.charge_wire_bits ? outcome_.end_time_wire_bits : outcome_.end_time_paper_bits;
   if (charged) charged = outcome_.end_time;
-  records_.finish();
+  finish_records();
   end();
   return std::move(outcome_);
 }

@@ -41,6 +41,7 @@ class VirtualRun : public RunLoop {
   virtual bool is_finished() const = 0;
   virtual double iteration() const = 0;                    // mean of all nodes
   virtual bool is_time_to_report() const { return true; }  // and to keep a checkpoint
+  virtual void finish_records() { records_.finish(); }     // those whose iterations have ended on the clock
   virtual Cut cut() = 0;                                   // of models that are up to date
 
   // A lost node's model is no part of later cuts.

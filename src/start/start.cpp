@@ -160,11 +160,11 @@ constexpr bool kOpenBlasTakesABuffer = openblas_patch(OPENBLAS_VERSION) > 21;
 constexpr std::size_t kOpenBlasBuffer = (std::size_t{128} << 20) + (std::size_t{4} << 20);
 
 void require_room_for_openblas() {
-  if (!kOpenBlasTakesABuffer || !has_limited_memory()) return;
+  if (!kOpenBlasTakesABuffer) return;
   void* const probe = take_memory(kOpenBlasBuffer);
   if (probe == nullptr) {
-    say("quantimed: ulimit -v leaves less than the 132 MiB of address space that OpenBLAS takes when it starts; raise "
-        "it by as much, or lift it\n");
+    say("quantimed: ulimit -v or -d, or the system's limit on committed memory, leaves less than the 132 MiB that "
+        "OpenBLAS takes when it starts; raise it by as much, or lift it\n");
     ::syscall(SYS_exit_group, kRefusedByTheMachine);
   }
   ::syscall(SYS_munmap, probe, kOpenBlasBuffer);

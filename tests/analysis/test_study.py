@@ -132,6 +132,8 @@ FAIR = ("algorithms = dsgd, q-dsgd\nbatch = 50\nl2-per = dataset\niterations = 1
     ("[algorithm dsgd]\nalpha = 1 | 2\n", "", "dsgd: 2 settings of its steps"),
     ("[algorithm dsgd]\nalpha = 2\n", "", "dsgd: alpha = 2 is the largest that was tried"),
     ("[algorithm q-dsgd]\nalpha = 0.5\n", "", "q-dsgd: alpha = 0.5 is the least that was tried"),
+    ("[algorithm dsgd]\nalpha = 0.5*T^(-1/6)\n", "[algorithm dsgd]\nalpha = 0.5*T^(-1/6) | T^(-1/6) | 2*T^(-1/6)\n", "alpha = 0.5 is"),
+    ("[algorithm dsgd]\nalpha = T^(-1/6)\n", "[algorithm dsgd]\nalpha = 0.5*T^(-1/6) | T^(-1/6) | 2*T^(-1/6)\n", ""),
     ("[algorithm dsgd]\nalpha = 4*T^(-1/6)\n", "[algorithm dsgd]\nalpha = 4*T^(-1/6) | 2*T^(-1/6) | 1*T^(-1/6)\n", "alpha = 4 is"),
     ("", "[algorithm dsgd]\nalpha = 1 | 1.0 | 1e0\n", "dsgd has 1 trials, q-dsgd has 3 trials"),
     ("[algorithm q-dsgd]\nbits = paper\n[algorithm dsgd]\nbits = wire\n", "", "bits: dsgd has wire, q-dsgd has paper"),
