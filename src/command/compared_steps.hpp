@@ -23,7 +23,8 @@ struct ComparedSteps {
   std::vector<StepsUse> uses;
 };
 
-// In the order of `algorithms`; with --one-setting only the steps for all targets. Throws InputError where steps are for a target that --target-loss does not name.
+// In the order of `algorithms`; with --one-setting only the steps for all targets. Throws InputError where steps are
+// for a target that --target-loss does not name.
 std::vector<ComparedSteps> plan_steps(const Config& given, const std::vector<std::string>& algorithms);
 
 // `given` for this algorithm with these steps. Its targets stay: the report judges runs at those that they name.

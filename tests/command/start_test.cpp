@@ -194,7 +194,7 @@ TEST(Start, SixHundredNodesShareTheBuffersOfOpenBlas) {
   const Ran ran = run_program(
       folder,
       "run --engine threads --oversubscribe --nodes 600 --graph ring --algorithm async-dsgd --dataset digits "
-      "--samples-per-node 15 --batch 8 --iterations 20 --evaluations 2 --model mlp:20 --output t.h5");
+      "--samples-per-node 15 --batch 8 --iterations 20 --evaluations 2 --model mlp:20 --quiet --output t.h5");
   EXPECT_EQ(ran.status, 0) << ran.err;
   EXPECT_EQ(ran.err, "");
   EXPECT_EQ(read_trace(folder / "t.h5").network.nodes, 600u);
@@ -206,7 +206,7 @@ TEST(Start, AThousandAndTwentyFourNodesRun) {
   const Ran ran =
       run_program(folder,
                   "run --engine threads --oversubscribe --nodes 1024 --graph ring --algorithm dsgd --dataset digits "
-                  "--samples-per-node 9 --batch 8 --iterations 5 --evaluations 2 --model mlp:8 --output t.h5");
+                  "--samples-per-node 9 --batch 8 --iterations 5 --evaluations 2 --model mlp:8 --quiet --output t.h5");
   EXPECT_EQ(ran.status, 0) << ran.err;
   EXPECT_EQ(ran.err, "");
   EXPECT_EQ(read_trace(folder / "t.h5").network.nodes, 1024u);
