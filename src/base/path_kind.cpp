@@ -12,7 +12,7 @@ namespace quantimed {
 
 namespace {
 
-const char* mend_for(int code) {
+const char* fix_for(int code) {
   switch (code) {
     case ENAMETOOLONG:
       return "choose a shorter name";
@@ -32,7 +32,7 @@ const char* mend_for(int code) {
 }  // namespace
 
 std::string path_failure(int code) {
-  return fmt::format("{}; {}", std::generic_category().message(code), mend_for(code));
+  return fmt::format("{}; {}", std::generic_category().message(code), fix_for(code));
 }
 
 PathKind kind_of_path(const std::string& option, const std::string& path, const std::string& given) {

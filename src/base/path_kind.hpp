@@ -8,7 +8,7 @@ namespace quantimed {
 enum class PathKind { nothing, file, folder, other };
 
 // Behind links; a link to nothing is nothing, and so is what would lie in a file. Throws InputError "OPTION PATH:
-// REASON; MEND" where the system refuses to say: a link that leads to itself, a name that is too long, a folder that
+// REASON; FIX" where the system refuses to say: a link that leads to itself, a name that is too long, a folder that
 // may not be searched. `given`: what the user named, where that is not the path itself.
 PathKind kind_of_path(const std::string& option, const std::string& path, const std::string& given = "");
 

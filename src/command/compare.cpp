@@ -178,7 +178,6 @@ int compare_command(const Request& request) {
     return kDone;
   }
   require_replaceable(runs, true);
-  require_own_text(folder + "/table.md", table_mark("compare"));
   require_own_text(folder + "/comparison.json", comparison_json_mark());
   study.write();
 

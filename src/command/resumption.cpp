@@ -38,7 +38,7 @@ struct Left {
 
   // After the path that was given; "" where there is a trace.
   std::string text(const std::string& path) const {
-    return obstacle.why.empty() ? failure : fmt::format("{} {}; {}", path, obstacle.why, obstacle.mend);
+    return obstacle.why.empty() ? failure : fmt::format("{} {}; {}", path, obstacle.why, obstacle.fix);
   }
 };
 

@@ -23,7 +23,7 @@ struct Resumption {
 
 // Why a trace cannot be resumed, after "PATH " or "it ", and what to do instead. Both empty: it can.
 struct Obstacle {
-  std::string why, mend;
+  std::string why, fix;
 };
 Obstacle obstacle_to_resuming(const Trace& trace);  // with its checkpoint: not of read_trace_summary()
 

@@ -131,7 +131,6 @@ void require_own_files(const std::vector<ScalingPoint>& points, const Config& gi
     const Config config = config_of(points, run, folder);
     require_replaceable({&config, 1}, true);
   }
-  require_own_text(folder + "/table.md", table_mark("scale"));
 }
 
 Config study_of(const std::vector<ScalingPoint>& points, const Config& given, const std::vector<std::uint32_t>& cores) {

@@ -253,11 +253,10 @@ int Tuning::finish() {
   return kDone;
 }
 
-// What is to be written over is ours: the tables, and the traces that are planned already. Others are asked before
-// their runs.
+// What is to be written over is ours, beside what StudyFile asks: the tables, and the traces that are planned already.
+// Others are asked before their runs.
 void Tuning::require_own_files() const {
   require_own_text(folder_ + "/trials.csv", kTrialsStart);
-  require_own_text(folder_ + "/table.md", table_mark("tune"));
   require_own_text(folder_ + "/tuned.ini", "# Step sizes found by quantimed tune");
   for (const Search& search : searches_)
     for (std::size_t trial = 0; trial < search.trials.size(); ++trial) {

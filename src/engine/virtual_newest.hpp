@@ -62,7 +62,7 @@ class NewestNode final : public VirtualNode {
   NewestNode(NewestEngine& engine, NodeId id, std::span<float> x);
 
   void save(Checkpoint& checkpoint) const;
-  // Starts the algorithm's text anew, up to the await that the saved run was in. Messages are there already.
+  // Starts the algorithm's text again, up to the await that the saved run was in. Messages are there already.
   void restore(const Checkpoint& saved, std::span<const std::uint32_t>& next_unseen);
 
   // The pending gradient, into this node's own memory.

@@ -156,7 +156,7 @@ void NewestNode::send() {
 }
 
 // Between two events every node waits for one of its own: the end of its gradient, which depends on its model alone
-// and is computed anew, or of its exchange.
+// and is computed again, or of its exchange.
 void NewestNode::save(Checkpoint& checkpoint) const {
   checkpoint.start_time.push_back(core.record.start);
   checkpoint.event_time.push_back(event_time);
