@@ -8,9 +8,16 @@
 namespace quantimed {
 
 struct Options {
-  float alpha = 0;          // weight of the gradient
-  float epsilon = 1;        // step of the mixing
-  std::uint32_t batch = 0;  // b, samples
+  float alpha = 0;                // weight of the gradient
+  float epsilon = 1;              // step of the mixing
+  std::uint32_t batch = 0;        // b, samples
+  float gamma = 1;                // step of the mixing of compressed differences
+  float momentum = 0;             // β
+  float averaging = 0.5f;         // a of LEAD: how fast its reference h follows the messages
+  float outer_step = 0.7f;        // η_o of DiLoCo
+  std::uint32_t local_steps = 4;  // τ, gradients between two exchanges
+  std::uint32_t rounds = 5;       // r, exchanges an iteration
+  std::uint32_t period = 8;       // H, iterations from one average of all nodes to the next
 };
 
 }  // namespace quantimed

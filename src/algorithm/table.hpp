@@ -1,13 +1,46 @@
-// One algorithm, one row. Help, completion, sweeps and tests iterate this table.
+// One algorithm, one row. Help, completion, sweeps, checkpoints, checks and tests iterate this table.
 #pragma once
 
 #include "algorithm/options.hpp"
+#include "algorithm/parameters.hpp"
 #include "node/node.hpp"
 
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace quantimed {
+
+// A vector that a node keeps beside its model.
+struct StateRow {
+  const char* name;
+  enum class Start { zero, model } start;
+  // lasting: kept from one iteration to the next; wide: the same in float64, for sums of sums; scratch: within one only
+  enum class Kind { lasting, wide, scratch } kind;
+};
+
+// What travels in one iteration: so many exchanges one after the other, in each of which a node sends so many vectors.
+struct Exchanges {
+  std::uint32_t count = 1;
+  std::uint32_t vectors = 1;
+  bool is_collective = false;  // among all nodes, charged as a ring all-reduce; else with the neighbours
+};
+inline Exchanges one_exchange(const Options&, Round) { return {}; }
+
+// What --codec may be for an algorithm that quantizes (algorithms' compressors differ in what their proofs ask for).
+enum class CodecNeed {
+  any,
+  contraction,  // E‖C(v) − v‖² ≤ (1 − δ)‖v‖², or unbiased with a variance below ‖v‖²
+  small_error,  // the same, or bounded in absolute terms; no large relative variance
+  unbiased,
+  models,  // messages are models: codes relative to the receiver's own are allowed too
+};
+
+enum class Weights {
+  mixing,  // W
+  push,    // columns sum to 1: 1 / (1 + degree of the sender)
+};
 
 struct AlgorithmRow {
   const char* name;  // as on the command line
@@ -16,13 +49,38 @@ struct AlgorithmRow {
   Delivery delivery;     // round: every message of round t; newest: the latest only
   bool quantizes;        // its messages go through --codec; else they are exact
   bool uses_epsilon;     // its text has the step ε
-  bool uses_deadline;    // T_d instead of b
+  bool uses_deadline;    // T_d instead of b, by definition
   bool goes_on_without;  // a lost neighbour; else its neighbours wait for it, and the run ends
   const char* alpha;     // published step sizes (paper.md, MNIST)
   const char* epsilon;
+  const char* paper = "";                         // authors, title, venue
+  std::span<const StateRow> states = {};          // vector(1), vector(2), …
+  std::span<const ParameterUse> parameters = {};  // beside the steps
+  Exchanges (*exchanges)(const Options&, Round) = one_exchange;
+  std::uint8_t channels = 1;
+  std::uint8_t message_scalars = 0;  // numbers that travel with each message
+  CodecNeed codec = CodecNeed::any;
+  Weights weights = Weights::mixing;
+  double least_eigenvalue = -1;  // that of W must be above
+  // The text publishes x itself, once an iteration, and changes it in one update of the kind that mix() carries out:
+  // then an exact model is sent from where it lies.
+  bool sends_its_model = false;
+  bool is_compared = false;  // unless --algorithms says otherwise: the reference paper's four
+
+  std::size_t gradients(const Options& o) const {  // an iteration
+    for (const ParameterUse& use : parameters)
+      if (use.parameter == Parameter::local_steps) return o.local_steps;
+    return 1;
+  }
 };
 
 std::span<const AlgorithmRow> algorithm_table();
 const AlgorithmRow& find_algorithm(std::string_view name);  // throws InputError with the known names
+
+// Those that are compared unless --algorithms says otherwise.
+std::vector<std::string> compared_algorithms();
+
+// All parameters at their usual values for this algorithm.
+Options usual_options(const AlgorithmRow& row);
 
 }  // namespace quantimed

@@ -1,0 +1,49 @@
+#include "algorithm/parameters.hpp"
+
+#include "base/error.hpp"
+
+#include <array>
+
+namespace quantimed {
+
+namespace {
+
+constexpr double kMostSteps = 1e6;
+
+template <auto Member>
+void set(Options& options, double value) {
+  options.*Member = static_cast<std::remove_reference_t<decltype(options.*Member)>>(value);
+}
+template <auto Member>
+double get(const Options& options) {
+  return static_cast<double>(options.*Member);
+}
+
+constexpr std::array kTable = {
+    ParameterRow{Parameter::gamma, "gamma", "step of the mixing of compressed messages, in (0, 1]", 0, 1, false, true,
+                 false, set<&Options::gamma>, get<&Options::gamma>},
+    ParameterRow{Parameter::momentum, "momentum", "weight of earlier gradients, in [0, 1)", 0, 1, true, false, false,
+                 set<&Options::momentum>, get<&Options::momentum>},
+    ParameterRow{Parameter::averaging, "averaging", "how fast LEAD's reference follows what is sent, in (0, 1]", 0, 1,
+                 false, true, false, set<&Options::averaging>, get<&Options::averaging>},
+    ParameterRow{Parameter::outer_step, "outer-step", "step of the outer update, in (0, 2]", 0, 2, false, true, false,
+                 set<&Options::outer_step>, get<&Options::outer_step>},
+    ParameterRow{Parameter::local_steps, "local-steps", "gradient steps between two exchanges", 1, kMostSteps, true,
+                 true, true, set<&Options::local_steps>, get<&Options::local_steps>},
+    ParameterRow{Parameter::rounds, "rounds", "exchanges in each iteration", 1, kMostSteps, true, true, true,
+                 set<&Options::rounds>, get<&Options::rounds>},
+    ParameterRow{Parameter::period, "period", "iterations from one average of all nodes to the next", 1, 1e9, true,
+                 true, true, set<&Options::period>, get<&Options::period>},
+};
+
+}  // namespace
+
+std::span<const ParameterRow> parameter_table() { return kTable; }
+
+const ParameterRow& row_of(Parameter parameter) {
+  const ParameterRow& row = kTable[static_cast<std::size_t>(parameter)];
+  check(row.parameter == parameter, "the table of parameters is in the order of their names");
+  return row;
+}
+
+}  // namespace quantimed

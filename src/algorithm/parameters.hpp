@@ -1,0 +1,33 @@
+// What can be set of an algorithm beside its steps α and ε. One parameter, one row: its option, its range, its place in
+// Options. Which algorithms have it, and their own usual values, is said in their rows.
+#pragma once
+
+#include "algorithm/options.hpp"
+
+#include <span>
+
+namespace quantimed {
+
+enum class Parameter : std::uint8_t { gamma, momentum, averaging, outer_step, local_steps, rounds, period };
+
+struct ParameterRow {
+  Parameter parameter;
+  const char* option;  // without dashes
+  const char* help;    // one line
+  double least, most;
+  bool has_least, has_most;  // false: the range is open at that end
+  bool is_whole;
+  void (*set)(Options&, double);
+  double (*get)(const Options&);
+};
+
+std::span<const ParameterRow> parameter_table();
+const ParameterRow& row_of(Parameter parameter);
+
+// An algorithm's parameter and its usual value there.
+struct ParameterUse {
+  Parameter parameter;
+  double usual;
+};
+
+}  // namespace quantimed
