@@ -5,16 +5,21 @@
 
 namespace quantimed {
 
+using namespace formula;
+
+namespace {
+constexpr Channel kModels{0};
+}
+
 Task async_dsgd(Node& node, const Options& options) {
   const float alpha = options.alpha;
-  const float w_ii = node.self_weight();
-  node.publish();  // x_i,0: what the first iteration starts from
+  node.publish(kModels, x);  // x_i,0: what the first iteration starts from
   for (Round t = node.first_round(); node.begins(t); ++t) {
-    const Gradient g = co_await node.gradient(options.batch);
-    const Messages x = co_await node.newest();
+    co_await node.gradient(options.batch);
+    co_await node.newest(kModels);
     // x_i ← Σ_k w_ik x_k − α g_i        (self included, the others as they are now)
-    node.update({.self = w_ii, .neighbours = 1, .gradient = -alpha}, x, g);
-    node.publish();
+    node.pass({{x, mixed(kModels) - alpha * g}});
+    node.publish(kModels, x);
   }
 }
 

@@ -6,15 +6,20 @@
 
 namespace quantimed {
 
+using namespace formula;
+
+namespace {
+constexpr Channel kModels{0};
+}
+
 Task dsgd(Node& node, const Options& options) {
   const float alpha = options.alpha;
-  const float w_ii = node.self_weight();
   for (Round t = node.first_round(); node.begins(t); ++t) {
-    node.publish();  // x_i,t
-    const Gradient g = co_await node.gradient(options.batch);
-    const Messages x = co_await node.neighbours(t);
+    node.publish(kModels, x);  // x_i,t
+    co_await node.gradient(options.batch);
+    co_await node.neighbours(kModels);
     // x_i,t+1 = Σ_j w_ij x_j,t − α g_i,t        (self included)
-    node.update({.self = w_ii, .neighbours = 1, .gradient = -alpha}, x, g);
+    node.pass({{x, mixed(kModels) - alpha * g}});
   }
 }
 

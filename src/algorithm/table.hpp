@@ -25,8 +25,10 @@ struct Exchanges {
   std::uint32_t count = 1;
   std::uint32_t vectors = 1;
   bool is_collective = false;  // among all nodes, charged as a ring all-reduce; else with the neighbours
+  bool is_sent_early = false;  // the message is complete before the gradient, and travels while that is computed
 };
-inline Exchanges one_exchange(const Options&, Round) { return {}; }
+inline Exchanges sent_early(const Options&, Round) { return {.is_sent_early = true}; }
+inline Exchanges sent_late(const Options&, Round) { return {}; }
 
 // What --codec may be for an algorithm that quantizes (algorithms' compressors differ in what their proofs ask for).
 enum class CodecNeed {
@@ -56,7 +58,7 @@ struct AlgorithmRow {
   const char* paper = "";                         // authors, title, venue
   std::span<const StateRow> states = {};          // vector(1), vector(2), …
   std::span<const ParameterUse> parameters = {};  // beside the steps
-  Exchanges (*exchanges)(const Options&, Round) = one_exchange;
+  Exchanges (*exchanges)(const Options&, Round) = sent_early;
   std::uint8_t channels = 1;
   std::uint8_t message_scalars = 0;  // numbers that travel with each message
   CodecNeed codec = CodecNeed::any;

@@ -31,7 +31,7 @@ void threefry_lanes(const StreamKey& key, std::uint32_t first, std::uint32_t (&w
   for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
     std::uint32_t x0 = first + lane + schedule[0];
     std::uint32_t x1 = key.iteration + schedule[1];
-    std::uint32_t x2 = schedule[2];
+    std::uint32_t x2 = key.draw + schedule[2];
     std::uint32_t x3 = schedule[3];
 #pragma GCC unroll 12
     for (int round = 0; round < kRounds; ++round) {

@@ -35,6 +35,7 @@ struct StreamKey {
   std::uint32_t node = 0;
   std::uint32_t iteration = 0;
   Purpose purpose = Purpose::check;
+  std::uint32_t draw = 0;  // tells apart several of one iteration
 };
 
 using Threefry = r123::Threefry4x32_R<12>;
@@ -43,7 +44,7 @@ using Threefry = r123::Threefry4x32_R<12>;
 inline std::array<std::uint32_t, 4> random_block(const StreamKey& key, std::uint32_t block) {
   const Threefry::key_type k{{static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32),
                               key.node, static_cast<std::uint32_t>(key.purpose)}};
-  const Threefry::ctr_type c{{block, key.iteration, 0, 0}};
+  const Threefry::ctr_type c{{block, key.iteration, key.draw, 0}};
   const auto r = Threefry{}(c, k);
   return {r[0], r[1], r[2], r[3]};
 }

@@ -10,8 +10,10 @@
 // so each read of round t−2 happens before the first write of round t: nothing torn, and no data race.
 // The other way round, a reader that waits for round t finds round t−2 or round t in the slot, never t+2: i begins to
 // write t+2 only after this reader has published t+1, which it does after its own update t.
-// What an algorithm must keep to: a message of round t is not touched after the reader's own publish(t+1). It may write
-// round t+1 while it reads round t, so a model that is sent as it is can live here and is never copied.
+// Here t counts the messages of one channel: an algorithm may have several channels, each with its mailbox, and several
+// exchanges on one of them in an iteration. A collective is the same among all nodes, on a channel that has no other
+// use. What an algorithm must keep to: a message of round t is not touched after the reader's own publish(t+1). It may
+// write round t+1 while it reads round t, so a model that is sent as it is can live here and is never copied.
 // tests/model/round.pml checks this argument exhaustively on three nodes.
 #pragma once
 
@@ -49,6 +51,7 @@ class RoundMailbox {
                    .version = t + 1,
                    .bytes = static_cast<std::uint32_t>(bytes),
                    .speed = note.speed,
+                   .scalar = note.scalar,
                    .published_at = note.published_at,
                    .visible_at = note.visible_at};
     slot.published.store(std::uint64_t{t} + 1, std::memory_order_release);

@@ -89,7 +89,7 @@ std::vector<std::pair<std::size_t, Seconds>> gradient_times(const Run& run, cons
       if (!goes_on) return;
       const auto begin = Clock::now();
       for (int r = 0; r < kMost && (r < kLeast || seconds_since(begin) < kEnough); ++r) {
-        gradient.begin(static_cast<Round>(r));
+        gradient.begin(static_cast<Round>(r), 0);
         const auto start = Clock::now();
         gradient.add(x, batches[k], sum, rows, work);
         times[i][k].push_back(seconds_since(start));

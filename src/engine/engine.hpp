@@ -43,7 +43,8 @@ struct Run {
   const Shards& shards;
   const Codec& codec;  // exact, or the quantizer, as the algorithm's row says
   Penalty penalty;
-  DeadlineRule deadline = {};             // of algorithms that use one
+  DeadlineRule deadline = {};             // of gradients that end at one
+  bool gradient_until_deadline = false;   // --gradient deadline: every gradient, where the algorithm has a fixed batch
   const SpeedModel* speed = nullptr;      // null: the machine's own speed
   const MachineCosts* machine = nullptr;  // virtual: predict a threads run on this machine
   LinkModel link;
@@ -66,7 +67,9 @@ struct Run {
   Charge charge(bool wire_bits) const {
     return {.wire_bits = wire_bits,
             .paper_bits = codec.paper_bits(),
-            .dimension = static_cast<double>(problem.dimension())};
+            .dimension = static_cast<double>(problem.dimension()),
+            .vectors = static_cast<double>(algorithm.exchanges(options, 0).vectors),
+            .scalars = static_cast<double>(algorithm.message_scalars)};
   }
   Seconds patience() const { return patience_s > 0 ? patience_s : kUsualPatience_s; }
 };

@@ -29,14 +29,22 @@ struct LinkModel {
   Seconds delay(double bytes) const { return kind == Kind::alpha_beta ? latency_s + bytes / bytes_per_second : 0; }
 };
 
-// What a message is charged for on the link of virtual time (--bits): the bits on the wire, or the paper's count.
+// What a node's message of an exchange is charged for on the link of virtual time (--bits): the bits on the wire, or
+// the paper's count: the code's bits a coordinate for each vector, 16 for a number that travels with it.
 struct Charge {
   bool wire_bits = false;
   double paper_bits = 0;  // a coordinate, of the code
   double dimension = 0;   // coordinates
+  double vectors = 1;     // of a message
+  double scalars = 0;     // of a message
 
-  double bits_per_coordinate(double wire_bytes) const { return wire_bits ? 8 * wire_bytes / dimension : paper_bits; }
-  double bytes(double wire_bytes) const { return wire_bits ? wire_bytes : paper_bits * dimension / 8; }
+  // share: of the vectors that is sent, where that is not all.
+  double bits_per_coordinate(double wire_bytes, double share = 1) const {
+    return wire_bits ? 8 * wire_bytes / dimension : paper_bits * vectors * share + 16 * scalars / dimension;
+  }
+  double bytes(double wire_bytes, double share = 1) const {
+    return wire_bits ? wire_bytes : bits_per_coordinate(wire_bytes, share) * dimension / 8;
+  }
 };
 
 // One row a kind: how it is written, one line of help.

@@ -22,9 +22,16 @@ struct Sizes {
       : nodes(run.network.nodes),
         p(static_cast<double>(run.problem.dimension())),
         message(static_cast<double>(run.codec.capacity(run.problem.dimension()))),
-        workspace(floats(static_cast<double>(run.problem.make_workspace().floats.size()))) {}
+        workspace(floats(static_cast<double>(run.problem.make_workspace().floats.size()))),
+        channels(run.algorithm.channels),
+        keeps_gradients(!run.algorithm.sends_its_model) {
+    for (const StateRow& state : run.algorithm.states)
+      states += (state.kind == StateRow::Kind::wide ? sizeof(double) : sizeof(float)) * p;
+  }
   double nodes, p;
-  double message, workspace;  // bytes of each
+  double message, workspace;    // bytes of each
+  double channels, states = 0;  // of a node; bytes
+  bool keeps_gradients;
 };
 
 // Buffers of records grow by doubling. Where there is no file for older ones they grow with the run, which may end long
@@ -59,29 +66,34 @@ MemoryPlan plan_virtual(const Run& run) {
   const bool is_round = run.algorithm.delivery == Delivery::round;
   MemoryPlan plan;
   plan.models = static_cast<double>(ModelArena::bytes_of(run.network.nodes, run.problem.dimension()));
-  plan.messages = size.nodes * (is_round ? 2 : most_messages(run)) * size.message;
-  plan.gradients = floats((is_round ? run.threads : size.nodes) * size.p);
-  plan.workspaces = run.threads * size.workspace;
+  plan.messages = size.nodes * (is_round ? 2 * size.channels : most_messages(run)) * size.message;
+  plan.gradients = floats((is_round ? run.threads + (size.keeps_gradients ? size.nodes : 0) : size.nodes) * size.p);
+  plan.models += size.nodes * size.states;
+  plan.workspaces = run.threads * (size.workspace + (size.keeps_gradients ? floats(size.p) : 0));
   plan.records = records_of(run);
-  if (run.faults.empty()) plan.checkpoint = floats(size.nodes * size.p) + (is_round ? 0 : plan.messages);
+  if (run.faults.empty())
+    plan.checkpoint = floats(size.nodes * size.p) + size.nodes * size.states + (is_round ? 0 : plan.messages);
   return plan;
 }
 
 MemoryPlan plan_threads(const Run& run) {
   const Sizes size(run);
-  const bool lives_in_outbox = run.codec.is_identity();
+  const bool lives_in_outbox = run.codec.is_identity() && run.algorithm.sends_its_model;
   MemoryPlan plan;
   plan.models = floats(size.nodes * size.p *
-                       (static_cast<double>(Snapshots::models_of(run.evaluations)) + (lives_in_outbox ? 0 : 1)));
+                       (static_cast<double>(Snapshots::models_of(run.evaluations)) + (lives_in_outbox ? 0 : 1))) +
+                size.nodes * size.states;
   for (NodeId i = 0; i < run.network.nodes; ++i) {
     const std::size_t readers = run.network.neighbours(i).size();
-    const std::size_t buffers = run.algorithm.delivery == Delivery::round ? 2 : readers + run.link.most_in_flight() + 2;
+    const std::size_t buffers = run.algorithm.delivery == Delivery::round ? 2 * run.algorithm.channels
+                                                                          : readers + run.link.most_in_flight() + 2;
     plan.messages += static_cast<double>(buffers) * (size.message + kSeparation);
   }
   plan.gradients = floats(size.nodes * size.p);
-  plan.workspaces = size.nodes * (size.workspace + size.message + floats(size.p));  // and to warm up with
+  plan.workspaces = size.nodes * (size.workspace + size.message +
+                                  floats(size.keeps_gradients ? 2 * size.p : size.p));  // and to warm up with
   plan.records = size.nodes * RecordLog::kLeastBytes + records_of(run);
-  if (run.faults.empty()) plan.checkpoint = floats(size.nodes * size.p);
+  if (run.faults.empty()) plan.checkpoint = floats(size.nodes * size.p) + size.nodes * size.states;
   return plan;
 }
 

@@ -6,6 +6,13 @@
 
 namespace quantimed {
 
+Protocol protocol_of(const AlgorithmRow& row) {
+  std::uint32_t scratch = 0;
+  for (std::size_t k = 0; k < row.states.size(); ++k)
+    if (row.states[k].kind == StateRow::Kind::scratch) scratch |= 2u << k;
+  return {row.delivery, row.channels, static_cast<std::uint32_t>(row.states.size()) + 1, scratch};
+}
+
 NodeCore::NodeCore(const Run& run, NodeId id)
     : run_(run),
       id_(id),
@@ -15,24 +22,153 @@ NodeCore::NodeCore(const Run& run, NodeId id)
       penalised_(run.problem.penalised()),
       next_unseen_(run.network.neighbours(id).size()) {
   lost_weights_.reserve(next_unseen_.size());
+  for (std::uint8_t c = 0; c < run.algorithm.channels; ++c) {
+    Exchanged& channel = channels_.emplace_back();
+    channel.sent = round_;
+    if (!run.algorithm.sends_its_model) channel.terms.reserve(next_unseen_.size() + 1);
+  }
+  vectors_.resize(1);
 }
 
 void NodeCore::place(std::span<float> x) {
   x_ = x;
   set_model(run_, id_, x);
+  vectors_[0] = {.single = x, .wide = {}};
+  add_vectors();
+}
+
+// The row's states in its order: as they start, or as they were where the run is resumed.
+void NodeCore::add_vectors() {
+  using Kind = StateRow::Kind;
+  const std::size_t p = x_.size();
+  const auto count = [&](Kind kind) { return std::ranges::count(run_.algorithm.states, kind, &StateRow::kind); };
+  lasting_ = static_cast<std::size_t>(count(Kind::lasting));
+  floats_.resize(lasting_ + static_cast<std::size_t>(count(Kind::scratch)));
+  doubles_.resize(static_cast<std::size_t>(count(Kind::wide)));
+  vectors_.resize(1);
+  std::size_t lasting = 0, scratch = lasting_, wide = 0;
+  for (const StateRow& state : run_.algorithm.states) {
+    const bool is_model = state.start == StateRow::Start::model;
+    if (state.kind == Kind::wide) {
+      doubles_[wide].resize(p);
+      std::transform(x_.begin(), x_.end(), doubles_[wide].begin(),
+                     [&](float value) { return is_model ? static_cast<double>(value) : 0; });
+      vectors_.push_back({.single = {}, .wide = doubles_[wide++]});
+      continue;
+    }
+    AlignedVector<float>& values = floats_[state.kind == Kind::lasting ? lasting++ : scratch++];
+    values.resize(p);
+    std::transform(x_.begin(), x_.end(), values.begin(), [&](float value) { return is_model ? value : 0; });
+    vectors_.push_back({.single = values, .wide = {}});
+  }
 }
 
 void NodeCore::begin(Round t, Seconds start) {
   round_ = t;
   record = {.start = start};
   speed_at_begin_ = speed_;
+  overflows_at_begin_ = overflows_;
+  gradients_ = exchanges_ = 0;
+  for (std::size_t c = 0; c < channels_.size(); ++c) channels_[c].sent_at_begin = channels_[c].sent;
+}
+
+float NodeCore::weight_from(const Neighbour& j) const {
+  if (run_.algorithm.weights == Weights::mixing) return j.weight;
+  return 1 / (1 + static_cast<float>(run_.network.neighbours(j.id).size()));
+}
+
+float NodeCore::self_weight() const {
+  if (run_.algorithm.weights == Weights::mixing) return static_cast<float>(run_.network.self_weights[id_]);
+  return 1 / (1 + static_cast<float>(neighbours().size()));
+}
+
+double NodeCore::wire_bytes(std::span<const std::byte> message) const {
+  const auto bytes = static_cast<double>(run_.codec.wire_bytes(message, x_.size()));
+  if (run_.algorithm.sends_its_model) return bytes;
+  const double n = run_.network.nodes;
+  const bool is_collective = run_.algorithm.exchanges(run_.options, round_).is_collective;
+  return is_collective ? bytes * 2 * (n - 1) / n : bytes + run_.algorithm.message_scalars * sizeof(float);
 }
 
 std::size_t NodeCore::encode(Round iteration, std::span<std::byte> message) {
   const Encoded encoded = run_.codec.encode(x_, stream_of(iteration), message);
-  last_overflows_ = encoded.overflows;
   overflows_ += encoded.overflows;
   return encoded.bytes;
+}
+
+std::size_t NodeCore::publish(Channel c, const Linear& what, float scalar, std::span<std::byte> message,
+                              Scratch& scratch) {
+  Exchanged& channel = channels_[c.index];
+  const StreamKey key = stream_of(channel.sent, c.index);
+  std::size_t bytes = 0;
+  if (run_.codec.is_identity()) {
+    bytes = x_.size_bytes();
+    std::array<Received, Protocol::kMostChannels> received;
+    const std::span<float> out{reinterpret_cast<float*>(message.data()), x_.size()};
+    violations_ += evaluate(sweep_input(received), what, out);
+  } else {
+    std::span<const float> values = x_;
+    if (!what.is_model()) {
+      scratch.form.resize(x_.size());
+      std::array<Received, Protocol::kMostChannels> received;
+      violations_ += evaluate(sweep_input(received), what, scratch.form);
+      values = scratch.form;
+    }
+    const Encoded encoded = run_.codec.encode(values, key, message);
+    overflows_ += encoded.overflows;
+    bytes = encoded.bytes;
+  }
+  published_in_place(c, message.first(bytes));
+  channel.is_model = what.is_model();
+  channel.own_scalar = scalar;
+  return bytes;
+}
+
+void NodeCore::published_in_place(Channel c, std::span<const std::byte> message) {
+  Exchanged& channel = channels_[c.index];
+  ++channel.sent;
+  channel.own = message;
+  channel.is_model = true;
+}
+
+SweepInput NodeCore::sweep_input(std::span<Received> received) const {
+  for (std::size_t c = 0; c < channels_.size(); ++c)
+    received[c] = {.codec = &run_.codec,
+                   .own = channels_[c].own,
+                   .own_weight = channels_[c].own_weight,
+                   .terms = channels_[c].terms};
+  return {.vectors = vectors_,
+          .channels = received,
+          .gradient = {.sum = gradient_.sum,
+                       .batch = gradient_.batch,
+                       .l2 = l2_coefficient(run_.penalty, gradient_.batch, run_.shards.rows.size())},
+          .gradient_at = gradient_.at,
+          .penalised = penalised_};
+}
+
+void NodeCore::carry_out(std::span<const Statement> statements) {
+  std::array<Received, Protocol::kMostChannels> received;
+  violations_ += sweep(sweep_input(received), statements);
+}
+
+std::optional<Coefficients> NodeCore::as_coefficients(std::span<const Statement> statements) const {
+  if (statements.size() != 1 || statements[0].destination != formula::x) return {};
+  Coefficients c;
+  for (const auto& [factor, source] : statements[0].value) {
+    if (source == formula::x) {
+      c.self += factor;
+    } else if (source == formula::g) {
+      c.gradient += factor;
+    } else if (source.kind == Source::Kind::others) {
+      c.neighbours += factor;
+    } else if (source.kind == Source::Kind::mixed && run_.codec.is_identity() && channels_[source.index].is_model) {
+      c.neighbours += factor;
+      c.self += factor * self_weight();
+    } else {
+      return {};
+    }
+  }
+  return c;
 }
 
 std::uint64_t NodeCore::encode_slice(Round iteration, std::size_t first, std::size_t last,
@@ -41,7 +177,7 @@ std::uint64_t NodeCore::encode_slice(Round iteration, std::size_t first, std::si
 }
 
 void NodeCore::listen(Seconds now) {
-  deadline_.observe(static_cast<double>(speed_));
+  if (++exchanges_ == 1) deadline_.observe(static_cast<double>(speed_));
   listening_since_ = now;
   age_ = behind_ = 0;
   heard_ = 0;
@@ -53,6 +189,28 @@ void NodeCore::heard(Seconds now) {
   const auto messages = static_cast<double>(heard_);
   record.staleness = static_cast<float>(behind_ / messages);
   record.age = static_cast<float>(age_ / messages + (now - listening_since_));
+}
+
+void NodeCore::listen(Channel c, Seconds now) {
+  listen(now);
+  channels_[c.index].terms.clear();
+  channels_[c.index].scalar = 0;
+}
+
+Messages NodeCore::heard(Channel c, Seconds now) {
+  heard(now);
+  Exchanged& channel = channels_[c.index];
+  channel.own_weight = self_weight();
+  for (const float weight : lost_weights_) channel.own_weight += weight;
+  return {.scalar = channel.scalar + channel.own_weight * channel.own_scalar};
+}
+
+void NodeCore::hear_of_all(Channel c, NodeId from, const HeardMessage& message) {
+  const float share = 1 / static_cast<float>(run_.network.nodes);
+  if (from == id_)
+    channels_[c.index].terms.push_back({message.payload, share});
+  else
+    hear({.id = from, .weight = share}, message, channels_[c.index].terms);
 }
 
 void NodeCore::pass_over(std::size_t k, std::uint64_t serial) {
@@ -69,18 +227,36 @@ Update NodeCore::update_of(const Coefficients& c, std::size_t batch, std::span<c
 
 void NodeCore::carry_out(const Update& update, std::span<const MixTerm> terms, std::span<float> out) {
   violations_ += mix(x_, out, 0, x_.size(), update.coefficients, terms, run_.codec, update.gradient, penalised_);
-  x_ = out;
+  x_ = vectors_[0].single = out;
 }
 
 void NodeCore::save(Checkpoint& checkpoint) const {
   checkpoint.iteration.push_back(round_);
   checkpoint.speed.push_back(speed_at_begin_);
   deadline_.save(checkpoint.seen_speeds, checkpoint.seen_counts);
+  for (std::size_t k = 0; k < lasting_; ++k)
+    checkpoint.states.insert(checkpoint.states.end(), floats_[k].begin(), floats_[k].end());
+  for (const AlignedVector<double>& values : doubles_)
+    checkpoint.wide_states.insert(checkpoint.wide_states.end(), values.begin(), values.end());
+  if (run_.algorithm.sends_its_model) return;
+  checkpoint.scalars.push_back(scalar_);
+  for (std::size_t c = 0; c < channels_.size(); ++c) checkpoint.messages.push_back(channels_[c].sent_at_begin);
 }
 
 void NodeCore::restore(const Checkpoint& saved, std::span<const double>& seen_speeds) {
   speed_ = saved.speed[id_];
   if (!deadline_.restore(seen_speeds, saved.seen_counts[id_])) reject_checkpoint(run_, "its checkpoint lacks speeds");
+  if (run_.algorithm.sends_its_model) return;
+  const std::size_t p = x_.size(), n = run_.network.nodes, floats = lasting_ * p, doubles = doubles_.size() * p;
+  if (saved.states.size() != n * floats || saved.wide_states.size() != n * doubles || saved.scalars.size() != n ||
+      saved.messages.size() != n * channels_.size())
+    reject_checkpoint(run_, "its checkpoint lacks what the algorithm keeps beside the models");
+  for (std::size_t k = 0; k < lasting_; ++k)
+    std::copy_n(saved.states.begin() + static_cast<std::ptrdiff_t>(id_ * floats + k * p), p, floats_[k].begin());
+  for (std::size_t k = 0; k < doubles_.size(); ++k)
+    std::copy_n(saved.wide_states.begin() + static_cast<std::ptrdiff_t>(id_ * doubles + k * p), p, doubles_[k].begin());
+  scalar_ = saved.scalars[id_];
+  for (std::size_t c = 0; c < channels_.size(); ++c) channels_[c].sent = saved.messages[id_ * channels_.size() + c];
 }
 
 void NodeCore::save_unseen(Checkpoint& checkpoint) const {

@@ -7,7 +7,9 @@
 #include "engine/engine.hpp"
 #include "node/local_gradient.hpp"
 #include "node/mix.hpp"
+#include "node/sweep.hpp"
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,6 +20,7 @@ struct Scratch {
   Workspace work;
   std::vector<SampleId> batch;
   std::vector<MixTerm> terms;  // of the update to come
+  AlignedVector<float> form;   // [p], what is encoded next; empty where models are sent as they are
 };
 
 // A neighbour's message, as it is heard.
@@ -26,6 +29,14 @@ struct HeardMessage {
   Round round = 0;           // the sender's iteration
   Seconds published_at = 0;  // on the run's clock
   float speed = 0;           // the sender's, samples per second; 0: not known
+  float scalar = 0;          // that travels with it
+};
+
+// What the newest gradient was taken of.
+struct GradientTaken {
+  std::size_t batch = 0;
+  std::span<const float> sum;  // [p]
+  std::size_t at = 0;          // the vector
 };
 
 // An update with all that it needs but its messages: mix() carries it out, whole or a range of coordinates at a time.
@@ -33,6 +44,9 @@ struct Update {
   Coefficients coefficients;
   GradientSum gradient;
 };
+
+// What the row's text must keep to.
+Protocol protocol_of(const AlgorithmRow& row);
 
 class NodeCore {
  public:
@@ -52,31 +66,43 @@ class NodeCore {
   // T_d of this iteration; `given`: the run's.
   Seconds deadline(Seconds given) { return run_.deadline.adapts ? deadline_.next(given) : given; }
 
-  // ---- the gradient, over samples of (seed, node, t) in their order ----
-  void begin_samples(Round t) { samples_.begin(t); }
+  // ---- the gradient, over samples of (seed, node, t, k) in their order ----
+  void begin_samples(Round t, std::uint32_t k = 0, std::size_t at = 0) {
+    samples_.begin(t, k);
+    gradient_.at = at;
+  }
+  std::uint32_t next_gradient() { return gradients_++; }  // its number within the iteration
   // sum [p] ← its sum over the next `count` ≥ 1 samples, added to what these have so far.
   void add_samples(std::size_t count, std::span<float> sum, Scratch& scratch) {
-    samples_.add(x_, count, sum, scratch.batch, scratch.work);
+    samples_.add(vectors_[gradient_.at].single, count, sum, scratch.batch, scratch.work);
   }
   std::size_t drawn() const { return samples_.drawn(); }  // samples, since begin_samples()
   void set_speed(double samples_per_second) { speed_ = static_cast<float>(samples_per_second); }
   float speed() const { return speed_; }  // of the newest gradient; 0: none yet
+  void took_gradient(std::size_t batch, std::span<const float> sum) {
+    gradient_.batch = batch;
+    gradient_.sum = sum;
+  }
 
   // ---- its own message ----
-  // Q(x) as the message of `iteration`, which fixes its random choices. Returns its bytes in memory.
+  // C(what) as message number `sent(c)` of the channel, which fixes its random choices. Returns its bytes in memory.
+  std::size_t publish(Channel c, const Linear& what, float scalar, std::span<std::byte> message, Scratch& scratch);
+  Round sent(Channel c) const { return channels_[c.index].sent; }  // messages
+  // The same of a model that lies in its message already.
+  void published_in_place(Channel c, std::span<const std::byte> message);
+  // Q(x) as the message of `iteration`.
   std::size_t encode(Round iteration, std::span<std::byte> message);
   // The same of coordinates first … last − 1 alone, with a code that is sliceable. Returns their overflows.
   std::uint64_t encode_slice(Round iteration, std::size_t first, std::size_t last, std::span<std::byte> message) const;
-  double wire_bytes(std::span<const std::byte> message) const {
-    return static_cast<double>(run_.codec.wire_bytes(message, x_.size()));
-  }
-  // The node has left the run before the iteration that it has encoded its message of: that does not exist.
-  void take_back_message() { overflows_ -= last_overflows_; }
+  // On the wire, with the number that travels with it; of a collective: what a ring all-reduce sends of it.
+  double wire_bytes(std::span<const std::byte> message) const;
+  // The node has left the run before the iteration that it has encoded messages of: they do not exist.
+  void take_back_messages() { overflows_ = overflows_at_begin_; }
 
   // ---- what it hears: listen, then each neighbour in the network's order, then heard ----
   void listen(Seconds now);
   void hear(const Neighbour& from, const HeardMessage& message, std::vector<MixTerm>& terms) {
-    deadline_.observe(static_cast<double>(message.speed));
+    if (exchanges_ == 1) deadline_.observe(static_cast<double>(message.speed));
     behind_ += static_cast<double>(round_) - static_cast<double>(message.round);
     age_ += listening_since_ - message.published_at;
     ++heard_;
@@ -89,7 +115,20 @@ class NodeCore {
   // `newest` delivery: the k-th neighbour's message number `serial` (from 0) was read; those in between never will be.
   void pass_over(std::size_t k, std::uint64_t serial);
 
+  // The same of a general exchange: its messages stay with the channel, for formulas, until the next publication there.
+  void listen(Channel c, Seconds now);
+  void hear(Channel c, const Neighbour& from, const HeardMessage& message) {
+    hear(from, message, channels_[c.index].terms);
+    channels_[c.index].scalar += weight_from(from) * message.scalar;
+    channels_[c.index].terms.back().weight = weight_from(from);
+  }
+  Messages heard(Channel c, Seconds now);
+  // A collective: the messages of all nodes in ascending order, this one's among them.
+  void hear_of_all(Channel c, NodeId from, const HeardMessage& message);
+
   // ---- the update ----
+  // The statements as the coefficients of mix(), where that is all that they are.
+  std::optional<Coefficients> as_coefficients(std::span<const Statement> statements) const;
   // sum [p]: over `batch` samples; left alone where there are none.
   Update update_of(const Coefficients& c, std::size_t batch, std::span<const float> sum) const;
   // out [p] ← the update, with these messages; the model is there from then on.
@@ -99,10 +138,14 @@ class NodeCore {
                                 std::size_t last) const {
     return mix(x_, x_, first, last, update.coefficients, terms, run_.codec, update.gradient, penalised_);
   }
+  // Any statements, in place.
+  void carry_out(std::span<const Statement> statements);
+
+  float& scalar() { return scalar_; }
 
   std::uint64_t overflows() const { return overflows_; }
   std::uint64_t violations() const { return violations_; }
-  void forget_counts() { overflows_ = last_overflows_ = violations_ = 0; }
+  void forget_counts() { overflows_ = overflows_at_begin_ = violations_ = 0; }
 
   // ---- for a run that is stopped: as it was when the iteration began, whatever has been done of it since ----
   void save(Checkpoint& checkpoint) const;
@@ -111,14 +154,36 @@ class NodeCore {
   void restore_unseen(std::span<const std::uint32_t>& next_unseen);
 
  private:
-  StreamKey stream_of(Round iteration) const {
-    return {.seed = run_.seed, .node = id_, .iteration = iteration, .purpose = Purpose::quantizer};
+  // What a channel has sent and brought.
+  struct Exchanged {
+    Round sent = 0, sent_at_begin = 0;  // messages; before this iteration
+    std::span<const std::byte> own;     // the newest
+    bool is_model = false;              // which is x as it is
+    float own_scalar = 0, scalar = 0;
+    float own_weight = 0;
+    std::vector<MixTerm> terms;
+  };
+
+  StreamKey stream_of(Round message, std::uint32_t channel = 0) const {
+    return {.seed = run_.seed, .node = id_, .iteration = message, .purpose = Purpose::quantizer, .draw = channel};
   }
+  float weight_from(const Neighbour& j) const;
+  float self_weight() const;
+  void add_vectors();
+  SweepInput sweep_input(std::span<Received> received) const;
 
   const Run& run_;
   NodeId id_;
   Round round_;
-  std::span<float> x_;  // [p]
+  std::span<float> x_;                          // [p]
+  std::vector<VectorView> vectors_;             // the model, then the row's states
+  std::vector<AlignedVector<float>> floats_;    // [p] each: lasting states, then scratch
+  std::vector<AlignedVector<double>> doubles_;  // [p] each: wide states
+  std::size_t lasting_ = 0;                     // of floats_
+  std::vector<Exchanged> channels_;
+  float scalar_ = 1;
+  GradientTaken gradient_;
+  std::uint32_t gradients_ = 0, exchanges_ = 0;  // of this iteration
   LocalGradient samples_;
   AdaptiveDeadline deadline_;
   std::vector<CoordinateRange> penalised_;
@@ -129,7 +194,7 @@ class NodeCore {
   std::vector<float> lost_weights_;
   std::vector<std::uint32_t> next_unseen_;  // [neighbours]: the first message of each that has not been passed
   std::uint64_t overflows_ = 0;             // coordinates that did not fit their code
-  std::uint64_t last_overflows_ = 0;        // of those, of the newest message
+  std::uint64_t overflows_at_begin_ = 0;    // of those, before this iteration
   std::uint64_t violations_ = 0;            // blocks of messages that were decoded wrongly
 };
 

@@ -44,18 +44,18 @@ void NewestThreadNode::before_update() {
   if (position >= snapshots_.next()) capture(position);
 }
 
-void NewestThreadNode::send() {
+void NewestThreadNode::send(Channel c, const Linear&, float) {
   const bool first = !has_published_;
   const Round iteration =
       first ? first_round() : round() + 1;  // the message carries what the next iteration starts from
   has_published_ = true;
-  const std::size_t bytes = write_message(iteration, lives_in_outbox() ? std::span<std::byte>{} : next_message());
+  const std::size_t bytes = write_message(iteration, c, lives_in_outbox() ? std::span<std::byte>{} : next_message());
   mailbox_.publish(iteration, bytes, note(!first));
   charge(&RoundRecord::publish);
 }
 
 bool NewestThreadNode::start(const MessagesRequest& request) {
-  check(request.round == MessagesRequest::kNewest, "newest delivery: there are no rounds to wait for");
+  check(request.is_newest, "newest delivery: there are no rounds to wait for");
   const Seconds now = charged_until_;
   scratch_.terms.clear();
   core_.listen(now);

@@ -18,11 +18,11 @@ std::span<float> as_floats(std::span<std::byte> bytes, std::size_t count) {
 }  // namespace
 
 ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_stride)
-    : Node(shared.run.algorithm.delivery, static_cast<float>(shared.run.network.self_weights[id]),
+    : Node(protocol_of(shared.run.algorithm), static_cast<float>(shared.run.network.self_weights[id]),
            quantimed::first_round(shared.run, id)),
       shared_(shared),
       core_(shared.run, id),
-      scratch_{.work = shared.run.problem.make_workspace(), .batch = {}, .terms = {}},
+      scratch_{.work = shared.run.problem.make_workspace(), .batch = {}, .terms = {}, .form = {}},
       charged_until_(resumed(shared.run, "clock")),
       snapshots_(shared.run.evaluations, shared.run.problem.dimension(), snapshot_stride),
       own_(lives_in_outbox() ? 0 : shared.run.problem.dimension()),
@@ -31,6 +31,7 @@ ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_st
       finished_(first_round()) {
   scratch_.batch.reserve(std::max<std::size_t>(shared.run.options.batch, ChunkCosts::kLargest));
   scratch_.terms.reserve(core_.neighbours().size());
+  if (!shared.run.algorithm.sends_its_model) scratch_.form.resize(sum_.size(), 0);
 }
 
 void ThreadNode::place_model(std::span<std::byte> first_message) {
@@ -162,23 +163,25 @@ void ThreadNode::charge(float RoundRecord::*phase, Seconds now) {
 
 bool ThreadNode::start(const GradientRequest& request) {
   const Seconds start = charged_until_;
+  const Seconds until = request.deadline == 0 && shared_.run.gradient_until_deadline ? deadline() : request.deadline;
   RoundRecord& record = core_.record;
-  core_.begin_samples(round());
+  core_.begin_samples(round(), core_.next_gradient(), request.at.index);
   asked_ = shared_.run.speed ? shared_.run.speed->speed(core_.id(), round()) : 0;
   record.speed_asked = static_cast<float>(asked_);
   Seconds worked_until = 0;
-  if (request.deadline > 0) {
-    worked_until = until_deadline(request.deadline, start);
-    record.deadline = static_cast<float>(request.deadline);
-    record.overshoot = static_cast<float>(worked_until - start - request.deadline);
-    spin_until(start + request.deadline);
+  if (until > 0) {
+    worked_until = until_deadline(until, start);
+    record.deadline += static_cast<float>(until);
+    record.overshoot += static_cast<float>(worked_until - start - until);
+    spin_until(start + until);
   } else {
     fixed_batch(request.batch, start);
   }
   charge(&RoundRecord::compute);
-  if (request.deadline == 0) worked_until = charged_until_;
-  record.batch = static_cast<float>(core_.drawn());
-  core_.set_speed(speed_of(worked_until - start, request.deadline));
+  if (until == 0) worked_until = charged_until_;
+  record.batch += static_cast<float>(core_.drawn());
+  core_.set_speed(speed_of(worked_until - start, until));
+  core_.took_gradient(core_.drawn(), sum_);
   return true;
 }
 
@@ -228,13 +231,21 @@ void ThreadNode::wait_until_visible(Seconds visible_at) {
   charge(&RoundRecord::exchange);
 }
 
-std::size_t ThreadNode::write_message(Round iteration, std::span<std::byte> message) {
+std::size_t ThreadNode::write_message(Round iteration, Channel c, std::span<std::byte> message) {
   std::size_t bytes = core_.x().size_bytes();
   if (!lives_in_outbox()) {
     bytes = core_.encode(iteration, message);
     charge(&RoundRecord::encode);
   }
-  core_.record.bytes = core_.wire_bytes(message);
+  core_.published_in_place(c, message.first(std::min(bytes, message.size())));
+  core_.record.bytes += core_.wire_bytes(message);
+  return bytes;
+}
+
+std::size_t ThreadNode::write_message(Channel c, const Linear& what, float scalar, std::span<std::byte> message) {
+  const std::size_t bytes = core_.publish(c, what, scalar, message, scratch_);
+  charge(&RoundRecord::encode);
+  core_.record.bytes += core_.wire_bytes(message);
   return bytes;
 }
 
@@ -244,10 +255,16 @@ MessageNote ThreadNode::note(bool delayed) const {
           .speed = core_.speed()};
 }
 
-void ThreadNode::apply(const Coefficients& c, const Gradient& g) {
+void ThreadNode::apply(std::span<const Statement> statements) {
   before_update();
+  if (!shared_.run.algorithm.sends_its_model) {
+    core_.carry_out(statements);
+    return charge(&RoundRecord::mix);
+  }
+  const auto coefficients = core_.as_coefficients(statements);
+  check(coefficients.has_value(), "a text updates by a formula of its own, and its row does not say so");
   const std::span<float> next = lives_in_outbox() ? as_floats(next_message(), sum_.size()) : core_.x();
-  core_.carry_out(core_.update_of(c, g.batch, sum_), scratch_.terms, next);
+  core_.carry_out(core_.update_of(*coefficients, core_.drawn(), sum_), scratch_.terms, next);
   charge(&RoundRecord::mix);
 }
 

@@ -59,6 +59,7 @@ class ThreadNode : public Node {
   std::vector<double> speeds_until(Seconds deadline);
 
   Seconds deadline() final { return core_.deadline(shared_.deadline_s); }
+  float& scalar() final { return core_.scalar(); }
 
   // Any thread. Nothing while the node does not wait.
   std::optional<Waits> waits() const;
@@ -75,22 +76,24 @@ class ThreadNode : public Node {
   virtual std::uint64_t dropped() const { return 0; }  // messages that a full link did not take
 
  protected:
-  void apply(const Coefficients& c, const Gradient& g) override;
+  void apply(std::span<const Statement> statements) final;
   bool start(const GradientRequest& request) final;
   Gradient finish(Gradient) final { return {.batch = core_.drawn()}; }
-  Messages finish(Messages) final { return {}; }
+  Messages finish(Messages) final { return received_; }
   virtual void before_update() {}
-  virtual std::span<std::byte> next_message() = 0;  // where the message after the update will be
+  virtual std::span<std::byte> next_message() = 0;  // where the model that is sent next will be
 
   // Exact models live in the outbox: the next is written where it is sent from, and nothing is copied.
   void place_model(std::span<std::byte> first_message);
-  bool lives_in_outbox() const { return shared_.run.codec.is_identity(); }
+  bool lives_in_outbox() const { return shared_.run.codec.is_identity() && shared_.run.algorithm.sends_its_model; }
 
   void begin_record(Round t);
   // Charges the time since the last call to one phase. Phases leave no gap, so they add up to the iteration.
   void charge(float RoundRecord::*phase);
   void charge(float RoundRecord::*phase, Seconds now);
-  std::size_t write_message(Round iteration, std::span<std::byte> message);  // returns its bytes
+  // A model as the message of `iteration`, or any form as the channel's next message. Both return its bytes.
+  std::size_t write_message(Round iteration, Channel c, std::span<std::byte> message);
+  std::size_t write_message(Channel c, const Linear& what, float scalar, std::span<std::byte> message);
   MessageNote note(bool delayed = true) const;
   void capture(std::uint64_t position);
   void wait_until_visible(Seconds visible_at);
@@ -108,7 +111,7 @@ class ThreadNode : public Node {
 
   static HeardMessage as_heard(const Message& message) {
     const MessageHeader& header = message.header;
-    return {message.payload, header.round, header.published_at, header.speed};
+    return {message.payload, header.round, header.published_at, header.speed, header.scalar};
   }
   Round round() const { return core_.round(); }
 
@@ -117,6 +120,7 @@ class ThreadNode : public Node {
   Scratch scratch_;
   Seconds charged_until_ = 0;
   Snapshots snapshots_;
+  Messages received_;  // of the exchange that has just ended
 
  private:
   void fixed_batch(std::size_t batch, Seconds start);
@@ -146,21 +150,22 @@ class RoundThreadNode final : public ThreadNode {
 
  protected:
   bool wants(Round t) override;
-  void send() override;
+  void send(Channel c, const Linear& what, float scalar) override;
   using ThreadNode::start;
   bool start(const MessagesRequest& request) override;
-  std::span<std::byte> next_message() override { return mailbox_.begin_write(round() + 1); }
+  std::span<std::byte> next_message() override { return mailboxes_[0]->begin_write(core_.sent({0})); }
   bool is_given_up() const override { return seat_.load(std::memory_order_acquire) & kGivenUp; }
 
  private:
   RoundThreadNode& neighbour(NodeId j) const { return static_cast<RoundThreadNode&>(*shared_.nodes[j]); }
   bool takes_seat(Round t);
-  bool await(RoundThreadNode& sender, Seconds limit);
+  bool await(RoundThreadNode& sender, Channel c, Round message, Seconds limit);
+  Message receive(RoundThreadNode& sender, Channel c, Round message);
   bool give_up(Round t);
   bool is_over() const { return shared_.last_round.load(std::memory_order_acquire) <= round(); }
 
-  RoundMailbox mailbox_;
-  Round furthest_;  // how many rounds another node can be ahead of this one
+  std::vector<std::unique_ptr<RoundMailbox>> mailboxes_;  // [channels]
+  Round furthest_;                                        // how many rounds another node can be ahead of this one
 
   // Where this node is, for runs with faults: 2t between rounds t−1 and t, 2t + 1 in round t. Why a neighbour that
   // has lost its patience may go on though it will write over what this node could still be reading: it changes 2t
@@ -181,7 +186,7 @@ class NewestThreadNode final : public ThreadNode {
 
  protected:
   bool wants(Round t) override;
-  void send() override;
+  void send(Channel c, const Linear& what, float scalar) override;
   using ThreadNode::start;
   bool start(const MessagesRequest& request) override;
   std::span<std::byte> next_message() override { return mailbox_.begin_write(); }

@@ -6,11 +6,13 @@ namespace quantimed {
 
 RoundThreadNode::RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_stride)
     : ThreadNode(shared, id, snapshot_stride),
-      mailbox_(shared.run.codec.capacity(shared.run.problem.dimension())),
       // Lost nodes make the ways between the others longer.
       furthest_(shared.run.faults.empty() ? shared.run.network.eccentricity(id) : shared.run.network.nodes) {
-  mailbox_.first_touch();
-  place_model(mailbox_.begin_write(first_round()));
+  for (std::uint8_t c = 0; c < shared.run.algorithm.channels; ++c) {
+    mailboxes_.push_back(std::make_unique<RoundMailbox>(shared.run.codec.capacity(shared.run.problem.dimension())));
+    mailboxes_.back()->first_touch();
+  }
+  place_model(mailboxes_[0]->begin_write(first_round()));
 }
 
 // When time is up, all nodes must end with the same round. A node in round t knows that nobody is beyond
@@ -47,16 +49,23 @@ bool RoundThreadNode::give_up(Round t) {
   return seat_.compare_exchange_strong(free, free + kGivenUp, std::memory_order_acq_rel) || free & kGivenUp;
 }
 
-void RoundThreadNode::send() {
-  const std::size_t bytes = write_message(round(), mailbox_.begin_write(round()));
-  mailbox_.publish(round(), bytes, note());
+void RoundThreadNode::send(Channel c, const Linear& what, float scalar) {
+  const bool is_simple = shared_.run.algorithm.sends_its_model;
+  check(!is_simple || what.is_model(), "a text publishes more than its model, and its row does not say so");
+  RoundMailbox& mailbox = *mailboxes_[c.index];
+  const Round number = core_.sent(c);
+  const std::span<std::byte> message = mailbox.begin_write(number);
+  const std::size_t bytes = is_simple ? write_message(round(), c, message) : write_message(c, what, scalar, message);
+  MessageNote note = this->note();
+  note.scalar = scalar;
+  mailbox.publish(number, bytes, note);
   charge(&RoundRecord::publish);
 }
 
-// Waits for the sender's message of this round; at most until `limit`, where that is the algorithm's way. False: the
+// Waits for the sender's message of this exchange; at most until `limit`, where that is the algorithm's way. False: the
 // sender is lost. What it had published before it was given up is there for whoever sees that it was.
-bool RoundThreadNode::await(RoundThreadNode& sender, Seconds limit) {
-  const auto is_there = [&] { return sender.mailbox_.has(round()); };
+bool RoundThreadNode::await(RoundThreadNode& sender, Channel c, Round message, Seconds limit) {
+  const auto is_there = [&] { return sender.mailboxes_[c.index]->has(message); };
   if (is_there()) return true;
   if (shared_.run.faults.empty() || !shared_.run.algorithm.goes_on_without) {
     wait_for(sender.core_.id(), round(), is_there);
@@ -71,23 +80,43 @@ bool RoundThreadNode::await(RoundThreadNode& sender, Seconds limit) {
   return false;
 }
 
+Message RoundThreadNode::receive(RoundThreadNode& sender, Channel c, Round number) {
+  Message message = sender.mailboxes_[c.index]->read(number);
+  if (shared_.run.link.delays()) wait_until_visible(message.header.visible_at);
+  message.header.round = round();  // the sender's iteration is this node's
+  return message;
+}
+
 bool RoundThreadNode::start(const MessagesRequest& request) {
-  check(request.round == round(), "round delivery: messages are asked for in their own round");
+  check(!request.is_newest, "round delivery: messages are asked for as neighbours()");
+  const Channel c = request.channel;
+  const Round number = core_.sent(c) - 1;
+  const bool is_simple = shared_.run.algorithm.sends_its_model;
   scratch_.terms.clear();
-  core_.listen(charged_until_);
+  is_simple ? core_.listen(charged_until_) : core_.listen(c, charged_until_);
   const Seconds limit = charged_until_ + shared_.run.patience();
-  for (const Neighbour& j : core_.neighbours()) {
-    RoundThreadNode& sender = neighbour(j.id);
-    if (!await(sender, limit)) {
-      core_.miss(j);
-      continue;
+  if (request.is_of_all) {
+    for (NodeId j = 0; j < shared_.nodes.size(); ++j) {
+      RoundThreadNode& sender = neighbour(j);
+      (void)await(sender, c, number, limit);
+      core_.hear_of_all(c, j, as_heard(receive(sender, c, number)));
     }
-    const Message message = sender.mailbox_.read(round());
-    if (shared_.run.link.delays()) wait_until_visible(message.header.visible_at);
-    core_.hear(j, as_heard(message), scratch_.terms);
+  } else {
+    for (const Neighbour& j : core_.neighbours()) {
+      RoundThreadNode& sender = neighbour(j.id);
+      if (!await(sender, c, number, limit)) {
+        core_.miss(j);
+        continue;
+      }
+      const HeardMessage heard = as_heard(receive(sender, c, number));
+      is_simple ? core_.hear(j, heard, scratch_.terms) : core_.hear(c, j, heard);
+    }
   }
   charge(&RoundRecord::wait);
-  core_.heard(charged_until_);
+  if (is_simple)
+    core_.heard(charged_until_);
+  else
+    received_ = core_.heard(c, charged_until_);
   return true;
 }
 

@@ -15,6 +15,8 @@ VirtualClock::VirtualClock(const Run& run, const Charge& charge, std::vector<Sec
       computed_(run.network.nodes),
       end_(run.network.nodes),
       exchange_(run.network.nodes),
+      all_exchanges_(run.network.nodes),
+      all_waits_(run.network.nodes),
       away_(run.network.nodes),
       in_vain_(run.network.nodes),
       living_(run.network.nodes, 1),
@@ -88,51 +90,86 @@ void VirtualClock::advance_on_machine(Records& records, Round t) {
 // All nodes' ends of round t.
 void VirtualClock::take(const Records& records, Round t) {
   const std::uint32_t n = run_.network.nodes;
+  const Exchanges exchanges = run_.algorithm.exchanges(run_.options, t);
   for (NodeId i = 0; i < n; ++i) {
     sent_[i] = start_[i] + away_[i];
     computed_[i] = is_living(i) ? sent_[i] + static_cast<Seconds>(records[i][t].compute) : 0;
-    exchange_[i] = end_[i] = 0;
+    if (!exchanges.is_sent_early) sent_[i] = computed_[i];
+    all_exchanges_[i] = all_waits_[i] = 0;
   }
+  for (std::uint32_t k = 0; k < exchanges.count; ++k) {
+    if (k > 0) computed_ = sent_ = end_;
+    exchange(records, t, exchanges);
+    for (NodeId i = 0; i < n; ++i) {
+      all_exchanges_[i] += exchange_[i];
+      all_waits_[i] += std::max(0.0, end_[i] - computed_[i] - exchange_[i]);
+    }
+    std::ranges::fill(in_vain_, 0);  // a lost neighbour is waited for once
+  }
+}
+
+// From sent_ and computed_ to end_.
+void VirtualClock::exchange(const Records& records, Round t, const Exchanges& exchanges) {
+  const std::uint32_t n = run_.network.nodes;
+  const Seconds last = *std::max_element(computed_.begin(), computed_.end());
   for (NodeId i = 0; i < n; ++i) {
+    exchange_[i] = end_[i] = 0;
     if (!is_living(i)) continue;
+    double bytes = records[i][t].bytes / exchanges.count;
+    if (exchanges.is_collective) {
+      exchange_[i] = collective(bytes);
+      end_[i] = last + exchange_[i];
+      continue;
+    }
     Seconds ready = computed_[i] + in_vain_[i], arrival = 0;
-    double bytes = records[i][t].bytes;
     for (const Neighbour& j : run_.network.neighbours(i)) {
       if (!is_living(j.id)) continue;
-      const RoundRecord& theirs = records[j.id][t];
-      bytes = std::max(bytes, theirs.bytes);
+      const double theirs = records[j.id][t].bytes / exchanges.count;
+      bytes = std::max(bytes, theirs);
       // With a link that is charged after computing, a message counts as sent when its sender has computed.
       ready = std::max(ready, run_.link.delays() ? sent_[j.id] : computed_[j.id]);
-      arrival = std::max(arrival, sent_[j.id] + run_.link.delay(charge_.bytes(theirs.bytes)));
+      arrival = std::max(arrival, sent_[j.id] + run_.link.delay(charge_.bytes(theirs)));
     }
     exchange_[i] = std::max(run_.link.exchange(charge_.bits_per_coordinate(bytes)), arrival - ready);
     end_[i] = ready + exchange_[i];
   }
   if (run_.sync == Sync::barrier) {
-    const Seconds ready = *std::max_element(computed_.begin(), computed_.end());
     const Seconds end =
         std::max(*std::max_element(end_.begin(), end_.end()),
-                 ready + (run_.link.delays() ? 0 : *std::max_element(exchange_.begin(), exchange_.end())));
+                 last + (run_.link.delays() ? 0 : *std::max_element(exchange_.begin(), exchange_.end())));
     std::fill(end_.begin(), end_.end(), end);
   }
 }
 
+// Ring all-reduce of what `bytes` are already 2 (n − 1)/n of.
+Seconds VirtualClock::collective(double bytes) const {
+  const double n = run_.network.nodes, share = 2 * (n - 1) / n, steps = 2 * (n - 1);
+  if (n < 2) return 0;
+  if (run_.link.delays()) return steps * run_.link.delay(charge_.bytes(bytes, share) / steps);
+  return run_.link.exchange(charge_.bits_per_coordinate(bytes, share));
+}
+
 void VirtualClock::note(Records& records, Round t) const {
+  const bool is_collective = run_.algorithm.exchanges(run_.options, t).is_collective;
   for (NodeId i = 0; i < run_.network.nodes; ++i) {
     if (!is_living(i)) continue;
     RoundRecord& record = records[i][t];
     record.start = start_[i];
     record.record = static_cast<float>(away_[i]);
-    record.exchange = static_cast<float>(exchange_[i]);
-    record.wait = static_cast<float>(std::max(0.0, end_[i] - computed_[i] - exchange_[i]));
+    record.exchange = static_cast<float>(all_exchanges_[i]);
+    record.wait = static_cast<float>(all_waits_[i]);
     // Sent before computing on a link, after it on the paper's clock.
     Seconds age = 0;
     std::size_t messages = 0;
-    for (const Neighbour& j : run_.network.neighbours(i)) {
-      if (!is_living(j.id)) continue;
-      age += end_[i] - (run_.link.delays() ? sent_[j.id] : computed_[j.id]);
+    const auto hear = [&](NodeId j) {
+      if (j == i || !is_living(j)) return;
+      age += end_[i] - (run_.link.delays() ? sent_[j] : computed_[j]);
       ++messages;
-    }
+    };
+    if (is_collective)
+      for (NodeId j = 0; j < run_.network.nodes; ++j) hear(j);
+    else
+      for (const Neighbour& j : run_.network.neighbours(i)) hear(j.id);
     if (messages > 0) record.age = static_cast<float>(age / static_cast<double>(messages));
   }
 }

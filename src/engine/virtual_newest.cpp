@@ -29,7 +29,7 @@ NewestEngine::NewestEngine(const Run& run, Watcher& watcher)
   for (NodeId i = 0; i < run.network.nodes; ++i)
     nodes_.push_back(std::make_unique<NewestNode>(*this, i, arena_.model(i)));
   for (std::uint32_t k = 0; k < run.threads; ++k)
-    scratch_.push_back({.work = run.problem.make_workspace(), .batch = {}, .terms = {}});
+    scratch_.push_back({.work = run.problem.make_workspace(), .batch = {}, .terms = {}, .form = {}});
   for (auto& node : nodes_) node->task = run.algorithm.run(*node, run.options);
 }
 

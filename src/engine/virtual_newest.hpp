@@ -73,8 +73,8 @@ class NewestNode final : public VirtualNode {
 
  protected:
   bool wants(Round t) override;
-  void send() override;
-  void apply(const Coefficients& c, const Gradient& g) override;
+  void send(Channel c, const Linear& what, float scalar) override;
+  void apply(std::span<const Statement> statements) override;
   bool start(const GradientRequest& request) override;
   bool start(const MessagesRequest& request) override;
   Messages finish(Messages) override;

@@ -57,7 +57,7 @@ void NewestNode::compute(Scratch& scratch) {
 
 // The exchange is charged to the node's own clock before it reads.
 bool NewestNode::start(const MessagesRequest& request) {
-  check(request.round == MessagesRequest::kNewest, "newest delivery: there are no rounds to wait for");
+  check(request.is_newest, "newest delivery: there are no rounds to wait for");
   core.record.bytes = engine_.outboxes_[core.id()].versions.back().wire_bytes;
   const Seconds exchange = run_.link.exchange(engine_.charge_.bits_per_coordinate(core.record.bytes));
   core.record.exchange = static_cast<float>(exchange);
@@ -73,7 +73,9 @@ Messages NewestNode::finish(Messages) {
   return {};
 }
 
-void NewestNode::apply(const Coefficients& c, const Gradient& g) {
+void NewestNode::apply(std::span<const Statement> statements) {
+  const auto coefficients = core.as_coefficients(statements);
+  check(coefficients.has_value(), "newest delivery: a text updates by a formula of its own");
   if (pending) engine_.compute_pending();
   const std::size_t first_term = engine_.terms_.size();
   const auto neighbours = core.neighbours();
@@ -86,7 +88,7 @@ void NewestNode::apply(const Coefficients& c, const Gradient& g) {
   core.heard(engine_.now_);
   engine_.deferred_.push_back({.node = core.id(),
                                .copy = false,
-                               .update = core.update_of(c, g.batch, sum_),
+                               .update = core.update_of(*coefficients, batch_, sum_),
                                .first_term = first_term,
                                .terms = neighbours.size(),
                                .iteration = 0,
@@ -105,7 +107,8 @@ bool NewestNode::link_is_full() const {
   return run_.link.delays() && static_cast<std::uint32_t>(under_way) >= run_.link.most_in_flight();
 }
 
-void NewestNode::send() {
+void NewestNode::send(Channel c, const Linear&, float) {
+  core.published_in_place(c, {});
   if (restoring_) return;
   NewestOutbox& out = engine_.outboxes_[core.id()];
   const Codec& codec = run_.codec;

@@ -36,10 +36,13 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
                          run.resume ? run.resume->checkpoint.start_time_other_bits : std::vector<Seconds>{});
   const std::size_t capacity = run.codec.capacity(p_);
   for (NodeId i = 0; i < run.network.nodes; ++i) {
-    for (Slot& slot : outboxes_[i]) slot.message.resize(capacity);
+    outboxes_[i].resize(run.algorithm.channels);
+    for (auto& slots : outboxes_[i])
+      for (Slot& slot : slots) slot.message.resize(capacity);
     nodes_.push_back(std::make_unique<RoundNode>(*this, i));
     arrivals_.push_back(static_cast<std::uint32_t>(run.network.neighbours(i).size()) + 1);
   }
+  for (auto& missing : all_missing_) missing.store(run.network.nodes, std::memory_order_relaxed);
   // The worker that will mostly run a node touches its memory first.
   FirstFailure failure;
 #pragma omp parallel for schedule(static) num_threads(static_cast <int>(run.threads))
@@ -61,24 +64,36 @@ void RoundEngine::step(std::size_t worker, NodeId i) {
   queue_.retire();
 }
 
-// Node i has sent its message of round t and waits for the others'.
-void RoundEngine::arrive(std::size_t worker, NodeId i) {
-  const Round t = nodes_[i]->core.round();
-  std::vector<NodeId>& ready = workers_[worker].ready;
-  ready.clear();
-  const auto count_down = [&](NodeId j) {
-    if (!clock_.is_living(j)) return;
-    std::atomic<std::uint32_t>& missing = nodes_[j]->missing[t % 2];
-    // acq_rel: the last to arrive sees what all others wrote, and hands it on to whoever runs j.
-    if (missing.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      // Nobody arrives for round t + 2 before j itself has gone on, so the counter may be reset here.
-      missing.store(arrivals_[j], std::memory_order_relaxed);
-      ready.push_back(j);
-    }
+// Node i waits for the messages of an exchange, and has sent its own. Who has all that it waits for then?
+std::span<const NodeId> RoundEngine::arrived(NodeId i, std::vector<NodeId>& ready) {
+  const RoundNode& node = *nodes_[i];
+  const Round message = node.message();
+  // acq_rel: the last to arrive sees what all others wrote, and hands it on to whoever runs those that are ready.
+  const auto is_last = [](std::atomic<std::uint32_t>& missing, std::uint32_t all) {
+    if (missing.fetch_sub(1, std::memory_order_acq_rel) != 1) return false;
+    // Nobody arrives for message k + 2 before those that are ready have gone on, so the counter may be reset here.
+    missing.store(all, std::memory_order_relaxed);
+    return true;
   };
+  const auto count_down = [&](NodeId j) {
+    if (clock_.is_living(j) && is_last(nodes_[j]->missing(node.channel(), message), arrivals_[j])) ready.push_back(j);
+  };
+  ready.clear();
+  if (node.is_of_all()) {
+    if (is_last(all_missing_[message % 2], run_.network.nodes))
+      for (NodeId j = 0; j < run_.network.nodes; ++j) ready.push_back(j);
+    return ready;
+  }
   for (const Neighbour& j : run_.network.neighbours(i)) count_down(j.id);
   count_down(i);
-  if (t == hold_)
+  return ready;
+}
+
+// Nodes are held at the first exchange of an iteration: nothing that lasts has changed in it.
+void RoundEngine::arrive(std::size_t worker, NodeId i) {
+  const bool is_held = nodes_[i]->core.round() == hold_ && nodes_[i]->is_first_exchange();
+  const std::span<const NodeId> ready = arrived(i, workers_[worker].ready);
+  if (is_held)
     for ([[maybe_unused]] NodeId j : ready) queue_.retire();
   else
     queue_.push(worker, ready);
@@ -166,7 +181,8 @@ std::string RoundEngine::who_waits() const {
   std::map<NodeId, std::vector<NodeId>> waiting;  // for whom
   for (NodeId i = 0; i < nodes_.size(); ++i)
     for (const Neighbour& j : run_.network.neighbours(i))
-      if (clock_.is_living(i) && clock_.is_living(j.id) && nodes_[j.id]->sent <= nodes_[i]->core.round())
+      if (clock_.is_living(i) && clock_.is_living(j.id) &&
+          nodes_[j.id]->core.sent(nodes_[i]->channel()) <= nodes_[i]->message())
         waiting[j.id].push_back(i);
   std::vector<std::string> texts;
   texts.reserve(waiting.size());
@@ -203,7 +219,7 @@ void RoundEngine::strike() {
   if (broke_off() || now_ == run_.iterations) return;
   while (const auto fault = losses_.next([&](NodeId i) { return clock_.starts()[i]; })) {
     const NodeId i = fault->node;
-    nodes_[i]->core.take_back_message();
+    nodes_[i]->core.take_back_messages();
     if (!run_.algorithm.goes_on_without) {
       outcome_.lost.push_back({i, now_});
       outcome_.failure = end_waiting_for(i);
@@ -213,8 +229,7 @@ void RoundEngine::strike() {
     clock_.lose(i);
     for (const Neighbour& j : run_.network.neighbours(i)) {
       // Nobody has sent anything of a later round, so both counters are full.
-      --arrivals_[j.id];
-      for (auto& missing : nodes_[j.id]->missing) missing.store(arrivals_[j.id], std::memory_order_relaxed);
+      nodes_[j.id]->set_missing(--arrivals_[j.id]);
     }
   }
 }

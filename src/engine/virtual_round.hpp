@@ -35,14 +35,16 @@ struct RoundWorker {
   std::vector<NodeId> ready;
 };
 
-// The message of one round. When it was published and heard is the clock's to say, afterwards.
+// One message. When it was published and heard is the clock's to say, afterwards.
 struct Slot {
   AlignedVector<std::byte> message;
   std::size_t bytes = 0;
   float speed = 0;  // the sender's, samples per second; 0: not known
-  HeardMessage heard(Round t) const { return {std::span(message).first(bytes), t, 0, speed}; }
+  float scalar = 0;
+  std::span<const std::byte> payload() const { return std::span(message).first(bytes); }
+  HeardMessage heard(Round t) const { return {payload(), t, 0, speed, scalar}; }
 };
-using RoundOutbox = std::array<Slot, 2>;  // round t in slot t mod 2
+using RoundOutbox = std::vector<std::array<Slot, 2>>;  // [channels], message k in slot k mod 2
 
 class RoundEngine;
 
@@ -50,20 +52,35 @@ class RoundNode final : public VirtualNode {
  public:
   RoundNode(RoundEngine& engine, NodeId id);
 
-  RoundWorker* worker = nullptr;          // the one that runs this node now
-  std::atomic<std::uint32_t> missing[2];  // arrivals still to come for rounds of this parity
-  Round sent = 0;                         // rounds that this node has published its message of: those below
+  RoundWorker* worker = nullptr;  // the one that runs this node now
+
+  // What the node waits for: the messages of the channel that belong to its own last one, for the how-manieth time in
+  // this iteration.
+  Channel channel() const { return awaits_.channel; }
+  Round message() const { return core.sent(awaits_.channel) - 1; }
+  bool is_of_all() const { return awaits_.is_of_all; }
+  bool is_first_exchange() const { return exchanges_ == 1; }
+
+  // Arrivals still to come for a channel's messages of this parity.
+  std::atomic<std::uint32_t>& missing(Channel c, Round message) { return missing_[2 * c.index + message % 2]; }
+  void set_missing(std::uint32_t arrivals);
 
  protected:
   bool wants(Round t) override;
-  void send() override;
-  void apply(const Coefficients& c, const Gradient& g) override;
+  void send(Channel c, const Linear& what, float scalar) override;
+  void apply(std::span<const Statement> statements) override;
   bool start(const GradientRequest& request) override;
   bool start(const MessagesRequest& request) override;
-  Messages finish(Messages) override { return {}; }
+  Messages finish(Messages) override;
 
  private:
+  void update(const Coefficients& c);
+
   RoundEngine& engine_;
+  MessagesRequest awaits_;
+  std::uint32_t exchanges_ = 0;    // begun in this iteration
+  AlignedVector<float> gradient_;  // [p], of an algorithm that sends more than its model; else the worker's
+  std::array<std::atomic<std::uint32_t>, 2 * Protocol::kMostChannels> missing_;
 };
 
 class RoundEngine final : public VirtualRun {
@@ -92,6 +109,7 @@ class RoundEngine final : public VirtualRun {
   void strike();
   std::string end_waiting_for(NodeId i);
   std::string who_waits() const;
+  std::span<const NodeId> arrived(NodeId i, std::vector<NodeId>& ready);
   bool has_other_clock() const;
   Round next_hold() const;
 
@@ -107,7 +125,9 @@ class RoundEngine final : public VirtualRun {
   FaultPlan losses_;                         // the clocks know of stalls
   std::mutex failing_;                       // guards failures_
   std::map<std::pair<Round, NodeId>, std::exception_ptr> failures_;
-  std::vector<std::uint32_t> arrivals_;  // [n]: messages that a round of this node takes, its own counted
+  std::vector<std::uint32_t> arrivals_;  // [n]: messages that an exchange of this node takes, its own counted
+  // Of a collective, for messages of each parity.
+  std::array<std::atomic<std::uint32_t>, 2> all_missing_;
 };
 
 }  // namespace quantimed

@@ -5,49 +5,97 @@
 namespace quantimed {
 
 RoundNode::RoundNode(RoundEngine& engine, NodeId id) : VirtualNode(engine.run_, id), engine_(engine) {
-  missing[0] = missing[1] = static_cast<std::uint32_t>(core.neighbours().size()) + 1;  // its own too
+  set_missing(static_cast<std::uint32_t>(core.neighbours().size()) + 1);  // its own too
+  if (!run_.algorithm.sends_its_model) gradient_.resize(run_.problem.dimension());
+}
+
+void RoundNode::set_missing(std::uint32_t arrivals) {
+  for (auto& missing : missing_) missing.store(arrivals, std::memory_order_relaxed);
 }
 
 // Records are of iterations that have ended.
 bool RoundNode::wants(Round t) {
   if (t > first_round()) engine_.records_[core.id()].push_back(core.record);
   core.begin(t, 0);
+  exchanges_ = 0;
+  batch_ = 0;
   return t < run_.iterations;
 }
 
-void RoundNode::send() {
-  Slot& slot = engine_.outboxes_[core.id()][core.round() % 2];
-  slot.bytes = core.encode(core.round(), slot.message);
+void RoundNode::send(Channel c, const Linear& what, float scalar) {
+  Slot& slot = engine_.outboxes_[core.id()][c.index][core.sent(c) % 2];
+  if (run_.algorithm.sends_its_model) {
+    check(what.is_model(), "a text publishes more than its model, and its row does not say so");
+    slot.bytes = core.encode(core.round(), slot.message);
+    core.published_in_place(c, slot.payload());
+  } else {
+    slot.bytes = core.publish(c, what, scalar, slot.message, worker->scratch);
+  }
   slot.speed = core.speed();
-  core.record.bytes = core.wire_bytes(slot.message);
-  sent = core.round() + 1;
+  slot.scalar = scalar;
+  core.record.bytes += core.wire_bytes(slot.message);
 }
 
+// A gradient that is needed at the update alone is computed there.
 bool RoundNode::start(const GradientRequest& request) {
   plan(request);
-  return true;  // the numbers are computed in apply()
+  const std::uint32_t k = core.next_gradient();
+  if (run_.algorithm.sends_its_model) {
+    check(k == 0 && request.at == formula::x, "a text takes more than one gradient, and its row does not say so");
+    return true;
+  }
+  core.begin_samples(core.round(), k, request.at.index);
+  if (batch_ > 0) core.add_samples(batch_, gradient_, worker->scratch);
+  core.took_gradient(batch_, gradient_);
+  return true;
 }
 
 bool RoundNode::start(const MessagesRequest& request) {
-  check(request.round == core.round(), "round delivery: messages are asked for in their own round");
+  check(!request.is_newest, "round delivery: messages are asked for as neighbours()");
+  awaits_ = request;
+  ++exchanges_;
   return false;
 }
 
-void RoundNode::apply(const Coefficients& c, const Gradient& g) {
+Messages RoundNode::finish(Messages) {
+  if (run_.algorithm.sends_its_model) return {};  // they are read at the update
+  const Channel c = channel();
+  const auto slot_of = [&](NodeId j) -> const Slot& { return engine_.outboxes_[j][c.index][message() % 2]; };
+  core.listen(c, 0);
+  if (is_of_all())
+    for (NodeId j = 0; j < run_.network.nodes; ++j) core.hear_of_all(c, j, slot_of(j).heard(core.round()));
+  else
+    for (const Neighbour& j : core.neighbours()) {
+      if (engine_.clock_.is_living(j.id))
+        core.hear(c, j, slot_of(j.id).heard(core.round()));
+      else
+        core.miss(j);
+    }
+  return core.heard(c, 0);
+}
+
+void RoundNode::apply(std::span<const Statement> statements) {
+  if (!run_.algorithm.sends_its_model) return core.carry_out(statements);
+  const auto coefficients = core.as_coefficients(statements);
+  check(coefficients.has_value(), "a text updates by a formula of its own, and its row does not say so");
+  update(*coefficients);
+}
+
+void RoundNode::update(const Coefficients& c) {
   auto& [gradient, scratch, ready] = *worker;
-  if (g.batch > 0) {
+  if (batch_ > 0) {
     core.begin_samples(core.round());
-    core.add_samples(g.batch, gradient, scratch);
+    core.add_samples(batch_, gradient, scratch);
   }
   scratch.terms.clear();
   core.listen(0);
   for (const Neighbour& j : core.neighbours()) {
     if (engine_.clock_.is_living(j.id))
-      core.hear(j, engine_.outboxes_[j.id][core.round() % 2].heard(core.round()), scratch.terms);
+      core.hear(j, engine_.outboxes_[j.id][0][core.round() % 2].heard(core.round()), scratch.terms);
     else
       core.miss(j);
   }
-  core.carry_out(core.update_of(c, g.batch, gradient), scratch.terms, core.x());
+  core.carry_out(core.update_of(c, batch_, gradient), scratch.terms, core.x());
 }
 
 }  // namespace quantimed

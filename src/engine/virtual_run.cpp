@@ -7,13 +7,20 @@
 namespace quantimed {
 
 VirtualNode::VirtualNode(const Run& run, NodeId id)
-    : Node(run.algorithm.delivery, static_cast<float>(run.network.self_weights[id]), quantimed::first_round(run, id)),
+    : Node(protocol_of(run.algorithm), static_cast<float>(run.network.self_weights[id]),
+           quantimed::first_round(run, id)),
       core(run, id),
       run_(run) {}
 
 void VirtualNode::plan(const GradientRequest& request) {
-  core.set_speed(plan_gradient(run_, core.id(), core.round(), request.batch, request.deadline, core.record));
-  batch_ = static_cast<std::size_t>(core.record.batch);
+  const Seconds until = request.deadline == 0 && run_.gradient_until_deadline ? deadline() : request.deadline;
+  RoundRecord planned;
+  core.set_speed(plan_gradient(run_, core.id(), core.round(), request.batch, until, planned));
+  batch_ = static_cast<std::size_t>(planned.batch);
+  RoundRecord& record = core.record;
+  record.speed_asked = planned.speed_asked;
+  for (const auto field : {&RoundRecord::batch, &RoundRecord::compute, &RoundRecord::deadline, &RoundRecord::overshoot})
+    record.*field += planned.*field;
 }
 
 VirtualRun::VirtualRun(const Run& run, Watcher& watcher)

@@ -15,6 +15,7 @@ class VirtualNode : public Node {
   VirtualNode(const Run& run, NodeId id);
 
   Seconds deadline() final { return core.deadline(run_.deadline.fixed_s); }
+  float& scalar() final { return core.scalar(); }
 
   NodeCore core;
   Task task;

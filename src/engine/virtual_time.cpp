@@ -1,5 +1,6 @@
 #include "engine/virtual_engines.hpp"
 
+#include "base/error.hpp"
 #include "engine/resumption.hpp"
 
 namespace quantimed {
@@ -30,6 +31,9 @@ double plan_gradient(const Run& run, NodeId node, Round round, std::size_t batch
 
 Outcome run_virtual(const Run& run, Watcher& watcher) {
   if (run.resume) require_fit(run);
+  if (run.machine && !run.algorithm.sends_its_model)
+    throw InputError("--machine: what {} costs on a machine has not been measured; use --link for a modelled clock",
+                     run.algorithm.name);
   return run.algorithm.delivery == Delivery::round ? run_virtual_round(run, watcher) : run_virtual_newest(run, watcher);
 }
 

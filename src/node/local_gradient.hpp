@@ -14,9 +14,10 @@ class LocalGradient {
   LocalGradient(const Problem& problem, std::span<const SampleId> shard, NodeId node, std::uint64_t seed)
       : problem_(problem), shard_(shard), node_(node), seed_(seed), stream_({}) {}
 
-  // Starts iteration t: the next sample is the first of (seed, node, t), whatever was drawn before.
-  void begin(Round t) {
-    stream_ = Stream({.seed = seed_, .node = node_, .iteration = t, .purpose = Purpose::samples});
+  // Starts the k-th gradient of iteration t: the next sample is the first of (seed, node, t, k), whatever was drawn
+  // before.
+  void begin(Round t, std::uint32_t k) {
+    stream_ = Stream({.seed = seed_, .node = node_, .iteration = t, .purpose = Purpose::samples, .draw = k});
     drawn_ = 0;
   }
 

@@ -1,4 +1,4 @@
-// The one update that all four algorithms share, as a fused pass over the model.
+// The update that DSGD and its kin share, as a fused pass over the model. (General formulas: sweep.hpp.)
 #pragma once
 
 #include "base/types.hpp"
@@ -10,6 +10,13 @@
 #include <vector>
 
 namespace quantimed {
+
+// x ← self · x + neighbours · Σ_{j∈N_i} w_ij z_j + gradient · g
+struct Coefficients {
+  float self = 0;
+  float neighbours = 0;
+  float gradient = 0;
+};
 
 // One neighbour's message and its weight w_ij.
 struct MixTerm {

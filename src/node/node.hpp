@@ -9,6 +9,7 @@
 
 #include <coroutine>
 #include <exception>
+#include <initializer_list>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -55,14 +56,9 @@ struct Gradient {
   std::size_t batch = 0;  // |S|
 };
 
-// The neighbours' messages, read in place (not copied): valid until the node's own next publish or request.
-struct Messages {};
-
-// x ← self · x + neighbours · Σ_{j∈N_i} w_ij z_j + gradient · g
-struct Coefficients {
-  float self = 0;
-  float neighbours = 0;
-  float gradient = 0;
+// What an exchange has brought. Formulas read the vectors (mixed, apart, …), in place and not copied.
+struct Messages {
+  float scalar = 0;  // Σ_j w_ij s_j of the numbers that travel with the messages, own included
 };
 
 class Node {
@@ -88,44 +84,60 @@ class Node {
   // T_d of the current iteration: the run's, or as it has been adapted to the speeds seen.
   virtual Seconds deadline() = 0;
 
-  // Q(x) to all neighbours, as the message of the current iteration.
-  void publish() {
-    protocol_.publishes();
-    send();
+  // A number that lasts from one iteration to the next, from 1.
+  virtual float& scalar() = 0;
+
+  // C(what) to all neighbours, as the channel's next message, and a number with it where the row says so. C: --codec
+  // where the algorithm quantizes, else what is sent is exact.
+  void publish(Channel c, const Linear& what, float scalar = 0) {
+    protocol_.publishes(c, what);
+    send(c, what, scalar);
   }
 
-  // g at x over a fixed number of samples, or over what is finished when the deadline has passed.
-  auto gradient(std::size_t batch) { return request_gradient({.batch = batch}); }
-  auto gradient_until(Seconds deadline) { return request_gradient({.deadline = deadline}); }
+  // g at a vector, over a fixed number of samples (with --gradient deadline over what is finished by then), or over
+  // what is finished when the deadline has passed. The k-th of an iteration draws from its own stream of samples.
+  auto gradient(std::size_t batch, Source at = formula::x) { return request_gradient({.batch = batch, .at = at}); }
+  auto gradient_until(Seconds deadline, Source at = formula::x) {
+    return request_gradient({.deadline = deadline, .at = at});
+  }
 
-  // z_j,t of all neighbours j; or the newest message of each, whichever iteration it is of.
-  auto neighbours(Round t) { return request_messages({.round = t}); }
-  auto newest() { return request_messages({}); }
+  // The neighbours' messages that belong to this node's last one on the channel; or the newest message of each,
+  // whichever iteration it is of.
+  auto neighbours(Channel c) { return request_messages({.channel = c}); }
+  auto newest(Channel c) { return request_messages({.channel = c, .is_newest = true}); }
 
-  // One fused pass over the model.
-  void update(const Coefficients& coefficients, const Messages&, const Gradient& g) {
-    protocol_.updates();
-    apply(coefficients, g);
+  // A collective of all nodes, on a channel of its own: what they publish is there as mean(c).
+  auto average(Channel c, const Linear& what) {
+    publish(c, what);
+    return request_messages({.channel = c, .is_of_all = true});
+  }
+
+  // One sweep over the coordinates: all assignments, in their order.
+  void pass(std::initializer_list<Statement> statements) {
+    const std::span<const Statement> all(statements.begin(), statements.size());
+    protocol_.passes(all);
+    apply(all);
   }
 
   // Engines: the text has ended because it was told to, not by itself.
   bool is_over() const { return protocol_.is_over(); }
 
  protected:
-  Node(Delivery delivery, float self_weight, Round first_round)
-      : self_weight_(self_weight), first_round_(first_round), protocol_(delivery) {}
+  Node(const Protocol& protocol, float self_weight, Round first_round)
+      : self_weight_(self_weight), first_round_(first_round), protocol_(protocol) {}
 
   virtual bool wants(Round t) = 0;
-  virtual void send() = 0;
-  virtual void apply(const Coefficients& coefficients, const Gradient& g) = 0;
+  virtual void send(Channel c, const Linear& what, float scalar) = 0;
+  virtual void apply(std::span<const Statement> statements) = 0;
 
   struct GradientRequest {
     std::size_t batch = 0;
     Seconds deadline = 0;  // 0: none
+    Source at = formula::x;
   };
   struct MessagesRequest {
-    static constexpr Round kNewest = ~Round{0};
-    Round round = kNewest;
+    Channel channel{0};
+    bool is_newest = false, is_of_all = false;
   };
 
   // Starts the request; true when it is complete at once. Else the coroutine suspends, and the engine resumes it
@@ -147,11 +159,11 @@ class Node {
   };
 
   Await<Gradient> request_gradient(const GradientRequest& request) {
-    protocol_.takes_gradient();
+    protocol_.takes_gradient(request.at);
     return {*this, request};
   }
   Await<Messages> request_messages(const MessagesRequest& request) {
-    protocol_.takes_messages();
+    protocol_.takes_messages(request.channel);
     return {*this, request};
   }
 

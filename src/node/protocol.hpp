@@ -1,13 +1,20 @@
-// The order of an iteration, that an algorithm's text keeps and every engine relies on:
-//   round    publish and gradient, then messages (once the node has published), then update
-//   newest   gradient and messages, then update, then publish; and one publish before the first iteration
-// each once (a gradient may be left out), and a text ends only where begins() has said so. Whatever the engine, a text
-// that does otherwise is told, instead of reading what was never sent or waiting for it.
+// What every engine relies on, and an algorithm's text must keep to. Whatever the engine, a text that does otherwise is
+// told the rule that it breaks, instead of reading what was never sent or waiting for it.
+//
+// `round` delivery, within an iteration:
+//   - messages of a channel are asked for once after each publication on it, and nothing else is published there
+//   before;
+//   - a formula reads what its channel has brought in this iteration, and a gradient that was taken in it, at a vector
+//     that has not changed since;
+//   - lasting vectors (the model among them) change last: nothing is published, asked for or computed after that. So an
+//     iteration that is resumed does nothing twice. Scratch vectors may change at any time;
+//   - there is at least one exchange and one pass, and the text ends only where begins() has said so.
+// `newest` delivery: one publication before the first iteration; then gradient and messages, one pass, publication.
 #pragma once
 
-#include "base/error.hpp"
+#include "node/expression.hpp"
 
-#include <cstdint>
+#include <span>
 
 namespace quantimed {
 
@@ -15,44 +22,97 @@ enum class Delivery { round, newest };
 
 class Protocol {
  public:
-  explicit Protocol(Delivery delivery) : is_round_(delivery == Delivery::round) {}
+  static constexpr std::size_t kMostChannels = 4, kMostVectors = 16;
 
-  void begins() {
-    check((done_ & kUpdated) && (is_round_ || (done_ & kPublished)),
+  // scratch: bit k is set where vector k is scratch.
+  Protocol(Delivery delivery, std::uint8_t channels, std::uint32_t vectors, std::uint32_t scratch)
+      : is_round_(delivery == Delivery::round), channels_(channels), vectors_(vectors), scratch_(scratch) {
+    check(channels <= kMostChannels && vectors <= kMostVectors, "an algorithm has too many channels or vectors");
+  }
+
+  void begins() const {
+    check(is_changed_ && (is_round_ || is_published_),
           is_round_ ? "a text begins an iteration before it has updated in the one before"
                     : "a text begins an iteration before it has published what that starts from");
+    for (std::uint8_t c = 0; is_round_ && c < channels_; ++c)
+      check(!is_sent_[c], "a text begins an iteration before it has asked for the messages of the one before");
+    check(!is_round_ || has_exchanged_, "a text begins an iteration without an exchange in the one before");
   }
   void begun(bool goes_on) {
-    done_ = 0;
+    is_published_ = is_changed_ = has_exchanged_ = has_gradient_ = false;
+    is_there_.fill(false);
+    is_own_there_.fill(false);
     is_over_ = !goes_on;
   }
-  void publishes() {
-    check(!(done_ & kPublished), "a text publishes twice in one iteration");
-    check(is_round_ == !(done_ & kUpdated), is_round_ ? "a text updates before it publishes in an iteration"
-                                                      : "a text publishes before it has updated in an iteration");
-    done_ |= kPublished;
+
+  void publishes(Channel c, const Linear& what) {
+    check(c.index < channels_, "a text publishes on a channel that its row does not have");
+    if (is_round_) {
+      check(!is_sent_[c.index], "a text publishes twice on a channel before it has asked for its messages");
+      check(!is_changed_, "a text publishes after it has updated in an iteration");
+      reads(what);
+    } else {
+      check(!is_published_, "a text publishes twice in one iteration");
+      check(is_changed_, "a text publishes before it has updated in an iteration");
+      check(what.is_model(), "newest delivery: what is published is the model");
+    }
+    is_sent_[c.index] = is_own_there_[c.index] = is_published_ = true;
+    is_there_[c.index] = false;
   }
-  void takes_gradient() {
-    check(!(done_ & (kGradient | kUpdated)),
-          "a text takes a second gradient in one iteration, or one after its update");
-    done_ |= kGradient;
+  void takes_gradient(Source at) {
+    check(at.kind == Source::Kind::vector && at.index < vectors_, "a text takes a gradient at what is no vector");
+    check(!is_changed_, "a text takes a gradient after it has updated in an iteration");
+    check(is_round_ || !has_gradient_, "newest delivery: a text takes a second gradient in one iteration");
+    has_gradient_ = true;
+    gradient_at_ = at.index;
   }
-  void takes_messages() {
-    check(!is_round_ || (done_ & kPublished), "a text asks for messages before it has published its own");
-    check(!(done_ & (kMessages | kUpdated)), "a text asks for messages twice in one iteration, or after its update");
-    done_ |= kMessages;
+  void takes_messages(Channel c) {
+    check(c.index < channels_, "a text asks for messages of a channel that its row does not have");
+    check(!is_changed_, "a text asks for messages after it has updated in an iteration");
+    check(!is_there_[c.index], "a text asks for messages twice");
+    check(is_sent_[c.index], "a text asks for messages before it has published its own");
+    is_sent_[c.index] = !is_round_;
+    is_there_[c.index] = is_own_there_[c.index] = has_exchanged_ = true;
   }
-  void updates() {
-    check(done_ & kMessages, "a text updates before it has its messages");
-    check(!(done_ & kUpdated), "a text updates twice in one iteration");
-    done_ |= kUpdated;
+  void passes(std::span<const Statement> statements) {
+    check(!statements.empty(), "a pass without a statement");
+    check(is_round_ || !is_changed_, "newest delivery: a text updates twice in one iteration");
+    for (const Statement& statement : statements) {
+      check(statement.destination.kind == Source::Kind::vector && statement.destination.index < vectors_,
+            "a pass assigns to what is no vector");
+      reads(statement.value);
+    }
+    for (const Statement& statement : statements) {
+      if (has_gradient_ && statement.destination.index == gradient_at_) has_gradient_ = false;
+      if (!(scratch_ >> statement.destination.index & 1)) is_changed_ = true;
+    }
+    check(!is_changed_ || !is_round_ || has_exchanged_, "a text updates before it has its messages");
   }
   bool is_over() const { return is_over_; }  // begins() has said so
 
  private:
-  enum Step : std::uint8_t { kPublished = 1, kGradient = 2, kMessages = 4, kUpdated = 8 };
+  void reads(const Linear& value) const {
+    for (const Linear::Term& term : value) {
+      const Source& source = term.source;
+      if (source.kind == Source::Kind::vector) {
+        check(source.index < vectors_, "a formula reads a vector that its row does not have");
+      } else if (source.kind == Source::Kind::gradient) {
+        check(has_gradient_, "a formula reads a gradient that was not taken, or whose point has changed since");
+      } else {
+        check(source.index < channels_, "a formula reads a channel that its row does not have");
+        check(source.kind == Source::Kind::own ? is_own_there_[source.index] : is_there_[source.index],
+              "a text updates before it has its messages");
+      }
+    }
+  }
+
   bool is_round_, is_over_ = false;
-  std::uint8_t done_ = kUpdated;  // of this iteration; what comes before the first is as if it had ended
+  std::uint8_t channels_;
+  std::uint32_t vectors_, scratch_;
+  // Of this iteration; what comes before the first is as if one had ended.
+  bool is_published_ = false, is_changed_ = true, has_exchanged_ = true, has_gradient_ = false;
+  std::uint8_t gradient_at_ = 0;
+  std::array<bool, kMostChannels> is_sent_{}, is_there_{}, is_own_there_{};
 };
 
 }  // namespace quantimed

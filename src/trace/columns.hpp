@@ -67,6 +67,10 @@ inline constexpr std::tuple kTimeline{
 // /checkpoint: lengths as checkpoint.hpp says; `models` is stored as [n, p]
 inline constexpr std::tuple kCheckpoint{
     Column{"models", "1", &Checkpoint::models},
+    Column{"states", "1", &Checkpoint::states, true},
+    Column{"wide_states", "1", &Checkpoint::wide_states, true},
+    Column{"scalars", "1", &Checkpoint::scalars, true},
+    Column{"messages", "messages", &Checkpoint::messages, true},
     Column{"iteration", "iterations", &Checkpoint::iteration},
     Column{"start_time", "s", &Checkpoint::start_time},
     Column{"start_time_other_bits", "s", &Checkpoint::start_time_other_bits, true},

@@ -220,8 +220,8 @@ TEST(ThreadsEngine, ANodeThatThrowsEndsTheRun) {
                                         .help = "",
                                         .run = [](Node& node, const Options&) -> Task {
                                           (void)node.begins(0);
-                                          node.publish();
-                                          (void)co_await node.neighbours(1);  // not its round
+                                          node.publish({0}, formula::x);
+                                          co_await node.newest({0});  // not its delivery
                                         },
                                         .delivery = Delivery::round,
                                         .quantizes = false,
@@ -229,7 +229,8 @@ TEST(ThreadsEngine, ANodeThatThrowsEndsTheRun) {
                                         .uses_deadline = false,
                                         .goes_on_without = false,
                                         .alpha = "1",
-                                        .epsilon = "1"};
+                                        .epsilon = "1",
+                                        .sends_its_model = true};
   auto broken = small.run_with(kBroken, *small.codec);
   broken.speed = nullptr;
   broken.link = {};
@@ -238,7 +239,7 @@ TEST(ThreadsEngine, ANodeThatThrowsEndsTheRun) {
   broken.oversubscribe = true;
   KeepingWatcher watcher = small.watcher();
   EXPECT_THAT(run_threads(broken, watcher).failure,
-              testing::AllOf(testing::HasSubstr("failed in round 0"), testing::HasSubstr("in their own round")));
+              testing::AllOf(testing::HasSubstr("failed in round 0"), testing::HasSubstr("asked for as neighbours()")));
 }
 
 // modulo decodes to low-precision's numbers, so the whole trajectory is the same while no block is decoded wrongly.

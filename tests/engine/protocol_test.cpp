@@ -15,76 +15,120 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-constexpr Coefficients kKeep{.self = 1, .neighbours = 0, .gradient = 0};
+using namespace formula;
+constexpr Channel kModels{0};
 
 Task without_publish(Node& node, const Options& o) {
   for (Round t = node.first_round(); node.begins(t); ++t) {
-    const Gradient g = co_await node.gradient(o.batch);
-    const Messages z = co_await node.neighbours(t);
-    node.update(kKeep, z, g);
+    co_await node.gradient(o.batch);
+    co_await node.neighbours(kModels);
+    node.pass({{x, x}});
   }
 }
 Task publishes_twice(Node& node, const Options& o) {
   for (Round t = node.first_round(); node.begins(t); ++t) {
-    node.publish();
-    node.publish();
-    const Gradient g = co_await node.gradient(o.batch);
-    node.update(kKeep, co_await node.neighbours(t), g);
+    node.publish(kModels, x);
+    node.publish(kModels, x);
+    co_await node.gradient(o.batch);
+    co_await node.neighbours(kModels);
+    node.pass({{x, x}});
   }
 }
 Task asks_twice(Node& node, const Options& o) {
   for (Round t = node.first_round(); node.begins(t); ++t) {
-    node.publish();
-    const Gradient g = co_await node.gradient(o.batch);
-    (void)co_await node.neighbours(t);
-    node.update(kKeep, co_await node.neighbours(t), g);
+    node.publish(kModels, x);
+    co_await node.gradient(o.batch);
+    co_await node.neighbours(kModels);
+    co_await node.neighbours(kModels);
+    node.pass({{x, x}});
   }
 }
 Task ends_early(Node& node, const Options& o) {
   for (Round t = node.first_round(); node.begins(t); ++t) {
     if (t == 3) co_return;
-    node.publish();
-    const Gradient g = co_await node.gradient(o.batch);
-    node.update(kKeep, co_await node.neighbours(t), g);
+    node.publish(kModels, x);
+    co_await node.gradient(o.batch);
+    co_await node.neighbours(kModels);
+    node.pass({{x, x}});
   }
 }
-Task second_gradient(Node& node, const Options& o) {
+Task adapts_before_it_combines(Node& node, const Options& o) {  // DSGD in the other order, as 0.1.0 could not tell
   for (Round t = node.first_round(); node.begins(t); ++t) {
-    node.publish();
-    (void)co_await node.gradient(o.batch);
-    const Gradient g = co_await node.gradient(o.batch);
-    node.update(kKeep, co_await node.neighbours(t), g);
-  }
-}
-Task updates_first(Node& node, const Options& o) {
-  for (Round t = node.first_round(); node.begins(t); ++t) {
-    const Gradient g = co_await node.gradient(o.batch);
-    node.update(kKeep, {}, g);
-    node.publish();
-    (void)co_await node.neighbours(t);
+    co_await node.gradient(o.batch);
+    node.pass({{x, x - o.alpha * g}});
+    node.publish(kModels, x);
+    co_await node.neighbours(kModels);
+    node.pass({{x, mixed(kModels)}});
   }
 }
 Task never_updates(Node& node, const Options& o) {
   for (Round t = node.first_round(); node.begins(t); ++t) {
-    node.publish();
-    (void)co_await node.gradient(o.batch);
-    (void)co_await node.neighbours(t);
+    node.publish(kModels, x);
+    co_await node.gradient(o.batch);
+    co_await node.neighbours(kModels);
+  }
+}
+Task reads_early(Node& node, const Options& o) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    node.publish(kModels, x);
+    co_await node.gradient(o.batch);
+    node.pass({{x, mixed(kModels) - o.alpha * g}});
+  }
+}
+Task without_a_gradient(Node& node, const Options&) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    node.publish(kModels, x);
+    co_await node.neighbours(kModels);
+    node.pass({{x, mixed(kModels) - 0.1f * g}});
+  }
+}
+Task forgets_to_ask(Node& node, const Options& o) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    node.publish(kModels, x);
+    co_await node.gradient(o.batch);
+    if (t < 2) co_await node.neighbours(kModels);
+    node.pass({{x, x}});
+  }
+}
+Task has_no_such_channel(Node& node, const Options& o) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    node.publish({1}, x);
+    co_await node.gradient(o.batch);
+    co_await node.neighbours({1});
+    node.pass({{x, mixed({1})}});
+  }
+}
+Task has_no_such_vector(Node& node, const Options& o) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    node.publish(kModels, x);
+    co_await node.gradient(o.batch);
+    co_await node.neighbours(kModels);
+    node.pass({{vector(3), x}});
+  }
+}
+Task sends_a_form(Node& node, const Options& o) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    co_await node.gradient(o.batch);
+    node.publish(kModels, x - o.alpha * g);
+    co_await node.neighbours(kModels);
+    node.pass({{x, mixed(kModels)}});
   }
 }
 Task newest_publishes_first(Node& node, const Options& o) {
-  node.publish();
+  node.publish(kModels, x);
   for (Round t = node.first_round(); node.begins(t); ++t) {
-    const Gradient g = co_await node.gradient(o.batch);
-    const Messages x = co_await node.newest();
-    node.publish();
-    node.update(kKeep, x, g);
+    co_await node.gradient(o.batch);
+    co_await node.newest(kModels);
+    node.publish(kModels, x);
+    node.pass({{x, x}});
   }
 }
 Task newest_starts_silent(Node& node, const Options& o) {
   for (Round t = node.first_round(); node.begins(t); ++t) {
-    const Gradient g = co_await node.gradient(o.batch);
-    node.update(kKeep, co_await node.newest(), g);
-    node.publish();
+    co_await node.gradient(o.batch);
+    co_await node.newest(kModels);
+    node.pass({{x, x}});
+    node.publish(kModels, x);
   }
 }
 
@@ -101,8 +145,13 @@ constexpr Broken kBroken[] = {
     {"publishes_twice", Delivery::round, publishes_twice, "publishes twice"},
     {"asks_twice", Delivery::round, asks_twice, "asks for messages twice"},
     {"ends_early", Delivery::round, ends_early, "ended by itself"},
-    {"second_gradient", Delivery::round, second_gradient, "second gradient"},
-    {"updates_first", Delivery::round, updates_first, "updates before it has its messages"},
+    {"adapts_before_it_combines", Delivery::round, adapts_before_it_combines, "updates before it has its messages"},
+    {"reads_early", Delivery::round, reads_early, "updates before it has its messages"},
+    {"without_a_gradient", Delivery::round, without_a_gradient, "reads a gradient that was not taken"},
+    {"forgets_to_ask", Delivery::round, forgets_to_ask, "updates before it has its messages"},
+    {"has_no_such_channel", Delivery::round, has_no_such_channel, "channel that its row does not have"},
+    {"has_no_such_vector", Delivery::round, has_no_such_vector, "assigns to what is no vector"},
+    {"sends_a_form", Delivery::round, sends_a_form, "publishes more than its model"},
     {"never_updates", Delivery::round, never_updates, "begins an iteration before it has updated"},
     {"newest_publishes_first", Delivery::newest, newest_publishes_first, "publishes before it has updated"},
     {"newest_starts_silent", Delivery::newest, newest_starts_silent, "begins an iteration before it has published"},

@@ -1,0 +1,35 @@
+// Anytime Minibatch: Ferdinand, Al-Lawati, Draper, Nokleby, "Anytime minibatch: exploiting stragglers in online
+// distributed optimization", ICLR 2019. A node computes until a deadline; r exchanges then average what all have done,
+// weighted by how much that is; dual averaging with the constant step 1/β = α.
+//
+// Where speeds differ for ever and data are heterogeneous it minimises Σ speed_i f_i, not Σ f_i.
+#include "algorithm/algorithms.hpp"
+
+namespace quantimed {
+
+using namespace formula;
+
+namespace {
+constexpr Channel kSums{0};
+}  // namespace
+
+Task amb(Node& node, const Options& o) {
+  const Source z = vector(1), x_0 = vector(2);  // dual, from 0; the start
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    const Gradient done = co_await node.gradient_until(node.deadline());
+    float b = static_cast<float>(done.batch);  // b_i: samples done in T_d
+    node.publish(kSums, b * z + b * g, b);     // m_i = b_i (z_i + g_i)
+    for (std::uint32_t k = 1;; ++k) {
+      b = (co_await node.neighbours(kSums)).scalar;  // b_i ← Σ_j w_ij b_j
+      if (k == o.rounds) break;
+      node.publish(kSums, mixed(kSums), b);  // m_i ← Σ_j w_ij m_j
+    }
+    // z_i ← m_i / b_i     x_i ← x_0 − α z_i;     where nobody near has finished a sample all stays
+    const float share = b == 0 ? 0 : 1 / b;
+    node.pass({{z, b == 0 ? Linear(z) : share * mixed(kSums)}, {x, x_0 - o.alpha * z}});
+  }
+}
+
+Exchanges amb_exchanges(const Options& o, Round) { return {.count = o.rounds}; }
+
+}  // namespace quantimed

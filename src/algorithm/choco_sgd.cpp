@@ -1,0 +1,25 @@
+// CHOCO-SGD: Koloskova, Stich, Jaggi, "Decentralized stochastic optimization and gossip algorithms with compressed
+// communication", ICML 2019. Messages are compressed differences to a reference that all neighbours keep in common;
+// their mixing is damped by γ.
+#include "algorithm/algorithms.hpp"
+
+namespace quantimed {
+
+using namespace formula;
+
+namespace {
+constexpr Channel kDeltas{0};
+}  // namespace
+
+Task choco_sgd(Node& node, const Options& o) {
+  const Source x_hat = vector(1), d = vector(2);  // x̂_i, from x_0; Σ_j w_ij (x̂_j − x̂_i), from 0
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    co_await node.gradient(o.batch);
+    node.publish(kDeltas, x - o.alpha * g - x_hat);  // q_i = C(h_i − x̂_i),     h_i = x_i − α g_i
+    co_await node.neighbours(kDeltas);
+    // x̂_i ← x̂_i + q_i     d_i ← d_i + Σ_j w_ij (q_j − q_i)     x_i ← h_i + γ d_i
+    node.pass({{x_hat, x_hat + own(kDeltas)}, {d, d + apart(kDeltas)}, {x, x - o.alpha * g + o.gamma * d}});
+  }
+}
+
+}  // namespace quantimed

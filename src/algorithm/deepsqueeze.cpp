@@ -1,0 +1,24 @@
+// DeepSqueeze: Tang, Lian, Qiu, Yuan, Zhang, Zhang, Liu, "DeepSqueeze: decentralization meets error-compensated
+// compression", 2019. What the compressor has left out is added to the next message.
+#include "algorithm/algorithms.hpp"
+
+namespace quantimed {
+
+using namespace formula;
+
+namespace {
+constexpr Channel kSteps{0};
+}  // namespace
+
+Task deepsqueeze(Node& node, const Options& o) {
+  const Source e = vector(1);  // what was left out, from 0
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    co_await node.gradient(o.batch);
+    node.publish(kSteps, x - o.alpha * g + e);  // q_i = C(h_i + e_i),     h_i = x_i − α g_i
+    co_await node.neighbours(kSteps);
+    // e_i ← h_i + e_i − q_i     x_i ← h_i + γ Σ_j w_ij (q_j − q_i)
+    node.pass({{e, x - o.alpha * g + e - own(kSteps)}, {x, x - o.alpha * g + o.gamma * apart(kSteps)}});
+  }
+}
+
+}  // namespace quantimed

@@ -1,0 +1,26 @@
+// DSGD, adapt then combine: Chen, Sayed, "Diffusion adaptation strategies for distributed optimization and learning
+// over networks", IEEE TSP 2012; with momentum also called DSGDm. The other order, combine while adapting, is dsgd.
+//
+// Momentum β multiplies the bias of heterogeneous data by 1/(1 − β).
+#include "algorithm/algorithms.hpp"
+
+namespace quantimed {
+
+using namespace formula;
+
+namespace {
+constexpr Channel kSteps{0};
+}  // namespace
+
+Task dsgd_atc(Node& node, const Options& o) {
+  const Source m = vector(1);  // momentum, from 0
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    co_await node.gradient(o.batch);
+    // h_i = x_i − α (β m_i + g_i)
+    node.publish(kSteps, o.momentum == 0 ? x - o.alpha * g : x - o.alpha * o.momentum * m - o.alpha * g);
+    co_await node.neighbours(kSteps);
+    node.pass({{m, o.momentum * m + g}, {x, mixed(kSteps)}});  // m_i ← β m_i + g_i     x_i ← Σ_j w_ij h_j
+  }
+}
+
+}  // namespace quantimed

@@ -1,0 +1,26 @@
+// EXTRA: Shi, Ling, Wu, Yin, "EXTRA: an exact first-order algorithm for decentralized consensus optimization", SIAM J.
+// Optim. 2015.
+//
+// Published as x_t+1 = x_t + W x_t − (I + W)/2 x_t−1 − α (g_t − g_t−1); here with a correction u that sums to zero.
+#include "algorithm/algorithms.hpp"
+
+namespace quantimed {
+
+using namespace formula;
+
+namespace {
+constexpr Channel kModels{0};
+}  // namespace
+
+Task extra(Node& node, const Options& o) {
+  const Source u = vector(1);  // from 0
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    node.publish(kModels, x);
+    co_await node.gradient(o.batch);
+    co_await node.neighbours(kModels);
+    // x_i ← x_i + Σ_j w_ij (x_j − x_i) + u_i − α g_i     u_i ← u_i + ½ Σ_j w_ij (x_j − x_i)
+    node.pass({{x, x + apart(kModels) + u - o.alpha * g}, {u, u + 0.5f * apart(kModels)}});
+  }
+}
+
+}  // namespace quantimed

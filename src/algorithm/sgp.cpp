@@ -1,0 +1,24 @@
+// SGP, stochastic gradient push: Assran, Loizou, Ballas, Rabbat, "Stochastic gradient push for distributed deep
+// learning", ICML 2019. A message's weight is its sender's choice (columns of P sum to 1), and a number ω that travels
+// with it tells how much weight a node has gathered. The model kept is z_i = x_i/ω_i.
+#include "algorithm/algorithms.hpp"
+
+namespace quantimed {
+
+using namespace formula;
+
+namespace {
+constexpr Channel kPushed{0};
+}  // namespace
+
+Task sgp(Node& node, const Options& o) {
+  float& omega = node.scalar();  // from 1
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    co_await node.gradient(o.batch);                        // at z_i
+    node.publish(kPushed, omega * x - o.alpha * g, omega);  // h_i = ω_i z_i − α g_i
+    omega = (co_await node.neighbours(kPushed)).scalar;     // ω_i ← Σ_j p_ij ω_j
+    node.pass({{x, 1 / omega * mixed(kPushed)}});           // z_i ← Σ_j p_ij h_j / ω_i
+  }
+}
+
+}  // namespace quantimed

@@ -1,0 +1,170 @@
+#include "node/sweep.hpp"
+
+#include <algorithm>
+
+namespace quantimed {
+
+namespace {
+
+constexpr std::size_t kBlock = Codec::kSlice;
+using Kind = Source::Kind;
+
+// The sources that are no vectors, each with its block of numbers.
+class Sources {
+ public:
+  explicit Sources(const SweepInput& input) : input_(input) {}
+
+  void add(const Linear& form) {
+    for (const Linear::Term& term : form)
+      if (term.source.kind != Kind::vector && !find(term.source)) {
+        check(count_ < kMost, "a pass reads too many different sources");
+        sources_[count_++] = term.source;
+      }
+  }
+  // Coordinates first … first + count − 1 of all of them.
+  void fill(std::size_t first, std::size_t count) {
+    first_ = first;
+    for (std::size_t k = 0; k < count_; ++k) fill(sources_[k], std::span(blocks_[k]).first(count));
+  }
+  const float* find(const Source& source) const {
+    for (std::size_t k = 0; k < count_; ++k)
+      if (sources_[k] == source) return blocks_[k];
+    return nullptr;
+  }
+  std::uint64_t wrong() const { return wrong_; }
+
+ private:
+  static constexpr std::size_t kMost = 8;
+
+  // acc += weight · message
+  void add_message(const Codec& codec, std::span<const std::byte> message, float weight, std::span<float> acc) {
+    wrong_ += codec.accumulate(message, weight, first_, input_.vectors[0].single.subspan(first_, acc.size()), acc);
+  }
+  void decode(const Codec& codec, std::span<const std::byte> message, std::span<float> out) {
+    std::ranges::fill(out, 0.0f);
+    add_message(codec, message, 1, out);
+  }
+  void fill(const Source& source, std::span<float> out) {
+    if (source.kind == Kind::gradient) return fill_gradient(out);
+    const Received& received = input_.channels[source.index];
+    switch (source.kind) {
+      case Kind::own:
+        return decode(*received.codec, received.own, out);
+      case Kind::mixed:
+        std::ranges::fill(out, 0.0f);
+        add_message(*received.codec, received.own, received.own_weight, out);
+        break;
+      case Kind::apart:
+        return fill_apart(received, out);
+      default:
+        std::ranges::fill(out, 0.0f);
+    }
+    for (const MixTerm& term : received.terms) add_message(*received.codec, term.message, term.weight, out);
+  }
+  void fill_apart(const Received& received, std::span<float> out) {
+    alignas(kCacheLine) float own[kBlock];
+    alignas(kCacheLine) float theirs[kBlock];
+    decode(*received.codec, received.own, std::span(own).first(out.size()));
+    std::ranges::fill(out, 0.0f);
+    for (const MixTerm& term : received.terms) {
+      decode(*received.codec, term.message, std::span(theirs).first(out.size()));
+      for (std::size_t k = 0; k < out.size(); ++k) out[k] += term.weight * (theirs[k] - own[k]);
+    }
+  }
+  void fill_gradient(std::span<float> out) const {
+    const GradientSum& g = input_.gradient;
+    if (g.batch == 0) {
+      std::ranges::fill(out, 0.0f);
+      return;
+    }
+    const float share = 1 / static_cast<float>(g.batch);
+    const float* const sum = g.sum.data() + first_;
+    for (std::size_t k = 0; k < out.size(); ++k) out[k] = share * sum[k];
+    if (g.l2 == 0) return;
+    const std::span<const float> at = input_.vectors[input_.gradient_at].single;
+    for (const CoordinateRange& range : input_.penalised) {
+      const std::size_t from = std::max(first_, range.first), to = std::min(first_ + out.size(), range.last);
+      for (std::size_t k = from; k < to; ++k) out[k - first_] += g.l2 * at[k];
+    }
+  }
+
+  const SweepInput& input_;
+  std::array<Source, kMost> sources_{Source{Kind::vector}};
+  std::size_t count_ = 0, first_ = 0;
+  std::uint64_t wrong_ = 0;
+  alignas(kCacheLine) float blocks_[kMost][kBlock];
+};
+
+template <class Number>
+void add(Number* acc, std::size_t count, float factor, const auto* source) {
+  for (std::size_t k = 0; k < count; ++k) acc[k] += static_cast<Number>(factor) * static_cast<Number>(source[k]);
+}
+
+// acc [count] ← the form, in the precision of acc.
+template <class Number>
+void form_block(const SweepInput& input, const Sources& sources, const Linear& form, std::size_t first,
+                std::size_t count, Number* acc) {
+  std::fill_n(acc, count, Number{0});
+  for (const Linear::Term& term : form) {
+    if (term.source.kind != Kind::vector) {
+      add(acc, count, term.factor, sources.find(term.source));
+      continue;
+    }
+    const VectorView& vector = input.vectors[term.source.index];
+    if (vector.wide.empty())
+      add(acc, count, term.factor, vector.single.data() + first);
+    else
+      add(acc, count, term.factor, vector.wide.data() + first);
+  }
+}
+
+bool reads_wide(const SweepInput& input, const Linear& form) {
+  return std::ranges::any_of(form, [&](const Linear::Term& term) {
+    return term.source.kind == Kind::vector && !input.vectors[term.source.index].wide.empty();
+  });
+}
+
+// Sums that a wide vector is part of are wide; what is kept in float32 is rounded once, at the end.
+void assign_block(const SweepInput& input, const Sources& sources, const Linear& form, std::size_t first,
+                  std::size_t count, const VectorView& to) {
+  if (to.wide.empty() && !reads_wide(input, form)) {
+    alignas(kCacheLine) float acc[kBlock];
+    form_block(input, sources, form, first, count, acc);
+    std::copy_n(acc, count, to.single.data() + first);
+    return;
+  }
+  alignas(kCacheLine) double acc[kBlock];
+  form_block(input, sources, form, first, count, acc);
+  if (to.wide.empty())
+    std::transform(acc, acc + count, to.single.data() + first, [](double value) { return static_cast<float>(value); });
+  else
+    std::copy_n(acc, count, to.wide.data() + first);
+}
+
+}  // namespace
+
+std::uint64_t sweep(const SweepInput& input, std::span<const Statement> statements) {
+  Sources sources(input);
+  for (const Statement& statement : statements) sources.add(statement.value);
+  const std::size_t p = input.vectors[0].single.size();
+  for (std::size_t first = 0; first < p; first += kBlock) {
+    const std::size_t count = std::min(kBlock, p - first);
+    sources.fill(first, count);
+    for (const Statement& statement : statements)
+      assign_block(input, sources, statement.value, first, count, input.vectors[statement.destination.index]);
+  }
+  return sources.wrong();
+}
+
+std::uint64_t evaluate(const SweepInput& input, const Linear& form, std::span<float> out) {
+  Sources sources(input);
+  sources.add(form);
+  for (std::size_t first = 0; first < out.size(); first += kBlock) {
+    const std::size_t count = std::min(kBlock, out.size() - first);
+    sources.fill(first, count);
+    assign_block(input, sources, form, first, count, {.single = out, .wide = {}});
+  }
+  return sources.wrong();
+}
+
+}  // namespace quantimed
