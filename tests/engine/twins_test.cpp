@@ -1,0 +1,186 @@
+// Each algorithm against its twin: naive matrices in float64, written from the papers' equations, that know nothing of
+// nodes, channels, formulas or engines. Given the same samples, and with a quantizing code the same decoded messages,
+// the models are the same but for the rounding of float32.
+#include "algorithm/twins.hpp"
+
+#include "engine/small_run.hpp"
+#include "node/local_gradient.hpp"
+#include "node/mix.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+namespace quantimed {
+namespace {
+
+constexpr Round kIterations = 50;
+
+// Another code, which remembers what everyone decodes of each message.
+class Remembering final : public Codec {
+ public:
+  using Sent = std::tuple<NodeId, std::uint32_t, Round>;  // node, channel, number
+  explicit Remembering(const Codec& code) : code_(code) {}
+
+  std::string name() const override { return code_.name(); }
+  double paper_bits() const override { return code_.paper_bits(); }
+  double variance_bound(std::span<const float> x) const override { return code_.variance_bound(x); }
+  std::size_t capacity(std::size_t p) const override { return code_.capacity(p); }
+  std::size_t wire_bytes(std::span<const std::byte> message, std::size_t p) const override {
+    return code_.wire_bytes(message, p);
+  }
+  Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
+    const Encoded encoded = code_.encode(x, key, message);
+    std::vector<float> decoded(x.size());
+    code_.accumulate(message, 1, 0, x, decoded);
+    exact[{key.node, key.draw, key.iteration}] = twin::Vector(x.begin(), x.end());
+    sent[{key.node, key.draw, key.iteration}] = twin::Vector(decoded.begin(), decoded.end());
+    return encoded;
+  }
+  std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first,
+                           std::span<const float> own, std::span<float> acc) const override {
+    return code_.accumulate(message, weight, first, own, acc);
+  }
+
+  mutable std::map<Sent, twin::Vector> exact, sent;
+
+ private:
+  const Codec& code_;
+};
+
+double norm(const twin::Vector& v) {
+  double sum = 0;
+  for (const double value : v) sum += value * value;
+  return std::sqrt(sum);
+}
+
+template <class A, class B>
+double distance(const A& a, const B& b) {
+  twin::Vector difference(a.size());
+  for (std::size_t k = 0; k < a.size(); ++k) difference[k] = static_cast<double>(a[k]) - static_cast<double>(b[k]);
+  return norm(difference);
+}
+
+twin::Matrix weights_of(const Network& network) {
+  twin::Matrix w(network.nodes, twin::Vector(network.nodes));
+  for (NodeId i = 0; i < network.nodes; ++i) {
+    w[i][i] = network.self_weights[i];
+    for (const Neighbour& j : network.neighbours(i)) w[i][j.id] = static_cast<double>(j.weight);
+  }
+  return w;
+}
+
+// g_i over the samples that the engines draw, at a float64 point rounded to float32.
+struct SameSamples {
+  const SmallRun& small;
+  const Run& run;
+  const Rounds& rounds;
+
+  std::size_t batch(NodeId i, std::size_t t) const {
+    const auto gradients = static_cast<float>(run.algorithm.gradients(run.options));
+    return static_cast<std::size_t>(rounds.batch[t * run.network.nodes + i] / gradients);
+  }
+  twin::Vector operator()(NodeId i, std::size_t t, unsigned k, const twin::Vector& at) const {
+    const std::size_t count = batch(i, t);
+    twin::Vector gradient(at.size());
+    if (count == 0) return gradient;
+    LocalGradient samples(run.problem, run.shards.of(i), i, run.seed);
+    samples.begin(static_cast<Round>(t), k);
+    const std::vector<float> x(at.begin(), at.end());
+    AlignedVector<float> sum(at.size());
+    std::vector<SampleId> rows;
+    Workspace work = run.problem.make_workspace();
+    samples.add(x, count, sum, rows, work);
+    for (std::size_t c = 0; c < at.size(); ++c) gradient[c] = static_cast<double>(sum[c]) / static_cast<double>(count);
+    const double l2 = static_cast<double>(l2_coefficient(run.penalty, count, run.shards.rows.size()));
+    for (const CoordinateRange& range : run.problem.penalised())
+      for (std::size_t c = range.first; c < range.last; ++c) gradient[c] += l2 * at[c];
+    return gradient;
+  }
+};
+
+twin::Parameters parameters_of(const Run& run) {
+  const Options& o = run.options;
+  twin::Parameters p;
+  p.alpha = static_cast<double>(o.alpha);
+  p.epsilon = static_cast<double>(o.epsilon);
+  p.gamma = static_cast<double>(o.gamma);
+  p.momentum = static_cast<double>(o.momentum);
+  p.averaging = static_cast<double>(o.averaging);
+  p.outer_step = static_cast<double>(o.outer_step);
+  p.local_steps = o.local_steps;
+  p.rounds = o.rounds;
+  p.period = o.period;
+  return p;
+}
+
+std::vector<std::string> both_know() {
+  std::vector<std::string> names;
+  for (const std::string_view name : twin::names())
+    if (std::ranges::any_of(algorithm_table(), [&](const AlgorithmRow& row) { return row.name == name; }))
+      names.emplace_back(name);
+  return names;
+}
+
+class Twin : public testing::TestWithParam<std::string> {
+ protected:
+  static void expect_equal(const char* codec, float gamma) {
+    const SmallRun small(GetParam(), 6, "ring", codec);
+    const Remembering code(*small.codec);
+    auto run = small.run_with(small.row, small.row.quantizes ? static_cast<const Codec&>(code) : *small.codec);
+    run.options.alpha = 0.05f;
+    run.options.gamma = gamma;
+    run.options.momentum = 0.5f;
+    run.options.period = 3;
+    run.iterations = kIterations;
+    run.evaluations = 1;
+    KeepingWatcher watcher = small.watcher();
+    const Outcome outcome = run_virtual(run, watcher);
+    ASSERT_EQ(outcome.failure, "");
+    const Rounds rounds = outcome.rounds.all();
+    const auto& start = watcher.cuts.front().models;
+    const SameSamples samples{small, run, rounds};
+
+    twin::Setting setting{.w = weights_of(small.network),
+                          .gradient = samples,
+                          .batch = [&](unsigned i, std::size_t t) { return static_cast<double>(samples.batch(i, t)); },
+                          .send = {},
+                          .parameters = parameters_of(run)};
+    if (small.row.quantizes)
+      setting.send = [&](unsigned i, unsigned c, std::size_t k, const twin::Vector& exact) {
+        const Remembering::Sent message{i, c, static_cast<Round>(k)};
+        const twin::Vector& encoded = code.exact.at(message);
+        EXPECT_LE(distance(encoded, exact), 1e-5 * (1 + norm(exact))) << "node " << i << ", message " << k;
+        return code.sent.at(message);
+      };
+    twin::Matrix x0;
+    for (const auto& model : start) x0.emplace_back(model.begin(), model.end());
+    const twin::Matrix expected = twin::run(GetParam(), setting, x0, kIterations);
+    ASSERT_GT(distance(start[0], expected[0]), 1e-2) << "nothing has happened";
+    for (NodeId i = 0; i < small.network.nodes; ++i)
+      EXPECT_LE(distance(watcher.cuts.back().models[i], expected[i]), 1e-5 * norm(expected[i])) << "node " << i;
+  }
+};
+
+TEST_P(Twin, IsEqualWithExactMessages) { expect_equal("exact", 1); }
+TEST_P(Twin, IsEqualGivenTheSameDecodedMessages) {
+  if (!find_algorithm(GetParam()).quantizes) GTEST_SKIP() << "sends exact vectors";
+  expect_equal("low-precision:1e-3", 0.5f);
+}
+
+TEST(Twins, ThereIsOneForEveryRowThatWaitsForItsMessages) {
+  const auto known = both_know();
+  for (const AlgorithmRow& row : algorithm_table())
+    if (row.delivery == Delivery::round) EXPECT_EQ(std::ranges::count(known, row.name), 1) << row.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Field, Twin, testing::ValuesIn(both_know()), [](const auto& test) {
+  std::string name = test.param;
+  std::ranges::replace(name, '-', '_');
+  return name;
+});
+
+}  // namespace
+}  // namespace quantimed
