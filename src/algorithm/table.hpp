@@ -74,6 +74,13 @@ struct AlgorithmRow {
       if (use.parameter == Parameter::local_steps) return o.local_steps;
     return 1;
   }
+  // All nodes average in every H-th iteration; 0: never.
+  Round collective_period(const Options& o) const {
+    if (exchanges(o, 0).is_collective) return 1;
+    for (const ParameterUse& use : parameters)
+      if (use.parameter == Parameter::period) return o.period;
+    return 0;
+  }
 };
 
 std::span<const AlgorithmRow> algorithm_table();

@@ -156,6 +156,8 @@ void fill_row(Comparison& made, std::span<const ComparedRun* const> all, std::si
     });
   row.paper_bits = of_summary("paper_bits_per_coordinate");
   row.wire_bits = of_summary("wire_bits_per_coordinate");
+  row.vectors = of_summary("vectors_per_iteration");
+  if (std::isnan(row.vectors)) row.vectors = 1;  // traces of earlier versions
   row.bytes_sent = of_summary("total_bytes");
   row.wait_share = of_summary("wait_share");
   for (const std::string& clock : made.inquiry.clocks)

@@ -45,7 +45,8 @@ ComparedRun compared_run(Trace&& trace, const std::string& setting, std::uint32_
 struct RowFigures {
   std::string algorithm, setting;
   Estimate final_loss, test_accuracy;                    // at the end of the clock that the runs' time was given by
-  double paper_bits = kNoFigure, wire_bits = kNoFigure;  // a coordinate
+  double paper_bits = kNoFigure, wire_bits = kNoFigure;  // a coordinate, of all that an iteration sends
+  double vectors = 1;                                    // that an iteration sends
   double bytes_sent = kNoFigure, wait_share = kNoFigure;
   std::vector<double> end_s;  // [clock], median
 };

@@ -269,7 +269,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
       recorder.add_account(*trace.checkpoint);
     }
   }
-  const Totals totals = add_up(outcome.rounds, setup.network);
+  const Totals totals = add_up(outcome.rounds, run);
   trace.status = RunStatus::complete;
   if (outcome.interrupted || !outcome.failure.empty()) trace.status = RunStatus::interrupted;
   if (diverged) trace.status = RunStatus::diverged;

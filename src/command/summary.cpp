@@ -29,9 +29,10 @@ double mean_iterations(const Trace& trace, const Totals& totals) {
 
 }  // namespace
 
-Totals add_up(const RoundsSource& rounds, const Network& network) {
+Totals add_up(const RoundsSource& rounds, const Run& run) {
   Totals totals;
-  rounds.for_each_block([&](const Rounds& block, std::size_t) {
+  const double n = run.network.nodes;
+  rounds.for_each_block([&](const Rounds& block, std::size_t first) {
     for (std::size_t k = 0; k < kPhases; ++k) totals.phases_s[k] += sum_of(block.*kPhaseTimes[k]);
     totals.samples += sum_of(block.batch);
     totals.overwritten += sum_of(block.overwritten);
@@ -39,8 +40,10 @@ Totals add_up(const RoundsSource& rounds, const Network& network) {
       if (std::isnan(block.batch[at])) continue;
       ++totals.gradients;
       totals.message_bytes += block.bytes_sent[at];
-      totals.sent_bytes +=
-          block.bytes_sent[at] * static_cast<double>(network.neighbours(static_cast<NodeId>(at % block.nodes)).size());
+      const Exchanges sent = run.algorithm.exchanges(run.options, static_cast<Round>(first + at / block.nodes));
+      totals.vectors += sent.count * sent.vectors * (sent.is_collective ? 2 * (n - 1) / n : 1);
+      const auto neighbours = run.network.neighbours(static_cast<NodeId>(at % block.nodes)).size();
+      totals.sent_bytes += block.bytes_sent[at] * (sent.is_collective ? 1 : static_cast<double>(neighbours));
     }
   });
   return totals;
@@ -57,12 +60,14 @@ void warn(Trace& trace, const Run& run, const Config& config, const Totals& tota
   if (totals.samples / totals.gradients < 1)
     add("most batches were empty; give a longer --deadline or a larger --batch");
   const double p = static_cast<double>(run.problem.dimension());
-  const double bytes = totals.message_bytes / totals.gradients, bits = 8 * bytes / p;
-  constexpr double kFloat = 32, kRounding = 1e-9;
+  const double bytes = totals.message_bytes / totals.vectors, bits = 8 * bytes / p;  // of one vector
+  constexpr double kFloat = 32;
+  // Numbers that travel along, and chunks of a ring that are not full, are not the code's.
+  const double kRounding = run.algorithm.sends_its_model ? 1e-9 : 0.05;
   const std::string code = run.codec.name();
   if (bits > kFloat * (1 + kRounding))
     add(
-        fmt::format("--codec {}: on the wire its messages are longer than the models as float32: {:.4g} bits a "
+        fmt::format("--codec {}: on the wire its messages are longer than the vectors as float32: {:.4g} bits a "
                     "coordinate ({:.4g} bytes against {:.0f}); --codec exact sends less",
                     code, bits, bytes, 4 * p));
   const bool is_modelled = config.engine == "virtual" && !run.machine && run.link.kind != LinkModel::Kind::none;
@@ -97,7 +102,11 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
   s.emplace_back("total_samples", totals.samples);
   s.emplace_back("total_bytes", totals.sent_bytes);
   s.emplace_back("mean_batch", totals.gradients > 0 ? totals.samples / totals.gradients : 0.0);
-  s.emplace_back("paper_bits_per_coordinate", run.codec.paper_bits());
+  const double vectors = totals.gradients > 0 ? totals.vectors / totals.gradients : 1;
+  const double scalars = run.algorithm.message_scalars * 16 / coordinates;
+  s.emplace_back("vectors_per_iteration", vectors);
+  s.emplace_back("collective_period", std::int64_t{run.algorithm.collective_period(run.options)});
+  s.emplace_back("paper_bits_per_coordinate", (run.codec.paper_bits() + scalars) * vectors);
   s.emplace_back("wire_bits_per_coordinate",
                  totals.gradients > 0 ? 8 * totals.message_bytes / totals.gradients / coordinates : 0.0);
   s.emplace_back("overflows", static_cast<std::int64_t>(outcome.overflows));

@@ -15,9 +15,10 @@ struct Totals {
   double samples = 0;
   double message_bytes = 0;  // each message once
   double sent_bytes = 0;     // one copy to each neighbour
+  double vectors = 0;        // sent to each neighbour; of a collective 2 (n − 1)/n
   double overwritten = 0;    // messages
 };
-Totals add_up(const RoundsSource& rounds, const Network& network);
+Totals add_up(const RoundsSource& rounds, const Run& run);
 
 // Fills trace.summary from the curve, the rounds' totals and the engine's outcome, and adds to trace.warnings.
 void summarise(Trace& trace, const Run& run, const Config& config, const Outcome& outcome, const Totals& totals,

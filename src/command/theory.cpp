@@ -232,7 +232,7 @@ TheoryRun Theory::run(const TheoryPoint& point, std::uint64_t seed, const std::f
   Measurement measurement(run, point.reference, report, signal_came);
   const Outcome outcome = run_virtual(run, measurement);
   TheoryRun result{.seed = seed, .curve = measurement.curve()};
-  const Totals totals = add_up(outcome.rounds, point.setup->network);
+  const Totals totals = add_up(outcome.rounds, run);
   result.mean_batch = totals.samples / totals.gradients;
   result.end_time_s = outcome.end_time;
   if (measurement.has_diverged())

@@ -123,10 +123,13 @@ void add_bits(std::vector<std::string>& found, const Comparison& made) {
   std::vector<std::string> favoured;
   for (std::size_t e = 0; e < made.rows.size(); ++e) {
     const RowFigures& row = made.rows[e];
-    if (row.wire_bits > kExactBits * (1 + 1e-9))
+    if (row.wire_bits > 1.05 * kExactBits * row.vectors)
       add_once(found,
                fmt::format("{} sends {} bits a coordinate, more than float32's 32: its code makes messages longer",
-                           made.inquiry.entries[e].name, figure_text(row.wire_bits)));
+                           made.inquiry.entries[e].name, figure_text(row.wire_bits / row.vectors)));
+    if (row.vectors != 1)
+      add_once(found, fmt::format("{} sends {} vectors in an iteration: its bits a coordinate are of all of them",
+                                  made.inquiry.entries[e].name, figure_text(row.vectors)));
     if (row.paper_bits < kPapersShare * 0.98 * row.wire_bits)
       add_once(favoured, fmt::format("{} {} of {}", made.inquiry.entries[e].name, figure_text(row.paper_bits),
                                      figure_text(row.wire_bits)));

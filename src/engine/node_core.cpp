@@ -3,6 +3,7 @@
 #include "engine/resumption.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace quantimed {
 
@@ -85,9 +86,10 @@ float NodeCore::self_weight() const {
 double NodeCore::wire_bytes(std::span<const std::byte> message) const {
   const auto bytes = static_cast<double>(run_.codec.wire_bytes(message, x_.size()));
   if (run_.algorithm.sends_its_model) return bytes;
-  const double n = run_.network.nodes;
-  const bool is_collective = run_.algorithm.exchanges(run_.options, round_).is_collective;
-  return is_collective ? bytes * 2 * (n - 1) / n : bytes + run_.algorithm.message_scalars * sizeof(float);
+  if (!run_.algorithm.exchanges(run_.options, round_).is_collective)
+    return bytes + run_.algorithm.message_scalars * sizeof(float);
+  const double n = run_.network.nodes, chunk = std::ceil(static_cast<double>(x_.size()) / n);  // a step of the ring
+  return 2 * (n - 1) * chunk * sizeof(float);
 }
 
 std::size_t NodeCore::encode(Round iteration, std::span<std::byte> message) {

@@ -94,15 +94,17 @@ std::string summary_figures(const Trace& trace) {
   return {};
 }
 
-// Σ over rounds and nodes of message bytes × neighbours
+// Σ over rounds and nodes of message bytes × neighbours, or once where all nodes average
 std::string total_bytes(const Trace& trace) {
   if (find(trace.summary, "total_bytes") == nullptr) return {};
   std::vector<double> degree(trace.network.nodes, 0);
   for (const auto& [i, j] : trace.network.edges) ++degree[i], ++degree[j];
+  const auto period = static_cast<std::size_t>(number(trace.summary, "collective_period", 0));
+  const auto is_collective = [&](std::size_t t) { return period > 0 && (t + 1) % period == 0; };
   double sum = 0;
   for (std::size_t k = 0; k < trace.rounds.bytes_sent.size(); ++k)
     if (const double bytes = trace.rounds.bytes_sent[k]; !std::isnan(bytes))
-      sum += bytes * degree[k % trace.rounds.nodes];
+      sum += bytes * (is_collective(k / trace.rounds.nodes) ? 1 : degree[k % trace.rounds.nodes]);
   // Whole numbers: exact up to 2^53. Before version 3 a message's bytes were rounded to float32.
   const double tolerance = trace.schema_version < 3 ? 1e-6 : sum <= 0x1p53 ? 0 : 1e-12;
   const double said = number(trace.summary, "total_bytes", kNothing);
