@@ -49,7 +49,8 @@ void round_block(const float* __restrict x, float inverse_step, float limit, con
 // and fraction are t's halves, and the index is ⌊(t + word) / 2^16⌋. Scaling by 2^16 is exact, so nothing is rounded
 // that round_block does not round. Only AVX-512 needs it: elsewhere compilers have no vector for rounding to an
 // integer.
-constexpr float kNarrow = 32766;  // |y|; leaves room for the word
+constexpr float kNarrow = 32766;           // |y|; leaves room for the word
+constexpr float kFinestNarrow = 0x1p111f;  // 1/step: times 2^16 it is still a float, and no 0 · ∞ comes of a 0
 
 #if defined(__AVX512F__) && defined(__AVX512BW__)
 #pragma GCC diagnostic push
@@ -91,7 +92,7 @@ Quantized quantize_block(std::span<const float> x, float inverse_step, float lim
   random_words16(key, block, words);
   Quantized result;
   float reach = max_magnitude(x) * inverse_step;  // max |y|
-  if (x.size() == kBlock && reach <= std::min(limit, kNarrow)) {
+  if (x.size() == kBlock && reach <= std::min(limit, kNarrow) && inverse_step <= kFinestNarrow) {
     round_narrow_block(x.data(), inverse_step, words, indices.data());
   } else if (x.size() == kBlock && reach <= limit) {
     round_block(x.data(), inverse_step, limit, words, indices.data());

@@ -62,6 +62,18 @@ TEST(Quantize, WidthHoldsWhatAnIndexCanReach) {
   EXPECT_EQ(width(kInf), packing::kMaxWidth);
 }
 
+// 1/step times 2^16 is no float any more: 0 times it would be no number.
+TEST(Quantize, ZerosStayZeroHoweverFineTheStep) {
+  for (const float inverse_step : {0x1p111f, 0x1.000002p111f, 1e35f, 3e38f}) {
+    std::int32_t indices[512];
+    const Quantized q =
+        quantize_block(std::vector<float>(512, 0.0f), inverse_step, packing::kMaxIndex, quantizer_key(1), 0, indices);
+    EXPECT_EQ(q.width, 0u);
+    EXPECT_TRUE(std::all_of(std::begin(indices), std::end(indices), [](std::int32_t k) { return k == 0; }))
+        << inverse_step;
+  }
+}
+
 TEST(LowPrecision, GridPointsStayOnABinaryGrid) {
   AlignedVector<float> x(2000);
   for (std::size_t k = 0; k < x.size(); ++k) x[k] = (static_cast<float>(k) * 4001 - 4000000) * 0x1p-10f;
