@@ -1,4 +1,5 @@
-// Q(x): a model as a message. Unbiased, packed into real bits, decoded as it is accumulated.
+// Q(x): a model, or a difference of models, as a message. Unbiased or a contraction (CodecClass), packed into real
+// bits, decoded as it is accumulated.
 #pragma once
 
 #include <cstddef>
@@ -16,17 +17,32 @@ struct Encoded {
   std::uint64_t overflows = 0;  // coordinates that did not fit the code (clamped, or not a number)
 };
 
+// What an algorithm may count on. Bounds hold where no coordinate overflows, beside the rounding of a float.
+enum class CodecClass {
+  exact,        // Q(x) = x
+  contraction,  // biased: E‖Q(x) − x‖² ≤ (1 − δ) ‖x‖², 0 < δ ≤ 1
+  unbiased,     // E Q(x) = x, E‖Q(x) − x‖² ≤ ω ‖x‖²
+  absolute,     // E Q(x) = x, with an error that is bounded in x's own units: no contraction near 0
+  relative      // as absolute, but decoded relative to the receiver's own model: for models, not for differences
+};
+
 class Codec {
  public:
   virtual ~Codec() = default;
 
   virtual std::string name() const = 0;
 
+  virtual CodecClass kind() const = 0;
+
+  // Of vectors of p coordinates: δ of a contraction and ω of an unbiased code, for the worst x; 0 for the others.
+  virtual double constant([[maybe_unused]] std::size_t p) const { return 0; }
+
   // What the paper's clock charges, bits a coordinate out of 16: 16 for exact, s for a grid of step Δ = 10^−s
   // (at least 1: an index cannot be free), and where the paper is silent, the code's nominal width.
   virtual double paper_bits() const = 0;
 
-  // E‖Q(x) − x‖² ≤ variance_bound(x), where no coordinate overflows and beside the rounding of a float.
+  // E‖Q(x) − x‖² ≤ variance_bound(x), where no coordinate overflows and beside the rounding of a float. Of a biased
+  // code this is the whole error, bias and variance.
   virtual double variance_bound(std::span<const float> x) const = 0;
 
   // True where the message is the model's own bytes: then a node may keep its model in its outbox.
@@ -36,8 +52,9 @@ class Codec {
   virtual std::size_t capacity(std::size_t p) const = 0;
 
   // What a message of p coordinates is charged for, in bytes: its headers and its numbers one after the other, as a
-  // sender would put them on a wire. Padding to cache lines, which is there for readers in the same memory, is not
-  // counted, for no code. Sliceable codes do not look at the message: theirs are all of one length.
+  // sender would put them on a wire. Padding to cache lines and tables of where things are, which are there for
+  // readers in the same memory, are not counted, for no code. What a receiver can draw itself from the key is not sent.
+  // Sliceable codes do not look at the message: theirs are all of one length.
   virtual std::size_t wire_bytes(std::span<const std::byte> message, std::size_t p) const = 0;
 
   // Writes Q(x) into message (≥ capacity(p) bytes, cache-line aligned). The key fixes every random choice:

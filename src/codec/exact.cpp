@@ -11,6 +11,7 @@ namespace {
 class Exact final : public Codec {
  public:
   std::string name() const override { return "exact"; }
+  CodecClass kind() const override { return CodecClass::exact; }
   double paper_bits() const override { return 16; }
   double variance_bound(std::span<const float>) const override { return 0; }
   std::size_t capacity(std::size_t p) const override { return p * sizeof(float); }

@@ -63,6 +63,8 @@ std::uint32_t round_block(const float* __restrict x, const std::uint16_t* __rest
 class Float16 final : public Codec {
  public:
   std::string name() const override { return "float16"; }
+  CodecClass kind() const override { return CodecClass::unbiased; }
+  double constant(std::size_t) const override { return 0x1p-22; }  // where |x| ≥ 2^−14
   double paper_bits() const override { return 16; }
 
   // Neighbouring halves are at most max(2^−10 |x|, 2^−24) apart: a quarter of its square.

@@ -38,6 +38,7 @@ class Grid final : public Codec {
   }
 
   std::string name() const override { return name_; }
+  CodecClass kind() const override { return CodecClass::absolute; }
   double paper_bits() const override { return paper_bits_; }
   double variance_bound(std::span<const float> x) const override {
     return static_cast<double>(x.size()) * step_ * step_ / 4;

@@ -45,6 +45,7 @@ class Modulo final : public Codec {
         bits_(bits) {}
 
   std::string name() const override { return name_; }
+  CodecClass kind() const override { return CodecClass::relative; }
   double paper_bits() const override { return static_cast<double>(bits_); }
   double variance_bound(std::span<const float> x) const override {
     return static_cast<double>(x.size()) * step_ * step_ / 4;

@@ -2,7 +2,10 @@
 // of 1/s, unbiased (Alistarh et al., "QSGD", NeurIPS 2017; s = LEVELS). The variance grows with ‖x‖².
 // It is a grid of step ‖x‖ / s, found anew for each x, with indices −s … s in ⌈log2(2 s + 1)⌉ bits.
 //
-// The norm is that of the finite coordinates; an infinity (±‖x‖) or a NaN (0) is an overflow.
+// qsgd-rescaled:LEVELS: the same divided by τ = 1 + min(p / s², √p / s): biased towards 0, and so a contraction,
+// E‖Q(x)/τ − x‖² ≤ (1 − 1/τ) ‖x‖² (Koloskova, Stich, Jaggi, ICML 2019). Only the step is another.
+//
+// The norm is that of the finite coordinates; an infinity (±‖x‖, or ±‖x‖ / τ) or a NaN (0) is an overflow.
 //
 // Message: one line that starts with the step (float32), then the blocks' bodies at fixed places.
 #include <fmt/core.h>
@@ -14,6 +17,7 @@
 
 #include "codec/codecs.hpp"
 #include "codec/quantize.hpp"
+#include "codec/sums.hpp"
 
 namespace quantimed {
 
@@ -26,60 +30,33 @@ using packing::kLineBytes;
 // still unbiased, so the lower end costs nothing but a variance below 10^−60 p.
 constexpr double kSmallestNorm = 1e-30, kLargestNorm = 3e38;
 
-// Σ x², in an order that does not depend on the machine's vectors: lane k mod 16, then the lanes.
-// The square of a float is a double exactly, so contraction changes nothing either.
-double sum_of_squares(std::span<const float> x) {
-  constexpr std::size_t kLanes = 16;
-  double lanes[kLanes] = {};
-  std::size_t k = 0;
-  for (; k + kLanes <= x.size(); k += kLanes) {
-#pragma omp simd
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const double v = x[k + lane];
-      lanes[lane] += v * v;
-    }
-  }
-  for (std::size_t lane = 0; k < x.size(); ++k, ++lane) lanes[lane] += static_cast<double>(x[k]) * x[k];
-  double sum = 0;
-  for (const double lane : lanes) sum += lane;
-  return sum;
-}
-
 struct Norm {
   double value = 0;
   std::uint64_t not_finite = 0;
 };
 
 Norm finite_norm(std::span<const float> x) {
-  double sum = sum_of_squares(x);
-  Norm norm;
-  if (!std::isfinite(sum)) {
-    sum = 0;
-    for (const float v : x) {
-      if (std::isfinite(v))
-        sum += static_cast<double>(v) * v;
-      else
-        ++norm.not_finite;
-    }
-  }
-  norm.value = std::clamp(std::sqrt(sum), kSmallestNorm, kLargestNorm);
-  return norm;
+  const FiniteSum squares = sum_of_squares(x);
+  return {.value = std::clamp(std::sqrt(squares.value), kSmallestNorm, kLargestNorm), .not_finite = squares.not_finite};
 }
 
 class Qsgd final : public Codec {
  public:
-  explicit Qsgd(std::uint32_t levels)
+  Qsgd(std::uint32_t levels, bool is_rescaled)
       : levels_(levels),
+        is_rescaled_(is_rescaled),
         width_(static_cast<std::size_t>(std::bit_width(2 * levels))),
         block_bytes_(width_ * kLineBytes) {}
 
-  std::string name() const override { return fmt::format("qsgd:{}", levels_); }
+  std::string name() const override { return fmt::format("qsgd{}:{}", is_rescaled_ ? "-rescaled" : "", levels_); }
+  CodecClass kind() const override { return is_rescaled_ ? CodecClass::contraction : CodecClass::unbiased; }
+  double constant(std::size_t p) const override { return is_rescaled_ ? 1 / divisor(p) : omega(p); }
   double paper_bits() const override { return static_cast<double>(width_); }
 
-  // ‖x‖² min(p / 4 s², √p / s): a quarter of the squared step a coordinate, or the paper's Lemma 3.1 for few levels.
+  // ‖x‖² ω; after division by τ, the variance ω / τ² and the bias 1 − 1/τ.
   double variance_bound(std::span<const float> x) const override {
-    const double norm = finite_norm(x).value, p = static_cast<double>(x.size()), s = levels_;
-    return norm * norm * std::min(p / (4 * s * s), std::sqrt(p) / s);
+    const double norm = finite_norm(x).value, tau = divisor(x.size()), kept = 1 / tau;
+    return norm * norm * (omega(x.size()) * kept * kept + (1 - kept) * (1 - kept));
   }
 
   std::size_t capacity(std::size_t p) const override {
@@ -93,7 +70,7 @@ class Qsgd final : public Codec {
   Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
     check_message(message, capacity(x.size()));
     const Norm norm = finite_norm(x);
-    const auto step = static_cast<float>(norm.value / levels_);
+    const auto step = static_cast<float>(norm.value / levels_ / divisor(x.size()));
     const auto inverse_step = static_cast<float>(levels_ / norm.value);
     std::fill_n(message.begin(), kLineBytes, std::byte{0});
     std::memcpy(message.data(), &step, sizeof(step));
@@ -122,13 +99,25 @@ class Qsgd final : public Codec {
   }
 
  private:
+  // A quarter of the squared step a coordinate, or the paper's Lemma 3.1 for few levels.
+  double omega(std::size_t coordinates) const {
+    const double p = static_cast<double>(coordinates), s = levels_;
+    return std::min(p / (4 * s * s), std::sqrt(p) / s);
+  }
+  double divisor(std::size_t coordinates) const {  // τ
+    const double p = static_cast<double>(coordinates), s = levels_;
+    return is_rescaled_ ? 1 + std::min(p / (s * s), std::sqrt(p) / s) : 1;
+  }
+
   std::uint32_t levels_;  // s
-  std::size_t width_;     // ⌈log2(2 s + 1)⌉
+  bool is_rescaled_;
+  std::size_t width_;  // ⌈log2(2 s + 1)⌉
   std::size_t block_bytes_;
 };
 
 }  // namespace
 
-std::unique_ptr<Codec> make_qsgd(std::uint32_t levels) { return std::make_unique<Qsgd>(levels); }
+std::unique_ptr<Codec> make_qsgd(std::uint32_t levels) { return std::make_unique<Qsgd>(levels, false); }
+std::unique_ptr<Codec> make_qsgd_rescaled(std::uint32_t levels) { return std::make_unique<Qsgd>(levels, true); }
 
 }  // namespace quantimed

@@ -30,6 +30,7 @@ class Sparsifier final : public Codec {
         inverse_(static_cast<float>(1.0 / magnitude)) {}
 
   std::string name() const override { return name_; }
+  CodecClass kind() const override { return CodecClass::absolute; }
   double paper_bits() const override { return kWidth; }
 
   // Σ |x| (M − |x|), and M² 2^−17 a coordinate for the probability's grain.

@@ -27,13 +27,37 @@ double parse_positive(const char* name, const std::string& value, const char* wh
   return number;
 }
 
-std::uint32_t parse_levels(const std::string& value) {
+std::uint32_t parse_levels(const char* name, const std::string& value) {
   std::uint32_t number = 0;
   const char* end = value.data() + value.size();
   const auto [rest, error] = std::from_chars(value.data(), end, number);
   if (error != std::errc{} || rest != end || number == 0 || number > kMostLevels)
-    throw InputError("--codec qsgd:{}: LEVELS must be a whole number from 1 to {}, for example qsgd:16", value,
-                     kMostLevels);
+    throw InputError("--codec {}:{}: LEVELS must be a whole number from 1 to {}, for example {}:16", name, value,
+                     kMostLevels, name);
+  return number;
+}
+
+double parse_share(const char* name, const std::string& value) {
+  double number = 0;
+  const char* end = value.data() + value.size();
+  const auto [rest, error] = std::from_chars(value.data(), end, number);
+  // Written so that a NaN fails too.
+  const bool is_valid = number > 0 && number <= 1;
+  if (error != std::errc{} || rest != end || !is_valid)
+    throw InputError("--codec {}:{}: SHARE of the coordinates must be above 0 and at most 1, for example {}:0.1", name,
+                     value, name);
+  return number;
+}
+
+std::size_t parse_sign_block(const std::string& value) {
+  std::uint32_t number = 0;
+  const char* end = value.data() + value.size();
+  const auto [rest, error] = std::from_chars(value.data(), end, number);
+  if (error != std::errc{} || rest != end || !is_sign_block(number))
+    throw InputError(
+        "--codec sign:{}: B must be 32, 64, 128, 256 or a multiple of {}, the slices in which models are mixed, "
+        "for example sign:{}",
+        value, Codec::kSlice, Codec::kSlice);
   return number;
 }
 
@@ -62,7 +86,18 @@ constexpr CodecRow kTable[] = {
     {"sparsifier:M", "sign(x) M with probability |x| / M, else 0; M at least the largest |x|",
      [](const std::string& v) { return make_sparsifier(parse_positive("sparsifier", v, "M", "4")); }},
     {"qsgd:LEVELS", "unbiased rounding to LEVELS levels of the model's norm",
-     [](const std::string& v) { return make_qsgd(parse_levels(v)); }},
+     [](const std::string& v) { return make_qsgd(parse_levels("qsgd", v)); }},
+    {"qsgd-rescaled:LEVELS", "qsgd divided by 1 + min(p / LEVELS^2, sqrt(p) / LEVELS); biased",
+     [](const std::string& v) { return make_qsgd_rescaled(parse_levels("qsgd-rescaled", v)); }},
+    {"top-k:SHARE", "the SHARE of the coordinates that is largest in magnitude, the others 0; biased",
+     [](const std::string& v) { return make_top_k(parse_share("top-k", v)); }},
+    {"random-k:SHARE", "a random SHARE of the coordinates, the others 0; biased",
+     [](const std::string& v) { return make_random_k(parse_share("random-k", v), false); }},
+    {"random-k-unbiased:SHARE", "the same divided by SHARE",
+     [](const std::string& v) { return make_random_k(parse_share("random-k-unbiased", v), true); }},
+    {"sign", "the signs of x times the mean of |x|; biased", [](const std::string&) { return make_sign(); }},
+    {"sign:B", "the same in blocks of B coordinates",
+     [](const std::string& v) { return make_sign_blocks(parse_sign_block(v)); }},
 };
 
 std::string all_syntaxes() {

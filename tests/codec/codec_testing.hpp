@@ -9,10 +9,42 @@
 
 namespace quantimed {
 
-inline const std::vector<std::string> kEveryCodec = {
-    "exact",    "float16",       "low-precision:1e-3", "low-precision:0.0078125",
-    "rounding", "rounding:0.25", "modulo:1e-3,11",     "sparsifier:4",
-    "qsgd:1",   "qsgd:16",       "qsgd:100000"};
+inline const std::vector<std::string> kEveryCodec = {"exact",
+                                                     "float16",
+                                                     "low-precision:1e-3",
+                                                     "low-precision:0.0078125",
+                                                     "rounding",
+                                                     "rounding:0.25",
+                                                     "modulo:1e-3,11",
+                                                     "sparsifier:4",
+                                                     "qsgd:1",
+                                                     "qsgd:16",
+                                                     "qsgd:100000",
+                                                     "qsgd-rescaled:1",
+                                                     "top-k:0.1",
+                                                     "top-k:0.003",
+                                                     "top-k:1",
+                                                     "random-k:0.1",
+                                                     "random-k:0.7",
+                                                     "random-k-unbiased:0.1",
+                                                     "sign",
+                                                     "sign:32",
+                                                     "sign:512",
+                                                     "sign:1024",
+                                                     "qsgd-rescaled:16"};
+
+// Codes whose message of a part is not a part of the message of the whole.
+inline bool looks_at_the_whole(const std::string& name) {
+  return name.starts_with("qsgd") || name.starts_with("sign") || name.find("-k") != std::string::npos;
+}
+
+// Codes that send some coordinates: in memory with a line of bits a block, and 4 bytes.
+inline bool is_sparse(const std::string& name) { return name.find("-k") != std::string::npos; }
+
+// Codes in which nothing is random.
+inline bool is_deterministic(const std::string& name) {
+  return name == "exact" || name.starts_with("top-k") || name.starts_with("sign");
+}
 
 // Uniform on ±half_width.
 inline AlignedVector<float> random_vector(std::size_t p, double half_width, std::uint64_t seed = 1) {

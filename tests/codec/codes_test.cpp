@@ -220,6 +220,15 @@ TEST(MakeCodec, PaperBits) {
   EXPECT_EQ(bits("rounding"), 1);
   EXPECT_EQ(bits("sparsifier:4"), 2);
   EXPECT_EQ(bits("qsgd:16"), 6);
+  EXPECT_EQ(bits("qsgd-rescaled:16"), 6);
+  EXPECT_EQ(bits("sign"), 1);
+  EXPECT_EQ(bits("sign:512"), 1);
+  EXPECT_DOUBLE_EQ(bits("random-k:0.1"), 3.2);
+  EXPECT_DOUBLE_EQ(bits("random-k-unbiased:0.1"), 3.2);
+  EXPECT_DOUBLE_EQ(bits("top-k:0.1"), 3.2 + 0.1 * 4 + 1.0 / 8);
+  EXPECT_DOUBLE_EQ(bits("top-k:0.01"), 0.32 + 0.01 * 7 + 1.0 / 64);
+  EXPECT_DOUBLE_EQ(bits("top-k:0.5"), 16 + 1);
+  EXPECT_EQ(bits("top-k:1"), 32);
 }
 
 TEST(MakeCodec, NamesReadBack) {
@@ -257,6 +266,29 @@ TEST(MakeCodec, BadValuesNameTheOptionTheValueAndTheMend) {
                            "qsgd:99999999999",
                            "qsgd:8388608",
                            "qsgd",
+                           "qsgd-rescaled:0",
+                           "qsgd-rescaled:x",
+                           "qsgd-rescaled",
+                           "top-k:0",
+                           "top-k:-0.1",
+                           "top-k:1.0001",
+                           "top-k:10%",
+                           "top-k:nan",
+                           "top-k:",
+                           "top-k",
+                           "random-k:2",
+                           "random-k:inf",
+                           "random-k-unbiased:0",
+                           "random-k-unbiased:0.1,",
+                           "sign:0",
+                           "sign:1",
+                           "sign:16",
+                           "sign:48",
+                           "sign:1000",
+                           "sign:-512",
+                           "sign:512.0",
+                           "sign:4294967808",
+                           "sign:",
                            "exact:1",
                            "float16:",
                            "zip",

@@ -25,6 +25,14 @@ TEST(WireBytes, OfAModelOfTwentyCoordinatesByHand) {
   EXPECT_EQ(wire_bytes("modulo:1e-3,9", x), 4u + 23u);       // a checksum
   EXPECT_EQ(wire_bytes("sparsifier:4", x), 5u);
   EXPECT_EQ(wire_bytes("qsgd:16", x), 4u + 15u);  // the norm; 6 bits
+  EXPECT_EQ(wire_bytes("qsgd-rescaled:16", x), 4u + 15u);
+  EXPECT_EQ(wire_bytes("top-k:0.1", x), 8u + 2u);   // 2 values; 2·3 + 2 + 3 = 11 bits
+  EXPECT_EQ(wire_bytes("top-k:0.5", x), 40u + 3u);  // a bit a coordinate
+  EXPECT_EQ(wire_bytes("top-k:1", x), 80u);         // no index
+  EXPECT_EQ(wire_bytes("random-k:0.1", x), 8u);
+  EXPECT_EQ(wire_bytes("random-k-unbiased:0.001", x), 4u);
+  EXPECT_EQ(wire_bytes("sign", x), 4u + 3u);
+  EXPECT_EQ(wire_bytes("sign:512", x), 4u + 3u);
 }
 
 TEST(WireBytes, CountNoPaddingAndNothingLess) {
@@ -34,6 +42,12 @@ TEST(WireBytes, CountNoPaddingAndNothingLess) {
       const auto message = encoded(*codec, random_vector(p, 0.9), quantizer_key(1));
       const std::size_t bytes = codec->wire_bytes(message, p);
       EXPECT_LE(bytes, message.size()) << name << " " << p;
+      if (is_sparse(name)) {
+        const std::size_t table = packing::blocks(p) * (packing::kLineBytes + sizeof(std::uint32_t));
+        EXPECT_GE(bytes + table + 2 * packing::kLineBytes, message.size()) << name << " " << p;
+        EXPECT_EQ(codec->wire_bytes({}, p), bytes) << name;
+        continue;
+      }
       EXPECT_GE(bytes + 2 * packing::kLineBytes + (packing::kWordBits - 1) * packing::kLanes / 8 * packing::kMaxWidth,
                 message.size())
           << name << " " << p;
@@ -42,6 +56,7 @@ TEST(WireBytes, CountNoPaddingAndNothingLess) {
       }
     }
     // Whole blocks have no padding in their bodies.
+    if (is_sparse(name)) continue;
     const auto message = encoded(*codec, random_vector(8192, 0.9), quantizer_key(1));
     EXPECT_LE(message.size() - codec->wire_bytes(message, 8192), packing::kLineBytes) << name;
   }

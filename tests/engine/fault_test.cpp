@@ -558,6 +558,7 @@ class FailingCodec final : public Codec {
  public:
   explicit FailingCodec(const Codec& codec) : codec_(codec) {}
   std::string name() const override { return codec_.name(); }
+  CodecClass kind() const override { return codec_.kind(); }
   double paper_bits() const override { return codec_.paper_bits(); }
   double variance_bound(std::span<const float> x) const override { return codec_.variance_bound(x); }
   std::size_t capacity(std::size_t p) const override { return codec_.capacity(p); }
