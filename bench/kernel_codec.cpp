@@ -110,5 +110,10 @@ QUANTIMED_CODEC_BENCHMARKS(rounding, "rounding");
 QUANTIMED_CODEC_BENCHMARKS(sparsifier, "sparsifier:4");
 QUANTIMED_CODEC_BENCHMARKS(qsgd_1024, "qsgd:1024");
 QUANTIMED_CODEC_BENCHMARKS(modulo_8, "modulo:1e-3,8");
+QUANTIMED_CODEC_BENCHMARKS(top_k, "top-k:0.1");
+QUANTIMED_CODEC_BENCHMARKS(random_k, "random-k:0.1");
+QUANTIMED_CODEC_BENCHMARKS(sign, "sign");
+QUANTIMED_CODEC_BENCHMARKS(sign_512, "sign:512");
+QUANTIMED_CODEC_BENCHMARKS(qsgd_rescaled, "qsgd-rescaled:16");
 
 }  // namespace
