@@ -26,17 +26,17 @@ constexpr StateRow kDcd[] = {{"d", StateRow::Start::zero, StateRow::Kind::wide}}
 constexpr StateRow kEcd[] = {{"s", StateRow::Start::model, StateRow::Kind::lasting}};
 constexpr StateRow kError[] = {{"e", StateRow::Start::zero, StateRow::Kind::lasting}};
 constexpr StateRow kLead[] = {{"h", StateRow::Start::model, StateRow::Kind::lasting},
-                              {"r", StateRow::Start::zero, StateRow::Kind::lasting},
+                              {"r", StateRow::Start::zero, StateRow::Kind::wide},
                               {"d", StateRow::Start::zero, StateRow::Kind::wide}};
 constexpr StateRow kBeer[] = {{"h", StateRow::Start::model, StateRow::Kind::lasting},
                               {"dh", StateRow::Start::zero, StateRow::Kind::wide},
                               {"k", StateRow::Start::zero, StateRow::Kind::lasting},
                               {"dk", StateRow::Start::zero, StateRow::Kind::wide},
-                              {"c", StateRow::Start::zero, StateRow::Kind::lasting}};
+                              {"c", StateRow::Start::zero, StateRow::Kind::wide}};
 constexpr StateRow kMotef[] = {
     {"h", StateRow::Start::model, StateRow::Kind::lasting}, {"dh", StateRow::Start::zero, StateRow::Kind::wide},
     {"k", StateRow::Start::zero, StateRow::Kind::lasting},  {"dk", StateRow::Start::zero, StateRow::Kind::wide},
-    {"c", StateRow::Start::zero, StateRow::Kind::lasting},  {"m", StateRow::Start::zero, StateRow::Kind::lasting},
+    {"c", StateRow::Start::zero, StateRow::Kind::wide},     {"m", StateRow::Start::zero, StateRow::Kind::lasting},
     {"now", StateRow::Start::zero, StateRow::Kind::scratch}};
 constexpr StateRow kAmb[] = {{"z", StateRow::Start::zero, StateRow::Kind::lasting},
                              {"x_0", StateRow::Start::model, StateRow::Kind::lasting}};

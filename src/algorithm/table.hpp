@@ -32,11 +32,10 @@ inline Exchanges sent_late(const Options&, Round) { return {}; }
 
 // What --codec may be for an algorithm that quantizes (algorithms' compressors differ in what their proofs ask for).
 enum class CodecNeed {
-  any,
   contraction,  // E‖C(v) − v‖² ≤ (1 − δ)‖v‖², or unbiased with a variance below ‖v‖²
   small_error,  // the same, or bounded in absolute terms; no large relative variance
   unbiased,
-  models,  // messages are models: codes relative to the receiver's own are allowed too
+  models,  // messages are whole models: no biased code; codes relative to the receiver's own are allowed too
 };
 
 enum class Weights {
@@ -61,7 +60,7 @@ struct AlgorithmRow {
   Exchanges (*exchanges)(const Options&, Round) = sent_early;
   std::uint8_t channels = 1;
   std::uint8_t message_scalars = 0;  // numbers that travel with each message
-  CodecNeed codec = CodecNeed::any;
+  CodecNeed codec = CodecNeed::models;
   Weights weights = Weights::mixing;
   double least_eigenvalue = -1;  // that of W must be above
   // The text publishes x itself, once an iteration, and changes it in one update of the kind that mix() carries out:

@@ -24,6 +24,18 @@ std::optional<MachineFile> machine_for(const Config& c, const Problem& problem) 
   return machine;
 }
 
+// Throws InputError where the algorithm cannot take this code, and says why.
+std::unique_ptr<Codec> codec_of(const AlgorithmRow& row, const std::string& text) {
+  if (!row.quantizes) return make_codec("exact");
+  std::unique_ptr<Codec> codec = make_codec(text);
+  if (row.codec == CodecNeed::models && codec->kind() == CodecClass::contraction)
+    throw InputError(
+        "--codec {}: this code is biased, and {} sends whole models, which it would pull towards 0; choose an unbiased "
+        "one, for example low-precision:1e-3, qsgd:16 or random-k-unbiased:0.5",
+        codec->name(), row.name);
+  return codec;
+}
+
 // Of a run that writes no file: none.
 std::string folder_of(const std::string& output) {
   const std::string folder = std::filesystem::path(output).parent_path().string();
@@ -50,7 +62,7 @@ Setup::Setup(const Config& resolved, const DataSplit& data)
       network(make_network(parse_graph(config.graph), parse_mixing(config.mixing), config.nodes, config.seed)),
       shards(make_shards(data.train, parse_partition(config.partition), config.nodes, config.samples_per_node,
                          config.seed)),
-      codec(make_codec(row.quantizes ? config.codec : "exact")),
+      codec(codec_of(row, config.codec)),
       speed(make_speed_model(config.speed, config.seed, config.nodes)),
       penalty{.lambda = config.l2, .per = config.l2_per == "batch" ? Penalty::Per::batch : Penalty::Per::dataset},
       machine(machine_for(config, *problem)) {}

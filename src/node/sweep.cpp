@@ -24,12 +24,22 @@ class Sources {
   // Coordinates first … first + count − 1 of all of them.
   void fill(std::size_t first, std::size_t count) {
     first_ = first;
-    for (std::size_t k = 0; k < count_; ++k) fill(sources_[k], std::span(blocks_[k]).first(count));
+    for (std::size_t k = 0; k < count_; ++k) {
+      const std::span out = std::span(blocks_[k]).first(count);
+      if (sources_[k].kind == Kind::apart)
+        fill_apart(input_.channels[sources_[k].index], out, std::span(apart_[sources_[k].index]).first(count));
+      else
+        fill(sources_[k], out);
+    }
   }
   const float* find(const Source& source) const {
     for (std::size_t k = 0; k < count_; ++k)
       if (sources_[k] == source) return blocks_[k];
     return nullptr;
+  }
+  // In float64, where there is one: for wide sums.
+  const double* find_wide(const Source& source) const {
+    return source.kind == Kind::apart ? apart_[source.index] : nullptr;
   }
   std::uint64_t wrong() const { return wrong_; }
 
@@ -54,22 +64,25 @@ class Sources {
         std::ranges::fill(out, 0.0f);
         add_message(*received.codec, received.own, received.own_weight, out);
         break;
-      case Kind::apart:
-        return fill_apart(received, out);
       default:
         std::ranges::fill(out, 0.0f);
     }
     for (const MixTerm& term : received.terms) add_message(*received.codec, term.message, term.weight, out);
   }
-  void fill_apart(const Received& received, std::span<float> out) {
+  // In float64, where w (q_j − q_i) is exact but for its last bits: what one node adds its neighbour subtracts, so that
+  // sums over the nodes stay zero.
+  void fill_apart(const Received& received, std::span<float> out, std::span<double> wide) {
     alignas(kCacheLine) float own[kBlock];
     alignas(kCacheLine) float theirs[kBlock];
     decode(*received.codec, received.own, std::span(own).first(out.size()));
-    std::ranges::fill(out, 0.0f);
+    std::ranges::fill(wide, 0.0);
     for (const MixTerm& term : received.terms) {
       decode(*received.codec, term.message, std::span(theirs).first(out.size()));
-      for (std::size_t k = 0; k < out.size(); ++k) out[k] += term.weight * (theirs[k] - own[k]);
+      const auto weight = static_cast<double>(term.weight);
+      for (std::size_t k = 0; k < out.size(); ++k)
+        wide[k] += weight * (static_cast<double>(theirs[k]) - static_cast<double>(own[k]));
     }
+    for (std::size_t k = 0; k < out.size(); ++k) out[k] = static_cast<float>(wide[k]);
   }
   void fill_gradient(std::span<float> out) const {
     const GradientSum& g = input_.gradient;
@@ -93,6 +106,7 @@ class Sources {
   std::size_t count_ = 0, first_ = 0;
   std::uint64_t wrong_ = 0;
   alignas(kCacheLine) float blocks_[kMost][kBlock];
+  alignas(kCacheLine) double apart_[Protocol::kMostChannels][kBlock];
 };
 
 template <class Number>
@@ -107,7 +121,11 @@ void form_block(const SweepInput& input, const Sources& sources, const Linear& f
   std::fill_n(acc, count, Number{0});
   for (const Linear::Term& term : form) {
     if (term.source.kind != Kind::vector) {
-      add(acc, count, term.factor, sources.find(term.source));
+      const double* const wide = std::is_same_v<Number, double> ? sources.find_wide(term.source) : nullptr;
+      if (wide)
+        add(acc, count, term.factor, wide);
+      else
+        add(acc, count, term.factor, sources.find(term.source));
       continue;
     }
     const VectorView& vector = input.vectors[term.source.index];
