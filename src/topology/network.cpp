@@ -12,7 +12,6 @@ namespace quantimed {
 
 namespace {
 
-constexpr std::uint32_t kDenseNodes = 1500;  // above: Lanczos
 constexpr std::uint32_t kUnreached = std::numeric_limits<std::uint32_t>::max();
 
 void count_degrees(Network& network) {
@@ -148,7 +147,8 @@ topology::Spectrum spectrum(const Network& network, const GraphRequest& graph) {
   const double weight = network.weights.empty() ? 0 : network.weights.front();  // regular graphs: equal on all edges
   if (graph.kind == Kind::ring) return topology::torus_spectrum({1, network.nodes}, weight);
   if (graph.kind == Kind::torus) return topology::torus_spectrum(topology::most_square(network.nodes), weight);
-  return network.nodes <= kDenseNodes ? topology::dense_spectrum(network) : topology::lanczos_spectrum(network);
+  return network.nodes <= topology::kDenseNodes ? topology::dense_spectrum(network)
+                                                : topology::lanczos_spectrum(network);
 }
 
 }  // namespace

@@ -37,9 +37,11 @@ Spectrum torus_spectrum(TorusShape shape, double weight) {
   return from_ends(weight * smallest, weight * largest);
 }
 
-Spectrum dense_spectrum(const Network& network) {
+namespace {
+
+// Ascending.
+std::vector<double> dense_eigenvalues(const Network& network) {
   const std::size_t n = network.nodes;
-  if (n == 1) return {0, 1};
   std::vector<double> w(n * n), eigenvalues(n);  // [n, n], [n] ascending
   for (std::size_t i = 0; i < n; ++i) w[i * n + i] = network.self_weights[i];
   for (std::size_t e = 0; e < network.edges.size(); ++e) {
@@ -47,6 +49,15 @@ Spectrum dense_spectrum(const Network& network) {
     w[i * n + j] = w[j * n + i] = network.weights[e];
   }
   blas::symmetric_eigenvalues(n, w, eigenvalues);
+  return eigenvalues;
+}
+
+}  // namespace
+
+Spectrum dense_spectrum(const Network& network) {
+  const std::size_t n = network.nodes;
+  if (n == 1) return {0, 1};
+  const std::vector<double> eigenvalues = dense_eigenvalues(network);
   return from_ends(1 - eigenvalues[n - 2], 1 - eigenvalues[0]);
 }
 
@@ -153,11 +164,12 @@ bool converged(const Ritz& bottom, const Ritz& top) {
   return winner.residual <= tolerance && other - loser.residual >= gap - tolerance;
 }
 
-}  // namespace
-
-Spectrum lanczos_spectrum(const Network& network) {
+// The ends of M, once `is_enough`; of −M for the upper one.
+struct Ends {
+  Ritz bottom, top;
+};
+Ends lanczos(const Network& network, bool (*is_enough)(const Ritz& bottom, const Ritz& top)) {
   const std::size_t n = network.nodes;
-  if (n == 1) return {0, 1};
   std::vector<double> before(n), v(n), next(n), a, b;
   Stream stream({.purpose = Purpose::check});
   for (double& value : v) value = stream.uniform(-1, 1);
@@ -174,7 +186,7 @@ Spectrum lanczos_spectrum(const Network& network) {
     const bool exhausted = b.back() < 1e-14;
     if (exhausted || step >= look) {
       const Ritz bottom = Tridiagonal(a, b, 1).smallest(), top = Tridiagonal(a, b, -1).smallest();
-      if (exhausted || converged(bottom, top)) return from_ends(bottom.value, -top.value);
+      if (exhausted || is_enough(bottom, top)) return {bottom, top};
       look = step + 1 + step / 4;
     }
     for (std::size_t i = 0; i < n; ++i) next[i] /= b.back();
@@ -185,6 +197,21 @@ Spectrum lanczos_spectrum(const Network& network) {
       "--graph, --nodes {}: the spectral gap is too small to be computed ({} Lanczos steps); "
       "take a better connected graph",
       n, limit);
+}
+
+}  // namespace
+
+Spectrum lanczos_spectrum(const Network& network) {
+  if (network.nodes == 1) return {0, 1};
+  const Ends ends = lanczos(network, converged);
+  return from_ends(ends.bottom.value, -ends.top.value);
+}
+
+double least_eigenvalue(const Network& network) {
+  if (network.nodes == 1) return 1;
+  if (network.nodes <= kDenseNodes) return dense_eigenvalues(network).front();
+  const Ends ends = lanczos(network, [](const Ritz&, const Ritz& top) { return top.residual <= 1e-7; });
+  return 1 + ends.top.value;
 }
 
 }  // namespace quantimed::topology

@@ -17,9 +17,14 @@ Spectrum torus_spectrum(TorusShape shape, double weight);
 
 // All eigenvalues by LAPACK, O(n³) time and O(n²) memory: error about 10^−15.
 Spectrum dense_spectrum(const Network& network);
+inline constexpr std::uint32_t kDenseNodes = 1500;  // above: Lanczos
 
 // The two ends by Lanczos iteration: error of the gap below 10^−6 of itself + 10^−14. Takes a few dozen products with W
 // on well-connected graphs; the worst known, a path given as a file, takes about 4n of them.
 Spectrum lanczos_spectrum(const Network& network);
+
+// The least eigenvalue of W, 1 for a single node: by LAPACK up to 1,500 nodes (error about 10^−15), by Lanczos
+// iteration above (below 10^−7).
+double least_eigenvalue(const Network& network);
 
 }  // namespace quantimed::topology

@@ -100,6 +100,20 @@ TEST(Lanczos, FindsTheLowerEndWhereItDecides) {
 }
 
 // The hardest case: a gap of 10^−7 among 5,000 eigenvalues that crowd it.
+// A ring with metropolis weights: 1/3 + 2/3 cos(2πk/n).
+TEST(LeastEigenvalue, IsThatOfTheClosedForm) {
+  for (const std::uint32_t n : {4u, 6u, 7u, 31u, kDenseNodes + 2}) {  // the last one by Lanczos
+    const double least = 1.0 / 3 + 2.0 / 3 * std::cos(2 * std::numbers::pi * (n / 2) / n);
+    EXPECT_NEAR(least_eigenvalue(make("ring", n, "metropolis")), least, n > kDenseNodes ? 1e-7 : 1e-13) << n;
+  }
+  EXPECT_NEAR(least_eigenvalue(make("ring", 6)), 0, 1e-13);            // 1 − 4/4
+  EXPECT_NEAR(least_eigenvalue(make("complete", 5)), 1.0 / 6, 1e-13);  // 1 − 5/6
+  EXPECT_EQ(least_eigenvalue(make("ring", 1)), 1);
+  const Network random = make("erdos-renyi:0.01", kDenseNodes + 100, "metropolis");
+  EXPECT_GT(least_eigenvalue(random), -1);
+  EXPECT_LE(-least_eigenvalue(random), random.beta + 1e-7);
+}
+
 TEST(Lanczos, ResolvesARingOfTenThousand) {
   const Network network = make("ring", 10'000);
   const double s = std::sin(std::numbers::pi / 10'000);
