@@ -171,7 +171,8 @@ void codec_rows(Bench& bench) {
 
 void iteration_rows(Bench& bench) {
   const Network network = make_network(parse_graph("erdos-renyi:0.4"), parse_mixing("laplacian"), 50, 1);
-  for (const AlgorithmRow& row : algorithm_table()) {
+  for (const std::string& name : compared_algorithms()) {
+    const AlgorithmRow& row = find_algorithm(name);
     const auto codec = make_codec(row.quantizes ? "low-precision:1e-3" : "exact");
     AlignedVector<float> x(bench.p);
     bench.problem->initialise(x, 1);

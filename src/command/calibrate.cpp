@@ -32,6 +32,8 @@ Config bare(Config c, const std::string& algorithm, std::uint32_t iterations) {
   c.engine = "threads";
   c.algorithm = algorithm;
   c.machine = c.speed = c.link = c.deadline = c.alpha = c.epsilon = c.interference = "";
+  c.parameters.clear();
+  c.gradient = "";
   c.oversubscribe = false;
   c.deadline_adapt = false;
   c.graph = "ring";  // the fewest neighbours that keep every core at work

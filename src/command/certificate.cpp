@@ -3,6 +3,7 @@
 #include "algorithm/table.hpp"
 #include "base/build_info.hpp"
 #include "base/error.hpp"
+#include "config/algorithm_options.hpp"
 #include "config/option_table.hpp"
 
 #include <fmt/format.h>
@@ -103,23 +104,44 @@ bool is_tuned_in_virtual_time(const std::map<std::string, std::string>& tuned, c
          !judged.link.empty();
 }
 
+// The certificate's parameters and --gradient; what it does not name was left at the usual.
+Config with_own_options(const std::map<std::string, std::string>& tuned) {
+  Config config;
+  for (const ParameterRow& row : parameter_table())
+    if (const auto found = tuned.find(row.option); found != tuned.end())
+      config.parameters[row.parameter] = found->second;
+  if (const auto found = tuned.find("gradient"); found != tuned.end()) config.gradient = found->second;
+  return config;
+}
+
+// Those that come to something else for this algorithm.
+void add_own_options(std::vector<std::string>& others, const Config& tuned, const Config& judged,
+                     const AlgorithmRow& row) {
+  const auto then = own_parameters(tuned, row), now = own_parameters(judged, row);
+  for (const auto& [parameter, value] : then)
+    if (now.at(parameter) != value) others.push_back(fmt::format("{} ({})", row_of(parameter).option, value));
+  if (uses_deadline(tuned, row) != uses_deadline(judged, row))
+    others.push_back(fmt::format("gradient ({})", uses_deadline(tuned, row) ? "deadline" : "batch"));
+}
+
 // Options that differ, each with what the steps were tuned for.
 std::vector<std::string> differences(const std::map<std::string, std::string>& tuned, const Config& judged,
                                      const std::string& data) {
   std::vector<std::string> others;
+  const AlgorithmRow& row = find_algorithm(judged.algorithm);
   const auto entry = [&](const std::string& name) { return entry_of(tuned, name); };
   const bool is_virtual = is_tuned_in_virtual_time(tuned, judged);
   for (const std::string name : kEqual) {
     if (is_virtual && (name == "engine" || name == "bits" || name == "sync")) continue;
     const std::string now = plain(value_of(*find_option(name), judged));
-    const bool has_own = name == "deadline" && !find_algorithm(judged.algorithm).uses_deadline;
+    const bool has_own = name == "deadline" && !uses_deadline(judged, row);
     const bool follows = name == "deadline" && entry(name) == "auto";  // from batch and speed, which are here
     if (!has_own && !follows && entry(name) != now) others.push_back(fmt::format("{} ({})", name, entry(name)));
   }
   if (!is_certified(entry("alpha"), judged.alpha, judged.algorithm)) others.emplace_back("alpha");
-  if (find_algorithm(judged.algorithm).uses_epsilon &&
-      !is_certified(entry("epsilon"), judged.epsilon, judged.algorithm))
+  if (row.uses_epsilon && !is_certified(entry("epsilon"), judged.epsilon, judged.algorithm))
     others.emplace_back("epsilon");
+  add_own_options(others, with_own_options(tuned), judged, row);
   if (!data.empty() && tuned.contains("data") && entry("data") != data) others.emplace_back("the data themselves");
   return others;
 }
@@ -132,6 +154,9 @@ std::string make_certificate(const Config& tuned, std::uint32_t trials, const st
                                  tuned.budget, build::kVersion, build::kCommit);
   for (const char* name : kEqual) text += fmt::format("; {}={}", name, plain(value_of(*find_option(name), tuned)));
   text += fmt::format("; alpha={}; epsilon={}", plain(tuned.alpha), plain(tuned.epsilon));
+  for (const auto& [parameter, values] : tuned.parameters)
+    text += fmt::format("; {}={}", row_of(parameter).option, plain(values));
+  if (!tuned.gradient.empty()) text += "; gradient=" + plain(tuned.gradient);
   if (!data.empty()) text += "; data=" + data;
   return text + "; check=" + hash_of(text);
 }

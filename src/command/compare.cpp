@@ -14,6 +14,7 @@
 #include "command/signals.hpp"
 #include "command/study_file.hpp"
 #include "command/table_text.hpp"
+#include "config/algorithm_options.hpp"
 #include "engine/faults.hpp"
 #include "engine/link_model.hpp"
 
@@ -21,31 +22,41 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 namespace quantimed {
 
 namespace {
 
-// `c`: a run's options, of which all runs have the same but for their steps and seed.
-std::string steps_text(const Config& c, const Config& given, const DataSplit& data) {
+// `runs`: of which those of one algorithm have the same options but for their steps and seed.
+std::string steps_text(const std::vector<Config>& runs, const Config& given, const DataSplit& data) {
   if (given.alpha.empty() && given.epsilon.empty()) return "the published ones for MNIST and 50 nodes, not tuned here";
   if (given.tuned_by.empty()) return "as given; nothing says that they were tuned with equal budgets";
-  Config all = c;  // resolved, but with everybody's steps
-  all.alpha = given.alpha;
-  all.epsilon = given.epsilon;
-  const std::string tuning = tuning_of(all, given.seeds, certified_data(c, data));
-  if (is_tuned_fairly(tuning)) return "tuned with " + tuning;
-  return "WARNING: they were tuned for " + tuning;
+  std::string tuning;
+  std::set<std::string> asked;
+  for (const Config& run : runs) {
+    if (!asked.insert(run.algorithm).second) continue;
+    Config all = run;  // resolved, but with everybody's steps
+    all.alpha = given.alpha;
+    all.epsilon = given.epsilon;
+    all.deadline = given.deadline;
+    tuning = tuning_of(all, given.seeds, certified_data(run, data));
+    if (!is_tuned_fairly(tuning)) return "WARNING: they were tuned for " + tuning;
+  }
+  return "tuned with " + tuning;
 }
 
 // `given`: before the published step sizes were filled in.
-std::string setting(const Config& c, const Config& given, const Budget& budget, const DataSplit& data) {
+std::string setting(const std::vector<Config>& runs, const Config& given, const std::vector<std::string>& algorithms,
+                    const Budget& budget, const DataSplit& data) {
+  const Config& c = runs.front();
   const std::string clock = c.engine == "virtual" ? "virtual time" : "real time, one node a core";
   const std::string share = std::isfinite(budget.time) ? fmt::format("{:g} s for every algorithm", budget.time)
                                                        : fmt::format("{} iterations of every algorithm", c.iterations);
-  return fmt::format("{}, {} nodes, {}, {}, batch {}, {}, speed {}, link {}{}\nstep sizes: {}", clock, c.nodes,
+  return fmt::format("{}, {} nodes, {}, {}, batch {}, {}, speed {}, link {}{}\n{}step sizes: {}", clock, c.nodes,
                      c.dataset, c.model, c.batch, share, c.speed, c.link,
-                     c.engine == "virtual" ? fmt::format(", {} bits", c.bits) : "", steps_text(c, given, data));
+                     c.engine == "virtual" ? fmt::format(", {} bits", c.bits) : "", own_options_text(given, algorithms),
+                     steps_text(runs, given, data));
 }
 
 // Where messages are used as they come, or a node is lost at a moment, values depend on the clock, and a run has that
@@ -146,9 +157,7 @@ void check_request(const Request& request) {
 
 int compare_command(const Request& request) {
   const Config& given = request.config;
-  std::vector<std::string> algorithms = given.algorithms;
-  if (algorithms.empty())
-    for (const AlgorithmRow& row : algorithm_table()) algorithms.emplace_back(row.name);
+  const std::vector<std::string> algorithms = chosen_algorithms("compare", given);
   const std::string folder = given.output.empty() ? "runs/compare-" + given.engine : given.output;
   check_request(request);
   const std::vector<ComparedSteps> steps = plan_steps(given, algorithms);
@@ -213,7 +222,7 @@ int compare_command(const Request& request) {
   }
   const std::vector<Comparison> judged = judge_runs(algorithms, results, given.target_loss);
   const std::string text =
-      setting(runs.front(), given, budget, data) + notices(given, planned) + "\n" + comparison_text(judged);
+      setting(runs, given, algorithms, budget, data) + notices(given, planned) + "\n" + comparison_text(judged);
   const std::string json = comparison_json(judged);
   write_text(folder + "/table.md", table_mark("compare") + text);
   write_text(folder + "/comparison.json", json);

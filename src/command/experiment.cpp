@@ -11,6 +11,7 @@
 #include "command/setup.hpp"
 #include "command/signals.hpp"
 #include "command/summary.hpp"
+#include "config/option_table.hpp"
 #include "engine/engine.hpp"
 #include "engine/machine.hpp"
 #include "engine/memory_plan.hpp"
@@ -151,13 +152,21 @@ void judge(Verdict& verdict, const Outcome& outcome, const Totals& totals) {
   throw RunFailure(outcome.failure);
 }
 
+// Of the parameters a run has those of its algorithm.
+bool is_of_its_algorithm(const std::string& option, const Config& resolved) {
+  const Parameter* parameter = std::get_if<Parameter>(&find_option(option)->field);
+  return !parameter || resolved.parameters.contains(*parameter);
+}
+
 Trace start_trace(const Setup& setup, const DataSplit& data) {
   Trace trace;
   trace.software_version = build::kVersion;
   trace.commit = build::kCommit;
   trace.created = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-  for (const auto& [name, value] : to_pairs(setup.config)) trace.config.emplace_back(name, to_attribute(value));
+  for (const auto& [name, value] : to_pairs(setup.config))
+    if (is_of_its_algorithm(name, setup.config)) trace.config.emplace_back(name, to_attribute(value));
   const Run run = setup.run();
+  trace.config.emplace_back("delivery", setup.row.delivery == Delivery::round ? "round" : "newest");
   trace.config.emplace_back("alpha_value", static_cast<double>(run.options.alpha));
   trace.config.emplace_back("epsilon_value", static_cast<double>(run.options.epsilon));
   trace.config.emplace_back("tuned_by",

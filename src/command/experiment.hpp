@@ -1,6 +1,7 @@
 // From a Config to a Trace: everything between the command line and the engines.
 #pragma once
 
+#include "algorithm/table.hpp"
 #include "config/config.hpp"
 #include "dataset/dataset.hpp"
 #include "trace/trace.hpp"
@@ -14,6 +15,9 @@ namespace quantimed {
 // Fills in what depends on other options and on the machine: nodes, threads, speed, link, step sizes, output.
 // Throws InputError for contradictions.
 Config resolve(Config config);
+
+// What an algorithm's proof asks of W, on the graph of this resolved Config. Throws InputError.
+void require_eigenvalues(const Config& resolved, const AlgorithmRow& row);
 
 // A line that says where the published epsilon is above 1 and was taken as 1; "" where it was not.
 std::string epsilon_notice(const Config& given, const Config& resolved);

@@ -13,6 +13,7 @@
 #include "command/resumption.hpp"
 #include "command/signals.hpp"
 #include "command/table_text.hpp"
+#include "config/algorithm_options.hpp"
 #include "engine/machine.hpp"
 #include "statistics/text.hpp"
 
@@ -144,14 +145,14 @@ class Prediction {
 
 Prediction::Prediction(const Request& request)
     : given_(request.config),
-      algorithms_(given_.algorithms),
+      algorithms_(chosen_algorithms("predict", given_)),
       folder_(given_.output.empty() ? "runs/predict" : given_.output),
       machine_(given_.machine) {
-  if (algorithms_.empty())
-    for (const AlgorithmRow& row : algorithm_table()) algorithms_.emplace_back(row.name);
   given_.engine = "threads";
   given_.machine = "";
-  nodes_ = resolve(given_).nodes;
+  Config first = given_;
+  first.algorithm = algorithms_.front();
+  nodes_ = resolve(first).nodes;
 }
 
 Config Prediction::measured_config(const std::string& algorithm, std::uint32_t repeat) const {
@@ -304,6 +305,7 @@ int Prediction::operator()() {
   fmt::print("{} nodes, one a core; {} on {}, batch {}, {} iterations, speed {}, link {}; {} measured run{} of each\n",
              nodes_, c.model, c.dataset, c.batch, c.iterations, c.speed, c.link, given_.repeats,
              given_.repeats == 1 ? "" : "s");
+  fmt::print("{}", own_options_text(given_, algorithms_));
   for (const Comparison& result : results_) print_comparison(result);
   if (!extrapolations_.empty())
     fmt::print(

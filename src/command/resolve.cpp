@@ -6,6 +6,7 @@
 #include "base/thread_supply.hpp"
 #include "command/experiment.hpp"
 #include "command/outputs.hpp"
+#include "config/algorithm_options.hpp"
 #include "dataset/target.hpp"
 #include "engine/deadline_rule.hpp"
 #include "engine/faults.hpp"
@@ -15,6 +16,7 @@
 #include "engine/machine.hpp"
 #include "engine/placement.hpp"
 #include "engine/recorded_speed.hpp"
+#include "topology/spectrum.hpp"
 
 #include <fmt/format.h>
 #include <omp.h>
@@ -70,6 +72,19 @@ std::string epsilon_notice(const Config& given, const Config& resolved) {
                      published, step_horizon(resolved));
 }
 
+void require_eigenvalues(const Config& c, const AlgorithmRow& row) {
+  constexpr double kNoMore = -1, kRounding = 1e-9;  // every W has its eigenvalues above -1
+  if (!(row.least_eigenvalue > kNoMore)) return;
+  const double least =
+      topology::least_eigenvalue(make_network(parse_graph(c.graph), parse_mixing(c.mixing), c.nodes, c.seed));
+  if (least > row.least_eigenvalue + kRounding) return;
+  throw InputError(
+      "--graph {}: with --mixing {} and {} nodes the least eigenvalue of W is {:.4g}, and {} converges only where it "
+      "is "
+      "above {:.4g}; take exact-diffusion, which does for every W, or another --mixing",
+      c.graph, c.mixing, c.nodes, least, row.name, row.least_eigenvalue);
+}
+
 Config resolve(Config c) {
   const AlgorithmRow& row = find_algorithm(c.algorithm);
   const bool is_virtual = c.engine == "virtual";
@@ -96,9 +111,12 @@ Config resolve(Config c) {
   c.alpha = or_else(for_algorithm(c.alpha, c.algorithm), row.alpha);
   c.epsilon = averaging_step(c, row);
   (void)step_size("--alpha", c.alpha, step_horizon(c));
+  check_gradient_of(c, row);
+  c.parameters = own_parameters(c, row);
+  c.gradient = uses_deadline(c, row) ? "deadline" : "batch";
   if (c.deadline_adapt && parse_deadline(c.deadline, c.batch).fixed_s > 0)
     throw InputError("--deadline-adapt: --deadline {} is fixed; give auto, auto:B or auto:quantile:Q", c.deadline);
-  if (row.uses_deadline)
+  if (uses_deadline(c, row))
     if (const auto speed = make_speed_model(c.speed, c.seed, c.nodes)) {
       const Seconds deadline = modelled_deadline(parse_deadline(c.deadline, c.batch), *speed, c.nodes);
       if (deadline * speed->mean() > kMostSamples)
@@ -106,6 +124,7 @@ Config resolve(Config c) {
                          kMostSamples, c.speed);
       if (!c.deadline_adapt) c.deadline = fmt::format("{}", deadline);
     }
+  require_eigenvalues(c, row);
   if (c.output.empty()) c.output = fmt::format("runs/{}-{}-seed{}-{}.h5", c.algorithm, c.engine, c.seed, run_hash(c));
   return c;
 }

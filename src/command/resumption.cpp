@@ -7,6 +7,7 @@
 #include "command/experiment.hpp"
 #include "command/outputs.hpp"
 #include "command/progress_line.hpp"
+#include "config/algorithm_options.hpp"
 #include "config/ini.hpp"
 #include "config/option_table.hpp"
 
@@ -149,6 +150,8 @@ Resumption prepare_resumption(const Request& request) {
 
   Config config = config_of(*left.trace, from);
   refuse_contradictions(request, config);
+  refuse_idle_parameters(
+      {.command = request.command, .config = config, .arguments = {}, .help = {}, .given = request.given});
   config.output = output;
   config.quiet = request.config.quiet;
   config.dry_run = request.config.dry_run;

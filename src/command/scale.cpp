@@ -10,6 +10,7 @@
 #include "command/signals.hpp"
 #include "command/study_file.hpp"
 #include "command/table_text.hpp"
+#include "config/algorithm_options.hpp"
 #include "dataset/shards.hpp"
 #include "engine/hardware.hpp"
 #include "engine/placement.hpp"
@@ -36,6 +37,7 @@ std::vector<std::uint32_t> choose_cores(const Config& given) {
   const std::size_t units = place(hardware, parse_placement(given.placement, given.smt)).size();
   if (given.cores.empty()) {
     Config any = given;
+    any.algorithm = chosen_algorithms("scale", given).front();
     any.nodes = 0;  // as many as there are, and as have time
     return cores_up_to(resolve(any).nodes);
   }
@@ -78,12 +80,14 @@ void print_plan(const std::vector<ScalingPoint>& points, const Config& given) {
 // What is common to all points.
 std::string setting(const Config& c, const Config& given) {
   return fmt::format(
-      "real time, one node a core, {}, {}, {}, {} iterations, speed {}, link {}, seed {}\n"
-      "of one core: {} samples, batch {}, deadline {}\n"
-      "runs of each: {}, after {} to warm up; medians, {}; speed-up and efficiency in samples/s, paired by repeat\n",
-      c.dataset, c.model, c.graph, c.iterations, c.speed, c.link, c.seed,
-      given.samples_per_node ? fmt::format("{}", given.samples_per_node) : "all", given.batch,
-      given.deadline.empty() ? "auto" : given.deadline, given.repeats, given.warm_up, kSpreadRule);
+             "real time, one node a core, {}, {}, {}, {} iterations, speed {}, link {}, seed {}\n"
+             "of one core: {} samples, batch {}, deadline {}\n"
+             "runs of each: {}, after {} to warm up; medians, {}; speed-up and efficiency in samples/s, paired by "
+             "repeat\n",
+             c.dataset, c.model, c.graph, c.iterations, c.speed, c.link, c.seed,
+             given.samples_per_node ? fmt::format("{}", given.samples_per_node) : "all", given.batch,
+             given.deadline.empty() ? "auto" : given.deadline, given.repeats, given.warm_up, kSpreadRule) +
+         own_options_text(given, chosen_algorithms("scale", given));
 }
 
 ScalingResult measure(const Trace& trace, const ScalingRun& run) {

@@ -1,8 +1,8 @@
 #include "command/scaling.hpp"
 
-#include "algorithm/table.hpp"
 #include "base/error.hpp"
 #include "command/table_text.hpp"
+#include "config/algorithm_options.hpp"
 #include "engine/deadline_rule.hpp"
 
 #include <fmt/format.h>
@@ -109,9 +109,7 @@ Config config_on(const Config& one_core, Study study, std::uint32_t cores) {
 }
 
 std::vector<ScalingPoint> plan_scaling(const Config& given, std::span<const std::uint32_t> cores) {
-  std::vector<std::string> algorithms = given.algorithms;
-  if (algorithms.empty())
-    for (const AlgorithmRow& row : algorithm_table()) algorithms.emplace_back(row.name);
+  const std::vector<std::string> algorithms = chosen_algorithms("scale", given);
   std::vector<ScalingPoint> points;
   for (const Study study : studies_of(given))
     for (const std::string& algorithm : algorithms)

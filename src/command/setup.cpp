@@ -1,6 +1,7 @@
 #include "command/setup.hpp"
 
 #include "base/error.hpp"
+#include "config/algorithm_options.hpp"
 #include "engine/recorded_speed.hpp"
 
 #include <filesystem>
@@ -69,10 +70,12 @@ Setup::Setup(const Config& resolved, const DataSplit& data)
 
 Run Setup::run() const {
   const MachineCosts* costs = machine ? &machine->costs(codec->name()) : nullptr;
+  Options options = parameter_options(config, row);
+  options.alpha = static_cast<float>(step_size("--alpha", config.alpha, step_horizon(config)));
+  options.epsilon = static_cast<float>(step_size("--epsilon", config.epsilon, step_horizon(config)));
+  options.batch = config.batch;
   return {.algorithm = row,
-          .options = {.alpha = static_cast<float>(step_size("--alpha", config.alpha, step_horizon(config))),
-                      .epsilon = static_cast<float>(step_size("--epsilon", config.epsilon, step_horizon(config))),
-                      .batch = config.batch},
+          .options = options,
           .problem = *problem,
           .network = network,
           .shards = shards,
@@ -94,7 +97,8 @@ Run Setup::run() const {
           .interference = parse_interference(config.interference, config.nodes),
           .faults = parse_faults(config.fault, config.nodes),
           .patience_s = config.patience,
-          .record_folder = folder_of(config.output)};
+          .record_folder = folder_of(config.output),
+          .gradient_until_deadline = uses_deadline(config, row)};
 }
 
 }  // namespace quantimed

@@ -15,6 +15,7 @@
 #include "command/summary.hpp"
 #include "command/table_text.hpp"
 #include "command/theory_report.hpp"
+#include "config/algorithm_options.hpp"
 #include "config/ini.hpp"
 #include "engine/recorded_speed.hpp"
 
@@ -54,7 +55,7 @@ void validate_theory(const Config& c) {
                      : !c.graphs.empty()  ? "--graphs"
                                           : "--horizons",
                      points, kLeastPoints);
-  if (!c.deadlines.empty() && !find_algorithm(c.algorithm).uses_deadline)
+  if (!c.deadlines.empty() && !uses_deadline(c, find_algorithm(c.algorithm)))
     throw InputError("--deadlines {}: {} has none; give --algorithm quantimed-dsgd", fmt::join(c.deadlines, ","),
                      c.algorithm);
 }

@@ -15,6 +15,7 @@
 #include "command/table_text.hpp"
 #include "command/tune_report.hpp"
 #include "command/tuning.hpp"
+#include "config/algorithm_options.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -77,10 +78,7 @@ Tuning::Tuning(const Request& request)
   std::sort(targets_.rbegin(), targets_.rend());
   given_.alpha = given_.epsilon = given_.tuned_by = "";  // an .ini may hold some
   given_.target_loss.clear();                            // the trials' own figures do not depend on it
-  std::vector<std::string> names = given_.algorithms;
-  if (names.empty())
-    for (const AlgorithmRow& row : algorithm_table()) names.emplace_back(row.name);
-  for (const std::string& name : names) {
+  for (const std::string& name : chosen_algorithms("tune", given_)) {
     const AlgorithmRow& row = find_algorithm(name);
     Search search{.algorithm = row, .index = searches_.size()};
     search.trials =

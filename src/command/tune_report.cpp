@@ -4,6 +4,7 @@
 #include "command/experiment.hpp"
 #include "command/study_file.hpp"
 #include "command/table_text.hpp"
+#include "config/algorithm_options.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -126,9 +127,9 @@ std::string tune_text(const TuneReport& report) {
   }
   return fmt::format(
       "{} time, {} for every algorithm, {}, {}, batch {}; {} trials of each algorithm, of which {} with all of the "
-      "seeds {}; medians over them\n\n{}{}{}",
+      "seeds {}; medians over them\n{}\n{}{}{}",
       c.engine == "virtual" ? "virtual" : "real", share_text(report), c.dataset, c.model, c.batch, c.trials,
-      finalists(c.trials), fmt::join(c.seeds, ", "), table_text(all),
+      finalists(c.trials), fmt::join(c.seeds, ", "), own_options_text(c, chosen_algorithms("tune", c)), table_text(all),
       report.targets.empty() ? "\nNo trial's loss fell; the least final loss decides.\n" : "\n" + table_text(each),
       notes(report));
 }

@@ -1,4 +1,5 @@
 // What keeps a comparison from saying what it seems to say.
+#include "algorithm/parameters.hpp"
 #include "command/comparison.hpp"
 #include "command/table_text.hpp"
 #include "statistics/headline.hpp"
@@ -18,13 +19,18 @@ constexpr double kExactBits = 32;     // float32
 constexpr double kPapersShare = 0.5;  // of an exact model's bits the paper charges 16 of 32
 
 // Options in which runs may differ: an algorithm's own steps, what follows from them, and what does not matter.
-constexpr const char* kOwn[] = {
-    "algorithm",     "alpha",      "epsilon",  "deadline",    "deadline-adapt", "deadline-slack", "codec",
-    "bits",          "iterations", "max-time", "seed",        "repeats",        "output",         "threads",
-    "quiet",         "timeline",   "trials",   "alpha-range", "seeds",          "target-loss",    "algorithms",
-    "epsilon-range", "tuned_by",   "tuned-by", "alpha_value", "epsilon_value",  "placement",      "evaluations"};
+constexpr const char* kOwn[] = {"algorithm",      "alpha",         "epsilon",     "deadline",   "deadline-adapt",
+                                "deadline-slack", "codec",         "bits",        "iterations", "max-time",
+                                "seed",           "repeats",       "output",      "threads",    "quiet",
+                                "timeline",       "trials",        "alpha-range", "seeds",      "target-loss",
+                                "algorithms",     "epsilon-range", "tuned_by",    "tuned-by",   "alpha_value",
+                                "epsilon_value",  "placement",     "evaluations", "gradient",   "delivery"};
 
-bool is_own(const std::string& option) { return std::find(std::begin(kOwn), std::end(kOwn), option) != std::end(kOwn); }
+bool is_own(const std::string& option) {
+  const auto is_it = [&](const ParameterRow& row) { return option == row.option; };
+  return std::find(std::begin(kOwn), std::end(kOwn), option) != std::end(kOwn) ||
+         std::ranges::any_of(parameter_table(), is_it);
+}
 
 // Step sizes that are best for several targets are several entries of one name.
 void add_once(std::vector<std::string>& lines, const std::string& line) {

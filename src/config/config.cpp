@@ -6,6 +6,7 @@
 
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
+#include "config/algorithm_options.hpp"
 #include "config/help.hpp"
 #include "config/ini.hpp"
 #include "config/option_table.hpp"
@@ -24,12 +25,19 @@ po::options_description describe_options() {
   return description;
 }
 
-// "--grey" is short for "--grey=true". Boost's implicit values would take the path that follows for the value.
-Arguments with_explicit_switches(Arguments arguments) {
-  for (std::string& argument : arguments) {
+// "--grey" is short for "--grey=true", "info --algorithms" for "info --algorithms=all". Boost's implicit values would
+// take the path that follows for the value.
+Arguments with_explicit_values(Arguments arguments, const CommandRow& command) {
+  for (std::size_t k = 0; k < arguments.size(); ++k) {
+    std::string& argument = arguments[k];
     if (argument == "--") break;
     const OptionRow* row = argument.starts_with("--") ? find_option(argument.substr(2)) : nullptr;
-    if (row && is_switch(*row)) argument += "=true";
+    if (!row) continue;
+    const bool is_bare = k + 1 == arguments.size() || arguments[k + 1].starts_with("--");
+    if (is_switch(*row))
+      argument += "=true";
+    else if (is_bare && (row->may_be_bare & command.bit))
+      argument += std::string("=") + row->every;
   }
   return arguments;
 }
@@ -58,10 +66,14 @@ std::string without_dashes(const std::string& name) {
 }
 
 // Boost's failures, in our words.
-std::vector<po::option> split(const Arguments& arguments) {
+std::vector<po::option> split(const Arguments& arguments, const CommandRow& command) {
   const po::options_description description = describe_options();
   try {
-    return po::command_line_parser(with_explicit_switches(arguments)).options(description).style(kStyle).run().options;
+    return po::command_line_parser(with_explicit_values(arguments, command))
+        .options(description)
+        .style(kStyle)
+        .run()
+        .options;
   } catch (const po::unknown_option& error) {
     throw unknown_option(without_dashes(error.get_option_name()));
   } catch (const po::invalid_command_line_syntax& error) {
@@ -125,7 +137,7 @@ void read_config_file(const std::string& path, const CommandRow& command, Config
 }
 
 Request parse_options(const CommandRow& command, const Arguments& arguments) {
-  const std::vector<po::option> options = split(arguments);
+  const std::vector<po::option> options = split(arguments, command);
   refuse_slips(options, command, std::ranges::find(arguments, "--") != arguments.end());
   Request request{.command = command.name, .config = default_config(command.name), .arguments = {}, .help = {}};
   for (const po::option& option : options) {
@@ -275,12 +287,8 @@ void validate(const Config& config, const std::string& command) {
   check_engine_options(as_run_by(command, config));
   refuse_threads_for_nodes(config, command);
   if (command == "tune" || command == "theory") return;  // they choose the steps
-  std::vector<std::string> algorithms = config.algorithms;
-  if (command == "run") algorithms = {config.algorithm};
-  if (algorithms.empty())
-    for (const AlgorithmRow& row : algorithm_table()) algorithms.emplace_back(row.name);
   // A step may leave the range of numbers at this horizon only.
-  for (const std::string& algorithm : algorithms) {
+  for (const std::string& algorithm : chosen_algorithms(command, config)) {
     find_algorithm(algorithm);
     for (const auto& [option, text] : {std::pair{"--alpha", config.alpha}, std::pair{"--epsilon", config.epsilon}}) {
       const std::string step = for_algorithm(text, algorithm);
@@ -308,6 +316,7 @@ Request parse_command_line(int argc, const char* const* argv) try {
   if (!request.config.resume.empty()) return request;  // that brings its own configuration
   validate(request.config, request.command);
   refuse_other_clocks(request);
+  if (runs_something(request.command)) refuse_idle_parameters(request);
   return request;
 } catch (const InputError& error) {
   throw InputError("{}", on_one_line(error.what()));

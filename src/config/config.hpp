@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "algorithm/parameters.hpp"
 #include "base/types.hpp"
 
 namespace quantimed {
@@ -40,6 +42,9 @@ struct Config {
   bool deadline_adapt = false;
   double deadline_slack = 0;   // s; 0: 1 % of T_d
   std::string alpha, epsilon;  // see for_algorithm; "": the algorithm's published ones
+  // --gamma, --momentum, …, see for_algorithm; not there: each algorithm's usual one. Resolved: those of the algorithm.
+  std::map<Parameter, std::string> parameters;
+  std::string gradient;  // batch | deadline, see for_algorithm; "": by the algorithm's definition
   bool allow_large_epsilon = false;
   bool one_setting = false;        // of the steps, those for one target (NAME@TARGET) are left out
   std::string tuned_by;            // what the steps were tuned for, see command/certificate.hpp; "": nothing is known
@@ -59,10 +64,10 @@ struct Config {
   std::vector<double> target_loss;  // empty: none (run), chosen from the runs (compare, tune)
   std::uint64_t seed = 1;           // run
   std::vector<std::uint64_t> seeds = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};  // compare
-  std::vector<std::string> algorithms;                                 // compare, scale; empty: all
-  std::vector<std::uint64_t> cores;  // scale; empty: 1, 2, 4, … up to all that may be used
-  std::string study = "both";        // scale: strong | weak | both
-  std::uint32_t warm_up = 1;         // scale: runs of each point that are thrown away
+  std::vector<std::string> algorithms;  // compare, scale, …; empty: compared_algorithms()
+  std::vector<std::uint64_t> cores;     // scale; empty: 1, 2, 4, … up to all that may be used
+  std::string study = "both";           // scale: strong | weak | both
+  std::uint32_t warm_up = 1;            // scale: runs of each point that are thrown away
   std::uint32_t repeats = 1;
   std::uint32_t trials = 24;                      // tune, for each algorithm
   std::vector<double> alpha_range = {0.02, 5};    // tune: [least, most]
@@ -118,10 +123,10 @@ std::string to_ini(const Config& config);
 // The same, as pairs, for the trace.
 std::vector<std::pair<std::string, std::string>> to_pairs(const Config& config);
 
-// --alpha and --epsilon: a step for all ("0.2"), or one for each algorithm named ("dsgd=0.2,q-dsgd=0.3*T^(-1/6)");
-// a step without a name is for all that are not named. "dsgd@1.9=0.4" is the one for the target loss 1.9, beside that
-// for all targets. This is the part of `text` that is meant for `algorithm`: "" where there is none, and its published
-// step holds. `target` 0: for all targets. Does not throw for a text that was parsed.
+// --alpha, --epsilon and their like: a step for all ("0.2"), or one for each algorithm named
+// ("dsgd=0.2,q-dsgd=0.3*T^(-1/6)"); a step without a name is for all that are not named. "dsgd@1.9=0.4" is the one for
+// the target loss 1.9, beside that for all targets. This is the part of `text` that is meant for `algorithm`: "" where
+// there is none, and its published step holds. `target` 0: for all targets. Does not throw for a text that was parsed.
 std::string for_algorithm(const std::string& text, const std::string& algorithm, double target = 0);
 // The targets for which it has steps of their own, in the order of the text.
 std::vector<double> step_targets(const std::string& text, const std::string& algorithm);

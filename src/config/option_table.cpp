@@ -1,5 +1,9 @@
 #include "config/option_table.hpp"
 
+#include <deque>
+
+#include <fmt/ranges.h>
+
 #include "algorithm/table.hpp"
 #include "codec/codec.hpp"
 #include "config/nearest.hpp"
@@ -102,9 +106,11 @@ std::vector<OptionRow> run_rows() {
   return {
     {.name = "algorithm", .commands = kRun | kTheory, .value = "NAME", .help = "what to run", .field = &C::algorithm,
      .choices = algorithm_names(), .check = check_one_algorithm, .listing = algorithm_listing, .instead = "--algorithms"},
-    {.name = "algorithms", .commands = kCompare | kScale | kPredict | kTune, .value = "NAME,NAME",
-     .help = "what to compare, to scale, to predict or to tune",
-     .field = &C::algorithms, .usual = "all", .choices = algorithm_names(), .instead = "--algorithm"},
+    {.name = "algorithms", .commands = kCompare | kScale | kPredict | kTune | kInfo, .value = "NAME,NAME",
+     .help = "what to compare, to scale, to predict or to tune; paper: the four of the reference paper; all: every one "
+             "that there is. info: the table of them, of all without a value",
+     .field = &C::algorithms, .usual = "paper", .choices = algorithm_names(), .instead = "--algorithm", .every = "all",
+     .may_be_bare = kInfo},
     {.name = "engine", .commands = kRun | kCompare | kScale | kTune, .help = "virtual: a simulated clock, the same bits every time; threads: real time on this machine",
      .field = &C::engine, .choices = {"virtual", "threads"}},
     {.name = "nodes", .commands = kRun | kCompare | kCalibrate | kPredict | kTune | kTheory, .value = "N",
@@ -205,8 +211,13 @@ std::vector<OptionRow> algorithm_rows() {
   return {
     {.name = "batch", .topic = Topic::algorithm, .commands = kRuns | kCalibrate, .value = "B", .help = "samples of a gradient", .field = &C::batch,
      .least = 1, .most = kMostSamples},
+    {.name = "gradient", .topic = Topic::algorithm, .value = "batch|deadline",
+     .help = "what ends a gradient: --batch samples, or the --deadline, for any algorithm whose rounds all nodes share and "
+             "that takes one gradient in each; or one for each algorithm, q-dsgd=deadline; auto: batch, and deadline for "
+             "quantimed-dsgd",
+     .field = &C::gradient, .usual = "auto", .check = check_gradient},
     {.name = "deadline", .topic = Topic::algorithm, .value = "SECONDS|auto:B|auto:quantile:Q",
-     .help = "T_d of quantimed-dsgd, or chosen before the clock starts from modelled or measured speeds: for a mean "
+     .help = "T_d of quantimed-dsgd and of --gradient deadline, or chosen before the clock starts from modelled or measured speeds: for a mean "
              "batch of B, or so that a share Q of the nodes finish --batch samples; auto: auto:BATCH",
      .field = &C::deadline, .usual = "auto", .check = check_deadline, .units = "s"},
     {.name = "deadline-adapt", .topic = Topic::algorithm,
@@ -253,6 +264,23 @@ std::vector<OptionRow> algorithm_rows() {
     {.name = "codec", .topic = Topic::algorithm, .commands = kRuns | kCalibrate, .value = "CODE", .help = "how quantizing algorithms send their models",
      .field = &C::codec, .check = check_codec, .listing = codec_listing},
   };
+}
+
+// --gamma, --momentum, …: one for each row of the table of parameters.
+std::vector<OptionRow> parameter_rows() {
+  static std::deque<std::string> texts;  // rows point to them
+  std::vector<OptionRow> rows;
+  for (const ParameterRow& parameter : parameter_table()) {
+    std::vector<std::string> usual;
+    for (const AlgorithmRow& row : algorithm_table())
+      for (const ParameterUse& use : row.parameters)
+        if (use.parameter == parameter.parameter) usual.push_back(fmt::format("{} {}", row.name, use.usual));
+    texts.push_back(fmt::format("{}; or one for each algorithm, NAME=VALUE,NAME=VALUE; auto: {}", parameter.help,
+                                usual.empty() ? "no algorithm has it" : fmt::format("{}", fmt::join(usual, ", "))));
+    rows.push_back({.name = parameter.option, .topic = Topic::algorithm, .value = parameter.is_whole ? "N" : "VALUE",
+                    .help = texts.back().c_str(), .field = parameter.parameter, .usual = "auto"});
+  }
+  return rows;
 }
 
 std::vector<OptionRow> network_rows() {
@@ -328,7 +356,7 @@ std::vector<OptionRow> output_rows() {
      .field = &C::overwrite, .in_ini = false},
     {.name = "timeline", .topic = Topic::output, .commands = kTimedRuns, .help = "record when each node computes, sends and waits",
      .field = &C::timeline},
-    {.name = "json", .topic = Topic::output, .commands = kCompare, .help = "print the result as one JSON document",
+    {.name = "json", .topic = Topic::output, .commands = kCompare | kInfo, .help = "print the result as one JSON document",
      .field = &C::json, .in_ini = false},
     {.name = "quiet", .topic = Topic::output, .commands = kRuns | kVerify | kInfo | kExport | kCalibrate,
      .help = "print results and errors alone", .field = &C::quiet},
@@ -368,8 +396,8 @@ InputError unknown_command(const std::string& name) {
 const std::vector<OptionRow>& option_table() {
   static const std::vector<OptionRow> table = [] {
     std::vector<OptionRow> rows;
-    for (auto* topic :
-         {run_rows, data_rows, model_rows, algorithm_rows, network_rows, time_rows, evaluation_rows, output_rows})
+    for (auto* topic : {run_rows, data_rows, model_rows, algorithm_rows, parameter_rows, network_rows, time_rows,
+                        evaluation_rows, output_rows})
       for (OptionRow& row : topic()) rows.push_back(std::move(row));
     return rows;
   }();

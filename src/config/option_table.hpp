@@ -52,11 +52,12 @@ inline constexpr const char* kTopics[] = {"run",     "data",       "model",     
                                           "network", "time model", "evaluation", "output"};
 enum class Topic { run, data, model, algorithm, network, time_model, evaluation, output };
 
-// Where an option's value lives. monostate: not in Config, about the command line itself.
+// Where an option's value lives. monostate: not in Config, about the command line itself. Parameter: in the map of
+// them.
 using Field =
     std::variant<std::monostate, bool Config::*, std::uint32_t Config::*, std::uint64_t Config::*, double Config::*,
                  std::string Config::*, std::vector<int> Config::*, std::vector<double> Config::*,
-                 std::vector<std::uint64_t> Config::*, std::vector<std::string> Config::*>;
+                 std::vector<std::uint64_t> Config::*, std::vector<std::string> Config::*, Parameter>;
 
 using Listing = std::vector<std::pair<std::string, std::string>>;  // what can be given, and one line on each
 
@@ -76,6 +77,8 @@ struct OptionRow {
   void (*check)(const std::string& text) = nullptr;  // texts: throws InputError
   Listing (*listing)() = nullptr;                    // shown under the option's help
   const char* instead = nullptr;                     // what to use in a command that does not take it
+  const char* every = nullptr;                       // lists: the word for all choices
+  unsigned may_be_bare = 0;  // commands in which it may stand without a value, and then means `every`
   bool in_ini = true;
   unsigned clocks = ~0u;   // on which clocks it means something; refused on the command line beside another one
   const char* units = "";  // of the numbers in the value, see without_units()

@@ -1,15 +1,19 @@
-// The little language of --alpha and --epsilon:
+// The little language of options that have a value for each algorithm, --alpha and --epsilon and those like --gamma:
 //   steps  := [NAME [@ LOSS] =] step {, [NAME [@ LOSS] =] step}
 //   step   := NUMBER | power | NUMBER * power | NUMBER / power
 //   power  := T | T^NUMBER | T^(NUMBER) | T^(NUMBER/NUMBER)
+// Of --gamma and its like a value is a plain number, and is for all targets.
 #include "config/steps.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string_view>
+
+#include <fmt/ranges.h>
 
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
@@ -156,16 +160,46 @@ std::vector<double> step_targets(const std::string& text, const std::string& alg
   return targets;
 }
 
-void check_steps(const std::string& option, const std::string& text) {
+namespace {
+
+// Every name is an algorithm's, once; `check` looks at what it has.
+void check_entries(const std::string& option, const std::string& text, const std::vector<NamedStep>& entries,
+                   const char* several, const std::function<void(const NamedStep&)>& check) {
   std::vector<std::string> known;
   for (const AlgorithmRow& row : algorithm_table()) known.emplace_back(row.name);
   const std::set<std::string> names(known.begin(), known.end());
   std::set<std::pair<std::string, double>> seen;  // 0: for all targets
-  const std::vector<NamedStep> steps = split_steps(text);
-  for (const NamedStep& entry : steps) {
+  for (const NamedStep& entry : entries) {
     if (entry.is_named && !names.contains(entry.name))
       throw InputError("{} {}: no algorithm is called \"{}\"{}", option, text, entry.name,
                        did_you_mean(entry.name, known));
+    check(entry);
+    if (!seen.insert({entry.name, target_of(entry.target)}).second)
+      throw InputError("{} {}: two {} for {}{}{}; give one", option, text, several,
+                       entry.name.empty() ? "all" : entry.name, entry.target.empty() ? "" : " at ", entry.target);
+  }
+}
+
+void refuse_target(const std::string& option, const std::string& text, const NamedStep& entry) {
+  if (entry.has_target)
+    throw InputError("{} {}: only --alpha and --epsilon have values for one target; give {}={}", option, text,
+                     entry.name, entry.step);
+}
+
+std::string quoted_item(const std::string& text, const std::string& item) {
+  return item == text ? "" : fmt::format("\"{}\" is ", item);
+}
+
+bool is_in_range(const ParameterRow& row, double value) {
+  return (row.has_least ? value >= row.least : value > row.least) &&
+         (row.has_most ? value <= row.most : value < row.most);
+}
+
+}  // namespace
+
+void check_steps(const std::string& option, const std::string& text) {
+  const std::vector<NamedStep> steps = split_steps(text);
+  check_entries(option, text, steps, "steps", [&](const NamedStep& entry) {
     if (entry.has_target && !(target_of(entry.target) > 0))
       throw InputError("{} {}: \"{}\" is not a target loss; give a number above 0, {}@1.9={}", option, text,
                        entry.target, entry.name, entry.step);
@@ -173,14 +207,68 @@ void check_steps(const std::string& option, const std::string& text) {
     const std::optional<double> value = StepReader(entry.step, 1).step();
     if (!value || !std::isfinite(*value) || *value <= 0)
       throw InputError("{} {}: \"{}\" is not a step size; give {}", option, text, entry.step, kForms);
-    if (!seen.insert({entry.name, target_of(entry.target)}).second)
-      throw InputError("{} {}: two steps for {}{}{}; give one", option, text, entry.name.empty() ? "all" : entry.name,
-                       entry.target.empty() ? "" : " at ", entry.target);
-  }
+  });
+  const auto is_for_all_targets = [&](const NamedStep& one, const std::string& name) {
+    return one.target.empty() && (!one.is_named || one.name == name);
+  };
   for (const NamedStep& entry : steps)
-    if (!entry.target.empty() && !seen.contains({entry.name, 0}) && !seen.contains({"", 0}))
+    if (!entry.target.empty() &&
+        std::ranges::none_of(steps, [&](const NamedStep& one) { return is_for_all_targets(one, entry.name); }))
       throw InputError("{} {}: {} has a step for one target alone; give the one for all others, {}=STEP, too", option,
                        text, entry.name, entry.name);
+}
+
+std::string range_text(const ParameterRow& row) {
+  if (row.is_whole) return fmt::format("a whole number from {:.0f} to {:.0f}", row.least, row.most);
+  return fmt::format("a number {} {} and {} {}", row.has_least ? "of at least" : "above", row.least,
+                     row.has_most ? "at most" : "below", row.most);
+}
+
+double parameter_value(const ParameterRow& row, const std::string& text, const std::string& item) {
+  const auto refuse = [&](const char* what) {
+    return InputError("--{} {}: {}{}; give {}", row.option, text, quoted_item(text, item), what, range_text(row));
+  };
+  double value = 0;
+  const auto [stop, failure] = std::from_chars(item.data(), item.data() + item.size(), value);
+  if (failure == std::errc::invalid_argument || stop != item.data() + item.size() || std::isnan(value))
+    throw refuse("not a number");
+  if (failure != std::errc{} || !is_in_range(row, value)) throw refuse("out of range");
+  if (row.is_whole && value != std::floor(value)) throw refuse("not a whole number");
+  // Options keeps floats: 1 - 1e-9 would be 1, and 1e-60 would be 0.
+  Options kept;
+  row.set(kept, value);
+  if (!is_in_range(row, row.get(kept))) throw refuse("out of range once it is rounded to single precision");
+  return value;
+}
+
+std::vector<std::string> algorithms_with(Parameter parameter) {
+  std::vector<std::string> names;
+  for (const AlgorithmRow& row : algorithm_table())
+    if (std::ranges::any_of(row.parameters, [&](const ParameterUse& use) { return use.parameter == parameter; }))
+      names.emplace_back(row.name);
+  return names;
+}
+
+void check_parameter(const ParameterRow& row, const std::string& text) {
+  const std::string option = fmt::format("--{}", row.option);
+  const std::vector<std::string> having = algorithms_with(row.parameter);
+  check_entries(option, text, split_steps(text), "values", [&](const NamedStep& entry) {
+    if (entry.is_named && std::ranges::find(having, entry.name) == having.end())
+      throw InputError(
+          "{} {}: {} has no {}; {}", option, text, entry.name, row.option,
+          having.empty() ? "no algorithm has" : fmt::format("those that have: {}", fmt::join(having, ", ")));
+    refuse_target(option, text, entry);
+    (void)parameter_value(row, text, entry.step);
+  });
+}
+
+void check_gradient(const std::string& text) {
+  check_entries("--gradient", text, split_steps(text), "values", [&](const NamedStep& entry) {
+    refuse_target("--gradient", text, entry);
+    if (entry.step != "batch" && entry.step != "deadline")
+      throw InputError("--gradient {}: {}not known; give batch, deadline, or one for each algorithm, dsgd=deadline",
+                       text, quoted_item(text, entry.step));
+  });
 }
 
 }  // namespace quantimed

@@ -1,11 +1,29 @@
-// The check of --alpha and --epsilon as they are read.
+// The checks of options that have a value for each algorithm, as they are read.
 #pragma once
 
 #include <string>
+#include <vector>
+
+#include "algorithm/parameters.hpp"
 
 namespace quantimed {
 
 // Every step can be evaluated, and every name is an algorithm's, once. Throws InputError.
 void check_steps(const std::string& option, const std::string& text);
+
+// --gamma, --momentum, …: every value is in the row's range, and every name is that of an algorithm that has the
+// parameter, once. Throws InputError.
+void check_parameter(const ParameterRow& row, const std::string& text);
+// --gradient
+void check_gradient(const std::string& text);
+
+// One value of a parameter: a number in its range, whole where the row says so, also as Options keeps it. `text`: the
+// option's, for the message. Throws InputError.
+double parameter_value(const ParameterRow& row, const std::string& text, const std::string& item);
+// "a number above 0 and at most 1", "a whole number from 1 to 1000000"
+std::string range_text(const ParameterRow& row);
+
+// Algorithms that have it.
+std::vector<std::string> algorithms_with(Parameter parameter);
 
 }  // namespace quantimed

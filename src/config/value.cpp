@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "config/nearest.hpp"
 #include "config/option_table.hpp"
+#include "config/steps.hpp"
 #include "config/units.hpp"
 
 namespace quantimed {
@@ -102,9 +103,10 @@ std::string parse<std::string>(const OptionRow& row, const std::string& text, co
     std::string known;
     for (const std::string& choice : row.choices) known += (known.empty() ? "" : ", ") + choice;
     const std::string near = nearest(item, row.choices);
-    throw InputError("--{} {}: {}not known; {}give one of {}{}{}", row.name, text, quoted_item(text, item),
-                     near.empty() ? "" : "did you mean " + near + "? ", known, row.usual ? ", or " : "",
-                     row.usual ? row.usual : "");
+    std::string words = row.every ? std::string(", ") + row.every : "";
+    if (row.usual) words += std::string(", or ") + row.usual;
+    throw InputError("--{} {}: {}not known; {}give one of {}{}", row.name, text, quoted_item(text, item),
+                     near.empty() ? "" : "did you mean " + near + "? ", known, words);
   }
   return item;
 }
@@ -172,11 +174,27 @@ void assign(const OptionRow& row, T& field, const std::string& text) {
   if (row.usual && text == row.usual) {
     field = T{};
     if constexpr (std::is_arithmetic_v<T>) field = static_cast<T>(row.usual_number);
+  } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+    field = row.every && text == row.every ? row.choices : parse_list<std::string>(row, text);
   } else if constexpr (kIsList<T>) {
     field = parse_list<typename T::value_type>(row, text);
   } else {
     field = parse<T>(row, text, text);
   }
+}
+
+// Not there: the usual one.
+void assign(const OptionRow& row, std::map<Parameter, std::string>& values, Parameter parameter,
+            const std::string& text) {
+  values.erase(parameter);
+  if (text == row.usual) return;
+  if (text.empty()) refuse<std::string>(row, text, "empty");
+  check_parameter(row_of(parameter), text);
+  values[parameter] = text;
+}
+std::string print(const OptionRow& row, const std::map<Parameter, std::string>& values, Parameter parameter) {
+  const auto found = values.find(parameter);
+  return found == values.end() ? row.usual : found->second;
 }
 
 }  // namespace
@@ -186,7 +204,10 @@ void set_option(const OptionRow& row, Config& config, const std::string& given) 
   const std::string text = *row.units ? without_units(row.name, given, row.units) : given;
   std::visit(
       [&](auto member) {
-        if constexpr (!std::is_same_v<decltype(member), std::monostate>) assign(row, config.*member, text);
+        if constexpr (std::is_same_v<decltype(member), Parameter>)
+          assign(row, config.parameters, member, text);
+        else if constexpr (!std::is_same_v<decltype(member), std::monostate>)
+          assign(row, config.*member, text);
       },
       row.field);
 }
@@ -196,6 +217,8 @@ std::string get_option(const OptionRow& row, const Config& config) {
       [&](auto member) -> std::string {
         if constexpr (std::is_same_v<decltype(member), std::monostate>)
           return "";
+        else if constexpr (std::is_same_v<decltype(member), Parameter>)
+          return print(row, config.parameters, member);
         else
           return print(row, config.*member);
       },

@@ -43,8 +43,7 @@ struct Run {
   const Shards& shards;
   const Codec& codec;  // exact, or the quantizer, as the algorithm's row says
   Penalty penalty;
-  DeadlineRule deadline = {};             // of gradients that end at one
-  bool gradient_until_deadline = false;   // --gradient deadline: every gradient, where the algorithm has a fixed batch
+  DeadlineRule deadline = {};             // where gradients take until one
   const SpeedModel* speed = nullptr;      // null: the machine's own speed
   const MachineCosts* machine = nullptr;  // virtual: predict a threads run on this machine
   LinkModel link;
@@ -62,6 +61,7 @@ struct Run {
   Seconds patience_s = 0;          // how long a node waits for a message before its sender counts as lost; 0: auto
   Resume* resume = nullptr;        // null: from the start
   std::string record_folder = {};  // where records go that memory should not hold; empty: memory holds all
+  bool gradient_until_deadline = false;  // --gradient: instead of over a batch, where the text asks for a gradient
 
   // What the clock charges, or the other one.
   Charge charge(bool wire_bits) const {
@@ -71,6 +71,8 @@ struct Run {
             .vectors = static_cast<double>(algorithm.exchanges(options, 0).vectors),
             .scalars = static_cast<double>(algorithm.message_scalars)};
   }
+  // By --gradient, or by the algorithm's definition.
+  bool uses_deadline() const { return gradient_until_deadline || algorithm.uses_deadline; }
   Seconds patience() const { return patience_s > 0 ? patience_s : kUsualPatience_s; }
 };
 

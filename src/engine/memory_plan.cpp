@@ -43,7 +43,7 @@ double records_of(const Run& run) {
 
 // The least that an iteration lasts, on the model's clock.
 Seconds shortest_iteration(const Run& run) {
-  if (run.algorithm.uses_deadline && !run.deadline.adapts) return run.deadline.fixed_s;
+  if (run.uses_deadline() && !run.deadline.adapts) return run.deadline.fixed_s;
   const double batch = run.options.batch;
   const Seconds asked = run.speed ? batch / run.speed->fastest() : 0;
   return std::max(asked, run.machine ? run.machine->gradient_time(run.options.batch) : 0);

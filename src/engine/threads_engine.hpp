@@ -40,7 +40,7 @@ class ThreadsEngine final : public RunLoop {
     meeting_.break_off();
   }
   bool is_broken_off() const { return shared_.abort.load(std::memory_order_acquire); }
-  bool measures_deadline() const { return run_.algorithm.uses_deadline && shared_.deadline_s == 0; }
+  bool measures_deadline() const { return run_.uses_deadline() && shared_.deadline_s == 0; }
   void prepare_start();
   void measure_speeds(NodeId i);
   void choose_deadline();

@@ -66,7 +66,7 @@ void ThreadsEngine::add_figures() {
     if (const auto round = shared_.nodes[i]->lost_in()) outcome_.lost.push_back({i, *round});
   }
   Attributes& measured = outcome_.measured;
-  if (run_.algorithm.uses_deadline) measured.emplace_back("deadline_s", shared_.deadline_s);
+  if (run_.uses_deadline()) measured.emplace_back("deadline_s", shared_.deadline_s);
   if (interference_) {
     const auto [asked, had] = interference_->finish();
     measured.emplace_back("interference_asked_s", resumed(run_, "interference_asked_s") + asked);

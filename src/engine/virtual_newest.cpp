@@ -24,7 +24,7 @@ NewestEngine::NewestEngine(const Run& run, Watcher& watcher)
       charge_(run.charge(run.charge_wire_bits || run.machine)),
       faults_(run.faults, [](const Fault&) { return true; }),
       dropped_(resumed_count(run, "dropped_messages")) {
-  check(!(run.algorithm.uses_deadline && run.deadline.adapts),
+  check(!(run.uses_deadline() && run.deadline.adapts),
         "newest delivery in virtual time: messages carry no speeds to adapt a deadline to");
   for (NodeId i = 0; i < run.network.nodes; ++i)
     nodes_.push_back(std::make_unique<NewestNode>(*this, i, arena_.model(i)));

@@ -170,9 +170,15 @@ std::string deadlines_kept(const Trace& trace) {
   return fmt::format("{}: computed {} s for a deadline of {} s, overshoot {} s", where, took, deadline, overshoot);
 }
 
+// Traces from before there was --gradient do not say it.
+bool is_until_deadline(const Trace& trace) {
+  const std::string gradient = text(trace.config, "gradient", "");
+  return gradient.empty() ? text(trace.config, "algorithm", "") == "quantimed-dsgd" : gradient == "deadline";
+}
+
 // Only the deadline makes batches random.
 std::string fixed_batches(const Trace& trace) {
-  if (text(trace.config, "algorithm", "") == "quantimed-dsgd") return {};
+  if (is_until_deadline(trace)) return {};
   const Rounds& rounds = trace.rounds;
   double first = std::nan(""), other = 0;
   const std::string where = first_round(rounds, [&](std::size_t t, std::size_t i) {

@@ -189,6 +189,32 @@ TEST(Certificate, OfVirtualTimeHoldsInRealTimeOfTheSameSpeedsAndLink) {
   EXPECT_THAT(tuning_of(c, {1}, "abc"), HasSubstr("engine (virtual)"));
 }
 
+TEST(Certificate, HoldsTheParametersAndGradientsOfEachAlgorithm) {
+  Config tuned_until_deadline = tuned();
+  tuned_until_deadline.gradient = "q-dsgd=deadline";
+  tuned_until_deadline.tuned_by = make_certificate(tuned_until_deadline, 24, {101, 102, 103}, "abc");
+  Config run = judged("q-dsgd", "0.3", "0.5");
+  run.tuned_by = tuned_until_deadline.tuned_by;
+  EXPECT_EQ(tuning_of(run, {1}, "abc"), "other options than these: gradient (deadline)");
+  run.gradient = "deadline";
+  EXPECT_TRUE(is_tuned_fairly(tuning_of(run, {1}, "abc")));
+  for (const AlgorithmRow& row : algorithm_table())
+    for (const ParameterUse& use : row.parameters) {
+      SCOPED_TRACE(fmt::format("{} {}", row.name, row_of(use.parameter).option));
+      const std::string other = row_of(use.parameter).is_whole ? fmt::format("{}", use.usual + 1) : "0.375";
+      Config c = tuned();
+      c.parameters[use.parameter] = fmt::format("{}={}", row.name, other);
+      c.alpha = "0.2", c.epsilon = "0.5";
+      const std::string certificate = make_certificate(c, 24, {101, 102, 103}, "abc");
+      Config now = judged(row.name, "0.2", "0.5");
+      now.tuned_by = certificate;
+      EXPECT_EQ(tuning_of(now, {1}, "abc"),
+                fmt::format("other options than these: {} ({})", row_of(use.parameter).option, other));
+      now.parameters[use.parameter] = other;
+      EXPECT_TRUE(is_tuned_fairly(tuning_of(now, {1}, "abc")));
+    }
+}
+
 TEST(Certificate, NamesWhatIsOtherThanItWasTunedFor) {
   const auto changed = [](auto change) {
     Config c = judged("q-dsgd", "0.3", "0.5");
@@ -201,6 +227,8 @@ TEST(Certificate, NamesWhatIsOtherThanItWasTunedFor) {
             "other options than these: bits (wire), max-time (60)");
   EXPECT_EQ(changed([](Config& c) { c.alpha = "0.31"; }), "other options than these: alpha");
   EXPECT_EQ(changed([](Config& c) { c.epsilon = "1"; }), "other options than these: epsilon");
+  EXPECT_EQ(changed([](Config& c) { c.gradient = "q-dsgd=deadline"; }), "other options than these: gradient (batch)");
+  EXPECT_EQ(changed([](Config& c) { c.gradient = "dsgd=deadline"; }), changed([](Config&) {}));  // another algorithm's
   EXPECT_EQ(tuning_of(judged("dsgd", "0.2", "1"), {1}, "abd"), "other options than these: the data themselves");
   EXPECT_EQ(tuning_of(judged("dsgd", "0.2", "1"), {1, 102}, "abc"), "the seeds that judge: 102");
   EXPECT_THAT(changed([](Config& c) { c.tuned_by.replace(c.tuned_by.find("trials=24"), 9, "trials=99"); }),

@@ -33,6 +33,13 @@ class RandomConfig {
 
  private:
   void fill(const OptionRow&, Config&, std::monostate) {}
+  void fill(const OptionRow& row, Config& config, Parameter parameter) {
+    const bool is_whole = row_of(parameter).is_whole;
+    set_option(row, config,
+               stream_.index(3) == 0 ? "auto"
+               : is_whole            ? fmt::format("{}", 1 + stream_.index(1000))
+                                     : "0.25");
+  }
   template <class T>
   void fill(const OptionRow& row, Config& config, T Config::*member) {
     if (row.usual && stream_.index(4) == 0) {
@@ -83,6 +90,7 @@ class RandomConfig {
     const std::string name = row.name;
     if (name == "deadline") return fmt::format("{}", std::pow(10, stream_.uniform(-11.9, 11.9)));
     if (name == "alpha" || name == "epsilon") return stream_.index(2) ? "0.2" : "dsgd=0.2, q-dsgd=0.3*T^(-1/6),15/T";
+    if (name == "gradient") return stream_.index(2) ? "deadline" : "dsgd=deadline, batch";
     if (name == "graphs") return stream_.index(2) ? "ring" : "erdos-renyi:0.5";
     if (name == "fault") return stream_.index(2) ? "crash:3@10" : "stall:1@0.5,2;crash:2@1";
     if (row.check) return get_option(row, Config{});  // their words are other modules'

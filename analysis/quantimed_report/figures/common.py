@@ -24,13 +24,14 @@ MAX_PANELS = 6
 GRID_POINTS = 200
 
 # Options that may differ between runs that are compared: who ran, what was kept, how it was watched …
-OF_THE_RUN = {"budget", "json", "tuned-by", "tuned_by", "allow-large-epsilon", "overwrite", "algorithm", "algorithms", "seed", "seeds", "repeats", "alpha_value", "epsilon_value", "output",
+OF_THE_RUN = {"budget", "json", "tuned-by", "tuned_by", "allow-large-epsilon", "overwrite", "algorithm", "algorithms", "seed", "seeds", "repeats", "alpha_value", "epsilon_value", "delivery", "output",
                "timeline", "quiet", "threads", "evaluations", "target-loss", "cores", "study", "warm-up", "bits",
                "trials", "alpha-range", "epsilon-range", "tuned_by"}
 # … what follows from them: at equal time each algorithm has its own number of iterations …
 CONSEQUENCES = ("iterations", "max-time", "horizon")
 # … and how an algorithm was tuned. Its runs with different tuning are not each other's repetitions.
-TUNING = ("batch", "deadline", "deadline-adapt", "deadline-slack", "alpha", "epsilon", "codec", "machine")
+TUNING = ("batch", "gradient", "deadline", "deadline-adapt", "deadline-slack", "alpha", "epsilon", "gamma", "momentum", "averaging",
+          "outer-step", "local-steps", "rounds", "period", "codec", "machine")
 _NAMED_FIRST = ("engine", "dataset", "nodes")
 
 

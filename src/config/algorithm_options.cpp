@@ -1,0 +1,103 @@
+#include "config/algorithm_options.hpp"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "config/option_table.hpp"
+#include "config/steps.hpp"
+
+namespace quantimed {
+
+namespace {
+
+std::string parameter_text(const Config& config, const AlgorithmRow& row, const ParameterUse& use) {
+  const auto given = config.parameters.find(use.parameter);
+  if (given == config.parameters.end()) return fmt::format("{}", use.usual);
+  const std::string own = for_algorithm(given->second, row.name);
+  if (own.empty()) return fmt::format("{}", use.usual);
+  return fmt::format("{}", parameter_value(row_of(use.parameter), given->second, own));
+}
+
+}  // namespace
+
+std::map<Parameter, std::string> own_parameters(const Config& config, const AlgorithmRow& row) {
+  std::map<Parameter, std::string> values;
+  for (const ParameterUse& use : row.parameters) values[use.parameter] = parameter_text(config, row, use);
+  return values;
+}
+
+Options parameter_options(const Config& config, const AlgorithmRow& row) {
+  Options options;
+  for (const auto& [parameter, text] : own_parameters(config, row))
+    row_of(parameter).set(options, parameter_value(row_of(parameter), text, text));
+  return options;
+}
+
+bool uses_deadline(const Config& config, const AlgorithmRow& row) {
+  return row.uses_deadline || for_algorithm(config.gradient, row.name) == "deadline";
+}
+
+void check_gradient_of(const Config& config, const AlgorithmRow& row) {
+  const std::string asked = for_algorithm(config.gradient, row.name);
+  if (row.uses_deadline && asked == "batch")
+    throw InputError(
+        "--gradient {}: {} computes until a deadline by its definition; q-dsgd is the same over a fixed batch",
+        config.gradient, row.name);
+  if (asked != "deadline") return;
+  if (row.delivery == Delivery::newest)
+    throw InputError(
+        "--gradient {}: {} takes the newest messages and has no rounds that a deadline could end; leave it out, or "
+        "name "
+        "the algorithms that it is for, dsgd=deadline",
+        config.gradient, row.name);
+  if (const std::size_t gradients = row.gradients(parameter_options(config, row)); gradients > 1)
+    throw InputError(
+        "--gradient {}: {} takes {} gradients an iteration, and a deadline ends one; give --local-steps 1, or batch "
+        "for "
+        "it",
+        config.gradient, row.name, gradients);
+}
+
+void require_takers(const ParameterRow& parameter, const std::string& text, std::span<const std::string> chosen,
+                    std::span<const std::string> having) {
+  const bool is_taken = std::ranges::any_of(
+      chosen, [&](const std::string& name) { return std::ranges::find(having, name) != having.end(); });
+  if (is_taken) return;
+  throw InputError(
+      "--{} {}: {} {} no {}; leave it out{}", parameter.option, text, fmt::join(chosen, ", "),
+      chosen.size() == 1 ? "has" : "have", parameter.option,
+      having.empty() ? "" : fmt::format(", or choose an algorithm that has it: {}", fmt::join(having, ", ")));
+}
+
+void refuse_idle_parameters(const Request& request) {
+  const std::vector<std::string> chosen = chosen_algorithms(request.command, request.config);
+  for (const auto& [name, text] : request.given) {
+    const OptionRow& row = *find_option(name);
+    const Parameter* parameter = std::get_if<Parameter>(&row.field);
+    if (parameter && text != row.usual) require_takers(row_of(*parameter), text, chosen, algorithms_with(*parameter));
+  }
+}
+
+std::vector<std::string> chosen_algorithms(const std::string& command, const Config& config) {
+  if (command == "run" || command == "theory") return {config.algorithm};
+  return config.algorithms.empty() ? compared_algorithms() : config.algorithms;
+}
+
+std::string own_options_text(const Config& config, std::span<const std::string> algorithms) {
+  std::string text;
+  std::vector<std::string> until_deadline;
+  for (const std::string& name : algorithms) {
+    const AlgorithmRow& row = find_algorithm(name);
+    std::vector<std::string> values;
+    for (const auto& [parameter, value] : own_parameters(config, row))
+      values.push_back(fmt::format("{} {}", row_of(parameter).option, value));
+    if (!values.empty()) text += fmt::format("{}: {}\n", name, fmt::join(values, ", "));
+    if (!row.uses_deadline && uses_deadline(config, row)) until_deadline.push_back(name);
+  }
+  if (!until_deadline.empty()) text += fmt::format("gradients until a deadline: {}\n", fmt::join(until_deadline, ", "));
+  return text;
+}
+
+}  // namespace quantimed

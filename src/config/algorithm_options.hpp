@@ -1,0 +1,38 @@
+// What --gamma and its like and --gradient come to for one algorithm. Every function takes the algorithm's row, and a
+// Config as given or resolved.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "algorithm/table.hpp"
+#include "config/config.hpp"
+
+namespace quantimed {
+
+// The row's parameters, as given for it or at their usual values, as text that sets them again.
+std::map<Parameter, std::string> own_parameters(const Config& config, const AlgorithmRow& row);
+// Those values; α, ε and b are not set.
+Options parameter_options(const Config& config, const AlgorithmRow& row);
+
+// Whether its gradients take until T_d: by its definition, or by --gradient.
+bool uses_deadline(const Config& config, const AlgorithmRow& row);
+// What --gradient cannot be for it. Throws InputError.
+void check_gradient_of(const Config& config, const AlgorithmRow& row);
+
+// A parameter that was given and that none of the chosen algorithms has. Throws InputError.
+void require_takers(const ParameterRow& parameter, const std::string& text, std::span<const std::string> chosen,
+                    std::span<const std::string> having);
+// The same for all that were given on a command line; an .ini may hold options of others.
+void refuse_idle_parameters(const Request& request);
+
+// Those that a command runs: --algorithm of run and theory, else --algorithms.
+std::vector<std::string> chosen_algorithms(const std::string& command, const Config& config);
+
+// How these algorithms differ from each other beside their steps, a line each: "choco-sgd: gamma 0.2",
+// "gradients until a deadline: dsgd". Only --gradient's own doing is told.
+std::string own_options_text(const Config& config, std::span<const std::string> algorithms);
+
+}  // namespace quantimed

@@ -1,0 +1,183 @@
+// --gamma and its like and --gradient: what they are read as, and what they come to for an algorithm.
+#include "config/algorithm_options.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "config/option_table.hpp"
+#include "config/parse.hpp"
+#include "config/steps.hpp"
+
+namespace quantimed {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Pair;
+using testing::UnorderedElementsAre;
+
+constexpr ParameterUse kUses[] = {{Parameter::gamma, 0.5}, {Parameter::local_steps, 4}};
+
+AlgorithmRow mine() {
+  AlgorithmRow row = find_algorithm("dsgd");
+  row.name = "mine";
+  row.parameters = kUses;
+  return row;
+}
+
+std::string refusal(auto what) {
+  try {
+    what();
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Parameters, ThereIsAnOptionForEachRowOfTheirTable) {
+  for (const ParameterRow& row : parameter_table()) {
+    const OptionRow* option = find_option(row.option);
+    ASSERT_NE(option, nullptr) << row.option;
+    EXPECT_EQ(std::get<Parameter>(option->field), row.parameter);
+    EXPECT_EQ(option->commands & kRuns, kRuns);
+    EXPECT_THAT(option->help, HasSubstr(row.help));
+  }
+}
+
+TEST(Parameters, AValueOutOfItsRangeIsRefusedWithTheRange) {
+  const auto error = [](const std::string& option, const std::string& value) {
+    return error_of({"run", "--" + option, value});
+  };
+  EXPECT_EQ(error("gamma", "1.5"), "--gamma 1.5: out of range; give a number above 0 and at most 1");
+  EXPECT_THAT(error("gamma", "0"), HasSubstr("out of range"));
+  EXPECT_THAT(error("gamma", "nan"), HasSubstr("not a number"));
+  EXPECT_THAT(error("gamma", "1e999"), HasSubstr("out of range"));
+  EXPECT_THAT(error("gamma", "0.2x"), HasSubstr("not a number; give a number above 0"));
+  EXPECT_EQ(error("momentum", "1"), "--momentum 1: out of range; give a number of at least 0 and below 1");
+  EXPECT_EQ(error("local-steps", "2.5"),
+            "--local-steps 2.5: not a whole number; give a whole number from 1 to 1000000");
+  EXPECT_THAT(error("period", "0"), AllOf(HasSubstr("--period 0: out of range"), HasSubstr("from 1 to 1000000000")));
+  EXPECT_THAT(error("gamma", ""), HasSubstr("empty"));
+  // Both are in the range as double, and not as the float that they become.
+  EXPECT_THAT(error("momentum", "0.999999999999"), HasSubstr("single precision"));
+  EXPECT_THAT(error("gamma", "1e-60"), HasSubstr("single precision"));
+}
+
+TEST(Parameters, NamesAreThoseOfAlgorithmsThatHaveThem) {
+  EXPECT_THAT(error_of({"compare", "--gamma", "dsgd=0.2"}), HasSubstr("--gamma dsgd=0.2: dsgd has no gamma; "));
+  EXPECT_THAT(error_of({"compare", "--gamma", "asgd=0.2"}), HasSubstr("no algorithm is called \"asgd\""));
+  EXPECT_EQ(error_of({"compare", "--gamma", "0.2,0.3"}), "--gamma 0.2,0.3: two values for all; give one");
+}
+
+TEST(Parameters, OneThatNoChosenAlgorithmHasIsRefusedOnTheCommandLineAlone) {
+  EXPECT_THAT(error_of({"run", "--algorithm", "dsgd", "--gamma", "0.2"}),
+              HasSubstr("--gamma 0.2: dsgd has no gamma; leave it out"));
+  EXPECT_THAT(error_of({"compare", "--algorithms", "dsgd,q-dsgd", "--rounds", "3"}),
+              HasSubstr("--rounds 3: dsgd, q-dsgd have no rounds; leave it out"));
+  EXPECT_EQ(error_of({"run", "--algorithm", "dsgd", "--gamma", "auto"}), "");
+  const TemporaryFile ini("gamma = 0.2\n");  // may serve other algorithms, too
+  EXPECT_EQ(error_of({"run", "--algorithm", "dsgd", "--config", ini.path()}), "");
+  const std::vector<std::string> chosen = {"dsgd", "mine"}, having = {"mine"}, other = {"theirs"};
+  EXPECT_NO_THROW(require_takers(row_of(Parameter::gamma), "0.2", chosen, having));
+  EXPECT_EQ(refusal([&] { require_takers(row_of(Parameter::gamma), "0.2", chosen, other); }),
+            "--gamma 0.2: dsgd, mine have no gamma; leave it out, or choose an algorithm that has it: theirs");
+}
+
+TEST(Parameters, EachAlgorithmHasItsOwnOrThatOfAllOrTheUsual) {
+  Config c;
+  EXPECT_THAT(own_parameters(c, mine()),
+              UnorderedElementsAre(Pair(Parameter::gamma, "0.5"), Pair(Parameter::local_steps, "4")));
+  EXPECT_TRUE(own_parameters(c, find_algorithm("dsgd")).empty());
+  c.parameters[Parameter::gamma] = "0.25,mine=0.125,theirs=0.75";
+  c.parameters[Parameter::local_steps] = "theirs=9";
+  c.parameters[Parameter::momentum] = "0.9";  // it has none
+  EXPECT_THAT(own_parameters(c, mine()),
+              UnorderedElementsAre(Pair(Parameter::gamma, "0.125"), Pair(Parameter::local_steps, "4")));
+  c.parameters[Parameter::gamma] = "0.25,theirs=0.75";
+  c.parameters[Parameter::local_steps] = "8e0";
+  const Options options = parameter_options(c, mine());
+  EXPECT_EQ(options.gamma, 0.25f);
+  EXPECT_EQ(options.local_steps, 8u);
+  EXPECT_EQ(options.momentum, 0.0f);
+  // What was resolved is resolved to the same again.
+  Config resolved = c;
+  resolved.parameters = own_parameters(c, mine());
+  EXPECT_EQ(resolved.parameters.at(Parameter::local_steps), "8");
+  EXPECT_EQ(own_parameters(resolved, mine()), resolved.parameters);
+}
+
+TEST(Parameters, OfTheTableCanBeGivenAndStayAsTheyAre) {
+  for (const AlgorithmRow& row : algorithm_table())
+    for (const ParameterUse& use : row.parameters) {
+      const std::string option = row_of(use.parameter).option, value = fmt::format("{}", use.usual);
+      const Config c = parse({"run", "--algorithm", row.name, "--" + option, value}).config;
+      EXPECT_EQ(own_parameters(c, row).at(use.parameter), value) << row.name << " " << option;
+      EXPECT_EQ(error_of({"compare", "--algorithms", std::string("dsgd,") + row.name, "--" + option, value}), "");
+      EXPECT_THAT(error_of({"compare", "--algorithms", std::string("dsgd,") + row.name, "--" + option,
+                            fmt::format("{}@2={}", row.name, value)}),
+                  HasSubstr("only --alpha and --epsilon have values for one target"));
+    }
+}
+
+TEST(Gradient, IsOverABatchUnlessTheAlgorithmOrTheOptionSaysOtherwise) {
+  Config c;
+  EXPECT_TRUE(uses_deadline(c, find_algorithm("quantimed-dsgd")));
+  EXPECT_FALSE(uses_deadline(c, find_algorithm("q-dsgd")));
+  c.gradient = "q-dsgd=deadline";
+  EXPECT_TRUE(uses_deadline(c, find_algorithm("q-dsgd")));
+  EXPECT_FALSE(uses_deadline(c, find_algorithm("dsgd")));
+  c.gradient = "deadline,q-dsgd=batch";
+  EXPECT_FALSE(uses_deadline(c, find_algorithm("q-dsgd")));
+  EXPECT_TRUE(uses_deadline(c, find_algorithm("dsgd")));
+  EXPECT_NO_THROW(check_gradient_of(c, find_algorithm("q-dsgd")));
+  EXPECT_NO_THROW(check_gradient_of(c, find_algorithm("quantimed-dsgd")));
+}
+
+TEST(Gradient, OfAnotherKindOrForNobodyIsRefused) {
+  EXPECT_EQ(error_of({"run", "--gradient", "minibatch"}),
+            "--gradient minibatch: not known; give batch, deadline, or one for each algorithm, dsgd=deadline");
+  EXPECT_THAT(error_of({"compare", "--gradient", "asgd=deadline"}), HasSubstr("no algorithm is called \"asgd\""));
+  EXPECT_THAT(error_of({"compare", "--gradient", "dsgd@2=deadline"}), HasSubstr("one target"));
+  EXPECT_EQ(parse({"compare", "--gradient", "q-dsgd=deadline"}).config.gradient, "q-dsgd=deadline");
+}
+
+TEST(Gradient, ThatCannotBeIsRefusedWithTheReason) {
+  const auto refused = [](const std::string& gradient, const AlgorithmRow& row, const std::string& steps = "4") {
+    Config c;
+    c.gradient = gradient;
+    c.parameters[Parameter::local_steps] = steps;
+    return refusal([&] { check_gradient_of(c, row); });
+  };
+  EXPECT_THAT(refused("batch", find_algorithm("quantimed-dsgd")),
+              AllOf(HasSubstr("--gradient batch"), HasSubstr("q-dsgd")));
+  EXPECT_THAT(refused("deadline", find_algorithm("async-dsgd")),
+              AllOf(HasSubstr("--gradient deadline: async-dsgd"), HasSubstr("newest messages")));
+  EXPECT_EQ(refused("dsgd=deadline", find_algorithm("async-dsgd")), "");
+  EXPECT_THAT(refused("deadline", mine()), HasSubstr("mine takes 4 gradients an iteration"));
+  EXPECT_EQ(refused("deadline", mine(), "1"), "");
+}
+
+TEST(OwnOptions, AreToldOfEveryAlgorithmThatHasSome) {
+  const std::vector<std::string> four = compared_algorithms();
+  EXPECT_EQ(own_options_text(Config{}, four), "");
+  Config c;
+  c.gradient = "dsgd=deadline";
+  EXPECT_EQ(own_options_text(c, four), "gradients until a deadline: dsgd\n");
+}
+
+TEST(ChosenAlgorithms, AreThePapersFourUnlessOthersAreNamed) {
+  EXPECT_EQ(chosen_algorithms("compare", parse({"compare"}).config),
+            (std::vector<std::string>{"quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd"}));
+  EXPECT_EQ(parse({"compare", "--algorithms", "paper"}).config, Config{});
+  std::vector<std::string> all;
+  for (const AlgorithmRow& row : algorithm_table()) all.emplace_back(row.name);
+  EXPECT_EQ(chosen_algorithms("scale", parse({"scale", "--algorithms", "all"}).config), all);
+  EXPECT_EQ(chosen_algorithms("run", parse({"run", "--algorithm", "dsgd"}).config), std::vector<std::string>{"dsgd"});
+  EXPECT_EQ(parse({"info", "--algorithms"}).config.algorithms, all);
+  EXPECT_EQ(parse({"info", "--algorithms", "--json"}).config.algorithms, all);
+  EXPECT_EQ(parse({"info", "--algorithms", "dsgd"}).config.algorithms, std::vector<std::string>{"dsgd"});
+  EXPECT_THAT(error_of({"compare", "--algorithms"}), HasSubstr("the value is missing"));
+}
+
+}  // namespace
+}  // namespace quantimed
