@@ -7,12 +7,15 @@
 #include "command/jitter_text.hpp"
 #include "command/outputs.hpp"
 #include "command/progress_line.hpp"
+#include "config/algorithm_options.hpp"
 #include "dataset/dataset.hpp"
 #include "engine/machine.hpp"
 #include "engine/placement.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
 
 namespace quantimed {
 
@@ -37,8 +40,33 @@ int print_contents(const Config& config) {
 // Options of a run tell info nothing else.
 void refuse_without_contents(const Request& request) {
   for (const auto& [name, value] : request.given)
-    if (name != "quiet" && name != "jitter" && name != "dependencies")
+    if (name != "quiet" && name != "jitter" && name != "dependencies" && name != "algorithms" && name != "json")
       throw InputError("--{}: tells info what to read; add --contents, or leave it out", name);
+}
+
+bool is_given(const Request& request, const std::string& option) {
+  return std::ranges::any_of(request.given, [&](const auto& one) { return one.first == option; });
+}
+
+std::vector<std::string> every_algorithm() {
+  std::vector<std::string> names;
+  for (const AlgorithmRow& row : algorithm_table()) names.emplace_back(row.name);
+  return names;
+}
+
+// For programs: everything, or with --algorithms these alone.
+int print_json(const Request& request) {
+  for (const char* other : {"jitter", "dependencies"})
+    if (is_given(request, other)) throw InputError("--{}: is not part of --json; leave one of them out", other);
+  if (is_given(request, "algorithms")) {
+    fmt::print("{}", info_json(nullptr, chosen_algorithms("info", request.config)));
+    return kDone;
+  }
+  blas::use_one_thread();
+  blas::admit(1);
+  const Machine machine = inspect_machine();
+  fmt::print("{}", info_json(&machine, every_algorithm()));
+  return kDone;
 }
 
 }  // namespace
@@ -46,6 +74,11 @@ void refuse_without_contents(const Request& request) {
 int info_command(const Request& request) {
   if (request.config.contents) return print_contents(request.config);
   refuse_without_contents(request);
+  if (request.config.json) return print_json(request);
+  if (is_given(request, "algorithms")) {
+    fmt::print("{}", algorithms_text(chosen_algorithms("info", request.config)));
+    return kDone;
+  }
   if (request.config.dependencies) {
     fmt::print("{}", dependencies_text());
     return kDone;
@@ -63,7 +96,7 @@ int info_command(const Request& request) {
     fmt::print(
         "\nset in the environment, and ignored: {}\n  (--threads, --nodes and --placement say what they would)\n",
         fmt::join(machine.ignored, " "));
-  fmt::print("\nalgorithms\n");
+  fmt::print("\nalgorithms (--algorithms: more of them)\n");
   for (const AlgorithmRow& row : algorithm_table()) fmt::print("  {:<16}{}\n", row.name, row.help);
   fmt::print("\ndata sets\n");
   for (const KnownDataset& known : known_datasets())

@@ -303,6 +303,13 @@ def test_the_table_of_options_has_all_of_them(program: Path) -> None:
     assert not known - listed, f"not in the table: {sorted(known - listed)}"
 
 
+def test_the_table_of_algorithms_is_what_the_program_prints(program: Path) -> None:
+    """To make it again: build/quantimed info --algorithms, between the two comments."""
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = re.search(r"<!-- algorithms: [^\n]* -->\n(.*?)<!-- end of algorithms -->", page, re.DOTALL)[1]
+    assert table == subprocess.run([program, "info", "--algorithms"], capture_output=True, text=True, check=True).stdout
+
+
 REJECTS = re.compile(r"(?:\.verdict\.|verdict\.)reject\(\s*(?:fmt::format\(\s*)?((?:\"[^\"]*\"\s*)+)")
 
 
