@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from .style import label
-from .traces import NEWEST_ALGORITHMS, ReportError, Run, phase_order
+from .traces import ReportError, Run, phase_order
 
 MOST_EVENTS = 200_000
 Event = dict[str, object]
@@ -54,7 +54,7 @@ def write_perfetto(run: Run, path: Path, seconds: float = float("inf")) -> None:
 
 
 def _read_clock(run: Run) -> _Clock:
-    order, start = phase_order(run.algorithm), run.rounds("start_time")
+    order, start = phase_order(run), run.rounds("start_time")
     lengths = np.stack([run.rounds(f"{phase}_time").astype(float) for phase in order], axis=2)
     at = np.concatenate([start[:, :, None], start[:, :, None] + np.cumsum(lengths, axis=2)], axis=2)
     known = np.isfinite(at).all(axis=2)
@@ -99,7 +99,7 @@ def _arrows(run: Run, clock: _Clock, shown: np.ndarray, neighbours: list[list[in
     published, mixed = clock.start("publish"), clock.start("mix")
     number = 0
     for k, i in np.argwhere(shown).tolist():
-        if run.algorithm in NEWEST_ALGORITHMS:
+        if run.is_newest:
             messages = _newest(clock, k, i, neighbours[i])
         else:
             messages = [(j, k) for j in neighbours[i]]
@@ -140,6 +140,6 @@ def _about(run: Run, clock: _Clock, shown: np.ndarray) -> Event:
     text = "the whole run" if written == total else part
     about: Event = {"run": run.name, "shown": text, "algorithm": run.algorithm, "engine": run.engine,
                     "dataset": run.dataset, "seed": run.seed, "status": run.status, "verdict": run.verdict}
-    if run.algorithm in NEWEST_ALGORITHMS:
+    if run.is_newest:
         about["messages"] = "the trace keeps their mean age; with links of unlike delays the arrows are approximate"
     return about

@@ -28,7 +28,7 @@ BOTH_CLOCKS = ("time_paper_bits", "time_wire_bits")
 # The phases of an iteration in the order in which a node goes through them; together they are the whole iteration.
 ROUND_ORDER = ("encode", "publish", "compute", "wait", "exchange", "mix", "record")
 NEWEST_ORDER = ("compute", "wait", "exchange", "mix", "encode", "publish", "record")
-NEWEST_ALGORITHMS = ("async-dsgd",)
+_NEWEST_BEFORE = "async-dsgd"  # of traces that do not say their delivery
 
 # Of /data: the word for people, and the attribute.
 CONTENTS = (("data", "fingerprint"), ("graph file", "graph_fingerprint"), ("speed file", "speed_fingerprint"),
@@ -45,8 +45,8 @@ class ReportError(Exception):
     """What a user can mend, in one line."""
 
 
-def phase_order(algorithm: str) -> tuple[str, ...]:
-    return NEWEST_ORDER if algorithm in NEWEST_ALGORITHMS else ROUND_ORDER
+def phase_order(run: Run) -> tuple[str, ...]:
+    return NEWEST_ORDER if run.is_newest else ROUND_ORDER
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,11 @@ class Run:
         if self.data.get("format") == "generated":
             found["data"] = "generated"
         return found
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether it takes the newest messages, so that there are no rounds."""
+        return self.config.get("delivery", "newest" if self.algorithm == _NEWEST_BEFORE else "round") == "newest"
 
     @property
     def counts(self) -> bool:

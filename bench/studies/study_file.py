@@ -21,14 +21,16 @@ comparison refused where it is not fair: see fairness.py.
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import re
+import subprocess
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from .fairness import unfairness
 
-ALGORITHMS = ("quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd")
 OWN_KEYS = ("include", "figure", "algorithms", "seeds", "settings", "targets", "tuned-by")
 # What the runner itself gives to the program.
 TAKEN = ("algorithm", "seed", "output", "threads", "quiet", "dry-run", "config", "repeats", "timeline")
@@ -80,10 +82,11 @@ class Study:
         return list(found.values())
 
     def algorithms(self) -> list[str]:
-        names = split_list(self.text("algorithms", ", ".join(ALGORITHMS)))
+        known = known_algorithms()
+        names = split_list(self.text("algorithms", ", ".join(name for name, is_compared in known.items() if is_compared)))
         for name in names:
-            if name not in ALGORITHMS:
-                raise StudyError(f"{self.path}: algorithms: '{name}' is not one of {', '.join(ALGORITHMS)}")
+            if name not in known:
+                raise StudyError(f"{self.path}: algorithms: '{name}' is not one of {', '.join(known)}")
         return names
 
     def targets(self) -> list[float]:
@@ -119,6 +122,18 @@ class Study:
         return result
 
 
+@cache
+def known_algorithms() -> dict[str, bool]:
+    """The program's, in the order of its table, and whether they are compared where nobody says otherwise."""
+    from .runner import find_program  # which imports this file
+
+    command = [str(find_program()), "info", "--algorithms", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise StudyError(f"{' '.join(command)}: {done.stderr.strip()}; build the program again")
+    return {row["name"]: row["is_compared"] for row in json.loads(done.stdout)["algorithms"]}
+
+
 def read_study(path: Path, quick: bool = False) -> Study:
     sections = _read(path, ())
     if quick:
@@ -133,8 +148,8 @@ def read_study(path: Path, quick: bool = False) -> Study:
             if "|" in value and not (section == "grid" or section.startswith("algorithm")) and key != "figure":
                 raise StudyError(f"{path}: {key} = {value}: several values go into [grid] or [algorithm NAME]")
     for section in sections:
-        if section.startswith("algorithm ") and section.split()[1] not in ALGORITHMS:
-            raise StudyError(f"{path}: [{section}]: not one of {', '.join(ALGORITHMS)}")
+        if section.startswith("algorithm ") and section.split()[1] not in known_algorithms():
+            raise StudyError(f"{path}: [{section}]: not one of {', '.join(known_algorithms())}")
     if name := study.text("tuned-by"):
         if text := unfairness(study, read_study(path.parent / name), quick):
             raise StudyError(f"{path}: tuned-by = {name}: {text}")

@@ -22,7 +22,7 @@ from quantimed_report.figures import (accuracy, batch, bits, common, consensus, 
                                       overshoot, phases, phases_nodes, predicted, profile, rates, scaling, speed_ups,
                                       staleness, time_to_targets, timeline)
 from quantimed_report.statistics import Judged, drawn_clock, judge_runs, median, on_clock, slope
-from quantimed_report.traces import Run, Study, load_study, phase_order
+from quantimed_report.traces import ROUND_ORDER, Run, Study, load_study, phase_order
 
 DIVERGED, INVALID = {"status": "diverged"}, {"verdict": "INVALID: crowded"}
 COUNTS_ITSELF = ("iterations of a node", "node", "cores",  # axes whose name is their unit, or that have none
@@ -281,7 +281,7 @@ def bars_of(ax: Axes) -> list[float]:
 def test_phases(loaded: Study) -> None:
     ax = drawn(phases, loaded).axes[0]
     runs = runs_of(loaded, "quantimed-dsgd")
-    expected = [np.mean([run.rounds(f"{phase}_time") for run in runs]) for phase in phase_order("quantimed-dsgd")]
+    expected = [np.mean([run.rounds(f"{phase}_time") for run in runs]) for phase in ROUND_ORDER]
     factor = {"s": 1, "ms": 1e3, "µs": 1e6}[re.search(r"\((.+)\)", ax.get_xlabel())[1]]
     np.testing.assert_allclose(bars_of(ax)[:7], factor * np.array(expected), rtol=1e-5)
 
@@ -289,7 +289,7 @@ def test_phases(loaded: Study) -> None:
 def test_phases_by_node(loaded: Study) -> None:
     figure = drawn(phases_nodes, loaded)
     run = runs_of(loaded, "quantimed-dsgd")[0]
-    order = phase_order(run.algorithm)
+    order = phase_order(run)
     heights = np.array([patch.get_height() for patch in figure.axes[0].patches]).reshape(7, run.nodes)
     factor = {"s": 1, "ms": 1e3, "µs": 1e6}[re.search(r"\((.+)\)", figure.axes[0].get_ylabel())[1]]
     expected = factor * run.rounds("compute_time").mean(axis=0)
@@ -365,8 +365,8 @@ def test_predicted(machine: Path) -> None:
         "measured-dsgd-repeat1", "measured-dsgd-repeat2"]
     ax = drawn(predicted, study).axes[0]
     factor = {"s": 1, "ms": 1e3, "µs": 1e6}[re.search(r"\((.+)\)", ax.get_xlabel())[1]]
-    expected = [found[0].rounds(f"{phase}_time").mean() for phase in phase_order("dsgd")]
-    expected += [np.mean([run.rounds(f"{phase}_time") for run in found[1]]) for phase in phase_order("dsgd")]
+    expected = [found[0].rounds(f"{phase}_time").mean() for phase in ROUND_ORDER]
+    expected += [np.mean([run.rounds(f"{phase}_time") for run in found[1]]) for phase in ROUND_ORDER]
     np.testing.assert_allclose(bars_of(ax), factor * np.array(expected), rtol=1e-5)
 
 

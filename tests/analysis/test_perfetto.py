@@ -34,7 +34,7 @@ def check_structure(document: dict, run: Run) -> None:
     end = defaultdict(float)
     for event in events:
         if event["ph"] == "X":
-            assert event["dur"] >= 0 and event["name"] in phase_order(run.algorithm)
+            assert event["dur"] >= 0 and event["name"] in phase_order(run)
             assert event["ts"] >= end[event["tid"]] - 1e-3  # µs; slices of a node do not overlap
             end[event["tid"]] = event["ts"] + event["dur"]
             assert event["args"]["batch"] >= 0 and event["args"]["iteration"] >= 0

@@ -69,7 +69,7 @@ def test_network_is_doubly_stochastic(loaded: Study) -> None:
 def test_phases_fill_an_iteration(loaded: Study, algorithm: str) -> None:
     run = run_of(loaded, algorithm)
     start = run.rounds("start_time")
-    length = sum(run.rounds(f"{phase}_time") for phase in phase_order(algorithm))
+    length = sum(run.rounds(f"{phase}_time") for phase in phase_order(run))
     known = np.isfinite(start[1:])
     np.testing.assert_allclose((start[:-1] + length[:-1])[known], start[1:][known], rtol=1e-5)
     assert set(ROUND_ORDER) == set(NEWEST_ORDER)

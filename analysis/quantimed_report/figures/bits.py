@@ -33,7 +33,7 @@ def bits_sent(run: Run) -> np.ndarray:
     edges, _, _ = run.edges()
     degree = np.bincount(edges.ravel(), minlength=run.nodes)
     sent = 8.0 * run.rounds("bytes_sent").astype(float) * degree
-    order = phase_order(run.algorithm)
+    order = phase_order(run)
     until = run.rounds("start_time")
     for phase in order[:order.index("publish") + 1]:
         until = until + run.rounds(f"{phase}_time")

@@ -276,7 +276,7 @@ def ecdf(ax: Axes, values: np.ndarray, algorithm: str) -> None:
 
 def mean_phases(runs: Sequence[Run]) -> dict[str, float]:
     """s an iteration, means over runs, nodes and iterations, in the order in which a node goes through them."""
-    order = phase_order(runs[0].algorithm)
+    order = phase_order(runs[0])
     return {phase: float(np.mean([np.nanmean(run.rounds(f"{phase}_time")) for run in runs])) for phase in order}
 
 

@@ -48,7 +48,7 @@ def shown_nodes(nodes: int) -> np.ndarray:
 
 def _panel(ax: Axes, run: Run) -> None:
     shown = shown_nodes(run.nodes)
-    times = {phase: np.nanmean(run.rounds(f"{phase}_time")[:, shown], axis=0) for phase in phase_order(run.algorithm)}
+    times = {phase: np.nanmean(run.rounds(f"{phase}_time")[:, shown], axis=0) for phase in phase_order(run)}
     factor, unit = common.time_unit(float(sum(times.values()).max()))
     bottom, places = np.zeros(len(shown)), np.arange(len(shown))
     for phase, seconds in times.items():

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from .. import style
 from ..style import styled
-from ..traces import NEWEST_ALGORITHMS, Run, Study, phase_order
+from ..traces import Run, Study, phase_order
 from . import common
 from .overshoot import has_deadline
 
@@ -48,7 +48,7 @@ def draw(study: Study) -> Figure | str:
         phases |= _panel(ax, run, span, factor)
     axes[-1, 0].set_xlim(0, factor * span)
     axes[-1, 0].set_xlabel(f"{'virtual ' * (chosen[0].engine == 'virtual')}time ({unit})")
-    others = [phase for phase in phase_order(chosen[0].algorithm) if phase in phases - {"compute"}]
+    others = [phase for phase in phase_order(chosen[0]) if phase in phases - {"compute"}]
     handles = [Patch(facecolor="white", edgecolor=style.BLACK)]
     handles += [Patch(facecolor=style.PHASE_COLOURS[phase]) for phase in others]
     common.show_legend(figure, handles, ["compute, in the algorithm's colour", *others], columns=3)
@@ -68,11 +68,11 @@ def chosen_runs(study: Study) -> list[Run]:
 
 
 def _deadline_runs(runs: list[Run]) -> list[Run]:
-    return [run for run in runs if run.algorithm not in NEWEST_ALGORITHMS and has_deadline(run)]
+    return [run for run in runs if not run.is_newest and has_deadline(run)]
 
 
 def _newest_runs(runs: list[Run]) -> list[Run]:
-    return [run for run in runs if run.algorithm in NEWEST_ALGORITHMS]
+    return [run for run in runs if run.is_newest]
 
 
 def shown_span(chosen: list[Run]) -> float:
@@ -96,7 +96,7 @@ def blocks(run: Run, until: float, nodes: int) -> list[Block]:
     last = int(np.searchsorted(earliest, until)) + 1
     start, batch = start[:last], batch[:last]
     found, at = [], start.astype(float).copy()
-    for phase in phase_order(run.algorithm):
+    for phase in phase_order(run):
         length = run.rounds(f"{phase}_time")[:last, :nodes].astype(float)
         for k, i in np.argwhere(np.isfinite(at) & (at < until) & (length > 0)):
             found.append(Block(int(i), int(k), phase, float(at[k, i]), float(length[k, i]), float(batch[k, i])))
@@ -121,7 +121,7 @@ def _panel(ax: Axes, run: Run, span: float, factor: float) -> set[str]:
             ax.text(factor * (block.start + visible / 2), block.node, f"{block.batch:.0f}", color="white", fontsize=5.5,
                     rotation=0 if visible > 0.042 * span else 90, ha="center", va="center", clip_on=True)
     few = f", {shown} of {run.nodes} nodes" if shown < run.nodes else ""
-    kind = "asynchronous" if run.algorithm in NEWEST_ALGORITHMS else "deadline"
+    kind = "asynchronous" if run.is_newest else "deadline"
     ax.set_title(f"{kind}: {style.label(run.algorithm)}, seed {run.seed}{few}", loc="left")
     ax.set_ylim(shown - 0.5, -0.5)
     ax.set_yticks(range(shown))
