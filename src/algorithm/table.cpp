@@ -46,10 +46,11 @@ constexpr ParameterUse kTau[] = {{Parameter::local_steps, 4}};
 constexpr ParameterUse kPeriod[] = {{Parameter::period, 8}};
 constexpr ParameterUse kOuter[] = {
     {Parameter::outer_step, 0.7}, {Parameter::momentum, 0.9}, {Parameter::local_steps, 16}};
-constexpr ParameterUse kGamma[] = {{Parameter::gamma, 0.2}};
+constexpr ParameterUse kGamma[] = {{Parameter::gamma, 0.1}};
+constexpr ParameterUse kSmallGamma[] = {{Parameter::gamma, 0.05}};
 constexpr ParameterUse kGammaFull[] = {{Parameter::gamma, 1}};
 constexpr ParameterUse kLeadNumbers[] = {{Parameter::gamma, 1}, {Parameter::averaging, 0.5}};
-constexpr ParameterUse kMotefNumbers[] = {{Parameter::gamma, 0.2}, {Parameter::momentum, 0.9}};
+constexpr ParameterUse kMotefNumbers[] = {{Parameter::gamma, 0.05}, {Parameter::momentum, 0.9}};
 constexpr ParameterUse kRounds[] = {{Parameter::rounds, 5}};
 
 constexpr std::array kTable = {
@@ -414,7 +415,7 @@ constexpr std::array kTable = {
                  .paper = "Zhao, Li, Li, Richtárik, Chi: BEER: fast O(1/T) rate for decentralized nonconvex "
                           "optimization with communication compression, NeurIPS 2022",
                  .states = kBeer,
-                 .parameters = kGamma,
+                 .parameters = kSmallGamma,
                  .exchanges = two_vectors,
                  .channels = 2,
                  .codec = CodecNeed::contraction},
