@@ -11,6 +11,7 @@
 #include "command/outputs.hpp"
 #include "command/progress_line.hpp"
 #include "command/resumption.hpp"
+#include "command/setup.hpp"
 #include "command/signals.hpp"
 #include "command/study_file.hpp"
 #include "command/table_text.hpp"
@@ -174,6 +175,7 @@ int compare_command(const Request& request) {
   }
   StudyFile study("compare", folder, study_config(given, algorithms, algorithms_own.front()));
   DataSplit data = load_data(algorithms_own.front());
+  require_codecs(algorithms_own, data);
   if (!given.dry_run) study.require_same(data);
   std::uint64_t data_seed = given.seeds.front();
   catch_signals();

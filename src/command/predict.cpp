@@ -11,6 +11,7 @@
 #include "command/outputs.hpp"
 #include "command/progress_line.hpp"
 #include "command/resumption.hpp"
+#include "command/setup.hpp"
 #include "command/signals.hpp"
 #include "command/table_text.hpp"
 #include "config/algorithm_options.hpp"
@@ -290,6 +291,10 @@ int Prediction::operator()() {
   take_own_machine_file();
   require_own_files();
   data_ = load_data(given_);
+  for (const std::string& algorithm : algorithms_) {
+    const Config config = measured_config(algorithm, 0);
+    require_codecs({&config, 1}, data_);
+  }
   catch_signals();
   {
     const std::size_t runs = algorithms_.size() * (1 + given_.repeats + given_.cores.size());

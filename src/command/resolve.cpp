@@ -6,6 +6,7 @@
 #include "base/thread_supply.hpp"
 #include "command/experiment.hpp"
 #include "command/outputs.hpp"
+#include "command/setup.hpp"
 #include "config/algorithm_options.hpp"
 #include "dataset/target.hpp"
 #include "engine/deadline_rule.hpp"
@@ -125,6 +126,7 @@ Config resolve(Config c) {
       if (!c.deadline_adapt) c.deadline = fmt::format("{}", deadline);
     }
   require_eigenvalues(c, row);
+  require_codec(c.codec, row, 0);
   if (c.output.empty()) c.output = fmt::format("runs/{}-{}-seed{}-{}.h5", c.algorithm, c.engine, c.seed, run_hash(c));
   return c;
 }

@@ -7,6 +7,7 @@
 #include "command/progress_line.hpp"
 #include "command/resumption.hpp"
 #include "command/scaling.hpp"
+#include "command/setup.hpp"
 #include "command/signals.hpp"
 #include "command/study_file.hpp"
 #include "command/table_text.hpp"
@@ -211,6 +212,7 @@ int scale_command(const Request& request) {
   require_own_files(points, given, folder);
   const DataSplit data = load_data(points.front().config);
   check_shards(points, data.train);
+  for (const ScalingPoint& point : points) require_codecs({&point.config, 1}, data);
   study.require_same(data);
   make_folder("--output", folder);
   require_writable_folder(folder, "--output", folder);

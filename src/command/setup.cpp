@@ -4,6 +4,8 @@
 #include "config/algorithm_options.hpp"
 #include "engine/recorded_speed.hpp"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 
 namespace quantimed {
@@ -56,6 +58,36 @@ DeadlineRule deadline_rule(const Config& c, const SpeedModel* speed, const Machi
 
 }  // namespace
 
+void require_codec(const std::string& text, const AlgorithmRow& row, std::size_t p) {
+  if (!row.quantizes) return;
+  const auto codec = make_codec(text);
+  const CodecClass kind = codec->kind();
+  const auto refuse = [&](const std::string& why, const char* instead) {
+    return InputError("--codec {}: {}, and {} needs {}", text, why, row.name, instead);
+  };
+  const bool is_small_need = row.codec == CodecNeed::contraction || row.codec == CodecNeed::small_error;
+  // Models may be sent relative to the receiver's own; differences of models may not.
+  const bool takes_relative = row.codec == CodecNeed::models || (row.codec == CodecNeed::any && row.sends_its_model);
+  if (kind == CodecClass::relative && !takes_relative)
+    throw refuse(
+        "its codes are relative to the receiver's own model",
+        "one that is decoded without that, since its messages are no models; give low-precision:1e-3 or exact");
+  if (row.codec == CodecNeed::unbiased && kind == CodecClass::contraction)
+    throw refuse("it is biased", "an unbiased one; give qsgd:16, low-precision:1e-3 or exact");
+  if (is_small_need && kind == CodecClass::unbiased && p > 0 && !(codec->constant(p) < 1))
+    throw refuse(fmt::format("its error may be {:.3g} times as large as the message, squared, at {} coordinates",
+                             codec->constant(p), p),
+                 "less than 1; give qsgd-rescaled in place of qsgd, top-k:0.1, low-precision:1e-3 or exact");
+}
+
+void require_codecs(std::span<const Config> resolved, const DataSplit& data) {
+  for (const Config& config : resolved) {
+    const AlgorithmRow& row = find_algorithm(config.algorithm);
+    if (row.codec == CodecNeed::contraction || row.codec == CodecNeed::small_error)  // p matters
+      require_codec(config.codec, row, make_problem(model_request(config), data.train)->dimension());
+  }
+}
+
 Setup::Setup(const Config& resolved, const DataSplit& data)
     : config(resolved),
       row(find_algorithm(config.algorithm)),
@@ -66,7 +98,9 @@ Setup::Setup(const Config& resolved, const DataSplit& data)
       codec(codec_of(row, config.codec)),
       speed(make_speed_model(config.speed, config.seed, config.nodes)),
       penalty{.lambda = config.l2, .per = config.l2_per == "batch" ? Penalty::Per::batch : Penalty::Per::dataset},
-      machine(machine_for(config, *problem)) {}
+      machine(machine_for(config, *problem)) {
+  require_codec(config.codec, row, problem->dimension());
+}
 
 Run Setup::run() const {
   const MachineCosts* costs = machine ? &machine->costs(codec->name()) : nullptr;

@@ -13,6 +13,8 @@
 
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 
 namespace quantimed {
 
@@ -31,5 +33,11 @@ struct Setup {
   Penalty penalty;
   std::optional<MachineFile> machine;  // --machine
 };
+
+// A code that the algorithm's messages cannot take, as far as that can be told without the data: p = 0, or for models
+// of p coordinates. Throws InputError.
+void require_codec(const std::string& text, const AlgorithmRow& row, std::size_t p);
+// For these runs, on these data, before the first of them.
+void require_codecs(std::span<const Config> resolved, const DataSplit& data);
 
 }  // namespace quantimed

@@ -10,6 +10,7 @@
 #include "command/outputs.hpp"
 #include "command/progress_line.hpp"
 #include "command/resumption.hpp"
+#include "command/setup.hpp"
 #include "command/signals.hpp"
 #include "command/study_file.hpp"
 #include "command/table_text.hpp"
@@ -273,6 +274,7 @@ int Tuning::operator()() {
   StudyFile study("tune", folder_, study_of(configs.front()));
   data_seed_ = given_.seeds.front();
   data_ = load_data(configs.front());
+  require_codecs(configs, data_);
   if (!given_.dry_run) study.require_same(data_);
   catch_signals();
   budget_ = plan_budget(given_, configs, data_, given_.dry_run ? "" : folder_);

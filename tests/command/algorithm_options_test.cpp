@@ -89,6 +89,40 @@ TEST(Checked, TheLeastEigenvalueOfWIsAboveWhatTheAlgorithmNeeds) {
   EXPECT_NO_THROW(require_eigenvalues(c, needy));
 }
 
+// What is refused of all classes of codes, at 10,000 coordinates.
+std::string refused_codes(AlgorithmRow row, std::size_t p = 10'000) {
+  std::string refused;
+  // exact, two contractions, unbiased with omega 0.39 and 100, absolute, relative
+  for (const char* codec : {"exact", "top-k:0.1", "sign", "qsgd:160", "qsgd:1", "low-precision:1e-3", "modulo:1e-3,8"})
+    try {
+      require_codec(codec, row, p);
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), AllOf(HasSubstr(fmt::format("--codec {}: ", codec)), HasSubstr(row.name)));
+      refused += fmt::format("{} ", codec);
+    }
+  return refused;
+}
+
+TEST(Checked, TheCodeIsOneThatTheAlgorithmsMessagesCanTake) {
+  AlgorithmRow row = find_algorithm("q-dsgd");
+  row.sends_its_model = false;
+  for (const CodecNeed need : {CodecNeed::contraction, CodecNeed::small_error}) {
+    row.codec = need;
+    EXPECT_EQ(refused_codes(row), "qsgd:1 modulo:1e-3,8 ");
+    EXPECT_EQ(refused_codes(row, 0), "modulo:1e-3,8 ");  // without the data the variance is not known
+  }
+  row.codec = CodecNeed::unbiased;
+  EXPECT_EQ(refused_codes(row), "top-k:0.1 sign modulo:1e-3,8 ");
+  row.codec = CodecNeed::any;
+  EXPECT_EQ(refused_codes(row), "modulo:1e-3,8 ");
+  row.codec = CodecNeed::models;
+  EXPECT_EQ(refused_codes(row), "");
+  for (const std::string& name : compared_algorithms()) EXPECT_EQ(refused_codes(find_algorithm(name)), "") << name;
+  row.codec = CodecNeed::unbiased;
+  row.quantizes = false;
+  EXPECT_EQ(refused_codes(row), "");
+}
+
 TEST(Gradients, ThatCannotBeAreRefusedByTheProgramBeforeItDoesAnything) {
   const Folder folder;
   const auto refused = [&](const std::string& line) {
