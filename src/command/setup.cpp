@@ -27,18 +27,6 @@ std::optional<MachineFile> machine_for(const Config& c, const Problem& problem) 
   return machine;
 }
 
-// Throws InputError where the algorithm cannot take this code, and says why.
-std::unique_ptr<Codec> codec_of(const AlgorithmRow& row, const std::string& text) {
-  if (!row.quantizes) return make_codec("exact");
-  std::unique_ptr<Codec> codec = make_codec(text);
-  if (row.codec == CodecNeed::models && codec->kind() == CodecClass::contraction)
-    throw InputError(
-        "--codec {}: this code is biased, and {} sends whole models, which it would pull towards 0; choose an unbiased "
-        "one, for example low-precision:1e-3, qsgd:16 or random-k-unbiased:0.5",
-        codec->name(), row.name);
-  return codec;
-}
-
 // Of a run that writes no file: none.
 std::string folder_of(const std::string& output) {
   const std::string folder = std::filesystem::path(output).parent_path().string();
@@ -66,9 +54,12 @@ void require_codec(const std::string& text, const AlgorithmRow& row, std::size_t
     return InputError("--codec {}: {}, and {} needs {}", text, why, row.name, instead);
   };
   const bool is_small_need = row.codec == CodecNeed::contraction || row.codec == CodecNeed::small_error;
+  if (kind == CodecClass::contraction && row.codec == CodecNeed::models)
+    throw refuse("it is biased",
+                 "an unbiased one, since it sends whole models, which others would pull towards 0; give qsgd:16, "
+                 "low-precision:1e-3 or random-k-unbiased:0.5");
   // Models may be sent relative to the receiver's own; differences of models may not.
-  const bool takes_relative = row.codec == CodecNeed::models || (row.codec == CodecNeed::any && row.sends_its_model);
-  if (kind == CodecClass::relative && !takes_relative)
+  if (kind == CodecClass::relative && row.codec != CodecNeed::models)
     throw refuse(
         "its codes are relative to the receiver's own model",
         "one that is decoded without that, since its messages are no models; give low-precision:1e-3 or exact");
@@ -80,11 +71,31 @@ void require_codec(const std::string& text, const AlgorithmRow& row, std::size_t
                  "less than 1; give qsgd-rescaled in place of qsgd, top-k:0.1, low-precision:1e-3 or exact");
 }
 
+namespace {
+
+// The reference of an unbiased code's differences must not follow its noise: a ≤ 1/(1 + ω) (LEAD).
+void require_averaging(const Config& config, const AlgorithmRow& row, std::size_t p) {
+  if (row.codec != CodecNeed::unbiased) return;
+  const auto codec = make_codec(config.codec);
+  if (codec->kind() != CodecClass::unbiased) return;
+  const double most = 1 / (1 + codec->constant(p)), a = static_cast<double>(parameter_options(config, row).averaging);
+  if (a <= most * (1 + 1e-6)) return;
+  throw InputError(
+      "--averaging {:g}: with --codec {}, whose squared error may be {:.3g} times the message's at {} coordinates, {} "
+      "diverges; give --averaging {:.2g} or less and a smaller --gamma, or a finer code, for example "
+      "low-precision:1e-3",
+      a, config.codec, codec->constant(p), p, row.name, 0.99 * most);
+}
+
+}  // namespace
+
 void require_codecs(std::span<const Config> resolved, const DataSplit& data) {
   for (const Config& config : resolved) {
     const AlgorithmRow& row = find_algorithm(config.algorithm);
-    if (row.codec == CodecNeed::contraction || row.codec == CodecNeed::small_error)  // p matters
-      require_codec(config.codec, row, make_problem(model_request(config), data.train)->dimension());
+    if (row.codec == CodecNeed::models) continue;  // else p matters
+    const std::size_t p = make_problem(model_request(config), data.train)->dimension();
+    require_codec(config.codec, row, p);
+    require_averaging(config, row, p);
   }
 }
 
@@ -95,11 +106,12 @@ Setup::Setup(const Config& resolved, const DataSplit& data)
       network(make_network(parse_graph(config.graph), parse_mixing(config.mixing), config.nodes, config.seed)),
       shards(make_shards(data.train, parse_partition(config.partition), config.nodes, config.samples_per_node,
                          config.seed)),
-      codec(codec_of(row, config.codec)),
+      codec(make_codec(row.quantizes ? config.codec : "exact")),
       speed(make_speed_model(config.speed, config.seed, config.nodes)),
       penalty{.lambda = config.l2, .per = config.l2_per == "batch" ? Penalty::Per::batch : Penalty::Per::dataset},
       machine(machine_for(config, *problem)) {
   require_codec(config.codec, row, problem->dimension());
+  require_averaging(config, row, problem->dimension());
 }
 
 Run Setup::run() const {

@@ -113,14 +113,24 @@ TEST(Checked, TheCodeIsOneThatTheAlgorithmsMessagesCanTake) {
   }
   row.codec = CodecNeed::unbiased;
   EXPECT_EQ(refused_codes(row), "top-k:0.1 sign modulo:1e-3,8 ");
-  row.codec = CodecNeed::any;
-  EXPECT_EQ(refused_codes(row), "modulo:1e-3,8 ");
   row.codec = CodecNeed::models;
-  EXPECT_EQ(refused_codes(row), "");
-  for (const std::string& name : compared_algorithms()) EXPECT_EQ(refused_codes(find_algorithm(name)), "") << name;
+  EXPECT_EQ(refused_codes(row), "top-k:0.1 sign ");
+  for (const char* name : {"quantimed-dsgd", "q-dsgd", "moniqua"})
+    EXPECT_EQ(refused_codes(find_algorithm(name)), "top-k:0.1 sign ") << name;
   row.codec = CodecNeed::unbiased;
   row.quantizes = false;
   EXPECT_EQ(refused_codes(row), "");
+}
+
+// LEAD's reference follows an unbiased code of variance ω only as fast as 1/(1 + ω).
+TEST(Checked, ACodeThatIsTooNoisyForItsAveragingIsRefused) {
+  const Folder folder;
+  const std::string line = "run --algorithm lead --codec qsgd:1" + kSmall;
+  const Ran refused = run_program(folder, line + "--output made.h5");
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("--averaging 0.5"), HasSubstr("give --averaging")));
+  EXPECT_FALSE(std::filesystem::exists(folder / "made.h5"));
+  EXPECT_EQ(run_program(folder, line + "--averaging 0.01 --gamma 0.01 --alpha 0.01 --output made.h5").status, 0);
 }
 
 TEST(Gradients, ThatCannotBeAreRefusedByTheProgramBeforeItDoesAnything) {

@@ -68,7 +68,7 @@ constexpr Extreme kExtremes[] = {
     {"LinkSlow", "--algorithm dsgd --link paper:1e12", kDone, "VALID"},
     {"LinkBeyondAll", "--algorithm dsgd --link paper:1e300", kRefused, "--link paper:1e300: "},
     {"CodeTooNarrow", "--algorithm q-dsgd --codec modulo:1e-9,2", kRefused, "--codec modulo:1e-09,2: "},
-    {"CodeBiased", "--algorithm q-dsgd --codec top-k:0.1", kRefused, "--codec top-k:0.1: this code is biased"},
+    {"CodeBiased", "--algorithm q-dsgd --codec top-k:0.1", kRefused, "--codec top-k:0.1: it is biased"},
     {"CodeOfFewCoordinates", "--algorithm q-dsgd --codec random-k-unbiased:0.001 --epsilon 1e-6", kDone, "VALID"},
     {"MaxTimeNearZero", "--algorithm dsgd --max-time 1e-300", kDone, "VALID"},
 };
