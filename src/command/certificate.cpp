@@ -124,6 +124,13 @@ void add_own_options(std::vector<std::string>& others, const Config& tuned, cons
     others.push_back(fmt::format("gradient ({})", uses_deadline(tuned, row) ? "deadline" : "batch"));
 }
 
+// The certificate's code for this algorithm; exact vectors have none.
+bool is_code_of(const std::string& tuned, const Config& judged, const AlgorithmRow& row) {
+  Config config;
+  config.codec = tuned;
+  return !row.quantizes || codec_for(config, row) == codec_for(judged, row);
+}
+
 // Options that differ, each with what the steps were tuned for.
 std::vector<std::string> differences(const std::map<std::string, std::string>& tuned, const Config& judged,
                                      const std::string& data) {
@@ -132,6 +139,7 @@ std::vector<std::string> differences(const std::map<std::string, std::string>& t
   const auto entry = [&](const std::string& name) { return entry_of(tuned, name); };
   const bool is_virtual = is_tuned_in_virtual_time(tuned, judged);
   for (const std::string name : kEqual) {
+    if (name == "codec" && is_code_of(entry(name), judged, row)) continue;
     if (is_virtual && (name == "engine" || name == "bits" || name == "sync")) continue;
     const std::string now = plain(value_of(*find_option(name), judged));
     const bool has_own = name == "deadline" && !uses_deadline(judged, row);

@@ -114,6 +114,7 @@ Config resolve(Config c) {
   (void)step_size("--alpha", c.alpha, step_horizon(c));
   check_gradient_of(c, row);
   c.parameters = own_parameters(c, row);
+  c.codec = codec_for(c, row);
   c.gradient = uses_deadline(c, row) ? "deadline" : "batch";
   if (c.deadline_adapt && parse_deadline(c.deadline, c.batch).fixed_s > 0)
     throw InputError("--deadline-adapt: --deadline {} is fixed; give auto, auto:B or auto:quantile:Q", c.deadline);

@@ -35,6 +35,11 @@ Options parameter_options(const Config& config, const AlgorithmRow& row) {
   return options;
 }
 
+std::string codec_for(const Config& config, const AlgorithmRow& row) {
+  const std::string own = code_for_algorithm(config.codec, row.name);
+  return own.empty() ? Config{}.codec : own;
+}
+
 bool uses_deadline(const Config& config, const AlgorithmRow& row) {
   return row.uses_deadline || for_algorithm(config.gradient, row.name) == "deadline";
 }
@@ -88,11 +93,13 @@ std::vector<std::string> chosen_algorithms(const std::string& command, const Con
 std::string own_options_text(const Config& config, std::span<const std::string> algorithms) {
   std::string text;
   std::vector<std::string> until_deadline;
+  const bool names_codes = config.codec.find('=') != std::string::npos;
   for (const std::string& name : algorithms) {
     const AlgorithmRow& row = find_algorithm(name);
     std::vector<std::string> values;
     for (const auto& [parameter, value] : own_parameters(config, row))
       values.push_back(fmt::format("{} {}", row_of(parameter).option, value));
+    if (names_codes && row.quantizes) values.push_back("codec " + codec_for(config, row));
     if (!values.empty()) text += fmt::format("{}: {}\n", name, fmt::join(values, ", "));
     if (!row.uses_deadline && uses_deadline(config, row)) until_deadline.push_back(name);
   }

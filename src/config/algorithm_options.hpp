@@ -17,6 +17,9 @@ std::map<Parameter, std::string> own_parameters(const Config& config, const Algo
 // Those values; α, ε and b are not set.
 Options parameter_options(const Config& config, const AlgorithmRow& row);
 
+// --codec for it: its own, or that of all that are not named, or the usual one.
+std::string codec_for(const Config& config, const AlgorithmRow& row);
+
 // Whether its gradients take until T_d: by its definition, or by --gradient.
 bool uses_deadline(const Config& config, const AlgorithmRow& row);
 // What --gradient cannot be for it. Throws InputError.

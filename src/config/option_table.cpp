@@ -92,7 +92,6 @@ void check_mixing(const std::string& text) { parse_mixing(text); }
 void check_partition(const std::string& text) { parse_partition(text); }
 void check_placement(const std::string& text) { parse_placement(text); }
 void check_fault(const std::string& text) { parse_faults(text, ~std::uint32_t{0}); }
-void check_codec(const std::string& text) { make_codec(text); }
 void check_alpha(const std::string& text) { check_steps("--alpha", text); }
 void check_epsilon(const std::string& text) { check_steps("--epsilon", text); }
 void check_schedule(const std::string& text) { parse_schedule(text); }
@@ -261,8 +260,8 @@ std::vector<OptionRow> algorithm_rows() {
      .help = "alpha is tried on a logarithmic grid between these", .field = &C::alpha_range, .is_above_least = true},
     {.name = "epsilon-range", .topic = Topic::algorithm, .commands = kTune, .value = "LEAST,MOST",
      .help = "and so is epsilon, where the algorithm has one", .field = &C::epsilon_range, .is_above_least = true},
-    {.name = "codec", .topic = Topic::algorithm, .commands = kRuns | kCalibrate, .value = "CODE", .help = "how quantizing algorithms send their models",
-     .field = &C::codec, .check = check_codec, .listing = codec_listing},
+    {.name = "codec", .topic = Topic::algorithm, .commands = kRuns | kCalibrate, .value = "CODE", .help = "how algorithms that quantize send their vectors; or one for each, choco-sgd=top-k:0.1,q-dsgd=qsgd:16",
+     .field = &C::codec, .check = check_codes, .listing = codec_listing},
   };
 }
 

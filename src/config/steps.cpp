@@ -17,6 +17,7 @@
 
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
+#include "codec/codec.hpp"
 #include "config/config.hpp"
 #include "config/nearest.hpp"
 
@@ -269,6 +270,41 @@ void check_gradient(const std::string& text) {
       throw InputError("--gradient {}: {}not known; give batch, deadline, or one for each algorithm, dsgd=deadline",
                        text, quoted_item(text, entry.step));
   });
+}
+
+namespace {
+
+// A code may hold a comma, modulo:1e-3,8: what follows it is another entry only where it names an algorithm.
+std::vector<NamedStep> split_codes(const std::string& text) {
+  std::vector<NamedStep> codes;
+  for (NamedStep& part : split_steps(text)) {
+    if (part.is_named || codes.empty())
+      codes.push_back(std::move(part));
+    else
+      codes.back().step += "," + part.step;
+  }
+  return codes;
+}
+
+}  // namespace
+
+void check_codes(const std::string& text) {
+  if (text.empty()) (void)make_codec(text);  // refuses it
+  check_entries("--codec", text, split_codes(text), "codes", [&](const NamedStep& entry) {
+    refuse_target("--codec", text, entry);
+    if (entry.is_named && !find_algorithm(entry.name).quantizes)
+      throw InputError("--codec {}: {} sends exact vectors; leave it out", text, entry.name);
+    (void)make_codec(entry.step);
+  });
+}
+
+std::string code_for_algorithm(const std::string& text, const std::string& algorithm) {
+  std::string code;
+  for (const NamedStep& entry : split_codes(text)) {
+    if (entry.is_named && entry.name == algorithm) return entry.step;
+    if (!entry.is_named) code = entry.step;
+  }
+  return code;
 }
 
 }  // namespace quantimed

@@ -17,6 +17,11 @@ void check_parameter(const ParameterRow& row, const std::string& text);
 // --gradient
 void check_gradient(const std::string& text);
 
+// --codec: every code can be made, and every name is that of an algorithm that quantizes, once.
+void check_codes(const std::string& text);
+// What --codec says for this algorithm, or for all that it does not name; "": nothing.
+std::string code_for_algorithm(const std::string& text, const std::string& algorithm);
+
 // One value of a parameter: a number in its range, whole where the row says so, also as Options keeps it. `text`: the
 // option's, for the message. Throws InputError.
 double parameter_value(const ParameterRow& row, const std::string& text, const std::string& item);

@@ -179,5 +179,35 @@ TEST(ChosenAlgorithms, AreThePapersFourUnlessOthersAreNamed) {
   EXPECT_THAT(error_of({"compare", "--algorithms"}), HasSubstr("the value is missing"));
 }
 
+TEST(Codes, AreOneForAllOrOneForEachAlgorithm) {
+  Config config;
+  const auto of = [&](const std::string& text, const char* algorithm) {
+    check_codes(text);
+    config.codec = text;
+    return codec_for(config, find_algorithm(algorithm));
+  };
+  EXPECT_EQ(of("modulo:1e-3,8", "q-dsgd"), "modulo:1e-3,8");
+  const std::string each = "choco-sgd=top-k:0.1, q-dsgd=modulo:1e-3,8,beer=sign";
+  EXPECT_EQ(of(each, "choco-sgd"), "top-k:0.1");
+  EXPECT_EQ(of(each, "q-dsgd"), "modulo:1e-3,8");
+  EXPECT_EQ(of(each, "beer"), "sign");
+  EXPECT_EQ(of(each, "quantimed-dsgd"), "low-precision:1e-3") << "the usual one";
+  EXPECT_EQ(of("qsgd:16,beer=sign", "lead"), "qsgd:16");
+  const std::pair<const char*, const char*> wrong[] = {{"", "no such code"},
+                                                       {"choco-sgd=", "no such code"},
+                                                       {"choco=sign", "no algorithm is called \"choco\""},
+                                                       {"dsgd=sign", "dsgd sends exact vectors"},
+                                                       {"beer=sign,beer=qsgd:4", "two codes for beer"},
+                                                       {"sign,qsgd:4", "no such code"}};
+  for (const auto& [text, says] : wrong) {
+    try {
+      check_codes(text);
+      ADD_FAILURE() << text;
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr(says)) << text;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace quantimed
