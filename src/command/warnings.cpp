@@ -70,12 +70,21 @@ std::vector<std::string> values_of_rows(const Comparison& made, std::span<const 
   return values;
 }
 
+// A step that depends on the horizon, 0.3*T^(-1/6).
+bool has_power(std::span<const ComparedRun* const> runs) {
+  return std::ranges::any_of(runs, [](const ComparedRun* run) {
+    return (value_of(*run, "alpha") + value_of(*run, "epsilon")).find('T') != std::string::npos;
+  });
+}
+
 void add_differences(std::vector<std::string>& found, const Comparison& made,
                      std::span<const ComparedRun* const> runs) {
   std::vector<std::string> options;
   for (const ComparedRun* run : runs)
     for (const auto& [name, value] : run->config)
-      if (!is_own(name) && std::find(options.begin(), options.end(), name) == options.end()) options.push_back(name);
+      if (!is_own(name) && (name != "horizon" || has_power(runs)) &&
+          std::find(options.begin(), options.end(), name) == options.end())
+        options.push_back(name);
   for (const std::string& option : options)
     if (const std::string rows = split_by(made, values_of_rows(made, runs, option)); !rows.empty())
       found.push_back(fmt::format("--{} differs: {}", option, rows));
