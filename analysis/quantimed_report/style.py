@@ -30,7 +30,11 @@ _ALGORITHMS = {
     "async-dsgd": ("async DSGD", GREEN, "-.", "^"),
     "q-dsgd": ("Q-DSGD", PURPLE, ":", "D"),
 }
-_OTHERS = (ORANGE, SKY, BLACK, GREY)
+# Of all others: a colour and a line of their own, in the order in which a report meets them.
+_COLOURS = (ORANGE, SKY, BLACK, GREY, BLUE, VERMILION, GREEN, PURPLE)
+_LINES = ((0, (6, 1)), (0, (4, 1, 1, 1)), (0, (2, 1)), (0, (8, 2, 1, 2, 1, 2)))
+_MARKERS = ("x", "v", "P", "*", "<", ">", "h", "d")
+_others: dict[str, int] = {}
 
 # None is an algorithm's colour, and time that is lost is pale.
 PHASE_COLOURS = {"compute": "#4D4D4D", "encode": ORANGE, "publish": BLACK, "wait": "#DADADA", "exchange": SKY,
@@ -134,19 +138,25 @@ def label(algorithm: str) -> str:
     return _ALGORITHMS[algorithm][0] if algorithm in _ALGORITHMS else algorithm
 
 
+def _place(algorithm: str) -> int:
+    return _others.setdefault(algorithm, len(_others))
+
+
 def colour(algorithm: str) -> str:
-    """The same everywhere; one that is not known here takes one of the colours that are left, by its name."""
+    """The same in all figures of a report."""
     if algorithm in _ALGORITHMS:
         return _ALGORITHMS[algorithm][1]
-    return _OTHERS[sum(algorithm.encode()) % len(_OTHERS)]
+    return _COLOURS[_place(algorithm) % len(_COLOURS)]
 
 
-def line_style(algorithm: str) -> str:
-    return _ALGORITHMS[algorithm][2] if algorithm in _ALGORITHMS else "-"
+def line_style(algorithm: str) -> str | tuple[int, tuple[int, ...]]:
+    if algorithm in _ALGORITHMS:
+        return _ALGORITHMS[algorithm][2]
+    return _LINES[_place(algorithm) // len(_COLOURS) % len(_LINES)]
 
 
 def marker(algorithm: str) -> str:
-    return _ALGORITHMS[algorithm][3] if algorithm in _ALGORITHMS else "x"
+    return _ALGORITHMS[algorithm][3] if algorithm in _ALGORITHMS else _MARKERS[_place(algorithm) % len(_MARKERS)]
 
 
 def in_order(algorithms: set[str] | list[str]) -> list[str]:
