@@ -31,12 +31,19 @@ namespace quantimed {
 
 namespace {
 
+// Resolved; "": the algorithm has none.
+std::string gamma_of(const Config& config) {
+  const auto gamma = config.parameters.find(Parameter::gamma);
+  return gamma == config.parameters.end() ? "" : gamma->second;
+}
+
 class Tuning {
  public:
   explicit Tuning(const Request& request);
   int operator()();
 
  private:
+  bool is_gamma_given(const AlgorithmRow& row) const;
   Config config_of(const Search& search, std::size_t trial, std::uint64_t seed) const;
   std::vector<Config> published() const;
   Config study_of(const Config& resolved) const;
@@ -81,12 +88,17 @@ Tuning::Tuning(const Request& request)
   given_.target_loss.clear();                            // the trials' own figures do not depend on it
   for (const std::string& name : chosen_algorithms("tune", given_)) {
     const AlgorithmRow& row = find_algorithm(name);
-    Search search{.algorithm = row, .index = searches_.size()};
+    Search search{.algorithm = row, .steps = steps_of(row, is_gamma_given(row)), .index = searches_.size()};
     search.trials =
-        plan_grid(row, given_.trials - fine_trials(given_.trials), given_.alpha_range, given_.epsilon_range);
+        plan_grid(search.steps, given_.trials - fine_trials(given_.trials), given_.alpha_range, given_.epsilon_range);
     search.grid = search.trials.size();
     searches_.push_back(std::move(search));
   }
+}
+
+bool Tuning::is_gamma_given(const AlgorithmRow& row) const {
+  const auto gamma = given_.parameters.find(Parameter::gamma);
+  return gamma != given_.parameters.end() && !for_algorithm(gamma->second, row.name).empty();
 }
 
 Config Tuning::config_of(const Search& search, std::size_t trial, std::uint64_t seed) const {
@@ -95,7 +107,8 @@ Config Tuning::config_of(const Search& search, std::size_t trial, std::uint64_t 
   c.algorithm = search.algorithm.name;
   if (!steps.is_published) {
     c.alpha = steps.alpha;
-    c.epsilon = steps.epsilon;
+    if (search.steps.mixing == Steps::Mixing::gamma) c.parameters[Parameter::gamma] = steps.mixing;
+    c.epsilon = search.steps.mixing == Steps::Mixing::epsilon ? steps.mixing : "";
   }
   c.seed = seed;
   c = with_budget(c, budget_, search.index);
@@ -163,6 +176,7 @@ void Tuning::run(Search& search, std::size_t trial, std::size_t seeds) {
     search.traces[trial].push_back({.seed = seed,
                                     .alpha = config.alpha,
                                     .epsilon = config.epsilon,
+                                    .gamma = gamma_of(config),
                                     .file = std::filesystem::path(config.output).filename().string(),
                                     .status = trace.status,
                                     .verdict = std::move(trace.verdict),
@@ -196,7 +210,7 @@ void Tuning::run_finer(Search& search) {
   const std::size_t count = given_.trials - search.grid;
   const auto first = leaders(search.runs, targets_.size(), std::max<std::size_t>(1, count / 2));
   const std::vector<Trial> finer =
-      plan_around(search.algorithm, search.trials, first, fine_trials(given_.trials) ? count : 0, given_.alpha_range,
+      plan_around(search.steps, search.trials, first, fine_trials(given_.trials) ? count : 0, given_.alpha_range,
                   given_.epsilon_range);
   search.trials.insert(search.trials.end(), finer.begin(), finer.end());
   search.traces.resize(search.trials.size());
@@ -208,7 +222,8 @@ void Tuning::run_finalists(Search& search) {
   for (const std::size_t trial : leaders(search.runs, targets_.size(), finalists(given_.trials)))
     run(search, trial, given_.seeds.size());
   search.published = search.trials.size();
-  search.trials.push_back({.alpha = search.algorithm.alpha, .epsilon = search.algorithm.epsilon, .is_published = true});
+  search.trials.push_back(
+      {.alpha = search.algorithm.alpha, .mixing = published_mixing(search.steps), .is_published = true});
   search.traces.emplace_back();
   run(search, *search.published, given_.seeds.size());
   search.rate(targets_);

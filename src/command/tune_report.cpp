@@ -19,7 +19,7 @@ namespace {
 constexpr double kWorthARun = 1.05;  // steps for one target are compared where they are so many times as fast there
 
 std::string steps_text(const Search& search, const Trial& trial) {
-  return search.algorithm.uses_epsilon ? fmt::format("{}, {}", trial.alpha, trial.epsilon) : trial.alpha;
+  return search.steps.has_two() ? fmt::format("{}, {}", trial.alpha, trial.mixing) : trial.alpha;
 }
 
 std::string time_text(const Search& search, std::size_t trial, std::size_t target) {
@@ -73,13 +73,16 @@ std::string notes(const TuneReport& report) {
 bool has_own_steps(const Search& search, std::size_t target) {
   const auto winner = search.winners[target];
   if (!winner || winner == search.winner) return false;
+  if (search.steps.mixing == Steps::Mixing::gamma) return false;  // --gamma has no values for one target
   return median_time(search.runs[*search.winner], target) > kWorthARun * median_time(search.runs[*winner], target);
 }
 
-std::string steps_option(const TuneReport& report, std::string Trial::*step) {
+// `mixing`: whose steps of the mixing; none: alpha.
+std::string steps_option(const TuneReport& report, std::string Trial::*step,
+                         Steps::Mixing mixing = Steps::Mixing::none) {
   std::string text;
   for (const Search& search : report.searches) {
-    if (!search.winner || (step == &Trial::epsilon && !search.algorithm.uses_epsilon)) continue;
+    if (!search.winner || (step == &Trial::mixing && search.steps.mixing != mixing)) continue;
     const auto add = [&](const std::string& name, std::size_t trial) {
       text += fmt::format("{}{}={}", text.empty() ? "" : ",", name, search.trials[trial].*step);
     };
@@ -109,9 +112,27 @@ void Search::rate(const std::vector<double>& targets) {
     for (const KeptTrial& kept : traces[k]) runs[k].push_back(trial_run(kept.progress, kept.counts(), targets));
 }
 
+namespace {
+
+bool tunes_gamma(const Search& search) { return search.steps.mixing == Steps::Mixing::gamma; }
+
+std::string mixing_title(const TuneReport& report) {
+  return std::ranges::any_of(report.searches, tunes_gamma) ? "alpha, epsilon or gamma for all targets"
+                                                           : "alpha, epsilon for all targets";
+}
+
+std::vector<std::string> with_tuned_gamma(const TuneReport& report) {
+  std::vector<std::string> names;
+  for (const Search& search : report.searches)
+    if (tunes_gamma(search)) names.emplace_back(search.algorithm.name);
+  return names;
+}
+
+}  // namespace
+
 std::string tune_text(const TuneReport& report) {
   const Config& c = report.given;
-  std::vector<std::vector<std::string>> all = {{"algorithm", "alpha, epsilon for all targets", "alpha within 5 %"}},
+  std::vector<std::vector<std::string>> all = {{"algorithm", mixing_title(report), "alpha within 5 %"}},
                                         each = {{"best for each target"}};
   for (const double target : report.targets) {
     all[0].push_back(fmt::format("time to {:g}", target));
@@ -129,7 +150,8 @@ std::string tune_text(const TuneReport& report) {
       "{} time, {} for every algorithm, {}, {}, batch {}; {} trials of each algorithm, of which {} with all of the "
       "seeds {}; medians over them\n{}\n{}{}{}",
       c.engine == "virtual" ? "virtual" : "real", share_text(report), c.dataset, c.model, c.batch, c.trials,
-      finalists(c.trials), fmt::join(c.seeds, ", "), own_options_text(c, chosen_algorithms("tune", c)), table_text(all),
+      finalists(c.trials), fmt::join(c.seeds, ", "),
+      own_options_text(c, chosen_algorithms("tune", c), with_tuned_gamma(report)), table_text(all),
       report.targets.empty() ? "\nNo trial's loss fell; the least final loss decides.\n" : "\n" + table_text(each),
       notes(report));
 }
@@ -137,7 +159,7 @@ std::string tune_text(const TuneReport& report) {
 std::string trials_csv(const TuneReport& report) {
   std::string text = kTrialsStart;
   for (const double target : report.targets) text += fmt::format(",time_to_{:g}_s", target);
-  text += ",trace\n";
+  text += ",trace,gamma\n";
   for (const Search& search : report.searches)
     for (std::size_t trial = 0; trial < search.traces.size(); ++trial)
       for (std::size_t k = 0; k < search.traces[trial].size(); ++k) {
@@ -149,7 +171,7 @@ std::string trials_csv(const TuneReport& report) {
                             kept.seed, to_string(kept.status), kept.verdict,
                             kept.progress.loss.empty() ? kForever : kept.progress.loss.back());
         for (const double time : search.runs[trial][k].times) text += fmt::format(",{}", time);
-        text += fmt::format(",{}\n", kept.file);
+        text += fmt::format(",{},{}\n", kept.file, kept.gamma);
       }
   return text;
 }
@@ -161,7 +183,11 @@ std::string tuned_ini(const TuneReport& report, const std::string& data) {
     if (search.winner) c.algorithms.emplace_back(search.algorithm.name);
   if (c.algorithms.empty()) return "";
   c.alpha = steps_option(report, &Trial::alpha);
-  c.epsilon = steps_option(report, &Trial::epsilon);
+  c.epsilon = steps_option(report, &Trial::mixing, Steps::Mixing::epsilon);
+  if (const std::string gammas = steps_option(report, &Trial::mixing, Steps::Mixing::gamma); !gammas.empty()) {
+    std::string& gamma = c.parameters[Parameter::gamma];  // beside those that were given
+    gamma += (gamma.empty() ? "" : ",") + gammas;
+  }
   c.target_loss = report.targets;
   c.max_time = report.budget.time;
   c.seeds = judging_seeds(report.given.seeds);
@@ -177,12 +203,13 @@ std::string tuned_ini(const TuneReport& report, const std::string& data) {
 std::string plan_text(const TuneReport& report, std::size_t runs) {
   std::string text = fmt::format("# {} runs, {} for every algorithm\n", runs, share_text(report));
   for (const Search& search : report.searches) {
+    const char* const second = search.steps.mixing == Steps::Mixing::gamma ? "gamma" : "epsilon";
     for (const Trial& trial : search.trials)
-      text += fmt::format("{}: alpha {}, epsilon {}\n", search.algorithm.name, trial.alpha, trial.epsilon);
+      text += fmt::format("{}: alpha {}, {} {}\n", search.algorithm.name, trial.alpha, second, trial.mixing);
     text += fmt::format("{}: {} more between the best of these\n", search.algorithm.name,
                         report.given.trials - search.grid);
-    text += fmt::format("{}: alpha {}, epsilon {} (published)\n", search.algorithm.name, search.algorithm.alpha,
-                        search.algorithm.epsilon);
+    text += fmt::format("{}: alpha {}, {} {} (published)\n", search.algorithm.name, search.algorithm.alpha, second,
+                        published_mixing(search.steps));
   }
   return text;
 }

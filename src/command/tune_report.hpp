@@ -13,7 +13,9 @@ namespace quantimed {
 // A run of a trial; its whole trace is in the folder.
 struct KeptTrial {
   std::uint64_t seed;
-  std::string alpha, epsilon, file;
+  std::string alpha, epsilon;
+  std::string gamma;  // "": the algorithm has none
+  std::string file;
   RunStatus status;
   std::string verdict;
   Progress progress;
@@ -23,6 +25,7 @@ struct KeptTrial {
 // The search of one algorithm.
 struct Search {
   const AlgorithmRow& algorithm;
+  Steps steps;                                           // what is searched
   std::size_t index;                                     // of the algorithm in the budget
   std::vector<Trial> trials = {};                        // the grid, the finer ones, the published steps
   std::size_t grid = 0;                                  // how many are the grid's

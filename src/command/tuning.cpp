@@ -31,12 +31,12 @@ std::vector<std::string> log_grid(double least, double most, std::size_t count) 
   return values;
 }
 
-// Twice as many steps of alpha as of epsilon: its range is the wider one.
+// Twice as many steps of alpha as of the mixing: its range is the wider one.
 struct GridSize {
-  std::size_t alphas, epsilons;
+  std::size_t alphas, mixings;
 };
-GridSize grid_size(const AlgorithmRow& algorithm, std::size_t trials) {
-  if (!algorithm.uses_epsilon) return {trials, 1};
+GridSize grid_size(const Steps& steps, std::size_t trials) {
+  if (!steps.has_two()) return {trials, 1};
   const std::size_t epsilons =
       std::max<std::size_t>(1, static_cast<std::size_t>(std::sqrt(static_cast<double>(trials) / 2.0)));
   return {trials / epsilons, epsilons};
@@ -61,48 +61,61 @@ double lower_median(std::vector<double> values) {
 
 }  // namespace
 
-std::vector<Trial> plan_grid(const AlgorithmRow& algorithm, std::uint32_t trials, std::span<const double> alpha_range,
-                             std::span<const double> epsilon_range) {
-  check(trials > 0 && alpha_range.size() == 2 && epsilon_range.size() == 2, "a grid without ends");
-  const auto [alphas, epsilons] = grid_size(algorithm, trials);
+Steps steps_of(const AlgorithmRow& algorithm, bool is_gamma_given) {
+  if (algorithm.uses_epsilon) return {algorithm, Steps::Mixing::epsilon};
+  const auto is_gamma = [](const ParameterUse& use) { return use.parameter == Parameter::gamma; };
+  const bool has_gamma = std::ranges::any_of(algorithm.parameters, is_gamma);
+  return {algorithm, has_gamma && !is_gamma_given ? Steps::Mixing::gamma : Steps::Mixing::none};
+}
+
+std::string published_mixing(const Steps& steps) {
+  if (steps.mixing == Steps::Mixing::epsilon) return steps.algorithm.epsilon;
+  for (const ParameterUse& use : steps.algorithm.parameters)
+    if (steps.mixing == Steps::Mixing::gamma && use.parameter == Parameter::gamma) return fmt::format("{}", use.usual);
+  return "1";
+}
+
+std::vector<Trial> plan_grid(const Steps& steps, std::uint32_t trials, std::span<const double> alpha_range,
+                             std::span<const double> mixing_range) {
+  check(trials > 0 && alpha_range.size() == 2 && mixing_range.size() == 2, "a grid without ends");
+  const auto [alphas, mixings] = grid_size(steps, trials);
   std::vector<Trial> plan;
-  const std::vector<std::string> epsilon_grid = algorithm.uses_epsilon
-                                                    ? log_grid(epsilon_range[0], epsilon_range[1], epsilons)
-                                                    : std::vector<std::string>{algorithm.epsilon};
+  const std::vector<std::string> mixing_grid =
+      steps.has_two() ? log_grid(mixing_range[0], mixing_range[1], mixings) : std::vector<std::string>{"1"};
   for (const std::string& alpha : log_grid(alpha_range[0], alpha_range[1], alphas))
-    for (const std::string& epsilon : epsilon_grid) plan.push_back({.alpha = alpha, .epsilon = epsilon});
+    for (const std::string& mixing : mixing_grid) plan.push_back({.alpha = alpha, .mixing = mixing});
   return plan;
 }
 
-std::vector<Trial> plan_around(const AlgorithmRow& algorithm, std::span<const Trial> tried,
-                               std::span<const std::size_t> leaders, std::size_t count,
-                               std::span<const double> alpha_range, std::span<const double> epsilon_range) {
+std::vector<Trial> plan_around(const Steps& steps, std::span<const Trial> tried, std::span<const std::size_t> leaders,
+                               std::size_t count, std::span<const double> alpha_range,
+                               std::span<const double> mixing_range) {
   std::vector<Trial> found;
-  const auto [alphas, epsilons] = grid_size(algorithm, tried.size());
+  const auto [alphas, mixings] = grid_size(steps, tried.size());
   const auto ratio = [](std::span<const double> range, std::size_t values) {
     return values < 2 ? range[1] / range[0] : std::pow(range[1] / range[0], 1 / static_cast<double>(values - 1));
   };
-  const double alpha_ratio = ratio(alpha_range, alphas), epsilon_ratio = ratio(epsilon_range, epsilons);
-  const auto add = [&](double alpha, double epsilon, const std::string& otherwise) {
+  const double alpha_ratio = ratio(alpha_range, alphas), mixing_ratio = ratio(mixing_range, mixings);
+  const auto add = [&](double alpha, double mixing, const std::string& otherwise) {
     const Trial trial{.alpha = step_text(alpha),
-                      .epsilon = algorithm.uses_epsilon ? step_text(std::min(epsilon, epsilon_range[1])) : otherwise};
+                      .mixing = steps.has_two() ? step_text(std::min(mixing, mixing_range[1])) : otherwise};
     const auto is_same = [&](const Trial& other) {
-      return !other.is_published && other.alpha == trial.alpha && other.epsilon == trial.epsilon;
+      return !other.is_published && other.alpha == trial.alpha && other.mixing == trial.mixing;
     };
     if (found.size() < count && std::ranges::none_of(tried, is_same) && std::ranges::none_of(found, is_same))
       found.push_back(trial);
   };
-  std::vector<double> steps;  // of the grid
-  for (int halving = 1; halving <= kHalvings; ++halving) steps.push_back(std::pow(0.5, halving));
-  for (std::size_t away = 1; away < alphas + count; ++away) steps.push_back(static_cast<double>(away) + 0.5);
-  for (const double step : steps)
+  std::vector<double> distances;  // in steps of the grid
+  for (int halving = 1; halving <= kHalvings; ++halving) distances.push_back(std::pow(0.5, halving));
+  for (std::size_t away = 1; away < alphas + count; ++away) distances.push_back(static_cast<double>(away) + 0.5);
+  for (const double step : distances)
     for (const std::size_t leader : leaders) {
       const double alpha = std::stod(tried[leader].alpha);
-      const std::string& own = tried[leader].epsilon;
-      const double epsilon = algorithm.uses_epsilon ? std::stod(own) : 1;
-      for (const double sign : {1.0, -1.0}) add(alpha * std::pow(alpha_ratio, sign * step), epsilon, own);
-      if (algorithm.uses_epsilon)
-        for (const double sign : {1.0, -1.0}) add(alpha, epsilon * std::pow(epsilon_ratio, sign * step), own);
+      const std::string& own = tried[leader].mixing;
+      const double mixing = steps.has_two() ? std::stod(own) : 1;
+      for (const double sign : {1.0, -1.0}) add(alpha * std::pow(alpha_ratio, sign * step), mixing, own);
+      if (steps.has_two())
+        for (const double sign : {1.0, -1.0}) add(alpha, mixing * std::pow(mixing_ratio, sign * step), own);
     }
   return found;
 }
@@ -185,7 +198,7 @@ std::string plateau(std::span<const Trial> trials, std::span<const std::vector<T
   double least = std::stod(trials[winner].alpha), most = least;
   for (std::size_t k = 0; k < trials.size() && k < runs.size(); ++k) {
     const Score here = first(k);
-    if (trials[k].is_published || trials[k].epsilon != trials[winner].epsilon || here.missed > best.missed ||
+    if (trials[k].is_published || trials[k].mixing != trials[winner].mixing || here.missed > best.missed ||
         here.log_time > best.log_time + std::log1p(kPlateau))
       continue;
     least = std::min(least, std::stod(trials[k].alpha));
@@ -196,7 +209,7 @@ std::string plateau(std::span<const Trial> trials, std::span<const std::vector<T
 
 std::string edge_of_grid(const Trial& winner, std::span<const Trial> trials) {
   if (is_at_an_end(winner.alpha, trials, &Trial::alpha)) return "--alpha-range";
-  if (std::stod(winner.epsilon) < 1 && is_at_an_end(winner.epsilon, trials, &Trial::epsilon)) return "--epsilon-range";
+  if (std::stod(winner.mixing) < 1 && is_at_an_end(winner.mixing, trials, &Trial::mixing)) return "--epsilon-range";
   return {};
 }
 

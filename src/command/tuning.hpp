@@ -1,9 +1,9 @@
 // Step sizes by trial: which steps a search tries, and which win. No clock, no files.
 //
 // Every algorithm gets the same number of trials over its own step sizes: three quarters of them on a logarithmic grid
-// of alpha, and of epsilon where the algorithm has one; the last quarter between the best of these and their
-// neighbours. All trials run with one seed. Those that lead, as many of each algorithm, run with all seeds, and the
-// medians decide.
+// of alpha, and of the step of its mixing where it has one (epsilon or gamma); the last quarter between the best of
+// these and their neighbours. All trials run with one seed. Those that lead, as many of each algorithm, run with all
+// seeds, and the medians decide.
 #pragma once
 
 #include "algorithm/table.hpp"
@@ -17,9 +17,20 @@
 
 namespace quantimed {
 
-// One choice of step sizes, as --alpha and --epsilon take them.
+// What a search tries: alpha, and the step of the mixing, epsilon or gamma, where the algorithm has one that is not
+// given.
+struct Steps {
+  const AlgorithmRow& algorithm;
+  enum class Mixing { none, epsilon, gamma } mixing;
+  bool has_two() const { return mixing != Mixing::none; }
+};
+Steps steps_of(const AlgorithmRow& algorithm, bool is_gamma_given = false);
+std::string published_mixing(const Steps& steps);  // or usual
+
+// One choice of step sizes, as options take them.
 struct Trial {
-  std::string alpha, epsilon;
+  std::string alpha;
+  std::string mixing;         // epsilon or gamma; an algorithm with neither, or with a given gamma: 1
   bool is_published = false;  // the authors' own: run with all seeds for comparison, beside the budget
 };
 
@@ -27,14 +38,14 @@ struct Trial {
 constexpr std::uint32_t fine_trials(std::uint32_t trials) { return trials / 4; }
 
 // The grid: `trials` at most (fewer where a grid of both does not come out even). Ranges: [least, most], both > 0.
-std::vector<Trial> plan_grid(const AlgorithmRow& algorithm, std::uint32_t trials, std::span<const double> alpha_range,
-                             std::span<const double> epsilon_range);
+std::vector<Trial> plan_grid(const Steps& steps, std::uint32_t trials, std::span<const double> alpha_range,
+                             std::span<const double> mixing_range);
 
 // `count` new trials beside the leaders, the first of them first: half a step of the grid away, then a quarter, …, then
 // one and a half. `tried`: the grid, which is not tried again. Fewer only where the ranges are single points.
-std::vector<Trial> plan_around(const AlgorithmRow& algorithm, std::span<const Trial> tried,
-                               std::span<const std::size_t> leaders, std::size_t count,
-                               std::span<const double> alpha_range, std::span<const double> epsilon_range);
+std::vector<Trial> plan_around(const Steps& steps, std::span<const Trial> tried, std::span<const std::size_t> leaders,
+                               std::size_t count, std::span<const double> alpha_range,
+                               std::span<const double> mixing_range);
 
 // Five losses between the start and the best that any trial reached, rounded; empty where nothing fell.
 std::vector<double> tuning_targets(double start, double best);
@@ -68,12 +79,12 @@ std::vector<std::size_t> ranking(std::span<const std::vector<TrialRun>> runs, st
 std::vector<std::size_t> leaders(std::span<const std::vector<TrialRun>> runs, std::size_t targets, std::size_t count);
 constexpr std::size_t finalists(std::size_t trials) { return trials < 9 ? (trials < 3 ? trials : 3) : trials / 3; }
 
-// The range of alpha, at the winner's epsilon, in which the first seed's times are within 5 % of the winner's:
-// "0.9–1.5".
+// The range of alpha, at the winner's step of the mixing, in which the first seed's times are within 5 % of the
+// winner's: "0.9–1.5".
 std::string plateau(std::span<const Trial> trials, std::span<const std::vector<TrialRun>> runs, std::size_t winner);
 
 // Whether a winner lies at the edge of what was tried, so that the best may lie beyond: "--alpha-range",
-// "--epsilon-range", or nothing. An epsilon of 1 is the edge of what makes sense, not of the grid.
+// "--epsilon-range", or nothing. A step of the mixing of 1 is the edge of what makes sense, not of the grid.
 std::string edge_of_grid(const Trial& winner, std::span<const Trial> trials);
 
 }  // namespace quantimed

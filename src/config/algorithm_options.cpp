@@ -90,7 +90,8 @@ std::vector<std::string> chosen_algorithms(const std::string& command, const Con
   return config.algorithms.empty() ? compared_algorithms() : config.algorithms;
 }
 
-std::string own_options_text(const Config& config, std::span<const std::string> algorithms) {
+std::string own_options_text(const Config& config, std::span<const std::string> algorithms,
+                             std::span<const std::string> with_tuned_gamma) {
   std::string text;
   std::vector<std::string> until_deadline;
   const bool names_codes = config.codec.find('=') != std::string::npos;
@@ -98,7 +99,8 @@ std::string own_options_text(const Config& config, std::span<const std::string> 
     const AlgorithmRow& row = find_algorithm(name);
     std::vector<std::string> values;
     for (const auto& [parameter, value] : own_parameters(config, row))
-      values.push_back(fmt::format("{} {}", row_of(parameter).option, value));
+      if (parameter != Parameter::gamma || std::ranges::find(with_tuned_gamma, name) == with_tuned_gamma.end())
+        values.push_back(fmt::format("{} {}", row_of(parameter).option, value));
     if (names_codes && row.quantizes) values.push_back("codec " + codec_for(config, row));
     if (!values.empty()) text += fmt::format("{}: {}\n", name, fmt::join(values, ", "));
     if (!row.uses_deadline && uses_deadline(config, row)) until_deadline.push_back(name);

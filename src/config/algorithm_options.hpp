@@ -36,6 +36,8 @@ std::vector<std::string> chosen_algorithms(const std::string& command, const Con
 
 // How these algorithms differ from each other beside their steps, a line each: "choco-sgd: gamma 0.2",
 // "gradients until a deadline: dsgd". Only --gradient's own doing is told.
-std::string own_options_text(const Config& config, std::span<const std::string> algorithms);
+// `with_tuned_gamma`: those whose gamma is what is looked for.
+std::string own_options_text(const Config& config, std::span<const std::string> algorithms,
+                             std::span<const std::string> with_tuned_gamma = {});
 
 }  // namespace quantimed

@@ -259,7 +259,7 @@ std::vector<OptionRow> algorithm_rows() {
     {.name = "alpha-range", .topic = Topic::algorithm, .commands = kTune, .value = "LEAST,MOST",
      .help = "alpha is tried on a logarithmic grid between these", .field = &C::alpha_range, .is_above_least = true},
     {.name = "epsilon-range", .topic = Topic::algorithm, .commands = kTune, .value = "LEAST,MOST",
-     .help = "and so is epsilon, where the algorithm has one", .field = &C::epsilon_range, .is_above_least = true},
+     .help = "and so is the step of the mixing, epsilon or gamma, where the algorithm has one and --gamma does not give it", .field = &C::epsilon_range, .is_above_least = true},
     {.name = "codec", .topic = Topic::algorithm, .commands = kRuns | kCalibrate, .value = "CODE", .help = "how algorithms that quantize send their vectors; or one for each, choco-sgd=top-k:0.1,q-dsgd=qsgd:16",
      .field = &C::codec, .check = check_codes, .listing = codec_listing},
   };

@@ -12,6 +12,7 @@ using Kind = Source::Kind;
 // The sources that are no vectors, each with its block of numbers.
 class Sources {
  public:
+  // cppcheck-suppress uninitMemberVar  // blocks are filled before they are read, for each range of coordinates
   explicit Sources(const SweepInput& input) : input_(input) {}
 
   void add(const Linear& form) {
@@ -37,10 +38,8 @@ class Sources {
       if (sources_[k] == source) return blocks_[k];
     return nullptr;
   }
-  // In float64, where there is one: for wide sums.
-  const double* find_wide(const Source& source) const {
-    return source.kind == Kind::apart ? apart_[source.index] : nullptr;
-  }
+  // In float64, for wide sums.
+  const double* wide_apart(const Source& source) const { return apart_[source.index]; }
   std::uint64_t wrong() const { return wrong_; }
 
  private:
@@ -121,9 +120,8 @@ void form_block(const SweepInput& input, const Sources& sources, const Linear& f
   std::fill_n(acc, count, Number{0});
   for (const Linear::Term& term : form) {
     if (term.source.kind != Kind::vector) {
-      const double* const wide = std::is_same_v<Number, double> ? sources.find_wide(term.source) : nullptr;
-      if (wide)
-        add(acc, count, term.factor, wide);
+      if (std::is_same_v<Number, double> && term.source.kind == Kind::apart)
+        add(acc, count, term.factor, sources.wide_apart(term.source));
       else
         add(acc, count, term.factor, sources.find(term.source));
       continue;

@@ -28,43 +28,54 @@ TrialRun diverges(std::size_t targets) { return {.times = std::vector<double>(ta
 TEST(Tuning, EveryAlgorithmGetsTheSameNumberOfTrials) {
   for (const std::uint32_t trials : {1u, 2u, 5u, 7u, 24u, 60u})
     for (const AlgorithmRow& row : algorithm_table()) {
-      auto plan = plan_grid(row, trials - fine_trials(trials), kAlpha, kEpsilon);
+      auto plan = plan_grid(steps_of(row), trials - fine_trials(trials), kAlpha, kEpsilon);
       const std::size_t leaders[] = {plan.size() / 2, 0, plan.size() - 1};
       const std::size_t rest = fine_trials(trials) ? trials - plan.size() : 0;
-      const auto finer = plan_around(row, plan, leaders, rest, kAlpha, kEpsilon);
+      const auto finer = plan_around(steps_of(row), plan, leaders, rest, kAlpha, kEpsilon);
       EXPECT_EQ(finer.size(), rest) << row.name << " " << trials;
       plan.insert(plan.end(), finer.begin(), finer.end());
       std::set<std::pair<std::string, std::string>> different;
-      for (const Trial& trial : plan) different.insert({trial.alpha, trial.epsilon});
+      for (const Trial& trial : plan) different.insert({trial.alpha, trial.mixing});
       EXPECT_EQ(different.size(), plan.size()) << row.name;
     }
 }
 
+// The step of the mixing is epsilon or gamma; a gamma that is given is not looked for.
+TEST(Tuning, LooksForTheStepOfTheMixingToo) {
+  const AlgorithmRow& choco = find_algorithm("choco-sgd");
+  EXPECT_EQ(steps_of(choco).mixing, Steps::Mixing::gamma);
+  EXPECT_EQ(steps_of(choco, true).mixing, Steps::Mixing::none);
+  EXPECT_EQ(steps_of(find_algorithm("q-dsgd")).mixing, Steps::Mixing::epsilon);
+  EXPECT_EQ(steps_of(find_algorithm("dsgt")).mixing, Steps::Mixing::none);
+  EXPECT_EQ(plan_grid(steps_of(choco), 8, kAlpha, kEpsilon)[0].mixing, "0.1");
+  EXPECT_EQ(plan_grid(steps_of(choco, true), 8, kAlpha, kEpsilon)[0].mixing, "1");
+}
+
 TEST(Tuning, TheGridIsLogarithmicAndHoldsItsEnds) {
-  const auto trials = plan_grid(find_algorithm("dsgd"), 3, kAlpha, kEpsilon);
+  const auto trials = plan_grid(steps_of(find_algorithm("dsgd")), 3, kAlpha, kEpsilon);
   EXPECT_EQ(trials[0].alpha, "0.01");
   EXPECT_EQ(trials[1].alpha, "0.1");
   EXPECT_EQ(trials[2].alpha, "1");
-  EXPECT_EQ(trials[0].epsilon, "1");
-  const auto both = plan_grid(find_algorithm("quantimed-dsgd"), 8, kAlpha, kEpsilon);
-  EXPECT_EQ(both[0].epsilon, "0.1");
-  EXPECT_EQ(both[1].epsilon, "1");
+  EXPECT_EQ(trials[0].mixing, "1");
+  const auto both = plan_grid(steps_of(find_algorithm("quantimed-dsgd")), 8, kAlpha, kEpsilon);
+  EXPECT_EQ(both[0].mixing, "0.1");
+  EXPECT_EQ(both[1].mixing, "1");
   EXPECT_EQ(both[0].alpha, both[1].alpha);
-  EXPECT_EQ(plan_grid(find_algorithm("dsgd"), 1, kAlpha, kEpsilon)[0].alpha, "0.1");
+  EXPECT_EQ(plan_grid(steps_of(find_algorithm("dsgd")), 1, kAlpha, kEpsilon)[0].alpha, "0.1");
 }
 
 TEST(Tuning, TheSecondPassLiesBetweenTheLeaderAndItsNeighbours) {
-  const auto grid = plan_grid(find_algorithm("dsgd"), 3, kAlpha, kEpsilon);
+  const auto grid = plan_grid(steps_of(find_algorithm("dsgd")), 3, kAlpha, kEpsilon);
   const std::size_t leader[] = {1};
-  const auto finer = plan_around(find_algorithm("dsgd"), grid, leader, 4, kAlpha, kEpsilon);
+  const auto finer = plan_around(steps_of(find_algorithm("dsgd")), grid, leader, 4, kAlpha, kEpsilon);
   ASSERT_EQ(finer.size(), 4u);
   EXPECT_EQ(finer[0].alpha, "0.316");  // half a step of 10
   EXPECT_EQ(finer[1].alpha, "0.0316");
   EXPECT_EQ(finer[2].alpha, "0.178");  // a quarter
   EXPECT_EQ(finer[3].alpha, "0.0562");
-  const auto both = plan_grid(find_algorithm("q-dsgd"), 8, kAlpha, kEpsilon);
-  for (const Trial& trial : plan_around(find_algorithm("q-dsgd"), both, leader, 12, kAlpha, kEpsilon))
-    EXPECT_LE(std::stod(trial.epsilon), 1) << trial.alpha;
+  const auto both = plan_grid(steps_of(find_algorithm("q-dsgd")), 8, kAlpha, kEpsilon);
+  for (const Trial& trial : plan_around(steps_of(find_algorithm("q-dsgd")), both, leader, 12, kAlpha, kEpsilon))
+    EXPECT_LE(std::stod(trial.mixing), 1) << trial.alpha;
 }
 
 TEST(Tuning, TargetsLieOnTheWayToTheBestAndNotAtItsEnd) {
@@ -111,10 +122,10 @@ TEST(Tuning, ThePlateauIsWhatCannotBeToldFromTheBest) {
 }
 
 TEST(Tuning, SaysWhereTheBestLiesAtTheEdge) {
-  const auto trials = plan_grid(find_algorithm("quantimed-dsgd"), 24, kAlpha, kEpsilon);
-  EXPECT_EQ(edge_of_grid({.alpha = "0.01", .epsilon = "1"}, trials), "--alpha-range");
-  EXPECT_EQ(edge_of_grid({.alpha = trials[6].alpha, .epsilon = "0.1"}, trials), "--epsilon-range");
-  EXPECT_EQ(edge_of_grid({.alpha = trials[6].alpha, .epsilon = "1"}, trials), "");
+  const auto trials = plan_grid(steps_of(find_algorithm("quantimed-dsgd")), 24, kAlpha, kEpsilon);
+  EXPECT_EQ(edge_of_grid({.alpha = "0.01", .mixing = "1"}, trials), "--alpha-range");
+  EXPECT_EQ(edge_of_grid({.alpha = trials[6].alpha, .mixing = "0.1"}, trials), "--epsilon-range");
+  EXPECT_EQ(edge_of_grid({.alpha = trials[6].alpha, .mixing = "1"}, trials), "");
 }
 
 const std::string kProblem =
