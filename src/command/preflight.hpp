@@ -14,7 +14,8 @@ namespace quantimed {
 void check_gradient(const Problem& problem, const Shards& shards, std::uint64_t seed);
 
 // E[Q(x)] = x on a sample of the start, but for contractions: the mean of many codes within five standard errors. The
-// variance of each is within its bound. Throws InternalError, and InputError (naming --codec) where the start does not fit the code.
+// variance of each is within its bound. Throws InternalError, and InputError (naming --codec) where the start does not
+// fit the code.
 void check_codec(const Codec& codec, const Problem& problem, std::uint64_t seed);
 
 }  // namespace quantimed
