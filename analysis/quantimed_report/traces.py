@@ -27,6 +27,7 @@ BOTH_CLOCKS = ("time_paper_bits", "time_wire_bits")
 
 # The phases of an iteration in the order in which a node goes through them; together they are the whole iteration.
 ROUND_ORDER = ("encode", "publish", "compute", "wait", "exchange", "mix", "record")
+LATE_ORDER = ("compute", "encode", "publish", "wait", "exchange", "mix", "record")  # what depends on the gradient
 NEWEST_ORDER = ("compute", "wait", "exchange", "mix", "encode", "publish", "record")
 _NEWEST_BEFORE = "async-dsgd"  # of traces that do not say their delivery
 
@@ -46,7 +47,9 @@ class ReportError(Exception):
 
 
 def phase_order(run: Run) -> tuple[str, ...]:
-    return NEWEST_ORDER if run.is_newest else ROUND_ORDER
+    if run.is_newest:
+        return NEWEST_ORDER
+    return ROUND_ORDER if run.sends_early else LATE_ORDER
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,11 @@ class Run:
     def is_newest(self) -> bool:
         """Whether it takes the newest messages, so that there are no rounds."""
         return self.config.get("delivery", "newest" if self.algorithm == _NEWEST_BEFORE else "round") == "newest"
+
+    @property
+    def sends_early(self) -> bool:
+        """Whether what a round sends is known before its gradient; of earlier traces always."""
+        return bool(self.config.get("sends_early", True))
 
     @property
     def counts(self) -> bool:

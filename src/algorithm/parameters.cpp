@@ -8,7 +8,7 @@ namespace quantimed {
 
 namespace {
 
-constexpr double kMostSteps = 1e6;
+constexpr double kMostSteps = 10'000;
 
 template <auto Member>
 void set(Options& options, double value) {

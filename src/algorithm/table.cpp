@@ -15,28 +15,28 @@ constexpr StateRow kMomentum[] = {{"m", StateRow::Start::zero, StateRow::Kind::l
 constexpr StateRow kLocal[] = {{"y", StateRow::Start::model, StateRow::Kind::scratch}};
 constexpr StateRow kDiloco[] = {{"m", StateRow::Start::zero, StateRow::Kind::lasting},
                                 {"y", StateRow::Start::model, StateRow::Kind::scratch}};
-constexpr StateRow kR[] = {{"r", StateRow::Start::zero, StateRow::Kind::lasting}};
-constexpr StateRow kU[] = {{"u", StateRow::Start::zero, StateRow::Kind::lasting}};
-constexpr StateRow kC[] = {{"c", StateRow::Start::zero, StateRow::Kind::lasting}};
-constexpr StateRow kAug[] = {{"c", StateRow::Start::zero, StateRow::Kind::lasting},
+constexpr StateRow kR[] = {{"r", StateRow::Start::zero, StateRow::Kind::lasting, true}};
+constexpr StateRow kU[] = {{"u", StateRow::Start::zero, StateRow::Kind::lasting, true}};
+constexpr StateRow kC[] = {{"c", StateRow::Start::zero, StateRow::Kind::lasting, true}};
+constexpr StateRow kAug[] = {{"c", StateRow::Start::zero, StateRow::Kind::lasting, true},
                              {"y", StateRow::Start::zero, StateRow::Kind::scratch}};
 constexpr StateRow kChoco[] = {{"x_hat", StateRow::Start::model, StateRow::Kind::lasting},
-                               {"d", StateRow::Start::zero, StateRow::Kind::wide}};
-constexpr StateRow kDcd[] = {{"d", StateRow::Start::zero, StateRow::Kind::wide}};
+                               {"d", StateRow::Start::zero, StateRow::Kind::wide, true}};
+constexpr StateRow kDcd[] = {{"d", StateRow::Start::zero, StateRow::Kind::wide, true}};
 constexpr StateRow kEcd[] = {{"s", StateRow::Start::model, StateRow::Kind::lasting}};
 constexpr StateRow kError[] = {{"e", StateRow::Start::zero, StateRow::Kind::lasting}};
 constexpr StateRow kLead[] = {{"h", StateRow::Start::model, StateRow::Kind::lasting},
-                              {"r", StateRow::Start::zero, StateRow::Kind::wide},
-                              {"d", StateRow::Start::zero, StateRow::Kind::wide}};
+                              {"r", StateRow::Start::zero, StateRow::Kind::wide, true},
+                              {"d", StateRow::Start::zero, StateRow::Kind::wide, true}};
 constexpr StateRow kBeer[] = {{"h", StateRow::Start::model, StateRow::Kind::lasting},
-                              {"dh", StateRow::Start::zero, StateRow::Kind::wide},
+                              {"dh", StateRow::Start::zero, StateRow::Kind::wide, true},
                               {"k", StateRow::Start::zero, StateRow::Kind::lasting},
-                              {"dk", StateRow::Start::zero, StateRow::Kind::wide},
-                              {"c", StateRow::Start::zero, StateRow::Kind::wide}};
+                              {"dk", StateRow::Start::zero, StateRow::Kind::wide, true},
+                              {"c", StateRow::Start::zero, StateRow::Kind::wide, true}};
 constexpr StateRow kMotef[] = {
-    {"h", StateRow::Start::model, StateRow::Kind::lasting}, {"dh", StateRow::Start::zero, StateRow::Kind::wide},
-    {"k", StateRow::Start::zero, StateRow::Kind::lasting},  {"dk", StateRow::Start::zero, StateRow::Kind::wide},
-    {"c", StateRow::Start::zero, StateRow::Kind::wide},     {"m", StateRow::Start::zero, StateRow::Kind::lasting},
+    {"h", StateRow::Start::model, StateRow::Kind::lasting},   {"dh", StateRow::Start::zero, StateRow::Kind::wide, true},
+    {"k", StateRow::Start::zero, StateRow::Kind::lasting},    {"dk", StateRow::Start::zero, StateRow::Kind::wide, true},
+    {"c", StateRow::Start::zero, StateRow::Kind::wide, true}, {"m", StateRow::Start::zero, StateRow::Kind::lasting},
     {"now", StateRow::Start::zero, StateRow::Kind::scratch}};
 constexpr StateRow kAmb[] = {{"z", StateRow::Start::zero, StateRow::Kind::lasting},
                              {"x_0", StateRow::Start::model, StateRow::Kind::lasting}};

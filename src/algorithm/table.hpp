@@ -18,6 +18,7 @@ struct StateRow {
   enum class Start { zero, model } start;
   // lasting: kept from one iteration to the next; wide: the same in float64, for sums of sums; scratch: within one only
   enum class Kind { lasting, wide, scratch } kind;
+  bool sums_to_zero = false;  // over the nodes, at the end of every iteration: held by every run
 };
 
 // What travels in one iteration: so many exchanges one after the other, in each of which a node sends so many vectors.

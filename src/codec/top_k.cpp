@@ -73,11 +73,11 @@ class TopK final : public Codec {
     return p == 0 ? 1 : static_cast<double>(sparse::kept(share_, p)) / static_cast<double>(p);
   }
 
-  // 32 bits a value, and what the indices of a large model take (sparse::index_bits).
+  // A float counts 16 bits, as in exact; and what the indices of a large model take (sparse::index_bits).
   double paper_bits() const override {
-    if (share_ == 1) return 32;
+    if (share_ == 1) return 16;
     const int low = std::ilogb(1 / share_);
-    return 32 * share_ + std::min(1.0, share_ * (low + 1) + std::ldexp(1.0, -low));
+    return 16 * share_ + std::min(1.0, share_ * (low + 1) + std::ldexp(1.0, -low));
   }
 
   double variance_bound(std::span<const float> x) const override {

@@ -100,9 +100,17 @@ void cut(TimedCurve& curve, double end) {
   curve.loss.push_back(loss);
 }
 
+// All runs were given the same time. Who has a long iteration ends later, which is no part of that.
+bool have_one_limit(const Comparison& made, std::span<const ComparedRun* const> runs) {
+  const auto limit = [](const ComparedRun* run) { return number(run->config, "max-time", kForever); };
+  return std::isfinite(limit(runs.front())) &&
+         std::ranges::all_of(runs, [&](const ComparedRun* run) { return limit(run) == limit(runs.front()); }) &&
+         made.main_clock < made.inquiry.clocks.size();
+}
+
 // Runs that are as long as each other by the clock that their time was given by are not by another one, where who has
 // more of it would reach what the others had no time for.
-void give_equal_time(Comparison& made) {
+void give_equal_time(Comparison& made, std::span<const ComparedRun* const> runs) {
   const std::size_t clocks = made.inquiry.clocks.size();
   std::vector<double> shortest(clocks, kForever), longest(clocks, 0);
   for (const JudgedRun& run : made.inquiry.runs)
@@ -111,9 +119,9 @@ void give_equal_time(Comparison& made) {
       longest[c] = std::max(longest[c], run.curves[c].time.back());
     }
   made.equal_until.assign(clocks, kForever);
-  if (!(shortest[made.main_clock] >= kSameEnd * longest[made.main_clock])) return;
+  if (!have_one_limit(made, runs) && !(shortest[made.main_clock] >= kSameEnd * longest[made.main_clock])) return;
   for (std::size_t c = 0; c < clocks; ++c) {
-    if (c == made.main_clock || !(shortest[c] < kSameEnd * longest[c])) continue;
+    if (!(shortest[c] < kSameEnd * longest[c])) continue;
     made.equal_until[c] = shortest[c];
     for (JudgedRun& run : made.inquiry.runs) cut(run.curves[c], shortest[c]);
   }
@@ -158,6 +166,8 @@ void fill_row(Comparison& made, std::span<const ComparedRun* const> all, std::si
   row.wire_bits = of_summary("wire_bits_per_coordinate");
   row.vectors = of_summary("vectors_per_iteration");
   if (std::isnan(row.vectors)) row.vectors = 1;  // traces of earlier versions
+  row.vector_bits = of_summary("wire_bits_of_a_vector");
+  if (std::isnan(row.vector_bits)) row.vector_bits = row.wire_bits;
   row.bytes_sent = of_summary("total_bytes");
   row.wait_share = of_summary("wait_share");
   for (const std::string& clock : made.inquiry.clocks)
@@ -174,7 +184,7 @@ Comparison judge_table(const std::vector<std::string>& algorithms, Runs runs, co
   made.main_clock = main_clock(made.inquiry.clocks, runs);
   made.inquiry.targets = targets;
   find_entries(made, algorithms, runs);
-  give_equal_time(made);
+  give_equal_time(made, runs);
   std::vector<std::size_t> baselines;
   for (std::size_t e = 0; e < made.rows.size(); ++e)
     if (made.rows[e].algorithm == baseline || made.inquiry.entries[e].name == baseline) baselines.push_back(e);

@@ -46,6 +46,7 @@ struct RowFigures {
   std::string algorithm, setting;
   Estimate final_loss, test_accuracy;                    // at the end of the clock that the runs' time was given by
   double paper_bits = kNoFigure, wire_bits = kNoFigure;  // a coordinate, of all that an iteration sends
+  double vector_bits = kNoFigure;                        // on the wire, a coordinate of one of them
   double vectors = 1;                                    // that an iteration sends
   double bytes_sent = kNoFigure, wait_share = kNoFigure;
   std::vector<double> end_s;  // [clock], median

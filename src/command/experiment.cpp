@@ -167,6 +167,8 @@ Trace start_trace(const Setup& setup, const DataSplit& data) {
     if (is_of_its_algorithm(name, setup.config)) trace.config.emplace_back(name, to_attribute(value));
   const Run run = setup.run();
   trace.config.emplace_back("delivery", setup.row.delivery == Delivery::round ? "round" : "newest");
+  trace.config.emplace_back("sends_early", run.algorithm.exchanges(run.options, 0).is_sent_early);
+  trace.config.emplace_back("weights", setup.row.weights == Weights::push ? "push" : "mixing");
   trace.config.emplace_back("alpha_value", static_cast<double>(run.options.alpha));
   trace.config.emplace_back("epsilon_value", static_cast<double>(run.options.epsilon));
   trace.config.emplace_back("tuned_by",
@@ -286,7 +288,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   // Times that did not count before the cut do not count now.
   if (resumption && config.engine == "threads") trace.verdict.reject_as(resumption->trace.verdict);
   trace.environment.insert(trace.environment.end(), outcome.placement.begin(), outcome.placement.end());
-  if (config.timeline) trace.timeline = make_timeline(outcome.rounds, run.algorithm.delivery);
+  if (config.timeline) trace.timeline = make_timeline(outcome.rounds, run);
   summarise(trace, run, setup.config, outcome, totals, wall_s, evaluation_s);
   for (const char* name : {"resumptions", "resumed_at_iteration", "resumed_at_time_s"})
     if (const Attribute* value = find(earlier, name)) trace.summary.emplace_back(name, *value);

@@ -179,7 +179,7 @@ Json json_of(const Attributes& attributes) {
 std::string algorithms_text(std::span<const std::string> names) {
   std::vector<std::vector<std::string>> lines = {{"algorithm", "what it does", "delivery", "messages an iteration",
                                                   "vectors beside the model", "needs", "parameters, usual",
-                                                  "published alpha; epsilon", "paper"}};
+                                                  "alpha; epsilon to begin with", "paper"}};
   for (const std::string& name : names) {
     const AlgorithmRow& row = find_algorithm(name);
     lines.push_back({row.name, row.help, word(row.delivery), messages_text(row), states_text(row), needs_text(row),

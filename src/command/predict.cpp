@@ -277,7 +277,12 @@ void Prediction::compare(ProgressLine& line, const std::string& algorithm) {
 }
 
 int Prediction::operator()() {
-  for (const std::string& algorithm : algorithms_) (void)measured_config(algorithm, 0);  // all that is wrong, first
+  for (const std::string& algorithm : algorithms_) {  // all that is wrong, first
+    if (!find_algorithm(algorithm).sends_its_model)
+      throw InputError("--algorithms {}: what it costs on a machine is not measured; give some of {}", algorithm,
+                       fmt::join(compared_algorithms(), ", "));
+    (void)measured_config(algorithm, 0);
+  }
   if (!machine_.empty()) (void)read_machine_file(machine_);
   if (given_.dry_run) {
     for (const std::string& algorithm : algorithms_) {

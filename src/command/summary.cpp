@@ -51,6 +51,12 @@ Totals add_up(const RoundsSource& rounds, const Run& run) {
 
 namespace {
 
+// Of one vector on the wire, without the numbers that travel along.
+double vector_bytes(const Run& run, const Totals& totals) {
+  if (!(totals.vectors > 0)) return 0;
+  return totals.message_bytes / totals.vectors - run.algorithm.message_scalars * static_cast<double>(sizeof(float));
+}
+
 // What a reader should know of a run that counts all the same.
 void warn(Trace& trace, const Run& run, const Config& config, const Totals& totals) {
   const Progress& curve = trace.progress;
@@ -60,10 +66,9 @@ void warn(Trace& trace, const Run& run, const Config& config, const Totals& tota
   if (totals.samples / totals.gradients < 1)
     add("most batches were empty; give a longer --deadline or a larger --batch");
   const double p = static_cast<double>(run.problem.dimension());
-  const double bytes = totals.message_bytes / totals.vectors, bits = 8 * bytes / p;  // of one vector
+  const double bytes = vector_bytes(run, totals), bits = 8 * bytes / p;
   constexpr double kFloat = 32;
-  // Numbers that travel along, and chunks of a ring that are not full, are not the code's.
-  const double kRounding = run.algorithm.sends_its_model ? 1e-9 : 0.05;
+  const double kRounding = run.algorithm.sends_its_model ? 1e-9 : 1e-2;  // a collective's bytes are whole
   const std::string code = run.codec.name();
   if (bits > kFloat * (1 + kRounding))
     add(
@@ -105,6 +110,7 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
   const double vectors = totals.gradients > 0 ? totals.vectors / totals.gradients : 1;
   const double scalars = run.algorithm.message_scalars * 16 / coordinates;
   s.emplace_back("vectors_per_iteration", vectors);
+  s.emplace_back("wire_bits_of_a_vector", 8 * vector_bytes(run, totals) / coordinates);
   s.emplace_back("collective_period", std::int64_t{run.algorithm.collective_period(run.options)});
   s.emplace_back("paper_bits_per_coordinate", (run.codec.paper_bits() + scalars) * vectors);
   s.emplace_back("wire_bits_per_coordinate",
@@ -122,17 +128,22 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
   warn(trace, run, config, totals);
 }
 
-Timeline make_timeline(const RoundsSource& rounds, Delivery delivery) {
+Timeline make_timeline(const RoundsSource& rounds, const Run& run) {
   enum : std::uint8_t { compute, encode, wait, exchange, mix, publish, record };  // kPhaseNames
-  // Synchronous algorithms send before they compute; asynchronous ones when they have mixed.
-  static constexpr std::uint8_t kRound[] = {encode, publish, compute, wait, exchange, mix, record};
+  // A model is sent before its gradient is computed, what depends on the gradient after it; `newest`: when it is mixed.
+  static constexpr std::uint8_t kEarly[] = {encode, publish, compute, wait, exchange, mix, record};
+  static constexpr std::uint8_t kLate[] = {compute, encode, publish, wait, exchange, mix, record};
   static constexpr std::uint8_t kNewest[] = {compute, wait, exchange, mix, encode, publish, record};
+  const bool is_early = run.algorithm.exchanges(run.options, 0).is_sent_early;
+  const std::span<const std::uint8_t> order = run.algorithm.delivery == Delivery::newest ? std::span(kNewest)
+                                              : is_early                                 ? std::span(kEarly)
+                                                                                         : std::span(kLate);
   Timeline events;
   rounds.for_each_block([&](const Rounds& r, std::size_t first) {
     for (std::size_t at = 0; at < r.batch.size(); ++at) {
       double clock = r.start_time[at];
       if (std::isnan(clock)) continue;
-      for (const std::uint8_t phase : delivery == Delivery::round ? kRound : kNewest) {
+      for (const std::uint8_t phase : order) {
         const auto duration = static_cast<double>((r.*kPhaseTimes[phase])[at]);
         if (!(duration > 0)) continue;
         events.node.push_back(static_cast<std::uint32_t>(at % r.nodes));

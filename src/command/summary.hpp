@@ -25,6 +25,6 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
                double wall_s, double evaluation_s);
 
 // Phases of every node and iteration as events, in the order in which the algorithm goes through them.
-Timeline make_timeline(const RoundsSource& rounds, Delivery delivery);
+Timeline make_timeline(const RoundsSource& rounds, const Run& run);
 
 }  // namespace quantimed

@@ -38,8 +38,9 @@ constexpr double kMostRecords = 4e7;  // iterations × nodes of all runs at once
 
 // What a user can have got wrong is said before the first run.
 void validate_theory(const Config& c) {
-  if (find_algorithm(c.algorithm).delivery != Delivery::round)
-    throw InputError("--algorithm {}: the theorems speak of rounds; give quantimed-dsgd, q-dsgd or dsgd", c.algorithm);
+  if (const AlgorithmRow& row = find_algorithm(c.algorithm); row.delivery != Delivery::round || !row.sends_its_model)
+    throw InputError("--algorithm {}: the theorems do not speak of it; give quantimed-dsgd, q-dsgd or dsgd",
+                     c.algorithm);
   if (c.l2 > 0 && c.l2_per != "dataset")
     throw InputError("--l2-per {}: then the gradient is of no fixed function; give dataset", c.l2_per);
   if (!c.deadlines.empty() && !c.graphs.empty())

@@ -138,7 +138,7 @@ std::string tune_text(const TuneReport& report) {
     all[0].push_back(fmt::format("time to {:g}", target));
     each[0].push_back(fmt::format("{:g}", target));
   }
-  all[0].emplace_back("published steps");
+  all[0].emplace_back("published or usual steps");
   all[0].push_back(report.targets.empty()
                        ? "with them"
                        : fmt::format("with them to {:g}", report.targets[report.targets.size() / 2]));

@@ -19,12 +19,12 @@ constexpr double kExactBits = 32;     // float32
 constexpr double kPapersShare = 0.5;  // of an exact model's bits the paper charges 16 of 32
 
 // Options in which runs may differ: an algorithm's own steps, what follows from them, and what does not matter.
-constexpr const char* kOwn[] = {"algorithm",      "alpha",         "epsilon",     "deadline",   "deadline-adapt",
-                                "deadline-slack", "codec",         "bits",        "iterations", "max-time",
-                                "seed",           "repeats",       "output",      "threads",    "quiet",
-                                "timeline",       "trials",        "alpha-range", "seeds",      "target-loss",
-                                "algorithms",     "epsilon-range", "tuned_by",    "tuned-by",   "alpha_value",
-                                "epsilon_value",  "placement",     "evaluations", "gradient",   "delivery"};
+constexpr const char* kOwn[] = {
+    "algorithm",     "alpha",      "epsilon",     "deadline",    "deadline-adapt", "deadline-slack", "codec",
+    "bits",          "iterations", "max-time",    "seed",        "repeats",        "output",         "threads",
+    "quiet",         "timeline",   "trials",      "alpha-range", "seeds",          "target-loss",    "algorithms",
+    "epsilon-range", "tuned_by",   "tuned-by",    "alpha_value", "epsilon_value",  "placement",      "evaluations",
+    "gradient",      "delivery",   "sends_early", "weights"};
 
 bool is_own(const std::string& option) {
   const auto is_it = [&](const ParameterRow& row) { return option == row.option; };
@@ -112,6 +112,13 @@ void add_ends(std::vector<std::string>& found, const Comparison& made) {
         most = std::max(most, row.end_s[clock]);
       }
     if (!(least < kSameEnd * most)) continue;
+    if (std::isfinite(made.equal_until[clock]) && clock == made.main_clock) {
+      found.push_back(
+          fmt::format("Runs are judged up to {} s, where the first one ends by the {} clock: the last iterations of "
+                      "others take longer. Their final losses are of their own ends",
+                      figure_text(made.equal_until[clock]), made.inquiry.clocks[clock]));
+      continue;
+    }
     if (std::isfinite(made.equal_until[clock])) {
       found.push_back(fmt::format(
           "By the {} clock runs are judged up to {} s, where the first one ends: they were given "
@@ -138,10 +145,10 @@ void add_bits(std::vector<std::string>& found, const Comparison& made) {
   std::vector<std::string> favoured;
   for (std::size_t e = 0; e < made.rows.size(); ++e) {
     const RowFigures& row = made.rows[e];
-    if (row.wire_bits > 1.05 * kExactBits * row.vectors)
+    if (row.vector_bits > 1.01 * kExactBits)
       add_once(found,
                fmt::format("{} sends {} bits a coordinate, more than float32's 32: its code makes messages longer",
-                           made.inquiry.entries[e].name, figure_text(row.wire_bits / row.vectors)));
+                           made.inquiry.entries[e].name, figure_text(row.vector_bits)));
     if (row.vectors != 1)
       add_once(found, fmt::format("{} sends {} vectors in an iteration: its bits a coordinate are of all of them",
                                   made.inquiry.entries[e].name, figure_text(row.vectors)));

@@ -213,10 +213,10 @@ std::vector<OptionRow> algorithm_rows() {
     {.name = "gradient", .topic = Topic::algorithm, .value = "batch|deadline",
      .help = "what ends a gradient: --batch samples, or the --deadline, for any algorithm whose rounds all nodes share and "
              "that takes one gradient in each; or one for each algorithm, q-dsgd=deadline; auto: batch, and deadline for "
-             "quantimed-dsgd",
+             "algorithms that are defined by one",
      .field = &C::gradient, .usual = "auto", .check = check_gradient},
     {.name = "deadline", .topic = Topic::algorithm, .value = "SECONDS|auto:B|auto:quantile:Q",
-     .help = "T_d of quantimed-dsgd and of --gradient deadline, or chosen before the clock starts from modelled or measured speeds: for a mean "
+     .help = "T_d of algorithms that compute until one and of --gradient deadline, or chosen before the clock starts from modelled or measured speeds: for a mean "
              "batch of B, or so that a share Q of the nodes finish --batch samples; auto: auto:BATCH",
      .field = &C::deadline, .usual = "auto", .check = check_deadline, .units = "s"},
     {.name = "deadline-adapt", .topic = Topic::algorithm,
@@ -313,8 +313,8 @@ std::vector<OptionRow> time_rows() {
      .help = "what a message costs; auto: paper:3 in virtual time, none on threads", .field = &C::link,
      .usual = "auto", .listing = link_listing, .units = "sb"},
     {.name = "fault", .topic = Topic::time_model, .commands = kRun, .value = "KIND",
-     .help = "nodes that die or fall silent, several separated by ;  quantimed-dsgd and async-dsgd continue without them, "
-             "the others wait and end",
+     .help = "nodes that die or fall silent, several separated by ;  algorithms that can continue without them do, "
+             "the others wait and end (info --algorithms)",
      .field = &C::fault, .usual = "none", .check = check_fault, .listing = fault_listing, .units = "-s"},
     {.name = "patience", .topic = Topic::time_model, .commands = kTimedRuns, .value = "SECONDS",
      .help = "how long a node waits for a message before its sender counts as lost, and how long a run on threads may "

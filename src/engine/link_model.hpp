@@ -27,6 +27,11 @@ struct LinkModel {
   std::uint32_t most_in_flight() const { return delays() ? kMostInFlight : 0; }
   // From the end of sending to the message being visible: latency + bytes/bandwidth. 0 unless alpha-beta.
   Seconds delay(double bytes) const { return kind == Kind::alpha_beta ? latency_s + bytes / bytes_per_second : 0; }
+  // A ring all-reduce among n nodes, each of which sends `bytes` in 2 (n − 1) steps. 0 unless alpha-beta.
+  Seconds all_reduce(double bytes, double n) const {
+    const double steps = 2 * (n - 1);
+    return steps > 0 ? steps * delay(bytes / steps) : 0;
+  }
 };
 
 // What a node's message of an exchange is charged for on the link of virtual time (--bits): the bits on the wire, or

@@ -26,7 +26,8 @@ NodeCore::NodeCore(const Run& run, NodeId id)
   for (std::uint8_t c = 0; c < run.algorithm.channels; ++c) {
     Exchanged& channel = channels_.emplace_back();
     channel.sent = round_;
-    if (!run.algorithm.sends_its_model) channel.terms.reserve(next_unseen_.size() + 1);
+    const bool has_all = run.algorithm.collective_period(run.options) > 0;
+    if (!run.algorithm.sends_its_model) channel.terms.reserve(has_all ? run.network.nodes : next_unseen_.size() + 1);
   }
   vectors_.resize(1);
 }
@@ -88,8 +89,8 @@ double NodeCore::wire_bytes(std::span<const std::byte> message) const {
   if (run_.algorithm.sends_its_model) return bytes;
   if (!run_.algorithm.exchanges(run_.options, round_).is_collective)
     return bytes + run_.algorithm.message_scalars * sizeof(float);
-  const double n = run_.network.nodes, chunk = std::ceil(static_cast<double>(x_.size()) / n);  // a step of the ring
-  return 2 * (n - 1) * chunk * sizeof(float);
+  const double n = run_.network.nodes;
+  return std::ceil(2 * (n - 1) / n * static_cast<double>(x_.size_bytes()));
 }
 
 std::size_t NodeCore::encode(Round iteration, std::span<std::byte> message) {

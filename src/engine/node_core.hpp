@@ -72,6 +72,7 @@ class NodeCore {
     gradient_.at = at;
   }
   std::uint32_t next_gradient() { return gradients_++; }  // its number within the iteration
+  std::uint32_t this_gradient() const { return gradients_ - 1; }
   // sum [p] ← its sum over the next `count` ≥ 1 samples, added to what these have so far.
   void add_samples(std::size_t count, std::span<float> sum, Scratch& scratch) {
     samples_.add(vectors_[gradient_.at].single, count, sum, scratch.batch, scratch.work);
@@ -142,6 +143,7 @@ class NodeCore {
   void carry_out(std::span<const Statement> statements);
 
   float& scalar() { return scalar_; }
+  const VectorView& vector(std::size_t k) const { return vectors_[k]; }
 
   std::uint64_t overflows() const { return overflows_; }
   std::uint64_t violations() const { return violations_; }

@@ -3,7 +3,10 @@
 #include "engine/faults.hpp"
 #include "engine/resumption.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 
 namespace quantimed {
 
@@ -64,7 +67,42 @@ void RunLoop::restore_cores() {
   for (NodeId i = 0; i < n; ++i) core(i).restore(saved, seen_speeds);
 }
 
+// What the row promises of all nodes together: states that sum to zero, push-sum weights that sum to n. Lost nodes take
+// their part with them, and what broke off is between two iterations.
+void RunLoop::check_invariants() {
+  constexpr double kTolerance = 1e-3;  // of a state's own size; float32 leaves about 1e-5
+  if (broke_off() || !outcome_.lost.empty()) return;
+  const std::size_t n = run_.network.nodes, p = run_.problem.dimension();
+  for (std::size_t k = 0; k < run_.algorithm.states.size(); ++k) {
+    const StateRow& state = run_.algorithm.states[k];
+    if (!state.sums_to_zero) continue;
+    double sums = 0, squares = 0;
+    for (std::size_t c = 0; c < p; ++c) {
+      double sum = 0;
+      for (NodeId i = 0; i < n; ++i) {
+        const VectorView& vector = core(i).vector(k + 1);
+        const double value = vector.wide.empty() ? static_cast<double>(vector.single[c]) : vector.wide[c];
+        sum += value;
+        squares += value * value;
+      }
+      sums += sum * sum;
+    }
+    const double error = squares > 0 ? std::sqrt(sums / squares) : 0;
+    outcome_.measured.emplace_back(fmt::format("sum_of_{}", state.name), error);
+    if (!(error <= kTolerance) && std::isfinite(squares))
+      outcome_.verdict.reject(fmt::format("{} sums to zero over the nodes in {}, and here to {:.3g} of its size",
+                                          state.name, run_.algorithm.name, error));
+  }
+  if (run_.algorithm.weights != Weights::push) return;
+  double weights = 0;
+  for (NodeId i = 0; i < n; ++i) weights += static_cast<double>(core(i).scalar());
+  outcome_.measured.emplace_back("push_sum_weights", weights / static_cast<double>(n));
+  if (!(std::abs(weights - static_cast<double>(n)) <= kTolerance * static_cast<double>(n)))
+    outcome_.verdict.reject(fmt::format("push-sum weights sum to {:.6g} and not to {}", weights, n));
+}
+
 void RunLoop::end() {
+  check_invariants();
   add_counts(outcome_.overflows, outcome_.violations);
   add_figures();
   if (outcome_.interrupted && !broke_off() && run_.faults.empty()) outcome_.checkpoint = checkpoint();

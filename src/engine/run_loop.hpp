@@ -46,6 +46,7 @@ class RunLoop {
   std::uint64_t overflows_, violations_;  // before a cut, and what the nodes' cores do not count
 
  private:
+  void check_invariants();
   void add_counts(std::uint64_t& overflows, std::uint64_t& violations);
 };
 

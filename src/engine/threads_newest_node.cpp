@@ -49,6 +49,7 @@ void NewestThreadNode::send(Channel c, const Linear&, float) {
   const Round iteration =
       first ? first_round() : round() + 1;  // the message carries what the next iteration starts from
   has_published_ = true;
+  exchange_bytes_ = 0;
   const std::size_t bytes = write_message(iteration, c, lives_in_outbox() ? std::span<std::byte>{} : next_message());
   mailbox_.publish(iteration, bytes, note(!first));
   charge(&RoundRecord::publish);

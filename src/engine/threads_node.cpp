@@ -51,10 +51,16 @@ std::optional<Round> ThreadNode::lost_in() const {
 }
 
 Seconds ThreadNode::expected_round() const {
-  if (shared_.deadline_s > 0) return shared_.deadline_s;
-  const auto samples = static_cast<double>(shared_.run.options.batch);
+  const Run& run = shared_.run;
+  const Exchanges exchanges = run.algorithm.exchanges(run.options, first_round());
+  const auto bytes = static_cast<double>(run.codec.capacity(run.problem.dimension())) * exchanges.vectors;
+  const Seconds links =
+      exchanges.count * std::max(run.link.delay(bytes), run.link.all_reduce(bytes, run.network.nodes));
+  if (shared_.deadline_s > 0) return shared_.deadline_s + links;
+  const auto samples =
+      static_cast<double>(run.options.batch) * static_cast<double>(run.algorithm.gradients(run.options));
   const Seconds sample = costs_.expected(ChunkCosts::kLargest) / static_cast<double>(ChunkCosts::kLargest);
-  return samples * std::max(sample, shared_.run.speed ? 1 / shared_.run.speed->speed(core_.id(), first_round()) : 0);
+  return links + samples * std::max(sample, run.speed ? 1 / run.speed->speed(core_.id(), first_round()) : 0);
 }
 
 bool ThreadNode::survives(Round t) {
@@ -238,20 +244,31 @@ std::size_t ThreadNode::write_message(Round iteration, Channel c, std::span<std:
     charge(&RoundRecord::encode);
   }
   core_.published_in_place(c, message.first(std::min(bytes, message.size())));
-  core_.record.bytes += core_.wire_bytes(message);
+  const double wire_bytes = core_.wire_bytes(message);
+  core_.record.bytes += wire_bytes;
+  exchange_bytes_ += wire_bytes;
   return bytes;
 }
 
 std::size_t ThreadNode::write_message(Channel c, const Linear& what, float scalar, std::span<std::byte> message) {
   const std::size_t bytes = core_.publish(c, what, scalar, message, scratch_);
   charge(&RoundRecord::encode);
-  core_.record.bytes += core_.wire_bytes(message);
+  const double wire_bytes = core_.wire_bytes(message);
+  core_.record.bytes += wire_bytes;
+  exchange_bytes_ += wire_bytes;
   return bytes;
+}
+
+// Of all that has been sent in this exchange.
+Seconds ThreadNode::link_delay() const {
+  const Run& run = shared_.run;
+  const bool is_collective = run.algorithm.exchanges(run.options, round()).is_collective;
+  return is_collective ? run.link.all_reduce(exchange_bytes_, run.network.nodes) : run.link.delay(exchange_bytes_);
 }
 
 MessageNote ThreadNode::note(bool delayed) const {
   return {.published_at = charged_until_,
-          .visible_at = charged_until_ + (delayed ? shared_.run.link.delay(core_.record.bytes) : 0),
+          .visible_at = charged_until_ + (delayed ? link_delay() : 0),
           .speed = core_.speed()};
 }
 

@@ -95,6 +95,7 @@ class ThreadNode : public Node {
   std::size_t write_message(Round iteration, Channel c, std::span<std::byte> message);
   std::size_t write_message(Channel c, const Linear& what, float scalar, std::span<std::byte> message);
   MessageNote note(bool delayed = true) const;
+  Seconds link_delay() const;
   void capture(std::uint64_t position);
   void wait_until_visible(Seconds visible_at);
   // The fault that was asked for, once its time has come. False: this node leaves the run with this round.
@@ -120,7 +121,8 @@ class ThreadNode : public Node {
   Scratch scratch_;
   Seconds charged_until_ = 0;
   Snapshots snapshots_;
-  Messages received_;  // of the exchange that has just ended
+  Messages received_;          // of the exchange that has just ended
+  double exchange_bytes_ = 0;  // on the wire, of what is sent in the exchange to come
 
  private:
   void fixed_batch(std::size_t batch, Seconds start);

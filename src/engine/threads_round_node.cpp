@@ -89,6 +89,7 @@ Message RoundThreadNode::receive(RoundThreadNode& sender, Channel c, Round numbe
 
 bool RoundThreadNode::start(const MessagesRequest& request) {
   check(!request.is_newest, "round delivery: messages are asked for as neighbours()");
+  exchange_bytes_ = 0;
   const Channel c = request.channel;
   const Round number = core_.sent(c) - 1;
   const bool is_simple = shared_.run.algorithm.sends_its_model;

@@ -143,9 +143,9 @@ void VirtualClock::exchange(const Records& records, Round t, const Exchanges& ex
 
 // Ring all-reduce of what `bytes` are already 2 (n − 1)/n of.
 Seconds VirtualClock::collective(double bytes) const {
-  const double n = run_.network.nodes, share = 2 * (n - 1) / n, steps = 2 * (n - 1);
+  const double n = run_.network.nodes, share = 2 * (n - 1) / n;
   if (n < 2) return 0;
-  if (run_.link.delays()) return steps * run_.link.delay(charge_.bytes(bytes, share) / steps);
+  if (run_.link.delays()) return run_.link.all_reduce(charge_.bytes(bytes, share), n);
   return run_.link.exchange(charge_.bits_per_coordinate(bytes, share));
 }
 

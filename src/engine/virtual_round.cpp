@@ -238,9 +238,15 @@ void RoundEngine::strike() {
 std::string RoundEngine::end_waiting_for(NodeId i) {
   std::vector<NodeId> waiting;
   Seconds first = kForever;
-  for (const Neighbour& j : run_.network.neighbours(i)) {
-    waiting.push_back(j.id);
-    first = std::min(first, clock_.starts()[j.id] + static_cast<Seconds>(nodes_[j.id]->core.record.compute));
+  const auto waits = [&](NodeId j) {
+    waiting.push_back(j);
+    first = std::min(first, clock_.starts()[j] + static_cast<Seconds>(nodes_[j]->core.record.compute));
+  };
+  if (run_.algorithm.exchanges(run_.options, now_).is_collective) {
+    for (NodeId j = 0; j < run_.network.nodes; ++j)
+      if (j != i && clock_.is_living(j)) waits(j);
+  } else {
+    for (const Neighbour& j : run_.network.neighbours(i)) waits(j.id);
   }
   outcome_.end_time = std::max(clock(), first + run_.patience());
   return silence(i, now_, run_.patience(), waiting);

@@ -39,7 +39,7 @@ void RoundNode::send(Channel c, const Linear& what, float scalar) {
 // A gradient that is needed at the update alone is computed there.
 bool RoundNode::start(const GradientRequest& request) {
   plan(request);
-  const std::uint32_t k = core.next_gradient();
+  const std::uint32_t k = core.this_gradient();
   if (run_.algorithm.sends_its_model) {
     check(k == 0 && request.at == formula::x, "a text takes more than one gradient, and its row does not say so");
     return true;

@@ -18,9 +18,16 @@ void VirtualNode::plan(const GradientRequest& request) {
   core.set_speed(plan_gradient(run_, core.id(), core.round(), request.batch, until, planned));
   batch_ = static_cast<std::size_t>(planned.batch);
   RoundRecord& record = core.record;
+  if (core.next_gradient() == 0) planned_ = {};
+  const auto add = [](double& sum, float& kept, float one) {
+    sum += static_cast<double>(one);
+    kept = static_cast<float>(sum);
+  };
   record.speed_asked = planned.speed_asked;
-  for (const auto field : {&RoundRecord::batch, &RoundRecord::compute, &RoundRecord::deadline, &RoundRecord::overshoot})
-    record.*field += planned.*field;
+  add(planned_.batch, record.batch, planned.batch);
+  add(planned_.compute, record.compute, planned.compute);
+  add(planned_.deadline, record.deadline, planned.deadline);
+  add(planned_.overshoot, record.overshoot, planned.overshoot);
 }
 
 VirtualRun::VirtualRun(const Run& run, Watcher& watcher)

@@ -27,6 +27,11 @@ class VirtualNode : public Node {
 
   const Run& run_;
   std::size_t batch_ = 0;  // of the gradient that was planned
+
+ private:
+  struct {
+    double batch = 0, compute = 0, deadline = 0, overshoot = 0;
+  } planned_;  // of the iteration
 };
 
 class VirtualRun : public RunLoop {

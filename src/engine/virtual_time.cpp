@@ -32,8 +32,10 @@ double plan_gradient(const Run& run, NodeId node, Round round, std::size_t batch
 Outcome run_virtual(const Run& run, Watcher& watcher) {
   if (run.resume) require_fit(run);
   if (run.machine && !run.algorithm.sends_its_model)
-    throw InputError("--machine: what {} costs on a machine has not been measured; use --link for a modelled clock",
-                     run.algorithm.name);
+    throw InputError(
+        "--algorithm {}: what it costs on a machine is not measured; give one that sends its model as it is "
+        "(quantimed-dsgd, dsgd, async-dsgd, q-dsgd), or leave --machine out",
+        run.algorithm.name);
   return run.algorithm.delivery == Delivery::round ? run_virtual_round(run, watcher) : run_virtual_newest(run, watcher);
 }
 

@@ -223,12 +223,12 @@ TEST(MakeCodec, PaperBits) {
   EXPECT_EQ(bits("qsgd-rescaled:16"), 6);
   EXPECT_EQ(bits("sign"), 1);
   EXPECT_EQ(bits("sign:512"), 1);
-  EXPECT_DOUBLE_EQ(bits("random-k:0.1"), 3.2);
-  EXPECT_DOUBLE_EQ(bits("random-k-unbiased:0.1"), 3.2);
-  EXPECT_DOUBLE_EQ(bits("top-k:0.1"), 3.2 + 0.1 * 4 + 1.0 / 8);
-  EXPECT_DOUBLE_EQ(bits("top-k:0.01"), 0.32 + 0.01 * 7 + 1.0 / 64);
-  EXPECT_DOUBLE_EQ(bits("top-k:0.5"), 16 + 1);
-  EXPECT_EQ(bits("top-k:1"), 32);
+  EXPECT_DOUBLE_EQ(bits("random-k:0.1"), 1.6);
+  EXPECT_DOUBLE_EQ(bits("random-k-unbiased:0.1"), 1.6);
+  EXPECT_DOUBLE_EQ(bits("top-k:0.1"), 1.6 + 0.1 * 4 + 1.0 / 8);
+  EXPECT_DOUBLE_EQ(bits("top-k:0.01"), 0.16 + 0.01 * 7 + 1.0 / 64);
+  EXPECT_DOUBLE_EQ(bits("top-k:0.5"), 8 + 1);
+  EXPECT_EQ(bits("top-k:1"), 16);
 }
 
 TEST(MakeCodec, NamesReadBack) {

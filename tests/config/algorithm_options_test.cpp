@@ -54,8 +54,7 @@ TEST(Parameters, AValueOutOfItsRangeIsRefusedWithTheRange) {
   EXPECT_THAT(error("gamma", "1e999"), HasSubstr("out of range"));
   EXPECT_THAT(error("gamma", "0.2x"), HasSubstr("not a number; give a number above 0"));
   EXPECT_EQ(error("momentum", "1"), "--momentum 1: out of range; give a number of at least 0 and below 1");
-  EXPECT_EQ(error("local-steps", "2.5"),
-            "--local-steps 2.5: not a whole number; give a whole number from 1 to 1000000");
+  EXPECT_EQ(error("local-steps", "2.5"), "--local-steps 2.5: not a whole number; give a whole number from 1 to 10000");
   EXPECT_THAT(error("period", "0"), AllOf(HasSubstr("--period 0: out of range"), HasSubstr("from 1 to 1000000000")));
   EXPECT_THAT(error("gamma", ""), HasSubstr("empty"));
   // Both are in the range as double, and not as the float that they become.

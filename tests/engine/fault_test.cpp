@@ -558,6 +558,7 @@ class FailingCodec final : public Codec {
  public:
   explicit FailingCodec(const Codec& codec) : codec_(codec) {}
   std::string name() const override { return codec_.name(); }
+  bool is_identity() const override { return codec_.is_identity(); }
   CodecClass kind() const override { return codec_.kind(); }
   double paper_bits() const override { return codec_.paper_bits(); }
   double variance_bound(std::span<const float> x) const override { return codec_.variance_bound(x); }

@@ -1,0 +1,54 @@
+// A link is charged for the messages of one exchange, however many an iteration has; a collective as a ring all-reduce:
+// on threads as in virtual time.
+#include "engine/small_run.hpp"
+
+#include <gtest/gtest.h>
+
+namespace quantimed {
+namespace {
+
+constexpr Round kIterations = 2;
+
+// Seconds of an iteration, of which all but a few milliseconds are the link's.
+double iteration_s(const char* algorithm, const char* link, bool on_threads) {
+  const SmallRun small(algorithm, 2, "complete");
+  auto run = small.run();
+  run.iterations = kIterations;
+  run.evaluations = 1;
+  run.link = parse_link(link);
+  run.deadline.fixed_s = 1e-3;
+  run.options.batch = 1;
+  run.speed = nullptr;
+  run.oversubscribe = true;
+  const auto fast = make_speed_model("constant:1000000", 1);
+  if (!on_threads) run.speed = fast.get();
+  KeepingWatcher watcher = small.watcher();
+  const Outcome outcome = on_threads ? run_threads(run, watcher) : run_virtual(run, watcher);
+  EXPECT_EQ(outcome.failure, "");
+  return outcome.end_time / kIterations;
+}
+
+// The real clock may take longer than the link's time, never less; three exchanges too many would be twice as long.
+TEST(LinkBytes, AreThoseOfOneExchangeOnBothClocks) {
+  for (const char* algorithm : {"amb", "aug-dgm", "dsgt", "beer"}) {
+    const char* const link = "alpha-beta:0.05,1e9";
+    const double modelled = iteration_s(algorithm, link, false), real = iteration_s(algorithm, link, true);
+    EXPECT_GE(real, 0.95 * modelled) << algorithm;
+  }
+  // Bytes alone, a second in all: charging an exchange for those before it would make it three.
+  const double modelled = iteration_s("amb", "alpha-beta:0,5000", false),
+               real = iteration_s("amb", "alpha-beta:0,5000", true);
+  EXPECT_GE(real, 0.95 * modelled);
+  EXPECT_LT(real, 2 * modelled);  // room for a busy machine
+}
+
+TEST(LinkBytes, ACollectiveIsARing) {
+  for (const char* algorithm : {"allreduce-sgd", "local-sgd"}) {
+    const double modelled = iteration_s(algorithm, "alpha-beta:0.1,1e9", false);
+    EXPECT_NEAR(modelled, 0.2, 0.02) << algorithm;  // 2 (n − 1) steps
+    EXPECT_GE(iteration_s(algorithm, "alpha-beta:0.1,1e9", true), 0.2) << algorithm;
+  }
+}
+
+}  // namespace
+}  // namespace quantimed
