@@ -1,8 +1,11 @@
 #include "topology/graph.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <iterator>
 #include <numeric>
+#include <optional>
 
 #include "base/error.hpp"
 #include "base/random.hpp"
@@ -55,6 +58,36 @@ Edges star(std::uint32_t n) {
   return edges;
 }
 
+Edges chain(std::uint32_t n) {
+  Edges edges;
+  for (NodeId i = 1; i < n; ++i) edges.emplace_back(i - 1, i);
+  return edges;
+}
+
+// Nodes whose numbers differ in one bit.
+Edges hypercube(std::uint32_t n) {
+  if (!std::has_single_bit(n)) {
+    const std::uint32_t below = std::bit_floor(n);
+    throw InputError("--graph hypercube: {} nodes make no hypercube, the number is no power of two; take --nodes {}", n,
+                     below < 1u << 31 ? fmt::format("{} or {}", below, 2 * below) : fmt::format("{}", below));
+  }
+  Edges edges;
+  for (NodeId i = 0; i < n; ++i)
+    for (NodeId bit = 1; bit < n; bit *= 2)
+      if (!(i & bit)) edges.emplace_back(i, i | bit);
+  return tidy(std::move(edges));
+}
+
+// Nodes 0 … ⌈n/2⌉ − 1 and the others: two complete graphs, and the bridge between ⌈n/2⌉ − 1 and ⌈n/2⌉.
+Edges two_cliques(std::uint32_t n) {
+  const NodeId half = n / 2 + n % 2;
+  Edges edges;
+  for (NodeId i = 0; i < n; ++i)
+    for (NodeId j = i + 1; j < (i < half ? half : n); ++j) edges.emplace_back(i, j);
+  if (half < n) edges.emplace_back(half - 1, half);
+  return tidy(std::move(edges));
+}
+
 // i — i + 2^k mod n for all 2^k < n; the edges i − 2^k are the same ones, seen from the other end.
 Edges exponential(std::uint32_t n) {
   Edges edges;
@@ -100,6 +133,73 @@ Edges erdos_renyi(std::uint32_t n, double p, std::uint64_t seed, std::uint32_t& 
       std::log(n) / n);
 }
 
+// Whether two of these nodes, which all lack edges, may still be linked.
+bool any_pair(std::vector<NodeId> open, const std::vector<std::vector<NodeId>>& linked) {
+  std::sort(open.begin(), open.end());
+  open.erase(std::unique(open.begin(), open.end()), open.end());
+  for (const NodeId a : open)
+    for (const NodeId b : open)
+      if (a != b && std::ranges::find(linked[a], b) == linked[a].end()) return true;
+  return false;
+}
+
+// One draw: each node has `degree` open ends, which are joined at random where that makes a new edge, until none is
+// left (Steger and Wormald, "Generating random regular graphs quickly", Comb. Probab. Comput. 8, 1999). Nothing where
+// the last ends cannot be joined.
+std::optional<Edges> draw_regular(std::uint32_t n, std::uint32_t degree, Stream stream) {
+  std::vector<std::vector<NodeId>> linked(n);
+  std::vector<NodeId> ends, rest;
+  for (NodeId i = 0; i < n; ++i) ends.insert(ends.end(), degree, i);
+  Edges edges;
+  while (!ends.empty()) {
+    for (std::size_t k = ends.size() - 1; k > 0; --k)
+      std::swap(ends[k], ends[stream.index(static_cast<std::uint32_t>(k + 1))]);
+    rest.clear();
+    for (std::size_t k = 0; k < ends.size(); k += 2) {
+      const NodeId a = ends[k], b = ends[k + 1];
+      if (a == b || std::ranges::find(linked[a], b) != linked[a].end()) {
+        rest.insert(rest.end(), {a, b});
+        continue;
+      }
+      linked[a].push_back(b);
+      linked[b].push_back(a);
+      edges.emplace_back(a, b);
+    }
+    if (rest.size() == ends.size() && !any_pair(rest, linked)) return {};
+    ends.swap(rest);
+  }
+  return tidy(std::move(edges));
+}
+
+Edges complement(const Edges& edges, std::uint32_t n) {
+  Edges all = complete(n), rest;
+  std::ranges::set_difference(all, edges, std::back_inserter(rest));
+  return rest;
+}
+
+// Conditioned on being connected, as with Erdős–Rényi. More than half of all edges: what is left out is drawn, since
+// dense draws rarely come to an end.
+Edges regular(std::uint32_t n, std::uint32_t degree, std::uint64_t seed, std::uint32_t& redraws) {
+  if (degree >= n && n > 1)
+    throw InputError("--graph k-regular:{}: a node of {} has at most {} neighbours; take a K below --nodes {}", degree,
+                     n, n - 1, n);
+  if (n == 1) return {};
+  if (std::uint64_t{n} * degree % 2 != 0)
+    throw InputError(
+        "--graph k-regular:{}: {} nodes with {} neighbours each make {} ends of edges, an odd number; "
+        "take an even K, or --nodes {}",
+        degree, n, degree, std::uint64_t{n} * degree, n + 1);
+  const bool is_dense = degree > (n - 1) / 2;
+  for (redraws = 0; redraws < kMaxRedraws; ++redraws) {
+    const Stream stream({.seed = seed, .node = redraws, .purpose = Purpose::graph});
+    auto edges = draw_regular(n, is_dense ? n - 1 - degree : degree, stream);
+    if (edges && is_dense) edges = complement(*edges, n);
+    if (edges && is_connected(*edges, n)) return *edges;
+  }
+  throw InputError("--graph k-regular:{}: none of {} draws of {} nodes was connected; take a larger K{}", degree,
+                   redraws, n, degree == 2 ? ", or --graph ring" : "");
+}
+
 double expected_edges(const GraphRequest& graph, double n) {
   switch (graph.kind) {
     case GraphRequest::Kind::complete:
@@ -108,6 +208,12 @@ double expected_edges(const GraphRequest& graph, double n) {
       return graph.probability * n * (n - 1) / 2;
     case GraphRequest::Kind::exponential:
       return n * std::ceil(std::log2(n));
+    case GraphRequest::Kind::hypercube:
+      return n * std::ceil(std::log2(n)) / 2;
+    case GraphRequest::Kind::two_cliques:
+      return n * n / 4;
+    case GraphRequest::Kind::k_regular:  // a dense one is drawn as what a complete graph has beside it
+      return graph.degree > n / 2 ? n * (n - 1) / 2 : n * graph.degree / 2;
     case GraphRequest::Kind::torus:
       return 2 * n;
     default:
@@ -161,6 +267,14 @@ Edges make_edges(const GraphRequest& graph, std::uint32_t nodes, std::uint64_t s
       return star(nodes);
     case GraphRequest::Kind::exponential:
       return exponential(nodes);
+    case GraphRequest::Kind::chain:
+      return chain(nodes);
+    case GraphRequest::Kind::hypercube:
+      return hypercube(nodes);
+    case GraphRequest::Kind::two_cliques:
+      return two_cliques(nodes);
+    case GraphRequest::Kind::k_regular:
+      return regular(nodes, graph.degree, seed, redraws);
     case GraphRequest::Kind::erdos_renyi:
       return erdos_renyi(nodes, graph.probability, seed, redraws);
     case GraphRequest::Kind::file:

@@ -26,7 +26,7 @@ struct TorusShape {
 };
 TorusShape most_square(std::uint32_t nodes);  // the factorisation with the longest short side; 1 × n for primes
 
-// `redraws` receives how many Erdős–Rényi draws were thrown away. Only a file's graph may be disconnected.
+// `redraws` receives how many random draws were thrown away. Only a file's graph may be disconnected.
 Edges make_edges(const GraphRequest& graph, std::uint32_t nodes, std::uint64_t seed, std::uint32_t& redraws);
 Edges read_edges(const GraphRequest& graph, std::uint32_t nodes);
 

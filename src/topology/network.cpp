@@ -144,8 +144,10 @@ void verify(const Network& network) {
 
 topology::Spectrum spectrum(const Network& network, const GraphRequest& graph) {
   using Kind = GraphRequest::Kind;
-  const double weight = network.weights.empty() ? 0 : network.weights.front();  // regular graphs: equal on all edges
+  const double weight = network.weights.empty() ? 0 : network.weights.front();  // these kinds: equal on all edges
   if (graph.kind == Kind::ring) return topology::torus_spectrum({1, network.nodes}, weight);
+  if (graph.kind == Kind::chain) return topology::chain_spectrum(network.nodes, weight);
+  if (graph.kind == Kind::hypercube) return topology::hypercube_spectrum(network.nodes, weight);
   if (graph.kind == Kind::torus) return topology::torus_spectrum(topology::most_square(network.nodes), weight);
   return network.nodes <= topology::kDenseNodes ? topology::dense_spectrum(network)
                                                 : topology::lanczos_spectrum(network);

@@ -10,11 +10,25 @@
 
 namespace quantimed {
 
-// --graph ring | torus | complete | star | exponential | erdos-renyi:P | file:PATH
+// --graph ring | chain | torus | hypercube | complete | star | two-cliques | exponential | k-regular:K | erdos-renyi:P
+// | file:PATH
 struct GraphRequest {
-  enum class Kind { ring, torus, complete, star, exponential, erdos_renyi, file } kind = Kind::erdos_renyi;
+  enum class Kind {
+    ring,
+    chain,
+    torus,
+    hypercube,
+    complete,
+    star,
+    two_cliques,
+    exponential,
+    k_regular,
+    erdos_renyi,
+    file
+  } kind = Kind::erdos_renyi;
   double probability = 0.4;  // erdos_renyi
   std::string path;          // file: one edge "i j" a line, '#' starts a comment
+  std::uint32_t degree = 0;  // k_regular
 };
 GraphRequest parse_graph(const std::string& text);  // throws InputError
 
@@ -41,7 +55,7 @@ struct Network {
   std::vector<Neighbour> neighbour_list;         // [2E], ascending id within a node
   double beta = 0;                               // second-largest |eigenvalue| of W
   double spectral_gap = 0;                       // 1 − beta
-  std::uint32_t redraws = 0;                     // Erdős–Rényi: how many draws were not connected
+  std::uint32_t redraws = 0;                     // erdos-renyi, k-regular: how many draws were thrown away
 
   std::span<const Neighbour> neighbours(NodeId i) const {
     return {neighbour_list.data() + offsets[i], offsets[i + 1] - offsets[i]};
@@ -50,9 +64,10 @@ struct Network {
   std::uint32_t eccentricity(NodeId i) const;
 };
 
-// Throws InputError: a graph that cannot be (torus of a prime, P outside (0, 1]), is disconnected (names the parts),
+// Throws InputError: a graph that cannot be (torus of a prime, P outside (0, 1], …), is disconnected (names the parts),
 // or a κ that makes a weight negative.
-// β: in closed form for rings and tori, else by LAPACK up to 1,500 nodes and by Lanczos iteration above.
+// β: in closed form for rings, chains, tori and hypercubes, else by LAPACK up to 1,500 nodes and by Lanczos iteration
+// above.
 Network make_network(const GraphRequest& graph, const MixingRequest& mixing, std::uint32_t nodes, std::uint64_t seed);
 
 }  // namespace quantimed

@@ -1,6 +1,7 @@
 // What the user may write after --graph and --mixing.
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <optional>
 #include <string_view>
 
@@ -19,13 +20,17 @@ struct GraphName {
   std::string_view name;
   std::string_view value;  // what follows the colon; empty: nothing may
 };
-constexpr std::array<GraphName, 7> kGraphs{{{Kind::ring, "ring", ""},
-                                            {Kind::torus, "torus", ""},
-                                            {Kind::complete, "complete", ""},
-                                            {Kind::star, "star", ""},
-                                            {Kind::exponential, "exponential", ""},
-                                            {Kind::erdos_renyi, "erdos-renyi", "P"},
-                                            {Kind::file, "file", "PATH"}}};
+constexpr std::array kGraphs = {GraphName{Kind::ring, "ring", ""},
+                                GraphName{Kind::chain, "chain", ""},
+                                GraphName{Kind::torus, "torus", ""},
+                                GraphName{Kind::hypercube, "hypercube", ""},
+                                GraphName{Kind::complete, "complete", ""},
+                                GraphName{Kind::star, "star", ""},
+                                GraphName{Kind::two_cliques, "two-cliques", ""},
+                                GraphName{Kind::exponential, "exponential", ""},
+                                GraphName{Kind::k_regular, "k-regular", "K"},
+                                GraphName{Kind::erdos_renyi, "erdos-renyi", "P"},
+                                GraphName{Kind::file, "file", "PATH"}};
 
 std::string usage(const GraphName& graph) {
   return graph.value.empty() ? std::string(graph.name) : fmt::format("{}:{}", graph.name, graph.value);
@@ -75,6 +80,13 @@ GraphRequest parse_graph(const std::string& text) {
                          text);
       request.probability = *p;
     }
+    if (graph.kind == Kind::k_regular) {
+      const auto k = number(*value);
+      if (!k || !(*k >= 1 && *k <= 1e9) || *k != std::floor(*k))
+        throw InputError(
+            "--graph {}: K is each node's number of neighbours; give a whole number from 1, e.g. k-regular:4", text);
+      request.degree = static_cast<std::uint32_t>(*k);
+    }
     return request;
   }
   throw InputError("--graph {}: no such graph; choose from {}", text, all_graphs());
@@ -100,6 +112,7 @@ std::string topology::describe(const GraphRequest& graph) {
   for (const GraphName& entry : kGraphs) {
     if (entry.kind != graph.kind) continue;
     if (graph.kind == Kind::erdos_renyi) return fmt::format("{}:{}", entry.name, graph.probability);
+    if (graph.kind == Kind::k_regular) return fmt::format("{}:{}", entry.name, graph.degree);
     if (graph.kind == Kind::file) return fmt::format("{}:{}", entry.name, graph.path);
     return std::string(entry.name);
   }

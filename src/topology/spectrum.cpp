@@ -1,6 +1,7 @@
 #include "topology/spectrum.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numbers>
 #include <span>
@@ -35,6 +36,22 @@ Spectrum torus_spectrum(TorusShape shape, double weight) {
   const double largest =
       cycle_eigenvalue(shape.rows, shape.rows / 2) + cycle_eigenvalue(shape.columns, shape.columns / 2);
   return from_ends(weight * smallest, weight * largest);
+}
+
+// Laplacian of a chain: 4 sin²(πk/2n), k = 0 … n − 1.
+Spectrum chain_spectrum(std::uint32_t nodes, double weight) {
+  if (nodes == 1) return {0, 1};
+  const auto eigenvalue = [&](std::uint32_t k) {
+    const double s = std::sin(std::numbers::pi * k / (2.0 * nodes));
+    return 4 * s * s;
+  };
+  return from_ends(weight * eigenvalue(1), weight * eigenvalue(nodes - 1));
+}
+
+// The product of log₂ n edges, whose Laplacians have the eigenvalues 0 and 2.
+Spectrum hypercube_spectrum(std::uint32_t nodes, double weight) {
+  if (nodes == 1) return {0, 1};
+  return from_ends(2 * weight, 2 * weight * std::bit_width(nodes - 1));
 }
 
 namespace {

@@ -14,6 +14,9 @@ struct Spectrum {
 
 // A torus all of whose edges weigh `weight`, and with 1 row a ring: closed form.
 Spectrum torus_spectrum(TorusShape shape, double weight);
+// A chain, or a hypercube, all of whose edges weigh `weight`.
+Spectrum chain_spectrum(std::uint32_t nodes, double weight);
+Spectrum hypercube_spectrum(std::uint32_t nodes, double weight);
 
 // All eigenvalues by LAPACK, O(n³) time and O(n²) memory: error about 10^−15.
 Spectrum dense_spectrum(const Network& network);

@@ -65,10 +65,16 @@ TEST_P(EveryNetwork, IsSymmetricDoublyStochasticAndConnected) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EveryNetwork,
-                         testing::Combine(testing::Values("ring", "torus", "complete", "star", "exponential",
-                                                          "erdos-renyi:0.4"),
+                         testing::Combine(testing::Values("ring", "chain", "torus", "complete", "star", "two-cliques",
+                                                          "exponential", "erdos-renyi:0.4"),
                                           testing::Values(1u, 4u, 6u, 9u, 50u, 64u, 210u),
                                           testing::Values("laplacian", "laplacian:300", "metropolis")));
+INSTANTIATE_TEST_SUITE_P(PowersOfTwo, EveryNetwork,
+                         testing::Combine(testing::Values("hypercube"), testing::Values(1u, 2u, 4u, 64u),
+                                          testing::Values("laplacian", "metropolis")));
+INSTANTIATE_TEST_SUITE_P(Regular, EveryNetwork,
+                         testing::Combine(testing::Values("k-regular:4"), testing::Values(5u, 6u, 50u, 210u),
+                                          testing::Values("laplacian", "metropolis")));
 INSTANTIATE_TEST_SUITE_P(Small, EveryNetwork,
                          testing::Combine(testing::Values("ring", "complete", "star", "exponential", "erdos-renyi:0.9"),
                                           testing::Values(2u, 3u, 5u), testing::Values("laplacian", "metropolis")));

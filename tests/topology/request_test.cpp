@@ -27,6 +27,11 @@ TEST(ParseGraph, KnowsEveryName) {
   EXPECT_EQ(parse_graph("complete").kind, Kind::complete);
   EXPECT_EQ(parse_graph("star").kind, Kind::star);
   EXPECT_EQ(parse_graph("exponential").kind, Kind::exponential);
+  EXPECT_EQ(parse_graph("chain").kind, Kind::chain);
+  EXPECT_EQ(parse_graph("hypercube").kind, Kind::hypercube);
+  EXPECT_EQ(parse_graph("two-cliques").kind, Kind::two_cliques);
+  EXPECT_EQ(parse_graph("k-regular:6").kind, Kind::k_regular);
+  EXPECT_EQ(parse_graph("k-regular:6").degree, 6u);
   EXPECT_EQ(parse_graph("erdos-renyi:0.25").kind, Kind::erdos_renyi);
   EXPECT_EQ(parse_graph("erdos-renyi:0.25").probability, 0.25);
   EXPECT_EQ(parse_graph("file:C:/a b").kind, Kind::file);
@@ -34,8 +39,8 @@ TEST(ParseGraph, KnowsEveryName) {
 }
 
 TEST(ParseGraph, IsUndoneByDescribe) {
-  for (const std::string text :
-       {"ring", "torus", "complete", "star", "exponential", "erdos-renyi:0.4", "file:some/where"})
+  for (const std::string text : {"ring", "chain", "torus", "hypercube", "complete", "star", "two-cliques",
+                                 "exponential", "k-regular:4", "erdos-renyi:0.4", "file:some/where"})
     EXPECT_EQ(topology::describe(parse_graph(text)), text);
 }
 
@@ -46,9 +51,14 @@ TEST_P(RefusedGraph, NamesOptionValueAndMend) {
               ThrowsMessage<InputError>(AllOf(HasSubstr("--graph " + text + ":"), HasSubstr(mend))));
 }
 INSTANTIATE_TEST_SUITE_P(All, RefusedGraph,
-                         testing::Values(Refusal{"", "choose from ring, torus"}, Refusal{"circle", "erdos-renyi:P"},
-                                         Refusal{"Ring", "choose from"}, Refusal{"ring:5", "write --graph ring"},
+                         testing::Values(Refusal{"", "choose from ring, chain, torus"},
+                                         Refusal{"circle", "erdos-renyi:P"}, Refusal{"Ring", "choose from"},
+                                         Refusal{"ring:5", "write --graph ring"},
                                          Refusal{"star:", "write --graph star"}, Refusal{"file", "file:PATH"},
+                                         Refusal{"k-regular", "k-regular:K"}, Refusal{"k-regular:0", "from 1"},
+                                         Refusal{"k-regular:2.5", "whole number"}, Refusal{"k-regular:-2", "from 1"},
+                                         Refusal{"k-regular:nan", "whole number"},
+                                         Refusal{"hypercube:3", "write --graph hypercube"},
                                          Refusal{"file:", "file:PATH"}, Refusal{"erdos-renyi", "erdos-renyi:P"},
                                          Refusal{"erdos-renyi:", "erdos-renyi:P"}, Refusal{"erdos-renyi:0", "(0, 1]"},
                                          Refusal{"erdos-renyi:-0.1", "(0, 1]"}, Refusal{"erdos-renyi:1.01", "(0, 1]"},

@@ -51,6 +51,16 @@ double square_torus_beta(double n) {
 }
 double complete_beta(double n) { return beta_of(n, n, n + 1); }
 double star_beta(double n) { return beta_of(1, n, n + 1); }
+double chain_beta(double n) {
+  const double c = std::cos(std::numbers::pi / n);
+  return beta_of(2 - 2 * c, 2 + 2 * c, 4);
+}
+double hypercube_beta(double n) { return beta_of(2, 2 * std::log2(n), std::log2(n) + 2); }
+// Two cliques of m: on the two ends of the bridge and on the others, x and −x, L has the roots of λ² − (m + 2)λ + 2.
+double two_cliques_beta(double n) {
+  const double m = n / 2, root = std::sqrt((m + 2) * (m + 2) - 8);
+  return beta_of((m + 2 - root) / 2, (m + 2 + root) / 2, m + 2);
+}
 
 INSTANTIATE_TEST_SUITE_P(Ring, KnownSpectrum,
                          testing::Combine(testing::Values(ClosedForm{"ring", ring_beta}),
@@ -61,6 +71,15 @@ INSTANTIATE_TEST_SUITE_P(Torus, KnownSpectrum,
 INSTANTIATE_TEST_SUITE_P(Complete, KnownSpectrum,
                          testing::Combine(testing::Values(ClosedForm{"complete", complete_beta}),
                                           testing::Values(2u, 3u, 50u, 300u)));
+INSTANTIATE_TEST_SUITE_P(Chain, KnownSpectrum,
+                         testing::Combine(testing::Values(ClosedForm{"chain", chain_beta}),
+                                          testing::Values(3u, 4u, 50u, 201u)));
+INSTANTIATE_TEST_SUITE_P(Hypercube, KnownSpectrum,
+                         testing::Combine(testing::Values(ClosedForm{"hypercube", hypercube_beta}),
+                                          testing::Values(2u, 4u, 8u, 64u, 512u)));
+INSTANTIATE_TEST_SUITE_P(TwoCliques, KnownSpectrum,
+                         testing::Combine(testing::Values(ClosedForm{"two-cliques", two_cliques_beta}),
+                                          testing::Values(4u, 10u, 50u, 300u)));
 INSTANTIATE_TEST_SUITE_P(Star, KnownSpectrum,
                          testing::Combine(testing::Values(ClosedForm{"star", star_beta}),
                                           testing::Values(3u, 4u, 50u, 300u)));
@@ -79,7 +98,8 @@ TEST(Torus, NeedNotBeSquare) {
 }
 
 TEST(Lanczos, AgreesWithLapack) {
-  for (const std::string graph : {"ring", "torus", "star", "exponential", "erdos-renyi:0.05", "erdos-renyi:0.4"})
+  for (const std::string graph :
+       {"ring", "torus", "star", "exponential", "k-regular:3", "erdos-renyi:0.05", "erdos-renyi:0.4"})
     for (const std::string mixing : {"laplacian", "metropolis"})
       for (const std::uint32_t n : {4u, 150u, 400u}) {
         if (n == 4 && graph == "erdos-renyi:0.05") continue;
