@@ -1,5 +1,5 @@
 #!/bin/sh
-# Verifies the models of both mailboxes, and of how a node is given up, with Spin, and that mutated (broken) models are
+# Verifies the models of both mailboxes, on static graphs and on schedules, and of how a node is given up, with Spin, and that mutated (broken) models are
 # caught.
 # Exit status: 0 all as expected, 1 not, 77 Spin or a C compiler is missing.
 set -u
@@ -97,4 +97,14 @@ caught 'seat, message not looked for again'     seat -DNO_SECOND_LOOK
 caught 'seat, last round lowered late'          seat -DSTOP -DROUNDS=5 -DLATE_LOWERING
 caught 'seat, last round lowered too far'       seat -DSTOP -DROUNDS=5 -DPATH -DFURTHEST=1
 caught 'seat, last round not looked at'         seat -DSTOP -DROUNDS=5 -DAPART -DDEAF
+holds  'schedule'                               schedule
+holds  'schedule, three nodes, four rounds'     schedule -DNODES=3 -DROUNDS=4
+ends   'schedule, three nodes'                  schedule -DNODES=3
+holds  'schedule, written in place'             schedule -DIN_PLACE
+ends   'schedule, three nodes, in place'        schedule -DNODES=3 -DIN_PLACE
+caught 'schedule, readers not waited for'       schedule -DNO_WAIT
+caught 'schedule, in place, not waited for'     schedule -DIN_PLACE -DNO_WAIT
+caught 'schedule, done before the update'       schedule -DEARLY_DONE
+caught 'schedule, waits for whom it hears'      schedule -DOWN_SOURCES
+caught 'schedule, waits for another round'      schedule -DWRONG_ROUND
 [ "$failures" = 0 ]
