@@ -38,7 +38,8 @@ def write_perfetto(run: Run, path: Path, seconds: float = float("inf")) -> None:
     """The first `seconds` of the run's clock, or so much of it as MOST_EVENTS hold; the file says which."""
     edges, _, _ = run.edges()
     neighbours = [[] for _ in range(run.nodes)]
-    for i, j in edges.tolist():
+    # Of a schedule the trace has all pairs that are ever linked, and not who sends to whom: no arrows.
+    for i, j in [] if run.network.get("schedule") else edges.tolist():
         neighbours[i].append(j)
         neighbours[j].append(i)
     clock = _read_clock(run)

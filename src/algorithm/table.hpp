@@ -5,6 +5,7 @@
 #include "algorithm/parameters.hpp"
 #include "node/node.hpp"
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,8 +42,15 @@ enum class CodecNeed {
 
 enum class Weights {
   mixing,  // W
-  push,    // columns sum to 1: 1 / (1 + degree of the sender)
+  push,    // columns sum to 1: 1 / (1 + number of nodes that hear the sender)
 };
+
+// What an algorithm's derivation asks of --graph. W is doubly stochastic on every graph.
+struct GraphNeed {
+  bool symmetric = true;  // else links may have a direction
+  bool fixed = true;      // else W may change from one message to the next
+};
+inline constexpr GraphNeed kAnyGraph{.symmetric = false, .fixed = false};
 
 struct AlgorithmRow {
   const char* name;  // as on the command line
@@ -63,6 +71,7 @@ struct AlgorithmRow {
   std::uint8_t message_scalars = 0;  // numbers that travel with each message
   CodecNeed codec = CodecNeed::models;
   Weights weights = Weights::mixing;
+  GraphNeed graph = {};
   double least_eigenvalue = -1;  // that of W must be above
   // The text publishes x itself, once an iteration, and changes it in one update of the kind that mix() carries out:
   // then an exact model is sent from where it lies.
@@ -73,6 +82,17 @@ struct AlgorithmRow {
     for (const ParameterUse& use : parameters)
       if (use.parameter == Parameter::local_steps) return o.local_steps;
     return 1;
+  }
+  // Messages on a channel with the neighbours in iteration t: those that count for a graph that changes with them.
+  std::uint32_t messages(const Options& o, Round t) const {
+    const Exchanges e = exchanges(o, t);
+    return e.is_collective ? 0 : std::max<std::uint32_t>(1, e.count / channels);
+  }
+  // The number of the first of them, in iteration t.
+  Round first_message(const Options& o, Round t) const {
+    Round sum = 0;
+    for (Round before = 0; before < t; ++before) sum += messages(o, before);
+    return sum;
   }
   // All nodes average in every H-th iteration; 0: never.
   Round collective_period(const Options& o) const {

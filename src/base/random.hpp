@@ -26,7 +26,8 @@ enum class Purpose : std::uint32_t {
   quantizer,
   generated_data,
   check,
-  interference
+  interference,
+  schedule
 };
 
 // Names one stream. `node` and `iteration` are 0 where they have no meaning.

@@ -5,6 +5,7 @@
 #include "base/streams.hpp"
 #include "base/thread_supply.hpp"
 #include "command/experiment.hpp"
+#include "command/graph_choice.hpp"
 #include "command/outputs.hpp"
 #include "command/setup.hpp"
 #include "config/algorithm_options.hpp"
@@ -109,6 +110,7 @@ Config resolve(Config c) {
   (void)parse_link(c.link);
   (void)parse_interference(c.interference, c.nodes);
   (void)parse_faults(c.fault, c.nodes);
+  require_graph(c, row);
   c.alpha = or_else(for_algorithm(c.alpha, c.algorithm), row.alpha);
   c.epsilon = averaging_step(c, row);
   (void)step_size("--alpha", c.alpha, step_horizon(c));

@@ -32,19 +32,27 @@ double mean_iterations(const Trace& trace, const Totals& totals) {
 Totals add_up(const RoundsSource& rounds, const Run& run) {
   Totals totals;
   const double n = run.network.nodes;
+  Round message = 0;  // the first of the iteration
+  const auto next_iteration = [&](std::size_t t) {
+    message += run.algorithm.messages(run.options, static_cast<Round>(t));
+  };
   rounds.for_each_block([&](const Rounds& block, std::size_t first) {
     for (std::size_t k = 0; k < kPhases; ++k) totals.phases_s[k] += sum_of(block.*kPhaseTimes[k]);
     totals.samples += sum_of(block.batch);
     totals.overwritten += sum_of(block.overwritten);
     for (std::size_t at = 0; at < block.batch.size(); ++at) {
+      if (at > 0 && at % block.nodes == 0) next_iteration(first + at / block.nodes - 1);
       if (std::isnan(block.batch[at])) continue;
       ++totals.gradients;
       totals.message_bytes += block.bytes_sent[at];
       const Exchanges sent = run.algorithm.exchanges(run.options, static_cast<Round>(first + at / block.nodes));
       totals.vectors += sent.count * sent.vectors * (sent.is_collective ? 2 * (n - 1) / n : 1);
-      const auto neighbours = run.network.neighbours(static_cast<NodeId>(at % block.nodes)).size();
-      totals.sent_bytes += block.bytes_sent[at] * (sent.is_collective ? 1 : static_cast<double>(neighbours));
+      const auto i = static_cast<NodeId>(at % block.nodes);
+      const std::uint32_t messages = run.algorithm.messages(run.options, static_cast<Round>(first + at / block.nodes));
+      totals.sent_bytes +=
+          block.bytes_sent[at] * (sent.is_collective ? 1 : run.network.mean_readers(i, message, messages));
     }
+    if (!block.batch.empty()) next_iteration(first + block.iterations - 1);
   });
   return totals;
 }
@@ -112,6 +120,11 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
   s.emplace_back("vectors_per_iteration", vectors);
   s.emplace_back("wire_bits_of_a_vector", 8 * vector_bytes(run, totals) / coordinates);
   s.emplace_back("collective_period", std::int64_t{run.algorithm.collective_period(run.options)});
+  if (run.network.is_scheduled()) {
+    Round t = 0;
+    while (run.algorithm.messages(run.options, t) == 0 && t < run.iterations) ++t;
+    s.emplace_back("messages_per_iteration", std::int64_t{run.algorithm.messages(run.options, t)});
+  }
   s.emplace_back("paper_bits_per_coordinate", (run.codec.paper_bits() + scalars) * vectors);
   s.emplace_back("wire_bits_per_coordinate",
                  totals.gradients > 0 ? 8 * totals.message_bytes / totals.gradients / coordinates : 0.0);

@@ -8,6 +8,7 @@
 #include "blas/blas.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
+#include "command/graph_choice.hpp"
 #include "command/outputs.hpp"
 #include "command/preflight.hpp"
 #include "command/progress_line.hpp"
@@ -63,7 +64,7 @@ void validate_theory(const Config& c) {
 
 // The values of all the points' own options; the rest is common.
 std::vector<TheoryPoint> plan_points(const Config& given) {
-  const Schedule schedule = parse_schedule(given.schedule);
+  const StepSchedule schedule = parse_schedule(given.schedule);
   std::vector<TheoryPoint> points;
   const auto add = [&](Config c, std::uint64_t horizon, const std::string& label) {
     const auto step = [&](double constant, double power) {
@@ -79,6 +80,7 @@ std::vector<TheoryPoint> plan_points(const Config& given) {
     if (find_algorithm(c.algorithm).uses_epsilon && epsilon > 1)
       throw InputError("--c2 {}: epsilon is {:.3g} at T = {}, and must not be above 1; give a smaller one", given.c2,
                        epsilon, horizon);
+    require_static_graph(c);
     points.push_back({.label = label, .config = resolve(c)});
   };
   for (const std::string& graph : given.graphs) {

@@ -184,7 +184,7 @@ std::string dominating(const TheoryPoint& point, const std::vector<TheoryRun>& r
         .largest();
   }
   const Quantity q =
-      results.schedule.kind == Schedule::Kind::nonconvex ? Quantity::mean_gradient : Quantity::average_gap;
+      results.schedule.kind == StepSchedule::Kind::nonconvex ? Quantity::mean_gradient : Quantity::average_gap;
   return is_start(q, point, runs, results) ? "start" : "noise, bias";
 }
 

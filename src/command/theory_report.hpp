@@ -33,7 +33,7 @@ struct TheoryRun {
 
 struct TheoryResults {
   Axis axis = Axis::horizon;
-  Schedule schedule{};
+  StepSchedule schedule{};
   Smoothness smoothness{};
   std::vector<Constant> constants{};
   std::vector<std::vector<TheoryRun>> runs{};  // [points][seeds]

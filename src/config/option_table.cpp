@@ -285,9 +285,11 @@ std::vector<OptionRow> parameter_rows() {
 std::vector<OptionRow> network_rows() {
   return {
     {.name = "graph", .topic = Topic::network, .commands = kRuns | kInfo,
-     .value = "ring|chain|torus|hypercube|complete|star|two-cliques|exponential|k-regular:K|erdos-renyi:P|file:PATH",
+     .value = "ring|chain|torus|hypercube|complete|star|two-cliques|exponential|k-regular:K|erdos-renyi:P|file:PATH|"
+              "one-peer-exponential|random-matching|directed-exponential",
      .help = "who talks with whom; k-regular and erdos-renyi are drawn from --seed until connected, a file has one edge "
-             "\"i j\" a line", .field = &C::graph, .check = check_graph},
+             "\"i j\" a line; the last three have weights of their own, a direction (both exponential) or other links for "
+             "every message (one-peer, matching)", .field = &C::graph, .check = check_graph},
     {.name = "mixing", .topic = Topic::network, .value = "laplacian|laplacian:KAPPA|metropolis",
      .help = "the weights W: I - L/KAPPA with KAPPA = largest degree + 2 unless given, or 1/(1 + larger degree)",
      .field = &C::mixing, .check = check_mixing},

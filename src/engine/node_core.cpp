@@ -23,6 +23,12 @@ NodeCore::NodeCore(const Run& run, NodeId id)
       penalised_(run.problem.penalised()),
       next_unseen_(run.network.neighbours(id).size()) {
   lost_weights_.reserve(next_unseen_.size());
+  if (run.network.is_scheduled()) {
+    check(run.algorithm.delivery == Delivery::round && run.faults.empty() && !run.machine && !run.deadline.adapts,
+          "a schedule with options that know fixed neighbours alone");
+    peers_.reserve(Network::kMostPeers);
+    for (const Round k : {0, 1}) (void)sources(k);  // this thread's first draws take memory
+  }
   for (std::uint8_t c = 0; c < run.algorithm.channels; ++c) {
     Exchanged& channel = channels_.emplace_back();
     channel.sent = round_;
@@ -74,14 +80,14 @@ void NodeCore::begin(Round t, Seconds start) {
   for (std::size_t c = 0; c < channels_.size(); ++c) channels_[c].sent_at_begin = channels_[c].sent;
 }
 
-float NodeCore::weight_from(const Neighbour& j) const {
+float NodeCore::weight_from(const Neighbour& j, Round message) const {
   if (run_.algorithm.weights == Weights::mixing) return j.weight;
-  return 1 / (1 + static_cast<float>(run_.network.neighbours(j.id).size()));
+  return 1 / (1 + static_cast<float>(run_.network.reader_count(j.id, message)));
 }
 
-float NodeCore::self_weight() const {
-  if (run_.algorithm.weights == Weights::mixing) return static_cast<float>(run_.network.self_weights[id_]);
-  return 1 / (1 + static_cast<float>(neighbours().size()));
+float NodeCore::self_weight(Round message) const {
+  if (run_.algorithm.weights == Weights::mixing) return static_cast<float>(run_.network.self_weight(id_, message));
+  return 1 / (1 + static_cast<float>(run_.network.reader_count(id_, message)));
 }
 
 double NodeCore::wire_bytes(std::span<const std::byte> message) const {
@@ -166,7 +172,7 @@ std::optional<Coefficients> NodeCore::as_coefficients(std::span<const Statement>
       c.neighbours += factor;
     } else if (source.kind == Source::Kind::mixed && run_.codec.is_identity() && channels_[source.index].is_model) {
       c.neighbours += factor;
-      c.self += factor * self_weight();
+      c.self += factor * self_weight(channels_[source.index].sent - 1);
     } else {
       return {};
     }
@@ -203,7 +209,7 @@ void NodeCore::listen(Channel c, Seconds now) {
 Messages NodeCore::heard(Channel c, Seconds now) {
   heard(now);
   Exchanged& channel = channels_[c.index];
-  channel.own_weight = self_weight();
+  channel.own_weight = self_weight(channel.sent - 1);
   for (const float weight : lost_weights_) channel.own_weight += weight;
   return {.scalar = channel.scalar + channel.own_weight * channel.own_scalar};
 }

@@ -57,6 +57,9 @@ class NodeCore {
   std::span<float> x() const { return x_; }
   NodeId id() const { return id_; }
   std::span<const Neighbour> neighbours() const { return run_.network.neighbours(id_); }
+  // Of message k: whom this node hears, and who hears it. Until the next call.
+  std::span<const Neighbour> sources(Round k) { return run_.network.sources(id_, k, peers_); }
+  std::span<const Neighbour> readers(Round k) { return run_.network.readers(id_, k, peers_); }
 
   // ---- an iteration ----
   void begin(Round t, Seconds start);
@@ -119,9 +122,10 @@ class NodeCore {
   // The same of a general exchange: its messages stay with the channel, for formulas, until the next publication there.
   void listen(Channel c, Seconds now);
   void hear(Channel c, const Neighbour& from, const HeardMessage& message) {
+    const float weight = weight_from(from, channels_[c.index].sent - 1);
     hear(from, message, channels_[c.index].terms);
-    channels_[c.index].scalar += weight_from(from) * message.scalar;
-    channels_[c.index].terms.back().weight = weight_from(from);
+    channels_[c.index].scalar += weight * message.scalar;
+    channels_[c.index].terms.back().weight = weight;
   }
   Messages heard(Channel c, Seconds now);
   // A collective: the messages of all nodes in ascending order, this one's among them.
@@ -169,8 +173,8 @@ class NodeCore {
   StreamKey stream_of(Round message, std::uint32_t channel = 0) const {
     return {.seed = run_.seed, .node = id_, .iteration = message, .purpose = Purpose::quantizer, .draw = channel};
   }
-  float weight_from(const Neighbour& j) const;
-  float self_weight() const;
+  float weight_from(const Neighbour& j, Round message) const;
+  float self_weight(Round message) const;
   void add_vectors();
   SweepInput sweep_input(std::span<Received> received) const;
 
@@ -194,6 +198,7 @@ class NodeCore {
   double behind_ = 0;                      // iterations, of all messages heard
   std::size_t heard_ = 0;
   std::vector<float> lost_weights_;
+  std::vector<Neighbour> peers_;            // of a schedule's message
   std::vector<std::uint32_t> next_unseen_;  // [neighbours]: the first message of each that has not been passed
   std::uint64_t overflows_ = 0;             // coordinates that did not fit their code
   std::uint64_t overflows_at_begin_ = 0;    // of those, before this iteration

@@ -11,6 +11,7 @@
 #include "engine/record_log.hpp"
 #include "engine/snapshots.hpp"
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -156,6 +157,7 @@ class RoundThreadNode final : public ThreadNode {
   using ThreadNode::start;
   bool start(const MessagesRequest& request) override;
   std::span<std::byte> next_message() override { return mailboxes_[0]->begin_write(core_.sent({0})); }
+  void before_update() override;
   bool is_given_up() const override { return seat_.load(std::memory_order_acquire) & kGivenUp; }
 
  private:
@@ -163,11 +165,17 @@ class RoundThreadNode final : public ThreadNode {
   bool takes_seat(Round t);
   bool await(RoundThreadNode& sender, Channel c, Round message, Seconds limit);
   Message receive(RoundThreadNode& sender, Channel c, Round message);
+  void await_readers(Channel c, Round message);
+  void release_all();
+  Round furthest(Round t) const;
   bool give_up(Round t);
   bool is_over() const { return shared_.last_round.load(std::memory_order_acquire) <= round(); }
 
   std::vector<std::unique_ptr<RoundMailbox>> mailboxes_;  // [channels]
-  Round furthest_;                                        // how many rounds another node can be ahead of this one
+  Round furthest_;  // how many rounds another node can be ahead of this one, on a static graph
+
+  // On a schedule: of each channel, how many messages of others this node will not read any more (round_mailbox.hpp).
+  alignas(kSeparation) std::array<std::atomic<Round>, Protocol::kMostChannels> done_{};
 
   // Where this node is, for runs with faults: 2t between rounds t−1 and t, 2t + 1 in round t. Why a neighbour that
   // has lost its patience may go on though it will write over what this node could still be reading: it changes 2t

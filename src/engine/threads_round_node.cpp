@@ -7,7 +7,9 @@ namespace quantimed {
 RoundThreadNode::RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_stride)
     : ThreadNode(shared, id, snapshot_stride),
       // Lost nodes make the ways between the others longer.
-      furthest_(shared.run.faults.empty() ? shared.run.network.eccentricity(id) : shared.run.network.nodes) {
+      furthest_(shared.run.network.is_scheduled() ? 0
+                : shared.run.faults.empty()       ? shared.run.network.eccentricity(id)
+                                                  : shared.run.network.nodes) {
   for (std::uint8_t c = 0; c < shared.run.algorithm.channels; ++c) {
     mailboxes_.push_back(std::make_unique<RoundMailbox>(shared.run.codec.capacity(shared.run.problem.dimension())));
     mailboxes_.back()->first_touch();
@@ -23,14 +25,46 @@ RoundThreadNode::RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t s
 bool RoundThreadNode::wants(Round t) {
   if (shared_.abort.load(std::memory_order_acquire)) throw RunAborted{};
   begin_record(t);
+  if (shared_.run.network.is_scheduled()) release_all();
   const bool time_is_up = core_.record.start >= shared_.run.max_time || shared_.stop.load(std::memory_order_acquire);
   Round last = shared_.last_round.load(std::memory_order_acquire);
   if (time_is_up)
-    while (last > t + furthest_ && !shared_.last_round.compare_exchange_weak(last, t + furthest_)) {
+    for (const Round least = t + furthest(t); last > least && !shared_.last_round.compare_exchange_weak(last, least);) {
     }
   if (!shared_.run.faults.empty() && t < last && !takes_seat(t)) return false;
   if (t % snapshots_.stride() == 0) capture(t);
   return t < shared_.last_round.load(std::memory_order_acquire);
+}
+
+// On a schedule the same holds with the messages' own links: who has ended round t has heard of those that it heard in
+// round t, who by then had published it. Of several exchanges on a channel in a round the first alone is counted.
+Round RoundThreadNode::furthest(Round t) const {
+  const Run& run = shared_.run;
+  if (!run.network.is_scheduled()) return furthest_;
+  if (run.algorithm.exchanges(run.options, t).is_collective) return 1;
+  return run.network.messages_until_all_hear(core_.id(), core_.sent({0}), run.algorithm.messages(run.options, t));
+}
+
+// What has been received is read within its iteration.
+void RoundThreadNode::release_all() {
+  for (std::uint8_t c = 0; c < shared_.run.algorithm.channels; ++c)
+    done_[c].store(core_.sent({c}), std::memory_order_release);
+}
+
+// Before this node writes message k of a schedule over message k − 2: until all who hear that one have done with it.
+void RoundThreadNode::await_readers(Channel c, Round message) {
+  if (!shared_.run.network.is_scheduled() || message < 2) return;
+  for (const Neighbour& j : core_.readers(message - 2)) {
+    const std::atomic<Round>& done = neighbour(j.id).done_[c.index];
+    const auto is_done = [&] { return done.load(std::memory_order_acquire) >= message - 1; };
+    if (!is_done()) wait_for(j.id, round(), is_done);
+  }
+  charge(&RoundRecord::wait);
+}
+
+// An exact model is written where it is sent from, while the messages that it is made of are read.
+void RoundThreadNode::before_update() {
+  if (lives_in_outbox()) await_readers({0}, core_.sent({0}));
 }
 
 // Between two rounds: what was asked to happen to this node happens here.
@@ -54,8 +88,10 @@ void RoundThreadNode::send(Channel c, const Linear& what, float scalar) {
   check(!is_simple || what.is_model(), "a text publishes more than its model, and its row does not say so");
   RoundMailbox& mailbox = *mailboxes_[c.index];
   const Round number = core_.sent(c);
+  await_readers(c, number);
   const std::span<std::byte> message = mailbox.begin_write(number);
   const std::size_t bytes = is_simple ? write_message(round(), c, message) : write_message(c, what, scalar, message);
+  if (shared_.run.network.is_scheduled()) done_[c.index].store(number, std::memory_order_release);
   MessageNote note = this->note();
   note.scalar = scalar;
   mailbox.publish(number, bytes, note);
@@ -103,7 +139,7 @@ bool RoundThreadNode::start(const MessagesRequest& request) {
       core_.hear_of_all(c, j, as_heard(receive(sender, c, number)));
     }
   } else {
-    for (const Neighbour& j : core_.neighbours()) {
+    for (const Neighbour& j : core_.sources(number)) {
       RoundThreadNode& sender = neighbour(j.id);
       if (!await(sender, c, number, limit)) {
         core_.miss(j);

@@ -1,6 +1,7 @@
 #include "engine/virtual_clock.hpp"
 
 #include "base/error.hpp"
+#include "engine/resumption.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -10,6 +11,8 @@ namespace quantimed {
 VirtualClock::VirtualClock(const Run& run, const Charge& charge, std::vector<Seconds> starts)
     : run_(run),
       charge_(charge),
+      first_message_(run.network.is_scheduled() ? run.algorithm.first_message(run.options, first_round(run, 0)) : 0),
+      message_(first_message_),
       start_(starts.empty() ? std::vector<Seconds>(run.network.nodes) : std::move(starts)),
       sent_(run.network.nodes),
       computed_(run.network.nodes),
@@ -45,7 +48,8 @@ void VirtualClock::stall() {
   while (const auto fault = stalls_.next([&](NodeId i) { return start_[i]; })) away_[fault->node] = fault->lasts;
 }
 
-void VirtualClock::begin_next_round() {
+void VirtualClock::begin_next_round(Round t) {
+  first_message_ += run_.algorithm.messages(run_.options, t);
   start_ = end_;
   std::ranges::fill(away_, 0);
   std::ranges::fill(in_vain_, 0);
@@ -84,7 +88,7 @@ void VirtualClock::advance_on_machine(Records& records, Round t) {
     end_[i] = std::max(visible, there) + machine.mix_time(messages) + machine.record_s;
     if (messages > 0) record.age = static_cast<float>(std::max(visible, there) - sent / static_cast<double>(messages));
   }
-  begin_next_round();
+  begin_next_round(t);
 }
 
 // All nodes' ends of round t.
@@ -99,6 +103,8 @@ void VirtualClock::take(const Records& records, Round t) {
   }
   for (std::uint32_t k = 0; k < exchanges.count; ++k) {
     if (k > 0) computed_ = sent_ = end_;
+    // Channels whose exchanges follow one another count their own messages.
+    message_ = first_message_ + k % std::max(1u, run_.algorithm.messages(run_.options, t));
     exchange(records, t, exchanges);
     for (NodeId i = 0; i < n; ++i) {
       all_exchanges_[i] += exchange_[i];
@@ -122,7 +128,7 @@ void VirtualClock::exchange(const Records& records, Round t, const Exchanges& ex
       continue;
     }
     Seconds ready = computed_[i] + in_vain_[i], arrival = 0;
-    for (const Neighbour& j : run_.network.neighbours(i)) {
+    for (const Neighbour& j : sources(i)) {
       if (!is_living(j.id)) continue;
       const double theirs = records[j.id][t].bytes / exchanges.count;
       bytes = std::max(bytes, theirs);
@@ -149,7 +155,7 @@ Seconds VirtualClock::collective(double bytes) const {
   return run_.link.exchange(charge_.bits_per_coordinate(bytes, share));
 }
 
-void VirtualClock::note(Records& records, Round t) const {
+void VirtualClock::note(Records& records, Round t) {
   const bool is_collective = run_.algorithm.exchanges(run_.options, t).is_collective;
   for (NodeId i = 0; i < run_.network.nodes; ++i) {
     if (!is_living(i)) continue;
@@ -169,7 +175,7 @@ void VirtualClock::note(Records& records, Round t) const {
     if (is_collective)
       for (NodeId j = 0; j < run_.network.nodes; ++j) hear(j);
     else
-      for (const Neighbour& j : run_.network.neighbours(i)) hear(j.id);
+      for (const Neighbour& j : sources(i)) hear(j.id);
     if (messages > 0) record.age = static_cast<float>(age / static_cast<double>(messages));
   }
 }
@@ -179,14 +185,14 @@ void VirtualClock::advance(Records& records, Round t) {
   if (run_.machine) return advance_on_machine(records, t);
   take(records, t);
   note(records, t);
-  begin_next_round();
+  begin_next_round(t);
 }
 
 void VirtualClock::pass(const Records& records, Round t) {
   check(!run_.machine, "a predicted machine has one clock");
   stall();
   take(records, t);
-  begin_next_round();
+  begin_next_round(t);
 }
 
 }  // namespace quantimed

@@ -22,10 +22,10 @@ class VirtualClock {
   //   paper:T_c      E_i = max_{j ∈ N_i ∪ i} F_j + T_c · bits/16     (exchange follows computation, as in the paper)
   //   alpha-beta     E_i = max(F_i, max_{j ∈ N_i} S_j + latency + bytes_j / bandwidth)   (sent before computing)
   //   barrier        all nodes have the largest E_i;   S_i of the next round is E_i
-  // where bits and bytes are what the charge says. A message that depends on the gradient is sent at F_j, not at S_j.
-  // Where an iteration has several exchanges the next begins at E_i, with nothing to compute. A collective is a ring
-  // all-reduce among all nodes: 2 (n − 1)/n of the vectors, in 2 (n − 1) steps.
-  // On a machine that is predicted, as a threads run goes: P_i = S_i + encode + publish, then the gradient,
+  // where N_i are those whom i hears in this exchange, and bits and bytes what the charge says. A message that depends
+  // on the gradient is sent at F_j, not at S_j. Where an iteration has several exchanges the next begins at E_i, with
+  // nothing to compute. A collective is a ring all-reduce among all nodes: 2 (n − 1)/n of the vectors, in 2 (n − 1)
+  // steps. On a machine that is predicted, as a threads run goes: P_i = S_i + encode + publish, then the gradient,
   //   E_i = max(F_i, max_{j ∈ N_i} max(P_j + latency, P_j − publish + the link's delay)),
   // and S_i of the next round is E_i + mix + record. Its link carries what is on the wire.
   // F_i is later by what a stall takes from node i, or by the patience where it waits for a lost neighbour.
@@ -45,13 +45,18 @@ class VirtualClock {
   void take(const Records& records, Round t);
   void exchange(const Records& records, Round t, const Exchanges& exchanges);
   Seconds collective(double bytes) const;
-  void note(Records& records, Round t) const;
+  void note(Records& records, Round t);
   void advance_on_machine(Records& records, Round t);
   void stall();
-  void begin_next_round();
+  void begin_next_round(Round t);
+
+  // Whom i hears in the exchange that is charged now.
+  std::span<const Neighbour> sources(NodeId i) { return run_.network.sources(i, message_, sources_); }
 
   const Run& run_;
   Charge charge_;
+  Round first_message_, message_;                       // of the iteration to come; of the exchange
+  std::vector<Neighbour> sources_;                      // of a schedule
   std::vector<Seconds> start_, sent_, computed_, end_;  // [n]
   std::vector<Seconds> exchange_;                       // [n], charged after the last computation
   std::vector<Seconds> all_exchanges_, all_waits_;      // [n], of the iteration

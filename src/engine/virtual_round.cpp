@@ -79,7 +79,7 @@ std::span<const NodeId> RoundEngine::arrived(NodeId i, std::vector<NodeId>& read
     if (clock_.is_living(j) && is_last(nodes_[j]->missing(node.channel(), message), arrivals_[j])) ready.push_back(j);
   };
   ready.clear();
-  if (node.is_of_all()) {
+  if (waits_for_all(node)) {
     if (is_last(all_missing_[message % 2], run_.network.nodes))
       for (NodeId j = 0; j < run_.network.nodes; ++j) ready.push_back(j);
     return ready;
@@ -180,7 +180,7 @@ bool RoundEngine::advance() {
 std::string RoundEngine::who_waits() const {
   std::map<NodeId, std::vector<NodeId>> waiting;  // for whom
   for (NodeId i = 0; i < nodes_.size(); ++i)
-    for (const Neighbour& j : run_.network.neighbours(i))
+    for (const Neighbour& j : nodes_[i]->core.sources(nodes_[i]->message()))
       if (clock_.is_living(i) && clock_.is_living(j.id) &&
           nodes_[j.id]->core.sent(nodes_[i]->channel()) <= nodes_[i]->message())
         waiting[j.id].push_back(i);

@@ -110,6 +110,7 @@ class RoundEngine final : public VirtualRun {
   std::string end_waiting_for(NodeId i);
   std::string who_waits() const;
   std::span<const NodeId> arrived(NodeId i, std::vector<NodeId>& ready);
+  bool waits_for_all(const RoundNode& node) const { return node.is_of_all() || run_.network.is_scheduled(); }
   bool has_other_clock() const;
   Round next_hold() const;
 
@@ -126,7 +127,9 @@ class RoundEngine final : public VirtualRun {
   std::mutex failing_;                       // guards failures_
   std::map<std::pair<Round, NodeId>, std::exception_ptr> failures_;
   std::vector<std::uint32_t> arrivals_;  // [n]: messages that an exchange of this node takes, its own counted
-  // Of a collective, for messages of each parity.
+  // Of a collective, for messages of each parity; of a schedule, every exchange. Whoever hears node i's message k need
+  // not be heard by it, so more than those must have sent before it goes on, or the two slots and counters are not
+  // safe: all that are ever linked would do, and all nodes are one counter instead of as many as there are links.
   std::array<std::atomic<std::uint32_t>, 2> all_missing_;
 };
 

@@ -65,7 +65,7 @@ Messages RoundNode::finish(Messages) {
   if (is_of_all())
     for (NodeId j = 0; j < run_.network.nodes; ++j) core.hear_of_all(c, j, slot_of(j).heard(core.round()));
   else
-    for (const Neighbour& j : core.neighbours()) {
+    for (const Neighbour& j : core.sources(message())) {
       if (engine_.clock_.is_living(j.id))
         core.hear(c, j, slot_of(j.id).heard(core.round()));
       else
@@ -89,7 +89,7 @@ void RoundNode::update(const Coefficients& c) {
   }
   scratch.terms.clear();
   core.listen(0);
-  for (const Neighbour& j : core.neighbours()) {
+  for (const Neighbour& j : core.sources(core.round())) {
     if (engine_.clock_.is_living(j.id))
       core.hear(j, engine_.outboxes_[j.id][0][core.round() % 2].heard(core.round()), scratch.terms);
     else

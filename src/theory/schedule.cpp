@@ -43,42 +43,42 @@ Quantity parse_quantity(const std::string& option, const std::string& text) {
   throw InputError("{} {}: not measured; give some of {}", option, text, names);
 }
 
-Schedule parse_schedule(const std::string& text) {
+StepSchedule parse_schedule(const std::string& text) {
   const std::size_t colon = text.find(':');
   const std::string kind = text.substr(0, colon);
-  if (text == "nonconvex") return {.kind = Schedule::Kind::nonconvex, .delta = 0};
+  if (text == "nonconvex") return {.kind = StepSchedule::Kind::nonconvex, .delta = 0};
   const std::string number = colon == std::string::npos ? "" : text.substr(colon + 1);
-  Schedule schedule;
+  StepSchedule schedule;
   const auto [end, failure] = std::from_chars(number.data(), number.data() + number.size(), schedule.delta);
   const bool is_number = failure == std::errc{} && end == number.data() + number.size();
   if ((kind != "strongly-convex" && kind != "convex") || !is_number || !(schedule.delta > 0 && schedule.delta < 0.5))
     throw InputError("--schedule {}: give strongly-convex:DELTA or convex:DELTA with 0 < DELTA < 0.5, or nonconvex",
                      text);
-  schedule.kind = kind == "convex" ? Schedule::Kind::convex : Schedule::Kind::strongly_convex;
+  schedule.kind = kind == "convex" ? StepSchedule::Kind::convex : StepSchedule::Kind::strongly_convex;
   return schedule;
 }
 
-Powers powers(const Schedule& schedule) {
+Powers powers(const StepSchedule& schedule) {
   switch (schedule.kind) {
-    case Schedule::Kind::strongly_convex:
+    case StepSchedule::Kind::strongly_convex:
       return {schedule.delta / 2, 3 * schedule.delta / 2};
-    case Schedule::Kind::convex:
+    case StepSchedule::Kind::convex:
       return {schedule.delta / 4, 3 * schedule.delta / 4};
-    case Schedule::Kind::nonconvex:
+    case StepSchedule::Kind::nonconvex:
       break;
   }
   return {1.0 / 6, 0.5};
 }
 
-std::optional<Promise> promise(const Schedule& schedule, Axis axis, Quantity quantity) {
-  const bool is_strong = schedule.kind == Schedule::Kind::strongly_convex;
+std::optional<Promise> promise(const StepSchedule& schedule, Axis axis, Quantity quantity) {
+  const bool is_strong = schedule.kind == StepSchedule::Kind::strongly_convex;
   if (axis == Axis::deadline && is_strong && quantity == Q::penalty_distance) return Promise{1};
   if (axis == Axis::graph && is_strong && (quantity == Q::bias || quantity == Q::consensus)) return Promise{-2};
   if (axis != Axis::horizon) return {};
   if (is_strong && (quantity == Q::distance || quantity == Q::penalty_distance || quantity == Q::bias))
     return Promise{-schedule.delta};
-  if (schedule.kind == Schedule::Kind::convex && quantity == Q::average_gap) return Promise{-schedule.delta / 2};
-  if (schedule.kind == Schedule::Kind::nonconvex && (quantity == Q::mean_gradient || quantity == Q::mean_consensus))
+  if (schedule.kind == StepSchedule::Kind::convex && quantity == Q::average_gap) return Promise{-schedule.delta / 2};
+  if (schedule.kind == StepSchedule::Kind::nonconvex && (quantity == Q::mean_gradient || quantity == Q::mean_consensus))
     return Promise{-1.0 / 3};
   return {};
 }

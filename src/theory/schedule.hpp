@@ -39,12 +39,12 @@ Quantity parse_quantity(const std::string& option, const std::string& text);  //
 inline constexpr std::size_t kMeanPoints = 200;
 
 // ---- schedules -----------------------------------------------------------------------------------
-struct Schedule {
+struct StepSchedule {
   enum class Kind { strongly_convex, convex, nonconvex } kind = Kind::strongly_convex;
   double delta = 0.25;  // δ in (0, 1/2); nonconvex has none
 };
 // --schedule strongly-convex:DELTA | convex:DELTA | nonconvex. Throws InputError.
-Schedule parse_schedule(const std::string& text);
+StepSchedule parse_schedule(const std::string& text);
 
 struct ScheduleRow {
   const char* syntax;
@@ -59,7 +59,7 @@ inline constexpr ScheduleRow kSchedules[] = {
 struct Powers {
   double alpha, epsilon;
 };
-Powers powers(const Schedule& schedule);
+Powers powers(const StepSchedule& schedule);
 
 // ---- promises ------------------------------------------------------------------------------------
 enum class Axis { horizon, deadline, graph };
@@ -73,6 +73,6 @@ struct Promise {
 //   horizons: the schedule's own row; its proof's two steps, penalty-distance and bias, have the exponent of distance
 //   deadlines: penalty-distance grows with max(E[1/V]/T_d, 1/m), where the gradient's noise is all there is
 //   graphs: bias and consensus fall with (1 − β)^−2 at the most
-std::optional<Promise> promise(const Schedule& schedule, Axis axis, Quantity quantity);
+std::optional<Promise> promise(const StepSchedule& schedule, Axis axis, Quantity quantity);
 
 }  // namespace quantimed

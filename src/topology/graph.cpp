@@ -203,10 +203,13 @@ Edges regular(std::uint32_t n, std::uint32_t degree, std::uint64_t seed, std::ui
 double expected_edges(const GraphRequest& graph, double n) {
   switch (graph.kind) {
     case GraphRequest::Kind::complete:
+    case GraphRequest::Kind::random_matching:
       return n * (n - 1) / 2;
     case GraphRequest::Kind::erdos_renyi:
       return graph.probability * n * (n - 1) / 2;
     case GraphRequest::Kind::exponential:
+    case GraphRequest::Kind::one_peer_exponential:
+    case GraphRequest::Kind::directed_exponential:
       return n * std::ceil(std::log2(n));
     case GraphRequest::Kind::hypercube:
       return n * std::ceil(std::log2(n)) / 2;
@@ -249,12 +252,16 @@ TorusShape most_square(std::uint32_t nodes) {
   return {rows, nodes / rows};
 }
 
-Edges make_edges(const GraphRequest& graph, std::uint32_t nodes, std::uint64_t seed, std::uint32_t& redraws) {
+void require_few_edges(const GraphRequest& graph, std::uint32_t nodes) {
   if (const double edges = expected_edges(graph, nodes); edges > static_cast<double>(kMaxEdges))
     throw InputError(
         "--graph {}: {} nodes would need {:.2g} edges, and {:.2g} is the limit; take fewer nodes or a "
         "sparser graph",
         describe(graph), nodes, edges, static_cast<double>(kMaxEdges));
+}
+
+Edges make_edges(const GraphRequest& graph, std::uint32_t nodes, std::uint64_t seed, std::uint32_t& redraws) {
+  require_few_edges(graph, nodes);
   redraws = 0;
   switch (graph.kind) {
     case GraphRequest::Kind::ring:
@@ -279,6 +286,10 @@ Edges make_edges(const GraphRequest& graph, std::uint32_t nodes, std::uint64_t s
       return erdos_renyi(nodes, graph.probability, seed, redraws);
     case GraphRequest::Kind::file:
       return tidy(read_edges(graph, nodes));
+    case GraphRequest::Kind::one_peer_exponential:
+    case GraphRequest::Kind::random_matching:
+    case GraphRequest::Kind::directed_exponential:
+      break;  // schedules: schedule.cpp
   }
   throw InternalError("a kind of graph that nobody generates");
 }

@@ -26,8 +26,10 @@ struct TorusShape {
 };
 TorusShape most_square(std::uint32_t nodes);  // the factorisation with the longest short side; 1 × n for primes
 
-// `redraws` receives how many random draws were thrown away. Only a file's graph may be disconnected.
+// `redraws` receives how many random draws were thrown away. Only a file's graph may be disconnected. Not for
+// schedules.
 Edges make_edges(const GraphRequest& graph, std::uint32_t nodes, std::uint64_t seed, std::uint32_t& redraws);
+void require_few_edges(const GraphRequest& graph, std::uint32_t nodes);  // throws InputError
 Edges read_edges(const GraphRequest& graph, std::uint32_t nodes);
 
 // The connected parts, the largest first, each in ascending order.

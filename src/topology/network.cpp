@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "topology/graph.hpp"
+#include "topology/schedule.hpp"
 #include "topology/spectrum.hpp"
 
 namespace quantimed {
@@ -116,6 +117,14 @@ void require_mixing(const Network& network, const MixingRequest& mixing) {
       mixing.kappa);
 }
 
+void require_own_weights(const GraphRequest& graph, const MixingRequest& mixing) {
+  if (mixing.kind == MixingRequest::Kind::laplacian && mixing.kappa == 0) return;
+  throw InputError(
+      "--mixing {}: --graph {} has weights of its own; leave --mixing out",
+      mixing.kind == MixingRequest::Kind::metropolis ? "metropolis" : fmt::format("laplacian:{}", mixing.kappa),
+      topology::describe(graph));
+}
+
 // What every algorithm relies on, tested on the finished lists and not on how they were made.
 void verify(const Network& network) {
   const auto reached = distances(network, 0);
@@ -164,12 +173,21 @@ Network make_network(const GraphRequest& graph, const MixingRequest& mixing, std
   if (nodes == 0) throw InputError("--nodes 0: a network has at least one node; take --nodes 1 or more");
   Network network;
   network.nodes = nodes;
-  network.edges = topology::make_edges(graph, nodes, seed, network.redraws);
-  require_connected(network, graph);
-  count_degrees(network);
-  mix(network, mixing);
-  list_neighbours(network);
-  require_mixing(network, mixing);
+  network.schedule = {.kind = topology::schedule_of(graph.kind), .seed = seed};
+  if (network.is_scheduled()) {
+    require_own_weights(graph, mixing);
+    topology::require_few_edges(graph, nodes);
+    topology::unite(network);
+    count_degrees(network);
+    list_neighbours(network);
+  } else {
+    network.edges = topology::make_edges(graph, nodes, seed, network.redraws);
+    require_connected(network, graph);
+    count_degrees(network);
+    mix(network, mixing);
+    list_neighbours(network);
+    require_mixing(network, mixing);
+  }
   verify(network);
   const auto [beta, gap] = spectrum(network, graph);
   network.beta = beta;

@@ -24,7 +24,10 @@ struct GraphRequest {
     exponential,
     k_regular,
     erdos_renyi,
-    file
+    file,
+    one_peer_exponential,
+    random_matching,
+    directed_exponential
   } kind = Kind::erdos_renyi;
   double probability = 0.4;  // erdos_renyi
   std::string path;          // file: one edge "i j" a line, '#' starts a comment
@@ -45,7 +48,24 @@ struct Neighbour {
   float weight;  // w_ij
 };
 
-// Symmetric, doubly stochastic and connected: checked on construction.
+// A graph with weights of its own that is directed, or another for every message. W(k) of message number k is a pure
+// function of (seed, k), known at both ends of a link without a word between them, and doubly stochastic.
+struct Schedule {
+  enum class Kind : std::uint8_t {
+    none,
+    one_peer_exponential,  // to i + 2^(k mod L), from i − 2^(k mod L), L = ⌈log₂ n⌉; weights ½ ½
+    random_matching,  // a matching of all nodes, drawn for each k; pairs ½ ½, a node that is left over keeps its own
+    directed_exponential  // to i + 2^j for j = 0 … L − 1; weights 1/(1 + L)
+  } kind = Kind::none;
+  std::uint64_t seed = 0;
+
+  bool is_directed() const { return kind == Kind::one_peer_exponential || kind == Kind::directed_exponential; }
+  bool changes() const { return kind == Kind::one_peer_exponential || kind == Kind::random_matching; }
+};
+
+// Connected: checked on construction, as is that W is doubly stochastic. A static graph's W is symmetric. Of a schedule
+// `edges` is the union of all its graphs without directions, and the weights on them, β and the gap are those of
+// (W̄ + W̄ᵀ)/2, where W̄ is the mean of W(k) over k: for reports, nobody mixes with them.
 struct Network {
   std::uint32_t nodes = 0;
   std::vector<std::pair<NodeId, NodeId>> edges;  // [E], i < j, sorted
@@ -57,11 +77,33 @@ struct Network {
   double spectral_gap = 0;                       // 1 − beta
   std::uint32_t redraws = 0;                     // erdos-renyi, k-regular: how many draws were thrown away
 
+  Schedule schedule = {};
+
   std::span<const Neighbour> neighbours(NodeId i) const {
     return {neighbour_list.data() + offsets[i], offsets[i + 1] - offsets[i]};
   }
+
+  bool is_scheduled() const { return schedule.kind != Schedule::Kind::none; }
+  // Of message k, ascending: whom node i hears, with w_ij(k), and who hears i, with w_ji(k). A static graph's are its
+  // neighbours. A schedule's are written into `room`, which allocates nothing once it holds kMostPeers.
+  static constexpr std::size_t kMostPeers = 32;
+  std::span<const Neighbour> sources(NodeId i, Round k, std::vector<Neighbour>& room) const {
+    return is_scheduled() ? peers(i, k, Side::sources, room) : neighbours(i);
+  }
+  std::span<const Neighbour> readers(NodeId i, Round k, std::vector<Neighbour>& room) const {
+    return is_scheduled() ? peers(i, k, Side::readers, room) : neighbours(i);
+  }
+  std::uint32_t reader_count(NodeId i, Round k) const;
+  double mean_readers(NodeId i, Round first, std::uint32_t messages) const;  // of messages first, first + 1, …
+  double self_weight(NodeId i, Round k) const;                               // w_ii(k)
   // Longest shortest path from i, in edges.
   std::uint32_t eccentricity(NodeId i) const;
+  // The same in messages of a schedule: so many from number k on, `stride` apart, until all have heard of i.
+  std::uint32_t messages_until_all_hear(NodeId i, Round k, std::uint32_t stride) const;
+
+ private:
+  enum class Side { sources, readers };
+  std::span<const Neighbour> peers(NodeId i, Round k, Side side, std::vector<Neighbour>& room) const;
 };
 
 // Throws InputError: a graph that cannot be (torus of a prime, P outside (0, 1], …), is disconnected (names the parts),

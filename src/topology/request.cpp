@@ -30,7 +30,10 @@ constexpr std::array kGraphs = {GraphName{Kind::ring, "ring", ""},
                                 GraphName{Kind::exponential, "exponential", ""},
                                 GraphName{Kind::k_regular, "k-regular", "K"},
                                 GraphName{Kind::erdos_renyi, "erdos-renyi", "P"},
-                                GraphName{Kind::file, "file", "PATH"}};
+                                GraphName{Kind::file, "file", "PATH"},
+                                GraphName{Kind::one_peer_exponential, "one-peer-exponential", ""},
+                                GraphName{Kind::random_matching, "random-matching", ""},
+                                GraphName{Kind::directed_exponential, "directed-exponential", ""}};
 
 std::string usage(const GraphName& graph) {
   return graph.value.empty() ? std::string(graph.name) : fmt::format("{}:{}", graph.name, graph.value);

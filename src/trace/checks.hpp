@@ -9,6 +9,7 @@
 namespace quantimed::checks {
 
 // verify_network.cpp. W is looked at by other means than make_network() has.
+std::string schedule_holds(const Trace& trace);
 std::string neighbours_agree(const Trace& trace);
 std::string non_negative_weights(const Trace& trace);
 std::string doubly_stochastic(const Trace& trace);

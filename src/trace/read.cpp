@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/isolated.hpp"
 #include "dataset/hdf5_locking.hpp"
+#include "topology/schedule.hpp"
 #include "trace/columns.hpp"
 #include "trace/hdf5.hpp"
 #include "trace/image.hpp"
@@ -310,6 +311,12 @@ void read_network(Input& input, Network& network) {
   network.beta = read_named<double>(group, "beta", "/network");
   network.spectral_gap = read_named<double>(group, "spectral_gap", "/network");
   network.redraws = static_cast<std::uint32_t>(read_named<std::int64_t>(group, "redraws", "/network"));
+  if (H5Aexists(group, "schedule") > 0) {
+    const auto name = read_named<std::string>(group, "schedule", "/network");
+    network.schedule = {.kind = topology::schedule_named(name),
+                        .seed = static_cast<std::uint64_t>(read_named<std::int64_t>(group, "seed", "/network"))};
+    if (!network.is_scheduled()) throw Fault(fmt::format("/network: schedule {} is not known", name));
+  }
 }
 
 Checkpoint read_checkpoint(Input& input) {
@@ -415,6 +422,7 @@ void transfer(Pipe& pipe, Network& network) {
   transfer(pipe, network.beta);
   transfer(pipe, network.spectral_gap);
   transfer(pipe, network.redraws);
+  transfer(pipe, network.schedule);
 }
 
 template <class Pipe>

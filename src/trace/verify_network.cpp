@@ -1,4 +1,5 @@
 // W again, from its edges and weights alone.
+#include "topology/schedule.hpp"
 #include "trace/checks.hpp"
 #include "trace/shapes.hpp"
 
@@ -55,6 +56,42 @@ double power_iteration(const Network& w) {
 }
 
 }  // namespace
+
+// The union again, and of the first messages each W(k) with both of its directions.
+std::string schedule_holds(const Trace& trace) {
+  constexpr Round kMostMessages = 64;
+  constexpr std::size_t kMostLinks = 10'000'000;
+  const Network& network = trace.network;
+  if (!network.is_scheduled() || network.nodes == 0) return {};
+  const std::size_t pairs = network.nodes * (std::size_t{network.nodes} - 1) / 2;
+  if (network.schedule.kind == Schedule::Kind::random_matching && network.edges.size() != pairs)
+    return fmt::format("it has {} edges, and {} nodes have {} pairs", network.edges.size(), network.nodes, pairs);
+  Network again;
+  again.nodes = network.nodes;
+  again.schedule = network.schedule;
+  topology::unite(again);
+  if (again.edges != network.edges) return "the edges are not the union of its graphs";
+  for (std::size_t e = 0; e < again.edges.size(); ++e)
+    if (!(std::abs(again.weights[e] - network.weights[e]) <= kTolerance))
+      return fmt::format("edge ({}, {}) has the mean weight {}, not {}", again.edges[e].first, again.edges[e].second,
+                         again.weights[e], network.weights[e]);
+  std::vector<Neighbour> room;
+  std::vector<double> sums(network.nodes);
+  const auto messages = static_cast<Round>(std::min<std::size_t>(kMostMessages, 1 + kMostLinks / network.nodes));
+  for (Round k = 0; k < messages; ++k) {
+    for (NodeId i = 0; i < network.nodes; ++i) {
+      sums[i] = network.self_weight(i, k);
+      for (const Neighbour& j : network.sources(i, k, room)) sums[i] += j.weight;
+      if (!(std::abs(sums[i] - 1) <= kTolerance)) return fmt::format("row {} of W({}) sums to {}", i, k, sums[i]);
+    }
+    for (NodeId i = 0; i < network.nodes; ++i) sums[i] = network.self_weight(i, k);
+    for (NodeId i = 0; i < network.nodes; ++i)
+      for (const Neighbour& j : network.sources(i, k, room)) sums[j.id] += j.weight;
+    for (NodeId i = 0; i < network.nodes; ++i)
+      if (!(std::abs(sums[i] - 1) <= kTolerance)) return fmt::format("column {} of W({}) sums to {}", i, k, sums[i]);
+  }
+  return {};
+}
 
 // W is kept once an edge, so it is symmetric by construction; what the nodes used is the list by neighbour.
 std::string neighbours_agree(const Trace& trace) {

@@ -2,6 +2,7 @@
 // is memory to it, and ImageFile tells of the disk.
 #include "base/error.hpp"
 #include "base/isolated.hpp"
+#include "topology/schedule.hpp"
 #include "trace/chunk_packer.hpp"
 #include "trace/columns.hpp"
 #include "trace/hdf5.hpp"
@@ -194,6 +195,10 @@ void put_network(hid_t file, ChunkPacker& packer, const Network& network) {
   put(group, "beta", network.beta);
   put(group, "spectral_gap", network.spectral_gap);
   put(group, "redraws", std::int64_t{network.redraws});
+  if (!network.is_scheduled()) return;
+  put(group, "schedule", std::string(topology::name_of(network.schedule.kind)));
+  put(group, "seed", static_cast<std::int64_t>(network.schedule.seed));
+  put(group, "nodes", std::int64_t{network.nodes});
 }
 
 void put_run(hid_t file, ChunkPacker& packer, const Trace& trace) {

@@ -21,6 +21,7 @@ from quantimed_report import figures, style
 from quantimed_report.figures import (accuracy, batch, bits, common, consensus, curves_iterations, curves_time, gradient_norm, network,
                                       overshoot, phases, phases_nodes, predicted, profile, rates, scaling, speed_ups,
                                       staleness, time_to_targets, timeline)
+from quantimed_report.perfetto import write_perfetto
 from quantimed_report.statistics import Judged, drawn_clock, judge_runs, median, on_clock, slope
 from quantimed_report.traces import ROUND_ORDER, Run, Study, load_study, phase_order
 
@@ -331,6 +332,19 @@ def test_bits_end_at_the_total(loaded: Study, algorithm: str) -> None:
         assert sent[-1] == pytest.approx(8 * run.number("total_bytes"), rel=1e-6)
     x, y = line_of(drawn(bits, loaded).axes[0], algorithm).get_data()
     assert x[-1] == pytest.approx(min(bits.bits_sent(run)[-1] for run in runs) / 1e6)
+
+
+@pytest.mark.parametrize("graph", ["one-peer-exponential", "random-matching", "directed-exponential"])
+def test_a_schedule_is_drawn_with_the_bits_that_were_sent(quantimed, tmp_path: Path, graph: str) -> None:
+    quantimed("compare", "--algorithms", "dsgd-atc,sgp", "--seeds", "1-2", "--graph", graph, "--timeline",
+              "--output", str(tmp_path / "study"))
+    loaded = load_study(tmp_path / "study")
+    assert len(loaded.counted) == 4
+    for run in loaded.counted:
+        assert run.network["schedule"] == graph
+        assert bits.bits_sent(run)[-1] == pytest.approx(8 * run.number("total_bytes"), rel=1e-6)
+    assert "its mean" in network.draw(loaded).axes[0].get_title(loc="left")
+    write_perfetto(loaded.counted[0], tmp_path / "timeline.json")
 
 
 def test_scaling(machine: Path) -> None:

@@ -10,8 +10,8 @@ namespace {
 
 // The table of paper.md, row by row.
 TEST(Schedule, StepSizesAndPromisesAreTheTheorems) {
-  const Schedule strong = parse_schedule("strongly-convex:0.4"), convex = parse_schedule("convex:0.4"),
-                 nonconvex = parse_schedule("nonconvex");
+  const StepSchedule strong = parse_schedule("strongly-convex:0.4"), convex = parse_schedule("convex:0.4"),
+                     nonconvex = parse_schedule("nonconvex");
   EXPECT_DOUBLE_EQ(powers(strong).alpha, 0.2);
   EXPECT_DOUBLE_EQ(powers(strong).epsilon, 0.6);
   EXPECT_DOUBLE_EQ(promise(strong, Axis::horizon, Quantity::distance)->exponent, -0.4);

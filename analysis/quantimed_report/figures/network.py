@@ -61,7 +61,8 @@ def _graph(ax: Axes, run: Run) -> None:
     ax.set_ylim(-1.15, 1.15)
     ax.set_aspect("equal")
     ax.set_axis_off()
-    ax.set_title(f"{run.config.get('graph')}: {run.nodes} nodes,\n{len(edges)} edges, seed {run.seed}", loc="left")
+    mean = ", its mean" if run.network.get("schedule") else ""
+    ax.set_title(f"{run.config.get('graph')}{mean}: {run.nodes} nodes,\n{len(edges)} edges, seed {run.seed}", loc="left")
 
 
 def _spectrum(ax: Axes, run: Run) -> None:

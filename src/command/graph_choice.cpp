@@ -1,0 +1,67 @@
+#include "command/graph_choice.hpp"
+
+#include "base/error.hpp"
+#include "codec/codec.hpp"
+#include "topology/network.hpp"
+#include "topology/schedule.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <string>
+#include <vector>
+
+namespace quantimed {
+
+namespace {
+
+bool suits(const AlgorithmRow& row, const Schedule& schedule) {
+  return row.delivery == Delivery::round && !(row.graph.symmetric && schedule.is_directed()) &&
+         !(row.graph.fixed && schedule.changes());
+}
+
+std::string algorithms_for(const Schedule& schedule) {
+  std::vector<std::string> names;
+  for (const AlgorithmRow& row : algorithm_table())
+    if (suits(row, schedule) && row.collective_period(usual_options(row)) != 1) names.emplace_back(row.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+}  // namespace
+
+void require_graph(const Config& c, const AlgorithmRow& row) {
+  const Schedule schedule{.kind = topology::schedule_of(parse_graph(c.graph).kind), .seed = c.seed};
+  if (schedule.kind == Schedule::Kind::none) return;
+  if (!suits(row, schedule)) {
+    const char* const why = row.delivery == Delivery::newest ? "reads the newest messages of fixed neighbours"
+                            : row.graph.symmetric && schedule.is_directed()
+                                ? "needs a symmetric W, and this graph's links have a direction"
+                                : "adds up what one fixed W mixes, and this graph changes with every message";
+    throw InputError("--graph {}: {} {}; take a static graph (--graph exponential), or one of {}", c.graph, row.name,
+                     why, algorithms_for(schedule));
+  }
+  const auto refuse = [&](const std::string& option, const char* why, const char* instead) {
+    throw InputError("{}: --graph {} {}; {}", option, c.graph, why, instead);
+  };
+  if (!c.fault.empty())
+    refuse(fmt::format("--fault {}", c.fault), "has other neighbours for a message than those that would notice",
+           "leave --fault out, or take a static graph (--graph exponential)");
+  if (!c.machine.empty())
+    refuse(fmt::format("--machine {}", c.machine), "has waits that predictions do not know",
+           "leave --machine out, or take a static graph (--graph exponential)");
+  if (c.deadline_adapt)
+    refuse("--deadline-adapt", "does not hear the same neighbours every time",
+           "leave --deadline-adapt out, or take a static graph (--graph exponential)");
+  if (row.quantizes && make_codec(c.codec)->kind() == CodecClass::relative)
+    refuse(fmt::format("--codec {}", c.codec), "may keep two nodes apart for long, beyond the range of a relative code",
+           "take another --codec, or a static graph (--graph exponential)");
+  (void)make_network(parse_graph(c.graph), parse_mixing(c.mixing), 1, c.seed);  // weights of its own
+}
+
+void require_static_graph(const Config& c) {
+  if (topology::schedule_of(parse_graph(c.graph).kind) == Schedule::Kind::none) return;
+  throw InputError("--graph {}: the theorems speak of one symmetric W; take a static graph, as --graph exponential",
+                   c.graph);
+}
+
+}  // namespace quantimed

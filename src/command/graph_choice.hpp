@@ -1,0 +1,15 @@
+// Which graphs an algorithm and its options may run on.
+#pragma once
+
+#include "algorithm/table.hpp"
+#include "config/config.hpp"
+
+namespace quantimed {
+
+// Throws InputError where --graph is a schedule that this row, or another option, is not made for.
+void require_graph(const Config& c, const AlgorithmRow& row);
+
+// The theorems speak of one symmetric W.
+void require_static_graph(const Config& c);
+
+}  // namespace quantimed

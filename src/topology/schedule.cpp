@@ -1,0 +1,175 @@
+#include "topology/schedule.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <map>
+#include <numeric>
+
+#include "base/error.hpp"
+#include "base/random.hpp"
+#include "topology/graph.hpp"
+
+namespace quantimed {
+
+namespace {
+
+using Kind = Schedule::Kind;
+
+std::uint32_t hops(std::uint32_t nodes) {
+  return nodes > 1 ? static_cast<std::uint32_t>(std::bit_width(nodes - 1)) : 0;
+}
+
+NodeId ahead(NodeId i, std::uint32_t hop, std::uint32_t nodes) {
+  return static_cast<NodeId>((std::uint64_t{i} + (std::uint64_t{1} << hop)) % nodes);
+}
+NodeId behind(NodeId i, std::uint32_t hop, std::uint32_t nodes) {
+  return static_cast<NodeId>((std::uint64_t{i} + nodes - (std::uint64_t{1} << hop)) % nodes);
+}
+
+// Everybody's partner in message k, itself where there is none: the pairs of a random order. Each thread draws it once
+// a message, and keeps that of the message before: an algorithm may have both under way.
+struct Matching {
+  std::uint64_t seed = 0;
+  Round k = 0;
+  std::vector<NodeId> partner, order;  // [n]
+};
+
+const std::vector<NodeId>& matching(std::uint32_t nodes, std::uint64_t seed, Round k) {
+  thread_local std::array<Matching, 2> kept;
+  Matching& m = kept[k % 2];
+  if (m.partner.size() == nodes && m.seed == seed && m.k == k) return m.partner;
+  m.seed = seed, m.k = k;
+  m.partner.resize(nodes);
+  m.order.resize(nodes);
+  std::iota(m.order.begin(), m.order.end(), NodeId{0});
+  Stream stream({.seed = seed, .iteration = k, .purpose = Purpose::schedule});
+  for (std::uint32_t last = nodes - 1; last > 0; --last) std::swap(m.order[last], m.order[stream.index(last + 1)]);
+  for (std::uint32_t at = 0; at + 1 < nodes; at += 2) {
+    m.partner[m.order[at]] = m.order[at + 1];
+    m.partner[m.order[at + 1]] = m.order[at];
+  }
+  if (nodes % 2 == 1) m.partner[m.order.back()] = m.order.back();
+  return m.partner;
+}
+
+struct Name {
+  GraphRequest::Kind graph;
+  Kind kind;
+  std::string_view name;
+};
+constexpr Name kNames[] = {
+    {GraphRequest::Kind::one_peer_exponential, Kind::one_peer_exponential, "one-peer-exponential"},
+    {GraphRequest::Kind::random_matching, Kind::random_matching, "random-matching"},
+    {GraphRequest::Kind::directed_exponential, Kind::directed_exponential, "directed-exponential"},
+};
+
+}  // namespace
+
+std::span<const Neighbour> Network::peers(NodeId i, Round k, Side side, std::vector<Neighbour>& room) const {
+  const std::uint32_t all = hops(nodes);
+  const auto peer = [&](std::uint32_t hop) {
+    return side == Side::readers ? ahead(i, hop, nodes) : behind(i, hop, nodes);
+  };
+  room.clear();
+  switch (schedule.kind) {
+    case Kind::one_peer_exponential:
+      if (all > 0) room.push_back({peer(k % all), 0.5f});
+      break;
+    case Kind::random_matching:
+      if (const NodeId j = matching(nodes, schedule.seed, k)[i]; j != i) room.push_back({j, 0.5f});
+      break;
+    case Kind::directed_exponential:
+      for (std::uint32_t hop = 0; hop < all; ++hop) room.push_back({peer(hop), 1 / (1 + static_cast<float>(all))});
+      std::ranges::sort(room, {}, &Neighbour::id);
+      break;
+    case Kind::none:
+      throw InternalError("a static graph has no schedule");
+  }
+  return room;
+}
+
+std::uint32_t Network::reader_count(NodeId i, Round k) const {
+  switch (schedule.kind) {
+    case Kind::one_peer_exponential:
+      return nodes > 1 ? 1 : 0;
+    case Kind::random_matching:
+      return nodes % 2 == 0 || matching(nodes, schedule.seed, k)[i] != i ? 1 : 0;
+    case Kind::directed_exponential:
+      return hops(nodes);
+    case Kind::none:
+      break;
+  }
+  return static_cast<std::uint32_t>(neighbours(i).size());
+}
+
+double Network::mean_readers(NodeId i, Round first, std::uint32_t messages) const {
+  if (schedule.kind != Kind::random_matching || nodes % 2 == 0) return reader_count(i, first);
+  double sum = 0;
+  for (std::uint32_t k = 0; k < messages; ++k) sum += reader_count(i, first + k);
+  return sum / messages;
+}
+
+double Network::self_weight(NodeId i, Round k) const {
+  return is_scheduled() ? 1 / (1.0 + reader_count(i, k)) : self_weights[i];
+}
+
+std::uint32_t Network::messages_until_all_hear(NodeId i, Round k, std::uint32_t stride) const {
+  std::vector<std::uint8_t> has_heard(nodes, 0);
+  std::vector<NodeId> who{i};
+  std::vector<Neighbour> room;
+  has_heard[i] = 1;
+  std::uint32_t messages = 0;
+  for (; who.size() < nodes; ++messages, k += stride)
+    for (std::size_t at = 0, before = who.size(); at < before; ++at)
+      for (const Neighbour& j : readers(who[at], k, room))
+        if (!std::exchange(has_heard[j.id], 1)) who.push_back(j.id);
+  return messages;
+}
+
+Schedule::Kind topology::schedule_of(GraphRequest::Kind kind) {
+  for (const Name& name : kNames)
+    if (name.graph == kind) return name.kind;
+  return Kind::none;
+}
+
+std::string_view topology::name_of(Schedule::Kind kind) {
+  for (const Name& name : kNames)
+    if (name.kind == kind) return name.name;
+  return "";
+}
+
+Schedule::Kind topology::schedule_named(std::string_view name) {
+  for (const Name& known : kNames)
+    if (known.name == name) return known.kind;
+  return Kind::none;
+}
+
+// Both exponential graphs look the same from every node, and a matching is as likely to have one pair as another.
+void topology::unite(Network& network) {
+  const std::uint32_t n = network.nodes, all = hops(n);
+  network.edges.clear();
+  network.weights.clear();
+  network.self_weights.assign(n, 1);
+  if (n == 1) return;
+  if (network.schedule.kind == Kind::random_matching) {
+    const double share = 1.0 / (n % 2 == 0 ? n - 1 : n);  // of messages in which two nodes are a pair
+    for (NodeId i = 0; i < n; ++i)
+      for (NodeId j = i + 1; j < n; ++j) network.edges.emplace_back(i, j);
+    network.weights.assign(network.edges.size(), share / 2);
+    network.self_weights.assign(n, 1 - share * (n - 1) / 2);
+    return;
+  }
+  const bool is_one_peer = network.schedule.kind == Kind::one_peer_exponential;
+  const double weight = is_one_peer ? 0.5 / all : 1.0 / (1 + all);  // of a hop, in the mean over messages
+  std::map<std::pair<NodeId, NodeId>, double> mean;
+  for (NodeId i = 0; i < n; ++i)
+    for (std::uint32_t hop = 0; hop < all; ++hop) mean[std::minmax({i, ahead(i, hop, n)})] += weight / 2;
+  for (const auto& [edge, w] : mean) {
+    network.edges.push_back(edge);
+    network.weights.push_back(w);
+  }
+  network.self_weights.assign(n, is_one_peer ? 0.5 : 1.0 / (1 + all));
+}
+
+}  // namespace quantimed

@@ -1,0 +1,17 @@
+// What a schedule is called, and its union of graphs as a Network that says of itself which schedule it is.
+#pragma once
+
+#include <string_view>
+
+#include "topology/network.hpp"
+
+namespace quantimed::topology {
+
+Schedule::Kind schedule_of(GraphRequest::Kind kind);   // none: a static graph
+std::string_view name_of(Schedule::Kind kind);         // as after --graph; empty for none
+Schedule::Kind schedule_named(std::string_view name);  // none: not known
+
+// Edges, their mean weights and each node's own, of network.nodes and network.schedule.
+void unite(Network& network);
+
+}  // namespace quantimed::topology

@@ -1,0 +1,103 @@
+// Which graphs go with which algorithms and options: what is refused is refused before any work.
+#include "command/graph_choice.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "base/error.hpp"
+#include "command/program.hpp"
+
+namespace quantimed {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+Config on(const std::string& graph) {
+  Config c;
+  c.graph = graph;
+  c.mixing = "laplacian";
+  return c;
+}
+
+std::vector<std::string> refused(const std::string& graph) {
+  std::vector<std::string> names;
+  for (const AlgorithmRow& row : algorithm_table()) {
+    try {
+      require_graph(on(graph), row);
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), AllOf(HasSubstr("--graph " + graph), HasSubstr("static graph"), HasSubstr("dsgd-atc")));
+      names.emplace_back(row.name);
+    }
+  }
+  return names;
+}
+
+TEST(GraphChoice, RefusesAlgorithmsThatAreNotMadeForTheGraph) {
+  EXPECT_THAT(refused("ring"), testing::IsEmpty());
+  EXPECT_THAT(refused("one-peer-exponential"),
+              testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "q-dsgd", "d2", "exact-diffusion", "extra",
+                                            "choco-sgd", "dcd-psgd", "ecd-psgd", "moniqua", "lead", "beer", "motef"));
+  EXPECT_THAT(refused("random-matching"),
+              testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "q-dsgd", "d2", "exact-diffusion", "extra",
+                                            "choco-sgd", "dcd-psgd", "ecd-psgd", "lead", "beer", "motef"));
+  EXPECT_THAT(refused("directed-exponential"),
+              testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "q-dsgd", "d2", "exact-diffusion", "extra",
+                                            "moniqua", "lead"));
+}
+
+TEST(GraphChoice, RefusesOptionsThatAreNotMadeForASchedule) {
+  const AlgorithmRow& row = find_algorithm("deepsqueeze");
+  const auto refuses = [&](const Config& c, const std::string& option) {
+    EXPECT_THAT([&] { require_graph(c, row); }, ThrowsMessage<InputError>(AllOf(HasSubstr(option), HasSubstr("out"))));
+  };
+  Config c = on("random-matching");
+  c.codec = "qsgd:4";
+  EXPECT_NO_THROW(require_graph(c, row));
+  c.fault = "crash:1@5";
+  refuses(c, "--fault crash:1@5");
+  c.fault = "";
+  c.machine = "machine.ini";
+  refuses(c, "--machine machine.ini");
+  c.machine = "";
+  c.deadline_adapt = true;
+  refuses(c, "--deadline-adapt");
+  c.deadline_adapt = false;
+  c.mixing = "metropolis";
+  refuses(c, "--mixing metropolis");
+}
+
+TEST(GraphChoice, TheProgramRefusesInOneLine) {
+  const Folder folder;
+  for (const char* arguments :
+       {"run --algorithm d2 --graph one-peer-exponential --nodes 4 --output a.h5",
+        "run --algorithm dsgd --graph random-matching --mixing metropolis --nodes 4 --output a.h5",
+        "compare --algorithms dsgd,async-dsgd --graph random-matching --nodes 4 --output c",
+        "theory --graphs ring,one-peer-exponential,torus,complete --horizons 20 --c2 1 --nodes 4 --output t"}) {
+    const Ran ran = run_program(folder, arguments);
+    EXPECT_EQ(ran.status, 2) << arguments;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+  }
+}
+
+// W(k) as its definition, the mean W as edges; bytes as they were sent and not to all that are ever linked.
+TEST(GraphChoice, ATraceOfAScheduleVerifies) {
+  const Folder folder;
+  const std::string small = " --nodes 5 --samples-per-node 20 --batch 5 --iterations 20 --link paper:3 ";
+  for (const char* graph : {"one-peer-exponential", "random-matching", "directed-exponential"})
+    for (const char* algorithm : {"dsgd-atc", "aug-dgm", "gossip-pga", "allreduce-sgd"}) {
+      const std::string what = std::string(" --graph ") + graph + " --algorithm " + algorithm + small;
+      const Ran ran = run_program(folder, "run" + what + "--overwrite --output a.h5");
+      ASSERT_EQ(ran.status, 0) << what << ran.err;
+      const Ran verified = run_program(folder, "verify a.h5");
+      EXPECT_EQ(verified.status, 0) << what << verified.out << verified.err;
+    }
+}
+
+}  // namespace
+}  // namespace quantimed
