@@ -16,6 +16,7 @@ double iteration_s(const char* algorithm, const char* link, bool on_threads) {
   run.iterations = kIterations;
   run.evaluations = 1;
   run.link = parse_link(link);
+  run.charge_wire_bits = true;
   run.deadline.fixed_s = 1e-3;
   run.options.batch = 1;
   run.speed = nullptr;
