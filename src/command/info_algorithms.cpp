@@ -104,6 +104,8 @@ std::string needs_text(const AlgorithmRow& row) {
   if (row.uses_deadline) parts.emplace_back("a deadline");
   if (row.quantizes) parts.emplace_back(*codec_text(row.codec) ? codec_text(row.codec) : "a code");
   if (row.weights == Weights::push) parts.emplace_back("weights of which columns sum to 1");
+  if (row.delivery == Delivery::round && row.graph.symmetric) parts.emplace_back("a symmetric W");
+  if (row.delivery == Delivery::round && row.graph.fixed) parts.emplace_back("one W for all messages");
   if (row.least_eigenvalue > -1) parts.push_back(fmt::format("eigenvalues of W above {:.4g}", row.least_eigenvalue));
   if (!row.goes_on_without) parts.emplace_back("every neighbour's message");
   return parts.empty() ? "nothing more" : fmt::format("{}", fmt::join(parts, ", "));
@@ -158,6 +160,8 @@ Json json_of(const AlgorithmRow& row) {
           {"channels", row.channels},
           {"gradients", row.gradients(usual_options(row))},
           {"weights", word(row.weights)},
+          {"needs_symmetric_graph", row.graph.symmetric},
+          {"needs_fixed_graph", row.graph.fixed},
           {"least_eigenvalue", row.least_eigenvalue > -1 ? Json(row.least_eigenvalue) : Json()},
           {"is_compared", row.is_compared}};
 }

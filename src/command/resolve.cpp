@@ -110,13 +110,13 @@ Config resolve(Config c) {
   (void)parse_link(c.link);
   (void)parse_interference(c.interference, c.nodes);
   (void)parse_faults(c.fault, c.nodes);
-  require_graph(c, row);
   c.alpha = or_else(for_algorithm(c.alpha, c.algorithm), row.alpha);
   c.epsilon = averaging_step(c, row);
   (void)step_size("--alpha", c.alpha, step_horizon(c));
   check_gradient_of(c, row);
   c.parameters = own_parameters(c, row);
   c.codec = codec_for(c, row);
+  require_graph(c, row);
   c.gradient = uses_deadline(c, row) ? "deadline" : "batch";
   if (c.deadline_adapt && parse_deadline(c.deadline, c.batch).fixed_s > 0)
     throw InputError("--deadline-adapt: --deadline {} is fixed; give auto, auto:B or auto:quantile:Q", c.deadline);
