@@ -1,5 +1,5 @@
 # The outer build: one word a job, CMake below. `make help` lists the words.
-.PHONY: all build/quantimed deps run paper theory report test asan tsan fuzz valgrind bench coverage format format-check \
+.PHONY: all build/quantimed deps run paper field theory report test asan tsan fuzz valgrind bench coverage format format-check \
   tidy cppcheck shellcheck warnings clean help
 .NOTPARALLEL:           # prerequisites in their order: first the packages, then the build
 .ONESHELL:              # a recipe is one script …
@@ -46,6 +46,9 @@ report: deps ## a page, figures and tables of the traces in a folder: make repor
 
 paper: deps build/quantimed ## repeats the paper and judges its claims, into results/paper.md; QUICK=1: in minutes
 	@bench/paper $(if $(QUICK),--quick) $(PAPER_OPTIONS)
+
+field: deps build/quantimed ## a dozen algorithms tuned and compared in ten settings, into results/field.md; QUICK=1: in minutes
+	@bench/field/run $(if $(QUICK),--quick) $(FIELD_OPTIONS)
 
 theory: deps build/quantimed ## the theorems' rates by experiment, into results/theory.md
 	@bench/theory $(THEORY_OPTIONS)

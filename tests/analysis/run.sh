@@ -22,7 +22,7 @@ if [ "$part" = page ]; then
   command -v chromedriver >/dev/null 2>&1 || skip 'no chromedriver' "$what" chromium-driver
   exec "$python" -m pytest -q -rs -p no:cacheprovider test_page.py
 fi
-studies='test_docs.py test_study.py test_theory.py'
+studies='test_docs.py test_field.py test_study.py test_theory.py'
 if [ "$part" = report ]; then
   set -- --ignore=test_page.py
   for file in $studies; do set -- "$@" "--ignore=$file"; done

@@ -1,0 +1,405 @@
+"""The field of algorithms head to head: each setting of bench/field tuned and compared, into results/field.md.
+
+A setting is the program's own files of options, read one after the other: base.ini, SETTING.ini and what a form adds. The
+program tunes and compares; here is the order, the cost, and the page (field_page.py).
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from own_output import may_be_written
+
+from .job import release_of
+from .runner import BAD_INPUT, DIVERGED, INTERRUPTED, READ, ROOT, contents, environment, find_program, only_user_of
+from .study_file import StudyError, read_plain, split_list
+
+FOLDER = ROOT / "bench" / "field"
+AMB = ("amb", "amb-free-link")  # settings that count for no ranking
+SETTINGS = ("base", "fashion-mnist", "cifar10-two-class", "by-label", "exponential", "slow-node", "ring", "exponential-graph",
+            "nodes-50", "fast-link", *AMB)
+QUICK = ("base", "slow-node", *AMB)
+WITH_DEADLINE, QUICK_DEADLINE = ("base", "exponential", "slow-node"), ("slow-node",)  # the kinds of stragglers
+TUNING_SEEDS, SEEDS, QUICK_SEEDS = "101-103", "1-10", "1-5"
+SHORT, LONG = 0.05, 0.2  # of a run's time: what is measured before the cost is told
+
+
+@dataclass(frozen=True)
+class Part:
+    """A setting, or what a deadline adds to it: one search and one comparison."""
+    setting: str
+    form: str  # "field" or "deadline"
+    files: tuple[Path, ...]
+    folder: Path
+    seeds: str
+
+    @property
+    def tune(self) -> Path:
+        return self.folder / f"{self.form}-tune"
+
+    @property
+    def compare(self) -> Path:
+        return self.folder / f"{self.form}-compare"
+
+    @property
+    def options(self) -> dict[str, str]:
+        return merged(self.files)
+
+    @property
+    def algorithms(self) -> list[str]:
+        return split_list(self.options["algorithms"])
+
+    @property
+    def count(self) -> int:
+        low, _, high = self.seeds.partition("-")
+        return int(high or low) - int(low) + 1
+
+    @property
+    def tuning_runs(self) -> int:
+        return len(self.algorithms) * runs_to_tune(int(self.options["trials"]))
+
+    @property
+    def compared_runs(self) -> int:
+        return sum(self.count * (2 if is_newest(name) else 1) for name in self.algorithms)  # one for each count of bits
+
+    @property
+    def runs(self) -> int:
+        return self.tuning_runs + self.compared_runs
+
+    @property
+    def done(self) -> int:
+        return sum(len(list(folder.glob("*.h5"))) for folder in (self.tune, self.compare))
+
+
+def runs_to_tune(trials: int, seeds: int = 3) -> int:
+    """Of one algorithm, as src/command/tune.cpp has it: every trial once, the finalists and the published steps with all
+    seeds."""
+    finalists = min(trials, 3) if trials < 9 else trials // 3
+    return trials + finalists * (seeds - 1) + seeds
+
+
+@lru_cache(maxsize=None)
+def merged(files: tuple[Path, ...]) -> dict[str, str]:
+    """The program reads the files itself; this is for what has to be known before it does."""
+    options: dict[str, str] = {}
+    for path in files:
+        for line in read_plain(path).splitlines():
+            name, equals, value = line.partition("#")[0].partition("=")
+            if equals:
+                options[name.strip()] = value.strip()
+    for name in ("algorithms", "trials", "max-time"):
+        if name not in options:
+            raise StudyError(f"{files[0]}: has no line '{name} = …', which the cost is reckoned from")
+    try:
+        float(options["max-time"])
+    except ValueError:
+        raise StudyError(f"{files[0]}: max-time = {options['max-time']}: give plain seconds, as 600") from None
+    return options
+
+
+@lru_cache(maxsize=None)
+def deliveries() -> dict[str, str]:
+    done = subprocess.run([find_program(), "info", "--algorithms", "--json"], capture_output=True, text=True)
+    if done.returncode:
+        raise StudyError(f"info --algorithms: {done.stderr.strip()}")
+    return {row["name"]: row["delivery"] for row in json.loads(done.stdout)["algorithms"]}
+
+
+def is_newest(algorithm: str) -> bool:
+    if algorithm not in deliveries():
+        raise StudyError(f"{FOLDER}: '{algorithm}' is no algorithm of this program; `quantimed info --algorithms` lists them")
+    return deliveries()[algorithm] == "newest"
+
+
+def parts(settings: Sequence[str], quick: bool, folder: Path) -> list[Part]:
+    found = []
+    for name in settings:
+        own = () if name == "base" else (FOLDER / "amb.ini",) * (name in AMB) + (FOLDER / f"{name}.ini",) * (name != "amb")
+        small = ((FOLDER / "quick.ini",) if quick else ())
+        if name in AMB:  # its own lines win over the small form's, which gets the last word in quick-amb.ini
+            files = (FOLDER / "base.ini", *small, *own, *((FOLDER / "quick-amb.ini",) if quick else ()))
+        else:
+            files = (FOLDER / "base.ini", *own, *small)
+        seeds = QUICK_SEEDS if quick else SEEDS
+        found.append(Part(name, "field", files, folder / name, seeds))
+        if name in (QUICK_DEADLINE if quick else WITH_DEADLINE):
+            more = (FOLDER / "deadline.ini", *((FOLDER / "quick-deadline.ini",) if quick else ()))
+            found.append(Part(name, "deadline", files + more, folder / name, seeds))
+    return found
+
+
+# ---- the program's processes ---------------------------------------------------------------------------------------
+class Stopped(Exception):
+    pass
+
+
+class Processes:
+    """Those under way; a signal ends them in order, so that each keeps what it has done."""
+
+    def __init__(self) -> None:
+        self.running: set[subprocess.Popen[str]] = set()
+        self.lock = threading.RLock()  # a signal may come while it is held
+        self.stopped = False
+
+    def call(self, what: str, arguments: Sequence[object]) -> float:
+        """Returns the processor time that it took, s: that of a quiet core, however busy the machine is."""
+        with tempfile.TemporaryFile("w+") as said:
+            with self.lock:
+                if self.stopped:
+                    raise Stopped
+                # Its own session: Ctrl-C reaches this process alone.
+                child = subprocess.Popen([find_program(), *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=said, text=True,
+                                         env=environment(), start_new_session=True)
+                self.running.add(child)
+            _, status, used = os.wait4(child.pid, 0)
+            with self.lock:
+                child.returncode = os.waitstatus_to_exitcode(status)
+                self.running.discard(child)
+            if child.returncode == INTERRUPTED or self.stopped:
+                raise Stopped
+            if child.returncode not in (0, DIVERGED):  # a run that diverged is part of the answer
+                said.seek(0)
+                lines = said.read().strip().splitlines() or [f"exit status {child.returncode}"]
+                raise StudyError(f"{what}: {lines[-1].removeprefix('quantimed: ')}")
+        return used.ru_utime + used.ru_stime
+
+    def stop(self) -> None:
+        with self.lock:
+            self.stopped = True
+            for child in self.running:
+                child.send_signal(signal.SIGINT)
+
+
+def configs(part: Part) -> list[object]:
+    return [word for path in part.files for word in ("--config", path)]
+
+
+def is_done(part: Part, command: str, targets: str) -> bool:
+    """The program itself keeps what is complete; to be told so by it takes as long as to read all of its traces."""
+    mark = part.folder / f"{part.form}-{command}.done"
+    return mark.exists() and mark.read_text(encoding="utf-8") == stamp(part, targets)
+
+
+def stamp(part: Part, targets: str) -> str:
+    """All that decides the bits: program, data, options."""
+    program = find_program()
+    names = {"dataset": "fashion-mnist"} | part.options
+    data = contents(program, tuple(f"--{name}={names[name]}" for name in READ if name in names))
+    return json.dumps([str(release_of(program)), data, part.options, targets, TUNING_SEEDS, part.seeds], sort_keys=True)
+
+
+def tune(part: Part, targets: str, processes: Processes) -> None:
+    if is_done(part, "tune", targets):
+        return
+    given = ["--target-loss", targets] if targets else []
+    processes.call(f"{part.setting}: tune", ["tune", *configs(part), *given, "--seeds", TUNING_SEEDS, "--threads", 1,
+                                             "--output", part.tune, "--quiet"])
+    (part.folder / f"{part.form}-tune.done").write_text(stamp(part, targets), encoding="utf-8")
+
+
+def compare(part: Part, targets: str, processes: Processes) -> None:
+    if is_done(part, "compare", targets):
+        return
+    processes.call(f"{part.setting}: compare", ["compare", "--config", part.tune / "tuned.ini", "--one-setting", "--seeds",
+                                                part.seeds, "--threads", 1, "--output", part.compare, "--quiet"])
+    (part.folder / f"{part.form}-compare.done").write_text(stamp(part, targets), encoding="utf-8")
+
+
+def targets_of(part: Part) -> str:
+    """What `tune` chose from its own runs, before any run that is judged."""
+    for line in read_plain(part.tune / "tuned.ini").splitlines():
+        if line.startswith("target-loss = "):
+            return line.partition(" = ")[2]
+    raise StudyError(f"{part.tune}/tuned.ini: has no target-loss; remove the folder and start again")
+
+
+# ---- what it costs -------------------------------------------------------------------------------------------------
+def measure(part: Part, processes: Processes) -> tuple[float, float]:
+    """Processor time to start and load the data, and of a run in the mean over the algorithms: a straight line through
+    short comparisons."""
+    with tempfile.TemporaryDirectory() as scratch:
+        def short(share: float, seeds: str) -> float:
+            arguments = ["compare", *configs(part), "--seeds", seeds, "--max-time", share * float(part.options["max-time"]),
+                         "--threads", 1, "--quiet", "--output", Path(scratch) / f"{share}-{seeds}"]
+            return processes.call(f"{part.setting}: a short run", arguments)
+
+        once, twice, longer = short(SHORT, "1"), short(SHORT, "1-2"), short(LONG, "1")
+    seed = max(twice - once, 0.1 * once)
+    whole = seed + max(0.0, longer - once) * (1 - SHORT) / (LONG - SHORT)
+    return max(0.0, once - seed), whole / sum(2 if is_newest(name) else 1 for name in part.algorithms)
+
+
+def reckon(found: Sequence[Part], folder: Path, jobs: int, processes: Processes) -> dict[str, float]:
+    """Processor seconds by part, measured once for each kind and kept. Who holds which samples, the graph and the speeds make no
+    new kind, and neither does a deadline: their runs cost about what their setting's do."""
+    file = folder / "cost.json"
+    known = json.loads(file.read_text()) if file.exists() else {}
+
+    def kind(part: Part) -> str:
+        options = {name: value for name, value in part.options.items() if name not in ("partition", "graph", "speed")}
+        return json.dumps([str(release_of(find_program())), options], sort_keys=True)
+
+    kinds = {part.setting: kind(part) for part in found if part.form == "field"}
+    new = {key: next(p for p in found if p.form == "field" and kinds[p.setting] == key) for key in kinds.values() if key not in known}
+    with ThreadPoolExecutor(jobs) as pool:
+        known |= zip(new, pool.map(lambda part: measure(part, processes), new.values()))
+    file.write_text(json.dumps(known, indent=1))
+    each = {setting: known[key] for setting, key in kinds.items()}
+    return {f"{part.setting} {part.form}": 2 * each[part.setting][0] + part.runs * each[part.setting][1] for part in found}
+
+
+def minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+class Meter:
+    """How much is done, counted in traces, and how long the rest may take at the pace so far."""
+
+    def __init__(self, found: Sequence[Part], cost: dict[str, float], jobs: int) -> None:
+        self.parts, self.cost, self.jobs = list(found), cost, jobs
+        self.start, self.first = time.monotonic(), self.finished()
+        self.total, self.runs = sum(cost.values()), sum(part.runs for part in found)
+
+    def finished(self) -> float:
+        return sum(self.cost[f"{p.setting} {p.form}"] * min(1.0, p.done / p.runs) for p in self.parts)
+
+    def text(self) -> str:
+        now, passed = self.finished(), time.monotonic() - self.start
+        pace = (now - self.first) / passed if passed > 5 and now > self.first else self.jobs
+        done = sum(min(part.done, part.runs) for part in self.parts)
+        return f"{done} of {self.runs} runs, {minutes(passed)}, about {minutes((self.total - now) / pace)} left"
+
+
+def execute(found: Sequence[Part], cost: dict[str, float], jobs: int, processes: Processes) -> None:
+    """A setting's commands one after the other, settings beside each other, the longest first."""
+    meter = Meter(found, cost, jobs)
+    tty = sys.stderr.isatty()
+
+    def tell(text: str) -> None:
+        print(f"{chr(13) + chr(27) + '[K' if tty else ''}{text} ({meter.text()})", file=sys.stderr, flush=True)
+
+    def chain(setting: str) -> None:
+        own = [part for part in found if part.setting == setting]
+        for part in own:
+            targets = "" if part.form == "field" else targets_of(own[0])
+            tune(part, targets, processes)
+            tell(f"{setting}{' with a deadline' if part.form == 'deadline' else ''}: tuned")
+            compare(part, targets, processes)
+            tell(f"{setting}{' with a deadline' if part.form == 'deadline' else ''}: compared")
+
+    names = list(dict.fromkeys(part.setting for part in found))
+    names.sort(key=lambda name: -sum(cost[f"{p.setting} {p.form}"] for p in found if p.setting == name))
+    with ThreadPoolExecutor(jobs) as pool:
+        chains = [pool.submit(chain, name) for name in names]
+        while not all(one.done() for one in chains):
+            time.sleep(0.5)
+            if failed := next((one for one in chains if one.done() and one.exception()), None):
+                processes.stop()
+                first = failed.exception()
+                assert first
+                raise first
+            if tty:
+                print(f"\r\033[K{meter.text()}"[:118], end="", file=sys.stderr, flush=True)
+        for one in chains:
+            one.result()
+    if tty:
+        print("\r\033[K", end="", file=sys.stderr)
+
+
+# ---- the command line ----------------------------------------------------------------------------------------------
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
+        prog="bench/field/run", description="The field of algorithms head to head: every setting of bench/field is tuned with "
+        "the same number of trials for each algorithm, then compared on other seeds at equal time. Virtual time: the same bits on "
+        "every machine with the same build. Stopped, the same command continues. "
+        "Exit status: 0 done, 1 a run failed, 2 bad input, 75 stopped by a signal.")
+    p.add_argument("--quick", action="store_true", help="two small settings, few algorithms: minutes, and no finding")
+    p.add_argument("--settings", metavar="NAME,NAME", help=f"only these of {', '.join(SETTINGS)}")
+    p.add_argument("--runs", type=Path, metavar="FOLDER", help="traces [runs/field, quick: runs/field-quick]")
+    p.add_argument("--output", type=Path, metavar="FILE.md", help="[results/field.md; quick, or not all settings: field.md in --runs]")
+    p.add_argument("--jobs", type=int, metavar="N", default=len(os.sched_getaffinity(0)), help="settings at a time [the cores allowed]")
+    p.add_argument("--cost", action="store_true", help="say what it would cost, and stop")
+    p.add_argument("--report-only", action="store_true", help="run nothing: report on the runs that are there")
+    return p
+
+
+def chosen(args: argparse.Namespace) -> list[str]:
+    every = QUICK if args.quick else SETTINGS
+    names = split_list(args.settings) if args.settings else list(every)
+    for name in names:
+        if name not in every:
+            raise StudyError(f"--settings {name}: not one of {', '.join(every)}")
+    if set(names) <= set(AMB):
+        raise StudyError(f"--settings {args.settings}: give at least one beside {' and '.join(AMB)}")
+    return list(dict.fromkeys(names))
+
+
+def say_cost(found: Sequence[Part], cost: dict[str, float], jobs: int) -> None:
+    total = sum(cost.values())
+    for part in found:
+        print(f"  {part.setting:20} {part.form:9} {len(part.algorithms):3} algorithms {part.runs:5} runs "
+              f"{minutes(cost[f'{part.setting} {part.form}']):>7} of a core", file=sys.stderr)
+    print(f"{sum(part.runs for part in found)} runs: about {minutes(total / jobs)} on {jobs} quiet core{'s' * (jobs > 1)}, "
+          "reckoned from short runs", file=sys.stderr, flush=True)
+
+
+def run_field(args: argparse.Namespace, processes: Processes) -> int:
+    from .field_page import TITLE, write_page  # matplotlib is slow to load, and --help does not need it
+
+    if args.jobs < 1:
+        raise StudyError(f"--jobs {args.jobs}: give 1 or more")
+    names = chosen(args)
+    folder: Path = args.runs or Path("runs/field-quick" if args.quick else "runs/field")
+    is_whole = not args.quick and names == list(SETTINGS)
+    output: Path = args.output or (Path("results/field.md") if is_whole else folder / "field.md")
+    if not may_be_written(output, TITLE):
+        raise StudyError(f"--output {output}: is not a page that bench/field/run wrote, and is not replaced; name another file")
+    with only_user_of(folder):
+        found = parts(names, args.quick, folder)
+        if not args.report_only:
+            cost = reckon(found, folder, args.jobs, processes)
+            say_cost(found, cost, args.jobs)
+            if args.cost:
+                return 0
+            begin = time.monotonic()
+            execute(found, cost, args.jobs, processes)
+            print(f"all runs done after {minutes(time.monotonic() - begin)}", file=sys.stderr)
+        write_page(found, output, args.quick, names)
+    print(output)
+    return 0
+
+
+def main(argv: list[str]) -> int:
+    args = parser().parse_args(argv)
+    processes = Processes()
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():
+        handlers = {s: signal.signal(s, lambda number, frame: processes.stop()) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return run_field(args, processes)
+    except Stopped:
+        print("field: stopped; what is done is kept, and the same command continues", file=sys.stderr)
+        return INTERRUPTED
+    except StudyError as error:
+        print(f"field: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:
+        return 0
+    except OSError as error:
+        print(f"field: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
+        return BAD_INPUT
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

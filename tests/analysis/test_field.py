@@ -1,0 +1,133 @@
+"""bench/field: a small field is tuned, compared and reported; the page says what the program judged."""
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "bench"))
+from studies import field, field_page, field_results, field_verdict  # noqa: E402
+from studies.statistics import Estimate, read_estimate  # noqa: E402
+
+BASE = """# Base
+algorithms = quantimed-dsgd,dsgd,async-dsgd
+dataset = {dataset}
+nodes = 4
+samples-per-node = 30
+partition = by-label
+model = logistic
+batch = 5
+graph = ring
+speed = uniform:10,90
+link = paper:0.3
+max-time = 20
+evaluations = 8
+trials = 2
+alpha-range = 0.05,1
+"""
+FILES = {"slow-node": "# One is slow.\nspeed = slow-nodes:1,10,50\n", "amb": "# Two.\nalgorithms = quantimed-dsgd,amb\n",
+         "deadline": "# Added\nalgorithms = dsgd\ngradient = deadline\n", "quick": "# Small\nevaluations = 9\n",
+         "quick-deadline": "# Small\n", "quick-amb": "# Small\n"}
+
+
+@pytest.fixture
+def small(program: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "settings"
+    folder.mkdir()
+    for name, text in ({"base": BASE.format(dataset=dataset)} | FILES).items():
+        (folder / f"{name}.ini").write_text(text)
+    for module in (field, field_page):
+        monkeypatch.setattr(module, "FOLDER", folder)
+    monkeypatch.setattr(field, "QUICK", ("slow-node", "amb"))
+    monkeypatch.setattr(field, "QUICK_SEEDS", "1-2")
+    monkeypatch.setenv("QUANTIMED_PROGRAM", str(program))
+    monkeypatch.chdir(tmp_path)
+    for cached in (field.merged, field.deliveries):
+        cached.cache_clear()
+    return tmp_path
+
+
+def row_of(page: str, heading: str, name: str) -> list[str]:
+    section = page.partition(f"{heading}\n")[2]
+    line = next(line for line in section.splitlines() if f"| {name} |" in line)
+    return [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+def test_page_says_what_was_judged_and_a_second_run_repeats_nothing(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert field.main(["--quick"]) == 0
+    assert "runs: about" in capsys.readouterr().err  # the cost, before it starts
+    runs = small / "runs/field-quick"
+    parts = field.parts(field.QUICK, True, runs)
+    assert [(p.setting, p.form) for p in parts] == [("slow-node", "field"), ("slow-node", "deadline"), ("amb", "field")]
+    assert all(part.done == part.runs for part in parts), "the cost was reckoned from other numbers of runs"
+    page = (runs / "field.md").read_text()
+    judged = json.loads((runs / "slow-node/field-compare/comparison.json").read_text())["comparisons"][0]
+    target = judged["targets"][2]
+    assert f"Target: loss {target:g}" in page
+    for clock, column in (("wire", 2), ("paper", 5)):
+        race = next(r for r in judged["races"] if r["clock"] == clock and r["target"] == target)
+        for entry in race["entries"]:
+            cells = row_of(page, "## slow-node", entry["name"])
+            assert read_estimate(entry["time_s"]).text() in cells[column]
+            assert cells[3] == f"{entry['arrived']} of 2" or clock == "paper"
+    with_deadline = json.loads((runs / "slow-node/deadline-compare/comparison.json").read_text())["comparisons"][0]
+    assert with_deadline["targets"] == judged["targets"]
+    for word in ("smoke test", "Every algorithm had the same number of trials", "speed = slow-nodes:1,10,50", "the objective weighted"):
+        assert word in page
+    assert (runs / "field/profile.png").stat().st_size > 5000
+    before = {path: path.stat().st_mtime_ns for path in runs.rglob("*.h5")}
+    assert field.main(["--quick"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in runs.rglob("*.h5")} == before
+    assert (runs / "field.md").read_text() == page
+
+
+def test_bad_use_is_one_line_and_status_two(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert field.main(["--quick", "--settings", "moon"]) == 2
+    assert "--settings moon: not one of slow-node, amb" in capsys.readouterr().err
+    path = small / "settings/slow-node.ini"
+    path.write_text(path.read_text() + "nonsense = 1\n")
+    assert field.main(["--quick"]) == 2
+    said = capsys.readouterr().err
+    assert "nonsense" in said and len(said.splitlines()) == 1
+    (small / "mine.md").write_text("# Mine\n")
+    assert field.main(["--quick", "--report-only", "--output", "mine.md"]) == 2
+    assert "mine.md" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("trials", [1, 2, 4, 12, 24])
+def test_every_search_fits_its_reckoning(trials: int) -> None:
+    assert field.runs_to_tune(trials) == {1: 6, 2: 9, 4: 13, 12: 23, 24: 43}[trials]
+
+
+def test_a_miss_speaks_for_the_other_and_two_for_nobody() -> None:
+    assert field_results.ratio_of(6, 2) == 3
+    assert math.isinf(field_results.ratio_of(math.inf, 2))
+    assert field_results.ratio_of(2, math.inf) == field_results.ratio_of(math.inf, math.inf) == 0
+
+
+def paired(verdict: str) -> field_results.Paired:
+    return field_results.Paired("base", "dsgd", Estimate(2, 1.5, 3, 10, 0.97), 0.01, verdict)
+
+
+def test_no_sentence_without_a_test_that_carries_it() -> None:
+    assert "clearly faster in 1 of 2" in "".join(field_verdict.deadlines([paired("faster"), paired("not told apart")]))
+    assert "clearly" not in "".join(field_verdict.deadlines([paired("not told apart")]))
+    assert "is clearly ahead" in "".join(field_verdict.beaten([], [paired("not faster")]))
+    assert "Nobody" in "".join(field_verdict.beaten([], [paired("not faster")]))
+
+
+def test_settings_differ_from_the_base_in_one_line_and_have_algorithms_of_this_program(program: Path,
+                                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUANTIMED_PROGRAM", str(program))
+    field.merged.cache_clear()
+    field.deliveries.cache_clear()
+    base = field.parts(["base"], False, Path("runs"))[0].options
+    for part in field.parts(field.SETTINGS, False, Path("runs")):
+        assert part.runs > 0  # knows every algorithm
+        if part.form == "field" and part.setting not in ("base", *field.AMB):
+            assert len(set(part.options.items()) - set(base.items())) == 1, part.setting
+            assert part.options.keys() == base.keys()
