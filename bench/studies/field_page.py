@@ -10,8 +10,9 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  after the back end has been chosen
 
-from .field import AMB, FOLDER, SETTINGS, Part  # noqa: E402
+from . import field_settings as settings  # noqa: E402
 from .field_results import COUNTS, Outcome, Paired, against_first, factors, pair_deadlines, within  # noqa: E402
+from .field_settings import AMB, SETTINGS, Part  # noqa: E402
 from .field_verdict import sentences  # noqa: E402
 from .statistics import number, read_estimate  # noqa: E402
 from .study_file import StudyError, read_plain  # noqa: E402
@@ -58,7 +59,7 @@ RANKING = ("", "algorithm", "time to the target, s", "arrived", "behind the firs
 
 def setting_section(one: Outcome) -> list[str]:
     part = one.part
-    text = read_plain(part.files[0] if part.setting == "base" else FOLDER / f"{part.setting}.ini")
+    text = read_plain(part.files[0] if part.setting == "base" else settings.FOLDER / f"{part.setting}.ini")
     title = text.splitlines()[0].strip("# ")
     lines = [f"## {part.setting}", "", title, "",
              f"{', '.join(f'{name} {part.options[name]}' for name in SHOWN)}.", "",
@@ -184,7 +185,7 @@ def amb_section(one: Outcome) -> list[str]:
                      read_estimate(row["final_loss"]).text(), read_estimate(row["test_accuracy"]).text(),
                      f"{one.iterations(name):.0f}", f"{number(row['wire_bits']):.3g}",
                      *(brief(counts[kind].median) for kind in COUNTS), faults_text(one, name)])
-    return [f"## {one.part.setting}", "", *(line.strip("# ") for line in read_plain(FOLDER / f"{one.part.setting}.ini").splitlines()
+    return [f"## {one.part.setting}", "", *(line.strip("# ") for line in read_plain(settings.FOLDER / f"{one.part.setting}.ini").splitlines()
                                             if line.startswith("#")), "",
             f"{', '.join(f'{key} {one.part.options[key]}' for key in SHOWN)}.",
             *table(["algorithm", f"time to loss {one.target:g}, s", "by the paper's bits, s", "final loss", "test accuracy", "iterations in all",

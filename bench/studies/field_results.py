@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from .field import Part
+from .field_settings import Part
 from .statistics import Estimate, ask, number, plain, read_estimate
 from .study_file import StudyError
 

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
-from studies import field, field_page, field_results, field_verdict  # noqa: E402
+from studies import field, field_results, field_settings, field_verdict  # noqa: E402
 from studies.statistics import Estimate, read_estimate  # noqa: E402
 
 BASE = """# Base
@@ -40,13 +40,11 @@ def small(program: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.Monk
     folder.mkdir()
     for name, text in ({"base": BASE.format(dataset=dataset)} | FILES).items():
         (folder / f"{name}.ini").write_text(text)
-    for module in (field, field_page):
-        monkeypatch.setattr(module, "FOLDER", folder)
-    monkeypatch.setattr(field, "QUICK", ("slow-node", "amb"))
-    monkeypatch.setattr(field, "QUICK_SEEDS", "1-2")
+    for name, value in (("FOLDER", folder), ("QUICK", ("slow-node", "amb")), ("QUICK_SEEDS", "1-2")):
+        monkeypatch.setattr(field_settings, name, value)
     monkeypatch.setenv("QUANTIMED_PROGRAM", str(program))
     monkeypatch.chdir(tmp_path)
-    for cached in (field.merged, field.deliveries):
+    for cached in (field_settings.merged, field_settings.deliveries):
         cached.cache_clear()
     return tmp_path
 
@@ -61,7 +59,7 @@ def test_page_says_what_was_judged_and_a_second_run_repeats_nothing(small: Path,
     assert field.main(["--quick"]) == 0
     assert "runs: about" in capsys.readouterr().err  # the cost, before it starts
     runs = small / "runs/field-quick"
-    parts = field.parts(field.QUICK, True, runs)
+    parts = field_settings.parts(field_settings.QUICK, True, runs)
     assert [(p.setting, p.form) for p in parts] == [("slow-node", "field"), ("slow-node", "deadline"), ("amb", "field")]
     assert all(part.done == part.runs for part in parts), "the cost was reckoned from other numbers of runs"
     page = (runs / "field.md").read_text()
@@ -76,7 +74,8 @@ def test_page_says_what_was_judged_and_a_second_run_repeats_nothing(small: Path,
             assert cells[3] == f"{entry['arrived']} of 2" or clock == "paper"
     with_deadline = json.loads((runs / "slow-node/deadline-compare/comparison.json").read_text())["comparisons"][0]
     assert with_deadline["targets"] == judged["targets"]
-    for word in ("smoke test", "Every algorithm had the same number of trials", "speed = slow-nodes:1,10,50", "the objective weighted"):
+    for word in ("smoke test", "Every algorithm had the same number of trials", "speed = slow-nodes:1,10,50",
+                 "the objective weighted"):
         assert word in page
     assert (runs / "field/profile.png").stat().st_size > 5000
     before = {path: path.stat().st_mtime_ns for path in runs.rglob("*.h5")}
@@ -100,7 +99,7 @@ def test_bad_use_is_one_line_and_status_two(small: Path, capsys: pytest.CaptureF
 
 @pytest.mark.parametrize("trials", [1, 2, 4, 12, 24])
 def test_every_search_fits_its_reckoning(trials: int) -> None:
-    assert field.runs_to_tune(trials) == {1: 6, 2: 9, 4: 13, 12: 23, 24: 43}[trials]
+    assert field_settings.runs_to_tune(trials) == {1: 6, 2: 9, 4: 13, 12: 23, 24: 43}[trials]
 
 
 def test_a_miss_speaks_for_the_other_and_two_for_nobody() -> None:
@@ -123,11 +122,11 @@ def test_no_sentence_without_a_test_that_carries_it() -> None:
 def test_settings_differ_from_the_base_in_one_line_and_have_algorithms_of_this_program(program: Path,
                                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUANTIMED_PROGRAM", str(program))
-    field.merged.cache_clear()
-    field.deliveries.cache_clear()
-    base = field.parts(["base"], False, Path("runs"))[0].options
-    for part in field.parts(field.SETTINGS, False, Path("runs")):
+    field_settings.merged.cache_clear()
+    field_settings.deliveries.cache_clear()
+    base = field_settings.parts(["base"], False, Path("runs"))[0].options
+    for part in field_settings.parts(field_settings.SETTINGS, False, Path("runs")):
         assert part.runs > 0  # knows every algorithm
-        if part.form == "field" and part.setting not in ("base", *field.AMB):
+        if part.form == "field" and part.setting not in ("base", *field_settings.AMB):
             assert len(set(part.options.items()) - set(base.items())) == 1, part.setting
             assert part.options.keys() == base.keys()
