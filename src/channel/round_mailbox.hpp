@@ -15,9 +15,9 @@
 // reader j of i in round t−2, known by the schedule,
 //     j's last read of z_i,t−2   is before   j's counter ≥ t−1         program order of j; it is its one writer
 //     j's counter ≥ t−1          is before   i's first write of t      release / acquire on j's counter
-// An exact model that is written where it is sent from is written in the update before, so the owner waits there. Nobody
-// waits for ever: of the nodes in the earliest round none waits for a reader, since all others' counters have passed
-// what these would have to. tests/model/schedule.pml checks this with every sequence of rotations of four nodes.
+// An exact model that is written where it is sent from is written in the update before, so the owner waits there.
+// Nobody waits for ever: of the nodes in the earliest round none waits for a reader, since all others' counters have
+// passed what these would have to. tests/model/schedule.pml checks this with every sequence of rotations of four nodes.
 // Here t counts the messages of one channel: an algorithm may have several channels, each with its mailbox, and several
 // exchanges on one of them in an iteration. A collective is the same among all nodes, on a channel that has no other
 // use. What an algorithm must keep to: a message of round t is not touched after the reader's own publish(t+1). It may
