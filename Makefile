@@ -47,7 +47,7 @@ report: deps ## a page, figures and tables of the traces in a folder: make repor
 paper: deps build/quantimed ## repeats the paper and judges its claims, into results/paper.md; QUICK=1: in minutes
 	@bench/paper $(if $(QUICK),--quick) $(PAPER_OPTIONS)
 
-field: deps build/quantimed ## a dozen algorithms tuned and compared in ten settings, into results/field.md; QUICK=1: in minutes
+field: deps build/quantimed ## a dozen algorithms tuned and compared in nine settings, into results/field.md; QUICK=1: in minutes
 	@bench/field/run $(if $(QUICK),--quick) $(FIELD_OPTIONS)
 
 theory: deps build/quantimed ## the theorems' rates by experiment, into results/theory.md

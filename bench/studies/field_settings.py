@@ -14,7 +14,7 @@ from .study_file import StudyError, read_plain, split_list
 
 FOLDER = ROOT / "bench" / "field"
 AMB = ("amb", "amb-free-link")  # settings that count for no ranking
-SETTINGS = ("base", "fashion-mnist", "cifar10-two-class", "by-label", "exponential", "slow-node", "ring", "exponential-graph",
+SETTINGS = ("base", "fashion-mnist", "cifar10-two-class", "by-label", "exponential", "slow-node", "ring",
             "nodes-50", "fast-link", *AMB)
 QUICK = ("base", "slow-node", *AMB)
 WITH_DEADLINE, QUICK_DEADLINE = ("base", "exponential", "slow-node"), ("slow-node",)  # the kinds of stragglers
