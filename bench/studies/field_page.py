@@ -85,7 +85,7 @@ def draw_profile(found: dict[str, list[float]], path: Path) -> None:
         steps = sorted(value for value in values if math.isfinite(value))
         x = [1.0, *steps, most]
         y = [within(values, tau) / len(values) for tau in x]
-        axes.step(x, y, where="post", label=name, color=colours[k % 20], linestyle=("-", "--", "-.", ":")[k % 4], linewidth=1.4)
+        axes.step(x, y, where="post", label=name, color=colours[(2 * k) % 20 + (k >= 10)], linestyle=("-", "--", "-.", ":")[k % 4], linewidth=1.4)
     axes.set(xscale="log", xlim=(1, most), ylim=(0, 1.03), xlabel="τ: time to the target over that of the first",
              ylabel="share of settings within τ")
     axes.set_xticks([tau for tau in (1, 1.5, 2, 3, 5, 10, 20, 50) if tau <= most], minor=False)
