@@ -25,7 +25,7 @@ from .job import release_of
 from .runner import BAD_INPUT, DIVERGED, INTERRUPTED, READ, contents, environment, find_program, only_user_of
 from .study_file import StudyError, read_plain, split_list
 
-SHORT, LONG = 0.05, 0.2  # of a run's time: what is measured before the cost is told
+SHORT, LONG = 0.1, 0.6  # of a run's time: what is measured before the cost is told
 
 
 # ---- the program's processes ---------------------------------------------------------------------------------------
