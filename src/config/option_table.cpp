@@ -57,6 +57,7 @@ Listing algorithm_listing() {
 }
 Listing codec_listing() { return syntax_listing(codec_table()); }
 Listing speed_listing() { return syntax_listing(kSpeedKinds); }
+Listing graph_listing() { return syntax_listing(kGraphKinds); }
 Listing link_listing() { return syntax_listing(kLinkKinds); }
 Listing fault_listing() { return syntax_listing(kFaultKinds); }
 Listing placement_listing() { return syntax_listing(kPlacementKinds); }
@@ -285,11 +286,8 @@ std::vector<OptionRow> parameter_rows() {
 std::vector<OptionRow> network_rows() {
   return {
     {.name = "graph", .topic = Topic::network, .commands = kRuns | kInfo,
-     .value = "ring|chain|torus|hypercube|complete|star|two-cliques|exponential|k-regular:K|erdos-renyi:P|file:PATH|"
-              "one-peer-exponential|random-matching|directed-exponential",
-     .help = "who talks with whom; k-regular and erdos-renyi are drawn from --seed until connected, a file has one edge "
-             "\"i j\" a line; the last three have weights of their own, a direction (both exponential) or other links for "
-             "every message (one-peer, matching)", .field = &C::graph, .check = check_graph},
+     .value = "GRAPH",
+     .help = "who talks with whom", .field = &C::graph, .check = check_graph, .listing = graph_listing},
     {.name = "mixing", .topic = Topic::network, .value = "laplacian|laplacian:KAPPA|metropolis",
      .help = "the weights W: I - L/KAPPA with KAPPA = largest degree + 2 unless given, or 1/(1 + larger degree)",
      .field = &C::mixing, .check = check_mixing},

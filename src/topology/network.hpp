@@ -35,6 +35,28 @@ struct GraphRequest {
 };
 GraphRequest parse_graph(const std::string& text);  // throws InputError
 
+// One row a kind: how it is written, one line of help.
+struct GraphKind {
+  const char* syntax;
+  const char* help;
+};
+inline constexpr GraphKind kGraphKinds[] = {
+    {"ring", "each with the next"},
+    {"chain", "a ring that is open"},
+    {"torus", "a grid as square as can be, closed in both directions"},
+    {"hypercube", "--nodes is a power of 2"},
+    {"complete", "each with each"},
+    {"star", "all with node 0"},
+    {"two-cliques", "two complete halves and one link between them"},
+    {"exponential", "each with those 1, 2, 4, … away"},
+    {"k-regular:K", "K neighbours each, drawn from --seed until connected"},
+    {"erdos-renyi:P", "each link with probability P, drawn from --seed until connected"},
+    {"file:PATH", "one link \"i j\" a line"},
+    {"one-peer-exponential", "one message 1, 2, 4, … away in turn; directed, changing, weights of its own"},
+    {"random-matching", "pairs drawn for every message; changing, weights of its own"},
+    {"directed-exponential", "messages to those 1, 2, 4, … away; directed, weights of its own"},
+};
+
 // --mixing laplacian | laplacian:KAPPA | metropolis
 // laplacian:  W = I − L/κ, κ = d_max + 2 unless given (the paper's).   metropolis: w_ij = 1 / (1 + max(d_i, d_j)).
 struct MixingRequest {

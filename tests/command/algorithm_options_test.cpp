@@ -130,7 +130,7 @@ TEST(Checked, ACodeThatIsTooNoisyForItsAveragingIsRefused) {
   EXPECT_EQ(refused.status, 2);
   EXPECT_THAT(refused.err, AllOf(HasSubstr("--averaging 0.5"), HasSubstr("give --averaging")));
   EXPECT_FALSE(std::filesystem::exists(folder / "made.h5"));
-  EXPECT_EQ(run_program(folder, line + "--averaging 0.001 --gamma 0.001 --alpha 0.01 --output made.h5").status, 0);
+  EXPECT_EQ(run_program(folder, line + "--averaging 0.001 --gamma 0.001 --output made.h5").status, 0);
 }
 
 TEST(Gradients, ThatCannotBeAreRefusedByTheProgramBeforeItDoesAnything) {
