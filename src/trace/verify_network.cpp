@@ -63,7 +63,7 @@ std::string schedule_holds(const Trace& trace) {
   constexpr std::size_t kMostLinks = 10'000'000;
   const Network& network = trace.network;
   if (!network.is_scheduled() || network.nodes == 0) return {};
-  const std::size_t pairs = network.nodes * (std::size_t{network.nodes} - 1) / 2;
+  const std::size_t pairs = (std::size_t{network.nodes} * network.nodes - network.nodes) / 2;
   if (network.schedule.kind == Schedule::Kind::random_matching && network.edges.size() != pairs)
     return fmt::format("it has {} edges, and {} nodes have {} pairs", network.edges.size(), network.nodes, pairs);
   Network again;
