@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 
 #include <array>
+#include <type_traits>
 
 namespace quantimed {
 

@@ -1,6 +1,8 @@
 #include "node/sweep.hpp"
 
 #include <algorithm>
+#include <array>
+#include <type_traits>
 
 namespace quantimed {
 
