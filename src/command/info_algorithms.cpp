@@ -24,8 +24,17 @@ constexpr int kVersion = 1;
 
 const char* word(Delivery delivery) { return delivery == Delivery::round ? "round" : "newest"; }
 const char* word(CodecNeed need) {
-  constexpr const char* kWords[] = {"any", "contraction", "small-error", "unbiased", "models"};
-  return kWords[static_cast<std::size_t>(need)];
+  switch (need) {
+    case CodecNeed::contraction:
+      return "contraction";
+    case CodecNeed::small_error:
+      return "small-error";
+    case CodecNeed::unbiased:
+      return "unbiased";
+    case CodecNeed::models:
+      return "models";
+  }
+  return "";
 }
 const char* word(Weights weights) { return weights == Weights::mixing ? "mixing" : "push"; }
 const char* word(StateRow::Start start) { return start == StateRow::Start::zero ? "zero" : "model"; }
@@ -147,7 +156,7 @@ Json json_of(const AlgorithmRow& row) {
           {"paper", row.paper},
           {"delivery", word(row.delivery)},
           {"quantizes", row.quantizes},
-          {"codec", word(row.codec)},
+          {"codec", row.quantizes ? Json(word(row.codec)) : Json()},
           {"uses_epsilon", row.uses_epsilon},
           {"uses_deadline", row.uses_deadline},
           {"continues_without_a_lost_neighbour", row.goes_on_without},

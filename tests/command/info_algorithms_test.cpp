@@ -39,7 +39,17 @@ TEST(Info, ListsTheTableOfAlgorithmsForPeopleAndPrograms) {
     EXPECT_EQ(said["is_compared"], row.is_compared);
     EXPECT_EQ(said["parameters"].size(), row.parameters.size());
     EXPECT_EQ(said["states"].size(), row.states.size());
+    EXPECT_EQ(said["codec"].is_null(), !row.quantizes);
   }
+  const auto codec_of = [&](std::string_view name) {
+    for (const nlohmann::json& row : all["algorithms"])
+      if (row["name"] == name) return row["codec"].get<std::string>();
+    return std::string("no such row");
+  };
+  EXPECT_EQ(codec_of("choco-sgd"), "contraction");
+  EXPECT_EQ(codec_of("dcd-psgd"), "small-error");
+  EXPECT_EQ(codec_of("lead"), "unbiased");
+  EXPECT_EQ(codec_of("q-dsgd"), "models");
   EXPECT_EQ(run_program(folder, "info --json --jitter").status, 2);
 }
 
