@@ -221,9 +221,9 @@ def cost_section(found: Sequence[Outcome]) -> list[str]:
     fair = ("Every algorithm had the same number of trials in every search." if not uneven else
             f"NOT EQUAL: the trials differ in {'; '.join(uneven)}.")
     return ["# What tuning cost", "",
-            f"{fair} A trial is one value of the steps: α alone, or α and ε where there are both, which gives those fewer values of α. "
+            f"{fair} A trial is one value of the steps: α alone, or α and the step of the mixing, ε or γ, where there is one, which gives those fewer values of α. "
             "The runs include the finalists' other seeds and the published steps, which were not eligible. "
-            "γ, momentum, numbers of local steps and rounds, and the codes are **not** tuned: they are the program's defaults, so an "
+            "Momentum, numbers of local steps and rounds, and the codes are **not** tuned: they are the program's defaults, so an "
             "algorithm that needs others is at a disadvantage here.",
             *table(["setting", "gradients by", "algorithms", "trials of each", "runs", "runs that diverged or are INVALID"], rows)]
 
@@ -278,8 +278,8 @@ def write_page(parts: Sequence[Part], output: Path, quick: bool, names: Sequence
     if ambs:
         lines += [*AMB_TEXT, *(line for one in ambs for line in amb_section(one))]
     lines += cost_section(found)
-    lines += ["# Left out", "", "One-peer exponential and other graphs that change in time, AD-PSGD, SwarmSGD, SWIFT, R-FAST and AMB-DG: "
-              "the program has none of them.", "", "# The settings' files", "",
+    lines += ["# Left out", "", "AD-PSGD, SwarmSGD, RelaySGD, SWIFT, R-FAST and AMB-DG: the program has none of them. Directed and changing graphs: "
+              "not all of these algorithms run on them.", "", "# The settings' files", "",
               "Read one after the other, later lines win: base.ini, the setting's own, then deadline.ini where a deadline is added"
               + (", then the quick ones" if quick else "") + ".", ""]
     for path in dict.fromkeys(path for part in parts for path in part.files):
