@@ -1,4 +1,5 @@
 // Nodes that die or fall silent: who goes on, who waits, and what the others' numbers become.
+#include "engine/forwarding_codec.hpp"
 #include "engine/small_run.hpp"
 
 #include "algorithm/algorithms.hpp"
@@ -554,34 +555,16 @@ TEST(VirtualFault, ANodeThatThrowsEndsTheRunOfOneAndOfTwoWorkers) {
 }
 
 // A code that cannot be read any more after some messages.
-class FailingCodec final : public Codec {
+class FailingCodec final : public ForwardingCodec {
  public:
-  explicit FailingCodec(const Codec& codec) : codec_(codec) {}
-  std::string name() const override { return codec_.name(); }
-  bool is_identity() const override { return codec_.is_identity(); }
-  CodecClass kind() const override { return codec_.kind(); }
-  double paper_bits() const override { return codec_.paper_bits(); }
-  double variance_bound(std::span<const float> x) const override { return codec_.variance_bound(x); }
-  std::size_t capacity(std::size_t p) const override { return codec_.capacity(p); }
-  std::size_t wire_bytes(std::span<const std::byte> message, std::size_t p) const override {
-    return codec_.wire_bytes(message, p);
-  }
-  Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
-    return codec_.encode(x, key, message);
-  }
+  using ForwardingCodec::ForwardingCodec;
   std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first,
                            std::span<const float> own, std::span<float> acc) const override {
     if (++read_ > 50) throw std::runtime_error("no message");
-    return codec_.accumulate(message, weight, first, own, acc);
-  }
-  bool is_sliceable() const override { return codec_.is_sliceable(); }
-  Encoded encode_slice(std::span<const float> x, const StreamKey& key, std::size_t first,
-                       std::span<std::byte> message) const override {
-    return codec_.encode_slice(x, key, first, message);
+    return ForwardingCodec::accumulate(message, weight, first, own, acc);
   }
 
  private:
-  const Codec& codec_;
   mutable std::atomic<int> read_ = 0;
 };
 

@@ -1,4 +1,5 @@
 // Graphs that are directed, or another for every message: the same bits on every engine, and what theory says of them.
+#include "engine/agreement.hpp"
 #include "engine/small_run.hpp"
 
 #include <fmt/format.h>
@@ -41,22 +42,7 @@ Run on_threads(Run run) {
 }
 
 TEST_P(EverySchedule, GivesTheSameBitsAndTimesWithOneAndTwoWorkers) {
-  for (const char* link : {"paper:3", "alpha-beta:0.5,2000"})
-    for (const Sync sync : {Sync::barrier, Sync::neighbourhood}) {
-      const SmallRun small(algorithm(), 9, graph());
-      auto run = small.run();
-      run.link = parse_link(link);
-      run.sync = sync;
-      KeepingWatcher one = small.watcher(), two = small.watcher();
-      run.threads = 1;
-      const Outcome first = run_virtual(run, one);
-      run.threads = 2;
-      const Outcome second = run_virtual(run, two);
-      ASSERT_EQ(one.cuts.size(), 11u);
-      EXPECT_EQ(one.cuts, two.cuts);
-      EXPECT_EQ(first.end_time, second.end_time);
-      EXPECT_EQ(first.rounds.all().bytes_sent, second.rounds.all().bytes_sent);
-    }
+  expect_same_with_one_and_two_workers(SmallRun(algorithm(), 9, graph()));
 }
 
 TEST_P(EverySchedule, FixedBatchesGiveTheSameBitsOnThreadsAndInVirtualTime) {

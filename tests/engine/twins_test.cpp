@@ -3,6 +3,7 @@
 // the models are the same but for the rounding of float32.
 #include "algorithm/twins.hpp"
 
+#include "engine/forwarding_codec.hpp"
 #include "engine/small_run.hpp"
 #include "node/local_gradient.hpp"
 #include "node/mix.hpp"
@@ -19,37 +20,22 @@ namespace {
 constexpr Round kIterations = 50;
 
 // Another code, which remembers what everyone decodes of each message.
-class Remembering final : public Codec {
+class Remembering final : public ForwardingCodec {
  public:
   using Sent = std::tuple<NodeId, std::uint32_t, Round>;  // node, channel, number
-  explicit Remembering(const Codec& code) : code_(code) {}
+  using ForwardingCodec::ForwardingCodec;
 
-  std::string name() const override { return code_.name(); }
-  CodecClass kind() const override { return code_.kind(); }
-  double constant(std::size_t p) const override { return code_.constant(p); }
-  double paper_bits() const override { return code_.paper_bits(); }
-  double variance_bound(std::span<const float> x) const override { return code_.variance_bound(x); }
-  std::size_t capacity(std::size_t p) const override { return code_.capacity(p); }
-  std::size_t wire_bytes(std::span<const std::byte> message, std::size_t p) const override {
-    return code_.wire_bytes(message, p);
-  }
+  bool is_identity() const override { return false; }  // encode() is asked for exact vectors, too
   Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
-    const Encoded encoded = code_.encode(x, key, message);
+    const Encoded encoded = ForwardingCodec::encode(x, key, message);
     std::vector<float> decoded(x.size());
-    code_.accumulate(message, 1, 0, x, decoded);
+    accumulate(message, 1, 0, x, decoded);
     exact[{key.node, key.draw, key.iteration}] = twin::Vector(x.begin(), x.end());
     sent[{key.node, key.draw, key.iteration}] = twin::Vector(decoded.begin(), decoded.end());
     return encoded;
   }
-  std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first,
-                           std::span<const float> own, std::span<float> acc) const override {
-    return code_.accumulate(message, weight, first, own, acc);
-  }
 
   mutable std::map<Sent, twin::Vector> exact, sent;
-
- private:
-  const Codec& code_;
 };
 
 double norm(const twin::Vector& v) {
