@@ -12,28 +12,22 @@ using namespace formula;
 
 namespace {
 constexpr Channel kSteps{0};
+
+// share: 1, or 1/2 for (I + W)/2 in place of W.
+Task corrected(Node& node, const Options& o, float share) {
+  const Source r = vector(1);  // from 0
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    co_await node.gradient(o.batch);
+    node.publish(kSteps, x + r - o.alpha * g);  // ψ_i
+    co_await node.neighbours(kSteps);
+    // r_i ← r_i + share Σ_j w_ij (ψ_j − ψ_i)     x_i ← ψ_i + share Σ_j w_ij (ψ_j − ψ_i)
+    node.pass({{r, r + share * apart(kSteps)}, {x, own(kSteps) + share * apart(kSteps)}});
+  }
+}
 }  // namespace
 
-Task d2(Node& node, const Options& o) {
-  const Source r = vector(1);  // from 0
-  for (Round t = node.first_round(); node.begins(t); ++t) {
-    co_await node.gradient(o.batch);
-    node.publish(kSteps, x + r - o.alpha * g);  // ψ_i
-    co_await node.neighbours(kSteps);
-    // r_i ← r_i + Σ_j w_ij (ψ_j − ψ_i)     x_i ← ψ_i + Σ_j w_ij (ψ_j − ψ_i)
-    node.pass({{r, r + apart(kSteps)}, {x, own(kSteps) + apart(kSteps)}});
-  }
-}
+Task d2(Node& node, const Options& o) { return corrected(node, o, 1); }
 
-Task exact_diffusion(Node& node, const Options& o) {
-  const Source r = vector(1);  // from 0
-  for (Round t = node.first_round(); node.begins(t); ++t) {
-    co_await node.gradient(o.batch);
-    node.publish(kSteps, x + r - o.alpha * g);  // ψ_i
-    co_await node.neighbours(kSteps);
-    // r_i ← r_i + ½ Σ_j w_ij (ψ_j − ψ_i)     x_i ← ψ_i + ½ Σ_j w_ij (ψ_j − ψ_i)
-    node.pass({{r, r + 0.5f * apart(kSteps)}, {x, own(kSteps) + 0.5f * apart(kSteps)}});
-  }
-}
+Task exact_diffusion(Node& node, const Options& o) { return corrected(node, o, 0.5f); }
 
 }  // namespace quantimed

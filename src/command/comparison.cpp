@@ -101,11 +101,10 @@ void cut(TimedCurve& curve, double end) {
 }
 
 // All runs were given the same time. Who has a long iteration ends later, which is no part of that.
-bool have_one_limit(const Comparison& made, std::span<const ComparedRun* const> runs) {
+bool have_one_limit(std::span<const ComparedRun* const> runs) {
   const auto limit = [](const ComparedRun* run) { return number(run->config, "max-time", kForever); };
   return std::isfinite(limit(runs.front())) &&
-         std::ranges::all_of(runs, [&](const ComparedRun* run) { return limit(run) == limit(runs.front()); }) &&
-         made.main_clock < made.inquiry.clocks.size();
+         std::ranges::all_of(runs, [&](const ComparedRun* run) { return limit(run) == limit(runs.front()); });
 }
 
 // Runs that are as long as each other by the clock that their time was given by are not by another one, where who has
@@ -119,7 +118,7 @@ void give_equal_time(Comparison& made, std::span<const ComparedRun* const> runs)
       longest[c] = std::max(longest[c], run.curves[c].time.back());
     }
   made.equal_until.assign(clocks, kForever);
-  if (!have_one_limit(made, runs) && !(shortest[made.main_clock] >= kSameEnd * longest[made.main_clock])) return;
+  if (!have_one_limit(runs) && !(shortest[made.main_clock] >= kSameEnd * longest[made.main_clock])) return;
   for (std::size_t c = 0; c < clocks; ++c) {
     if (!(shortest[c] < kSameEnd * longest[c])) continue;
     made.equal_until[c] = shortest[c];

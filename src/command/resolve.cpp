@@ -82,8 +82,7 @@ void require_eigenvalues(const Config& c, const AlgorithmRow& row) {
   if (least > row.least_eigenvalue + kRounding) return;
   throw InputError(
       "--graph {}: with --mixing {} and {} nodes the least eigenvalue of W is {:.7g}, and {} converges only where it "
-      "is "
-      "above {:.4g}; take exact-diffusion, which does for every W, or another --mixing",
+      "is above {:.4g}; take exact-diffusion, which does for every W, or another --mixing",
       c.graph, c.mixing, c.nodes, least, row.name, row.least_eigenvalue);
 }
 
@@ -133,11 +132,10 @@ Config resolve(Config c) {
     throw InputError(
         "--mixing {}: {} has weights of its own, 1 / (1 + neighbours of the sender), and no W; leave it out", c.mixing,
         row.name);
-  if (const double samples =
-          static_cast<double>(c.batch) * static_cast<double>(row.gradients(parameter_options(c, row)));
-      samples > kMostSamples)
+  const std::size_t gradients = row.gradients(parameter_options(c, row));
+  if (const double samples = static_cast<double>(c.batch) * static_cast<double>(gradients); samples > kMostSamples)
     throw InputError("--local-steps: {} gradients of --batch {} are {} samples an iteration, and traces count up to {}",
-                     row.gradients(parameter_options(c, row)), c.batch, samples, kMostSamples);
+                     gradients, c.batch, samples, kMostSamples);
   require_codec(c.codec, row, 0);
   if (c.output.empty()) c.output = fmt::format("runs/{}-{}-seed{}-{}.h5", c.algorithm, c.engine, c.seed, run_hash(c));
   return c;

@@ -54,14 +54,12 @@ void check_gradient_of(const Config& config, const AlgorithmRow& row) {
   if (row.delivery == Delivery::newest)
     throw InputError(
         "--gradient {}: {} takes the newest messages and has no rounds that a deadline could end; leave it out, or "
-        "name "
-        "the algorithms that it is for, dsgd=deadline",
+        "name the algorithms that it is for, dsgd=deadline",
         config.gradient, row.name);
   if (const std::size_t gradients = row.gradients(parameter_options(config, row)); gradients > 1)
     throw InputError(
         "--gradient {}: {} takes {} gradients an iteration, and a deadline ends one; give --local-steps 1, or batch "
-        "for "
-        "it",
+        "for it",
         config.gradient, row.name, gradients);
 }
 

@@ -108,22 +108,18 @@ std::size_t NodeCore::encode(Round iteration, std::span<std::byte> message) {
 std::size_t NodeCore::publish(Channel c, const Linear& what, float scalar, std::span<std::byte> message,
                               Scratch& scratch) {
   Exchanged& channel = channels_[c.index];
-  const StreamKey key = stream_of(channel.sent, c.index);
-  std::size_t bytes = 0;
-  if (run_.codec.is_identity()) {
-    bytes = x_.size_bytes();
+  const auto evaluate_into = [&](std::span<float> out) {
     std::array<Received, Protocol::kMostChannels> received;
-    const std::span<float> out{reinterpret_cast<float*>(message.data()), x_.size()};
     violations_ += evaluate(sweep_input(received), what, out);
+    return out;
+  };
+  std::size_t bytes = x_.size_bytes();
+  if (run_.codec.is_identity()) {
+    evaluate_into({reinterpret_cast<float*>(message.data()), x_.size()});
   } else {
-    std::span<const float> values = x_;
-    if (!what.is_model()) {
-      scratch.form.resize(x_.size());
-      std::array<Received, Protocol::kMostChannels> received;
-      violations_ += evaluate(sweep_input(received), what, scratch.form);
-      values = scratch.form;
-    }
-    const Encoded encoded = run_.codec.encode(values, key, message);
+    scratch.form.resize(x_.size());
+    const std::span<const float> values = what.is_model() ? x_ : evaluate_into(scratch.form);
+    const Encoded encoded = run_.codec.encode(values, stream_of(channel.sent, c.index), message);
     overflows_ += encoded.overflows;
     bytes = encoded.bytes;
   }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace quantimed {
 
@@ -76,17 +77,17 @@ void RunLoop::check_invariants() {
   for (std::size_t k = 0; k < run_.algorithm.states.size(); ++k) {
     const StateRow& state = run_.algorithm.states[k];
     if (!state.sums_to_zero) continue;
-    double sums = 0, squares = 0;
-    for (std::size_t c = 0; c < p; ++c) {
-      double sum = 0;
-      for (NodeId i = 0; i < n; ++i) {
-        const VectorView& vector = core(i).vector(k + 1);
+    std::vector<double> sum(p);
+    double squares = 0;
+    for (NodeId i = 0; i < n; ++i) {
+      const VectorView& vector = core(i).vector(k + 1);
+      for (std::size_t c = 0; c < p; ++c) {
         const double value = vector.wide.empty() ? static_cast<double>(vector.single[c]) : vector.wide[c];
-        sum += value;
+        sum[c] += value;
         squares += value * value;
       }
-      sums += sum * sum;
     }
+    const double sums = std::inner_product(sum.begin(), sum.end(), sum.begin(), 0.0);
     const double error = squares > 0 ? std::sqrt(sums / squares) : 0;
     outcome_.measured.emplace_back(fmt::format("sum_of_{}", state.name), error);
     if (!(error <= kTolerance) && std::isfinite(squares))

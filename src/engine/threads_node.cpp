@@ -54,8 +54,9 @@ Seconds ThreadNode::expected_round() const {
   const Run& run = shared_.run;
   const Exchanges exchanges = run.algorithm.exchanges(run.options, first_round());
   const auto bytes = static_cast<double>(run.codec.capacity(run.problem.dimension())) * exchanges.vectors;
-  const Seconds links =
-      exchanges.count * std::max(run.link.delay(bytes), run.link.all_reduce(bytes, run.network.nodes));
+  const bool has_all = run.algorithm.collective_period(run.options) > 0;
+  const Seconds link = has_all ? run.link.all_reduce(bytes, run.network.nodes) : run.link.delay(bytes);
+  const Seconds links = exchanges.count * link;
   if (shared_.deadline_s > 0) return shared_.deadline_s + links;
   const auto samples =
       static_cast<double>(run.options.batch) * static_cast<double>(run.algorithm.gradients(run.options));
@@ -244,19 +245,21 @@ std::size_t ThreadNode::write_message(Round iteration, Channel c, std::span<std:
     charge(&RoundRecord::encode);
   }
   core_.published_in_place(c, message.first(std::min(bytes, message.size())));
-  const double wire_bytes = core_.wire_bytes(message);
-  core_.record.bytes += wire_bytes;
-  exchange_bytes_ += wire_bytes;
+  count_bytes(message);
   return bytes;
 }
 
 std::size_t ThreadNode::write_message(Channel c, const Linear& what, float scalar, std::span<std::byte> message) {
   const std::size_t bytes = core_.publish(c, what, scalar, message, scratch_);
   charge(&RoundRecord::encode);
-  const double wire_bytes = core_.wire_bytes(message);
-  core_.record.bytes += wire_bytes;
-  exchange_bytes_ += wire_bytes;
+  count_bytes(message);
   return bytes;
+}
+
+void ThreadNode::count_bytes(std::span<const std::byte> message) {
+  const double bytes = core_.wire_bytes(message);
+  core_.record.bytes += bytes;
+  exchange_bytes_ += bytes;
 }
 
 // Of all that has been sent in this exchange.

@@ -95,6 +95,7 @@ class ThreadNode : public Node {
   // A model as the message of `iteration`, or any form as the channel's next message. Both return its bytes.
   std::size_t write_message(Round iteration, Channel c, std::span<std::byte> message);
   std::size_t write_message(Channel c, const Linear& what, float scalar, std::span<std::byte> message);
+  void count_bytes(std::span<const std::byte> message);
   MessageNote note(bool delayed = true) const;
   Seconds link_delay() const;
   void capture(std::uint64_t position);

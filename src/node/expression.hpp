@@ -31,8 +31,6 @@ struct Source {
   } kind;
   std::uint8_t index = 0;  // of the vector or of the channel
   bool operator==(const Source&) const = default;
-
-  constexpr bool is_of_channel() const { return kind >= Kind::own; }
 };
 
 struct Linear {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,7 @@ inline constexpr std::uint64_t kMaxEdges = std::uint64_t{1} << 27;
 inline constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 28;
 inline constexpr std::uint32_t kMaxRedraws = 1000;
 
+std::string_view name_of(GraphRequest::Kind kind);  // "erdos-renyi"
 // As the user wrote it, for messages: "erdos-renyi:0.4".
 std::string describe(const GraphRequest& graph);
 

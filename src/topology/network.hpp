@@ -10,8 +10,7 @@
 
 namespace quantimed {
 
-// --graph ring | chain | torus | hypercube | complete | star | two-cliques | exponential | k-regular:K | erdos-renyi:P
-// | file:PATH
+// --graph, one of kGraphKinds
 struct GraphRequest {
   enum class Kind {
     ring,
@@ -35,26 +34,31 @@ struct GraphRequest {
 };
 GraphRequest parse_graph(const std::string& text);  // throws InputError
 
-// One row a kind: how it is written, one line of help.
+// One row a kind: how it is written, with what follows the colon; one line of help.
 struct GraphKind {
+  GraphRequest::Kind kind;
   const char* syntax;
   const char* help;
 };
 inline constexpr GraphKind kGraphKinds[] = {
-    {"ring", "each with the next"},
-    {"chain", "a ring that is open"},
-    {"torus", "a grid as square as can be, closed in both directions"},
-    {"hypercube", "--nodes is a power of 2"},
-    {"complete", "each with each"},
-    {"star", "all with node 0"},
-    {"two-cliques", "two complete halves and one link between them"},
-    {"exponential", "each with those 1, 2, 4, … away"},
-    {"k-regular:K", "K neighbours each, drawn from --seed until connected"},
-    {"erdos-renyi:P", "each link with probability P, drawn from --seed until connected"},
-    {"file:PATH", "one link \"i j\" a line"},
-    {"one-peer-exponential", "one message 1, 2, 4, … away in turn; directed, changing, weights of its own"},
-    {"random-matching", "pairs drawn for every message; changing, weights of its own"},
-    {"directed-exponential", "messages to those 1, 2, 4, … away; directed, weights of its own"},
+    {GraphRequest::Kind::ring, "ring", "each with the next"},
+    {GraphRequest::Kind::chain, "chain", "a ring that is open"},
+    {GraphRequest::Kind::torus, "torus", "a grid as square as can be, closed in both directions"},
+    {GraphRequest::Kind::hypercube, "hypercube", "--nodes is a power of 2"},
+    {GraphRequest::Kind::complete, "complete", "each with each"},
+    {GraphRequest::Kind::star, "star", "all with node 0"},
+    {GraphRequest::Kind::two_cliques, "two-cliques", "two complete halves and one link between them"},
+    {GraphRequest::Kind::exponential, "exponential", "each with those 1, 2, 4, … away"},
+    {GraphRequest::Kind::k_regular, "k-regular:K", "K neighbours each, drawn from --seed until connected"},
+    {GraphRequest::Kind::erdos_renyi, "erdos-renyi:P",
+     "each link with probability P, drawn from --seed until connected"},
+    {GraphRequest::Kind::file, "file:PATH", "one link \"i j\" a line"},
+    {GraphRequest::Kind::one_peer_exponential, "one-peer-exponential",
+     "one message 1, 2, 4, … away in turn; directed, changing, weights of its own"},
+    {GraphRequest::Kind::random_matching, "random-matching",
+     "pairs drawn for every message; changing, weights of its own"},
+    {GraphRequest::Kind::directed_exponential, "directed-exponential",
+     "messages to those 1, 2, 4, … away; directed, weights of its own"},
 };
 
 // --mixing laplacian | laplacian:KAPPA | metropolis

@@ -1,5 +1,4 @@
 // What the user may write after --graph and --mixing.
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -15,36 +14,6 @@ namespace {
 
 using Kind = GraphRequest::Kind;
 
-struct GraphName {
-  Kind kind;
-  std::string_view name;
-  std::string_view value;  // what follows the colon; empty: nothing may
-};
-constexpr std::array kGraphs = {GraphName{Kind::ring, "ring", ""},
-                                GraphName{Kind::chain, "chain", ""},
-                                GraphName{Kind::torus, "torus", ""},
-                                GraphName{Kind::hypercube, "hypercube", ""},
-                                GraphName{Kind::complete, "complete", ""},
-                                GraphName{Kind::star, "star", ""},
-                                GraphName{Kind::two_cliques, "two-cliques", ""},
-                                GraphName{Kind::exponential, "exponential", ""},
-                                GraphName{Kind::k_regular, "k-regular", "K"},
-                                GraphName{Kind::erdos_renyi, "erdos-renyi", "P"},
-                                GraphName{Kind::file, "file", "PATH"},
-                                GraphName{Kind::one_peer_exponential, "one-peer-exponential", ""},
-                                GraphName{Kind::random_matching, "random-matching", ""},
-                                GraphName{Kind::directed_exponential, "directed-exponential", ""}};
-
-std::string usage(const GraphName& graph) {
-  return graph.value.empty() ? std::string(graph.name) : fmt::format("{}:{}", graph.name, graph.value);
-}
-
-std::string all_graphs() {
-  std::string text;
-  for (const GraphName& graph : kGraphs) text += (text.empty() ? "" : ", ") + usage(graph);
-  return text;
-}
-
 // "name" or "name:value"; a missing colon is not the same as an empty value.
 struct Parts {
   std::string_view name;
@@ -54,6 +23,12 @@ Parts split(std::string_view text) {
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos) return {text, std::nullopt};
   return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
+std::string all_graphs() {
+  std::string text;
+  for (const GraphKind& graph : kGraphKinds) text += (text.empty() ? "" : ", ") + std::string(graph.syntax);
+  return text;
 }
 
 // Does not depend on the locale, and leaves no tail unread.
@@ -68,12 +43,12 @@ std::optional<double> number(std::string_view text) {
 
 GraphRequest parse_graph(const std::string& text) {
   const auto [name, value] = split(text);
-  for (const GraphName& graph : kGraphs) {
-    if (graph.name != name) continue;
-    if (graph.value.empty() && value)
-      throw InputError("--graph {}: {} takes no value; write --graph {}", text, name, name);
-    if (!graph.value.empty() && (!value || value->empty()))
-      throw InputError("--graph {}: {} is missing; write --graph {}", text, graph.value, usage(graph));
+  for (const GraphKind& graph : kGraphKinds) {
+    const auto [known, wanted] = split(graph.syntax);
+    if (known != name) continue;
+    if (!wanted && value) throw InputError("--graph {}: {} takes no value; write --graph {}", text, name, name);
+    if (wanted && (!value || value->empty()))
+      throw InputError("--graph {}: {} is missing; write --graph {}", text, *wanted, graph.syntax);
     GraphRequest request{.kind = graph.kind, .path = {}};
     if (graph.kind == Kind::file) request.path = *value;
     if (graph.kind == Kind::erdos_renyi) {
@@ -111,15 +86,18 @@ MixingRequest parse_mixing(const std::string& text) {
   return {.kind = MixingRequest::Kind::laplacian, .kappa = *kappa};
 }
 
-std::string topology::describe(const GraphRequest& graph) {
-  for (const GraphName& entry : kGraphs) {
-    if (entry.kind != graph.kind) continue;
-    if (graph.kind == Kind::erdos_renyi) return fmt::format("{}:{}", entry.name, graph.probability);
-    if (graph.kind == Kind::k_regular) return fmt::format("{}:{}", entry.name, graph.degree);
-    if (graph.kind == Kind::file) return fmt::format("{}:{}", entry.name, graph.path);
-    return std::string(entry.name);
-  }
+std::string_view topology::name_of(GraphRequest::Kind kind) {
+  for (const GraphKind& graph : kGraphKinds)
+    if (graph.kind == kind) return split(graph.syntax).name;
   throw InternalError("a kind of graph without a name");
+}
+
+std::string topology::describe(const GraphRequest& graph) {
+  const std::string_view name = name_of(graph.kind);
+  if (graph.kind == Kind::erdos_renyi) return fmt::format("{}:{}", name, graph.probability);
+  if (graph.kind == Kind::k_regular) return fmt::format("{}:{}", name, graph.degree);
+  if (graph.kind == Kind::file) return fmt::format("{}:{}", name, graph.path);
+  return std::string(name);
 }
 
 }  // namespace quantimed

@@ -53,15 +53,14 @@ const std::vector<NodeId>& matching(std::uint32_t nodes, std::uint64_t seed, Rou
   return m.partner;
 }
 
-struct Name {
+struct Scheduled {
   GraphRequest::Kind graph;
   Kind kind;
-  std::string_view name;
 };
-constexpr Name kNames[] = {
-    {GraphRequest::Kind::one_peer_exponential, Kind::one_peer_exponential, "one-peer-exponential"},
-    {GraphRequest::Kind::random_matching, Kind::random_matching, "random-matching"},
-    {GraphRequest::Kind::directed_exponential, Kind::directed_exponential, "directed-exponential"},
+constexpr Scheduled kScheduled[] = {
+    {GraphRequest::Kind::one_peer_exponential, Kind::one_peer_exponential},
+    {GraphRequest::Kind::random_matching, Kind::random_matching},
+    {GraphRequest::Kind::directed_exponential, Kind::directed_exponential},
 };
 
 }  // namespace
@@ -128,20 +127,20 @@ std::uint32_t Network::messages_until_all_hear(NodeId i, Round k, std::uint32_t 
 }
 
 Schedule::Kind topology::schedule_of(GraphRequest::Kind kind) {
-  for (const Name& name : kNames)
-    if (name.graph == kind) return name.kind;
+  for (const Scheduled& one : kScheduled)
+    if (one.graph == kind) return one.kind;
   return Kind::none;
 }
 
 std::string_view topology::name_of(Schedule::Kind kind) {
-  for (const Name& name : kNames)
-    if (name.kind == kind) return name.name;
+  for (const Scheduled& one : kScheduled)
+    if (one.kind == kind) return name_of(one.graph);
   return "";
 }
 
 Schedule::Kind topology::schedule_named(std::string_view name) {
-  for (const Name& known : kNames)
-    if (known.name == name) return known.kind;
+  for (const Scheduled& one : kScheduled)
+    if (name_of(one.graph) == name) return one.kind;
   return Kind::none;
 }
 
