@@ -23,6 +23,7 @@ int dispatch(const quantimed::Request& request) {
   if (request.command == "scale") return scale_command(request);
   if (request.command == "judge") return judge_command(request);
   if (request.command == "verify") return verify_command(request);
+  if (request.command == "replay") return replay_command(request);
   if (request.command == "calibrate") return calibrate_command(request);
   if (request.command == "tune") return tune_command(request);
   if (request.command == "theory") return theory_command(request);

@@ -28,6 +28,8 @@ std::string Fingerprint::hex() const {
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
+std::uint64_t fingerprint64(const void* from, std::size_t size) { return XXH3_64bits(from, size); }
+
 std::string file_fingerprint(const std::string& path) {
   std::error_code error;
   if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) return "";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -38,6 +39,9 @@ class Fingerprint {
   };
   std::unique_ptr<XXH3_state_s, Free> state_;
 };
+
+// XXH3-64 of plain memory.
+std::uint64_t fingerprint64(const void* from, std::size_t size);
 
 // Of a file's bytes, whatever its name: a graph, speeds, a machine file, a trace. "" for what cannot be read twice,
 // a pipe or a device. Throws InputError, "PATH: …", when it cannot be read.

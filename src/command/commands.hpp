@@ -22,6 +22,7 @@ int tune_command(const Request& request);
 int theory_command(const Request& request);
 int judge_command(const Request& request);
 int verify_command(const Request& request);
+int replay_command(const Request& request);
 int info_command(const Request& request);
 int export_command(const Request& request);
 int report_command(const Request& request);  // does not come back

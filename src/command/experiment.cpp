@@ -7,6 +7,7 @@
 #include "command/certificate.hpp"
 #include "command/outputs.hpp"
 #include "command/preflight.hpp"
+#include "command/replay.hpp"
 #include "command/resumption.hpp"
 #include "command/setup.hpp"
 #include "command/signals.hpp"
@@ -16,7 +17,6 @@
 #include "engine/machine.hpp"
 #include "engine/memory_plan.hpp"
 #include "statistics/arrival.hpp"
-#include "trace/evaluate.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -66,19 +66,10 @@ class Recorder final : public Watcher {
     const auto start = Clock::now();
     const Evaluation point = evaluator_.evaluate(cut.models);
     evaluation_s_ += seconds_since(start);
-    Progress& curve = trace_.progress;
-    curve.iteration.push_back(cut.iteration);
-    curve.time.push_back(cut.time);
-    if (cut.time_paper_bits) curve.time_paper_bits.push_back(*cut.time_paper_bits);
-    if (cut.time_wire_bits) curve.time_wire_bits.push_back(*cut.time_wire_bits);
-    curve.loss.push_back(point.loss);
-    curve.accuracy.push_back(point.accuracy);
-    curve.test_loss.push_back(point.test_loss);
-    curve.test_accuracy.push_back(point.test_accuracy);
-    curve.consensus_error.push_back(point.consensus_error);
-    curve.gradient_norm_squared.push_back(point.gradient_norm_squared);
+    add_point(trace_.progress, cut, point);
     trace_.mean_model.assign(evaluator_.mean_model().begin(), evaluator_.mean_model().end());
-    diverged_ = !std::isfinite(point.loss) || point.loss > kDiverged * std::max(curve.loss.front(), 1e-300);
+    const double first = trace_.progress.loss.front();
+    diverged_ = !std::isfinite(point.loss) || point.loss > kDiverged * std::max(first, 1e-300);
     return !diverged_;
   }
   bool wants_to_stop() override { return signal_came(); }
@@ -103,6 +94,8 @@ class Recorder final : public Watcher {
     cost_ = seconds_since(start) + kSecondsPerFault * static_cast<double>(page_faults() - faults);
     last_ = Clock::now();
   }
+
+  void keep(std::optional<Recording> recording) override { trace_.recording = std::move(recording); }
 
   // What the run's next part must know of those before.
   void add_account(Checkpoint& checkpoint) const {
@@ -186,10 +179,6 @@ Trace start_trace(const Setup& setup, const DataSplit& data) {
   return trace;
 }
 
-bool is_same_graph(const Network& a, const Network& b) {
-  return a.edges == b.edges && a.weights == b.weights && a.self_weights == b.self_weights;
-}
-
 // A trace of version 0.1.0 has one clock, the run's; the other one cannot be had from the middle of a run.
 void take_over_clocks(const Resumption& resumption, Trace& trace) {
   const Config& config = resumption.config;
@@ -230,6 +219,23 @@ Attributes take_over(const Resumption& resumption, Trace& trace) {
 
 }  // namespace
 
+void add_point(Progress& curve, const Cut& cut, const Evaluation& point) {
+  curve.iteration.push_back(cut.iteration);
+  curve.time.push_back(cut.time);
+  if (cut.time_paper_bits) curve.time_paper_bits.push_back(*cut.time_paper_bits);
+  if (cut.time_wire_bits) curve.time_wire_bits.push_back(*cut.time_wire_bits);
+  curve.loss.push_back(point.loss);
+  curve.accuracy.push_back(point.accuracy);
+  curve.test_loss.push_back(point.test_loss);
+  curve.test_accuracy.push_back(point.test_accuracy);
+  curve.consensus_error.push_back(point.consensus_error);
+  curve.gradient_norm_squared.push_back(point.gradient_norm_squared);
+}
+
+bool is_same_graph(const Network& a, const Network& b) {
+  return a.edges == b.edges && a.weights == b.weights && a.self_weights == b.self_weights;
+}
+
 double time_to_target(const Progress& curve, double target) { return arrival(curve.time, curve.loss, target).time; }
 
 Trace run_experiment(const Config& config, const DataSplit& data, const ProgressReport& report,
@@ -252,17 +258,19 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   Trace trace = start_trace(setup, data);
   Run run = setup.run();
   trace.environment.emplace_back("output_lock", lock.kind());
-  Attributes earlier;
-  std::optional<Resume> resume;
-  if (resumption) {
-    earlier = take_over(*resumption, trace);
-    resume.emplace(Resume{resumption->path, *resumption->trace.checkpoint, std::move(resumption->trace.rounds)});
-    run.resume = &*resume;
-  }
   require_memory(run, config.engine == "virtual" ? plan_virtual(run) : plan_threads(run),
                  Evaluator::bytes(*setup.problem, config.threads));
   Evaluator evaluator(*setup.problem, setup.shards, data.test ? &*data.test : nullptr, setup.penalty,
                       static_cast<int>(config.threads));
+  Attributes earlier;
+  std::optional<Resume> resume;
+  if (resumption) {
+    if (!resumption->trace.checkpoint) resume_from_log(*resumption, run, evaluator, report);
+    earlier = take_over(*resumption, trace);
+    resume.emplace(Resume{resumption->path, *resumption->trace.checkpoint, std::move(resumption->trace.rounds),
+                          std::move(resumption->trace.recording)});
+    run.resume = &*resume;
+  }
   Outcome outcome;
   bool diverged = false;
   double evaluation_s = 0, wall_s = 0;
@@ -280,6 +288,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
       recorder.add_account(*trace.checkpoint);
     }
   }
+  trace.recording = std::move(outcome.recording);
   const Totals totals = add_up(outcome.rounds, run);
   trace.status = RunStatus::complete;
   if (outcome.interrupted || !outcome.failure.empty()) trace.status = RunStatus::interrupted;

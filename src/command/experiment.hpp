@@ -4,6 +4,8 @@
 #include "algorithm/table.hpp"
 #include "config/config.hpp"
 #include "dataset/dataset.hpp"
+#include "engine/engine.hpp"
+#include "trace/evaluate.hpp"
 #include "trace/trace.hpp"
 
 #include <functional>
@@ -45,6 +47,11 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
 
 // Seconds until the loss has fallen to the target and stays there (statistics/arrival.hpp); ∞ when missed.
 double time_to_target(const Progress& progress, double target);
+
+// Of the curve, its next.
+void add_point(Progress& curve, const Cut& cut, const Evaluation& point);
+
+bool is_same_graph(const Network& a, const Network& b);
 
 // Throws InputError unless a file can be made in this folder. `option` and `value` are for the message.
 void require_writable_folder(const std::string& folder, const std::string& option, const std::string& value);

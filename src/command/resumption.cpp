@@ -27,7 +27,7 @@ constexpr std::string_view kPartial = ".partial";
 
 // Of all nodes together; what a trace has come to.
 std::uint64_t progress_of(const Trace& trace) {
-  const auto& iteration = trace.checkpoint->iteration;
+  const auto& iteration = trace.checkpoint ? trace.checkpoint->iteration : trace.recording->iterations;
   return std::accumulate(iteration.begin(), iteration.end(), std::uint64_t{0});
 }
 
@@ -119,9 +119,9 @@ Obstacle obstacle_to_resuming(const Trace& trace) {
   if (trace.status == RunStatus::diverged) return {"has diverged", "run it again with smaller steps"};
   if (const std::string fault = text(trace.config, "fault", ""); !fault.empty() && fault != "none")
     return {fmt::format("is of a run with --fault {}, which cannot be resumed", fault), "run it again"};
-  if (!trace.checkpoint)
+  if (!trace.checkpoint && !trace.recording)
     return {trace.status == RunStatus::running && text(trace.config, "engine", "") == "threads"
-                ? "is of a run in real time that was killed, which cannot be resumed"
+                ? "is of a run in real time with --no-record that was killed, which cannot be resumed"
                 : "holds no checkpoint",
             "run it again"};
   if (trace.software_version != build::kVersion)

@@ -144,6 +144,7 @@ Run Setup::run() const {
           .faults = parse_faults(config.fault, config.nodes),
           .patience_s = config.patience,
           .record_folder = folder_of(config.output),
+          .keeps_log = !config.no_record,
           .gradient_until_deadline = uses_deadline(config, row)};
 }
 

@@ -93,6 +93,8 @@ std::vector<po::option> split(const Arguments& arguments, const CommandRow& comm
 void refuse_arguments(const CommandRow& command, const Arguments& arguments) {
   if (command.bit == kVerify) {
     if (arguments.empty()) throw InputError("verify: no files; give the traces to check");
+  } else if (command.bit == kReplay) {
+    if (arguments.size() != 1) throw InputError("replay: {} files; give one trace", arguments.size());
   } else if (command.bit == kJudge) {
     if (arguments.size() > 1)
       throw InputError("judge: \"{}\" is one file too many; give one document, or - for standard input", arguments[1]);

@@ -79,6 +79,8 @@ struct Config {
   std::vector<std::string> graphs;                                               // theory; empty: no sweep
   std::vector<std::string> quantities;                                           // theory; empty: the promised ones
   bool timeline = false;
+  bool no_record = false;
+  bool replay = false;
   bool dry_run = false;
   bool overwrite = false;
   bool quiet = false;

@@ -37,6 +37,7 @@ constexpr CommandRow kCommands[] = {
     {kJudge, "judge", "[FILE|-]",
      "medians, intervals, targets and winners of runs in a JSON document (analysis/README.md), as JSON"},
     {kVerify, "verify", "[OPTIONS] FILE...", "checks traces: schema, invariants, verdict"},
+    {kReplay, "replay", "[OPTIONS] FILE", "recomputes a run in real time from its trace, and compares every bit"},
     {kInfo, "info", "[OPTIONS]", "cores, caches, clock, BLAS, limits; what is wrong with this machine"},
     {kExport, "export", "[OPTIONS]", "writes a data set as HDF5"},
     {kHelp, "help", "[COMMAND]", "this text, or a command's"},
@@ -126,7 +127,8 @@ std::vector<OptionRow> run_rows() {
      .field = &C::study, .choices = {"strong", "weak", "both"}},
     {.name = "warm-up", .commands = kScale, .value = "N",
      .help = "runs of each algorithm and number of cores that come first and are thrown away", .field = &C::warm_up},
-    {.name = "threads", .value = "N", .help = "worker threads of virtual time and of evaluation; auto: all cores allowed",
+    {.name = "threads", .commands = kRuns | kReplay | kVerify, .value = "N",
+     .help = "worker threads of virtual time, of evaluation and of a replay; auto: all cores allowed",
      .field = &C::threads, .usual = "auto", .most = 65536},
     {.name = "oversubscribe", .commands = kTimedRuns, .help = "let threads have more nodes than cores; its timings are marked INVALID",
      .field = &C::oversubscribe, .clocks = kRealTime},
@@ -333,7 +335,8 @@ std::vector<OptionRow> time_rows() {
 
 std::vector<OptionRow> evaluation_rows() {
   return {
-    {.name = "evaluations", .topic = Topic::evaluation, .commands = kTimedRuns, .value = "K", .help = "points on the curve, off the clock",
+    {.name = "evaluations", .topic = Topic::evaluation, .commands = kTimedRuns | kReplay, .value = "K",
+     .help = "points on the curve, off the clock; replay: of a new curve, into --output",
      .field = &C::evaluations, .least = 1, .most = 1'000'000},
     {.name = "target-loss", .topic = Topic::evaluation, .commands = kTimedRuns, .value = "LOSS,LOSS",
      .help = "report the time to these training losses; none: no target in run, chosen from the runs in compare and tune",
@@ -346,19 +349,25 @@ std::vector<OptionRow> evaluation_rows() {
 
 std::vector<OptionRow> output_rows() {
   return {
-    {.name = "output", .topic = Topic::output, .commands = kRuns | kExport | kCalibrate, .value = "PATH",
-     .help = "the trace (run), the folder (compare, scale, predict, theory), the data set (export), the machine file "
-             "(calibrate); auto: named after what is in it",
+    {.name = "output", .topic = Topic::output, .commands = kRuns | kExport | kCalibrate | kReplay, .value = "PATH",
+     .help = "the trace (run, replay), the folder (compare, scale, predict, theory), the data set (export), the machine "
+             "file (calibrate); auto: named after what is in it",
      .field = &C::output, .usual = "auto"},
-    {.name = "overwrite", .topic = Topic::output, .commands = kRuns | kExport | kCalibrate,
+    {.name = "overwrite", .topic = Topic::output, .commands = kRuns | kExport | kCalibrate | kReplay,
      .help = "run again what is complete already, and replace results of other options; files that quantimed did not "
              "write are never replaced",
      .field = &C::overwrite, .in_ini = false},
     {.name = "timeline", .topic = Topic::output, .commands = kTimedRuns, .help = "record when each node computes, sends and waits",
      .field = &C::timeline},
+    {.name = "no-record", .topic = Topic::output, .commands = kTimedRuns,
+     .help = "keep no log of what the clock decides: such a run cannot be replayed, nor resumed once it was killed",
+     .field = &C::no_record, .clocks = kRealTime},
+    {.name = "replay", .topic = Topic::output, .commands = kVerify,
+     .help = "recompute the runs in real time as well, and compare every bit (quantimed replay)", .field = &C::replay,
+     .in_ini = false},
     {.name = "json", .topic = Topic::output, .commands = kCompare | kInfo, .help = "print the result as one JSON document",
      .field = &C::json, .in_ini = false},
-    {.name = "quiet", .topic = Topic::output, .commands = kRuns | kVerify | kInfo | kExport | kCalibrate,
+    {.name = "quiet", .topic = Topic::output, .commands = kRuns | kVerify | kReplay | kInfo | kExport | kCalibrate,
      .help = "print results and errors alone", .field = &C::quiet},
     {.name = "jitter", .topic = Topic::output, .commands = kInfo,
      .help = "measure for 4 s how much time each core loses to interrupts and others, on all at once", .field = &C::jitter,

@@ -28,7 +28,8 @@ enum CommandBit : unsigned {
   kTune = 1024,
   kTheory = 2048,
   kReport = 4096,
-  kJudge = 8192
+  kJudge = 8192,
+  kReplay = 16384
 };
 // Take what describes a run.
 inline constexpr unsigned kRuns = kRun | kCompare | kPredict | kScale | kTune | kTheory;

@@ -66,9 +66,10 @@ constexpr Synonym kOptions[] = {
 };
 
 constexpr Synonym kCommands[] = {
-    {"train", "run"},       {"simulate", "run"}, {"bench", "compare"},  {"benchmark", "compare"}, {"cmp", "compare"},
-    {"search", "tune"},     {"sweep", "tune"},   {"check", "verify"},   {"scaling", "scale"},     {"convert", "export"},
-    {"datasets", "export"}, {"doctor", "info"},  {"figures", "report"}, {"page", "report"},
+    {"train", "run"},       {"simulate", "run"},   {"bench", "compare"},  {"benchmark", "compare"},
+    {"cmp", "compare"},     {"search", "tune"},    {"sweep", "tune"},     {"check", "verify"},
+    {"scaling", "scale"},   {"convert", "export"}, {"repeat", "replay"},  {"reproduce", "replay"},
+    {"datasets", "export"}, {"doctor", "info"},    {"figures", "report"}, {"page", "report"},
 };
 
 std::string meant(std::span<const Synonym> synonyms, const std::string& word) {

@@ -31,7 +31,8 @@ enum class Sync { barrier, neighbourhood };
 struct Resume {
   std::string path;  // of the trace, for messages
   const Checkpoint& checkpoint;
-  Rounds rounds;  // of the iterations that had ended; the engine takes them
+  Rounds rounds;                            // of the iterations that had ended; the engine takes them
+  std::optional<Recording> recording = {};  // of those, where it was kept; the engine takes it
 };
 
 // One run, resolved. The referenced objects outlive it.
@@ -61,6 +62,7 @@ struct Run {
   Seconds patience_s = 0;          // how long a node waits for a message before its sender counts as lost; 0: auto
   Resume* resume = nullptr;        // null: from the start
   std::string record_folder = {};  // where records go that memory should not hold; empty: memory holds all
+  bool keeps_log = true;           // threads: of what the clock decides, for a replay
   bool gradient_until_deadline = false;  // --gradient: instead of over a batch, where the text asks for a gradient
 
   // What the clock charges, or the other one.
@@ -91,6 +93,8 @@ class Watcher {
   virtual bool observe(const Cut& cut) = 0;  // off the clock; false ends the run
   virtual bool wants_to_stop() = 0;          // a signal came
   virtual void progress(double done) = 0;    // share of the run, 0 … 1
+  // What the clock has decided so far, for the checkpoint() that follows. In real time alone.
+  virtual void keep(std::optional<Recording> /*recording*/) {}
   // What has been recorded so far, and where the run could go on if it were killed; nothing where it could not.
   virtual void checkpoint(const RoundsSource& rounds, std::optional<Checkpoint> state) = 0;
   virtual bool checkpoint_due() = 0;
@@ -99,6 +103,7 @@ class Watcher {
 struct Outcome {
   bool interrupted = false;
   std::optional<Checkpoint> checkpoint;  // of an interrupted run
+  std::optional<Recording> recording;    // of a run in real time that keeps a log
   Seconds end_time = 0;                  // of the run's clock
   Records rounds;
   std::uint64_t overflows = 0;   // coordinates that did not fit their code

@@ -4,6 +4,7 @@
 #include "engine/allocation.hpp"
 #include "engine/model_arena.hpp"
 #include "engine/record_log.hpp"
+#include "engine/replay.hpp"
 #include "engine/snapshots.hpp"
 
 #include <fmt/format.h>
@@ -94,6 +95,17 @@ MemoryPlan plan_threads(const Run& run) {
                                   floats(size.keeps_gradients ? 2 * size.p : size.p));  // and to warm up with
   plan.records = size.nodes * RecordLog::kLeastBytes + records_of(run);
   if (run.faults.empty()) plan.checkpoint = floats(size.nodes * size.p) + size.nodes * size.states;
+  return plan;
+}
+
+MemoryPlan plan_replay(const Run& run, std::uint32_t workers) {
+  constexpr double kMessages = 4;  // of a channel, kept until they are read: the run's own skew
+  const Sizes size(run);
+  MemoryPlan plan;
+  plan.models = size.nodes * (floats(size.p) + size.states);
+  plan.messages = size.nodes * size.channels * kMessages * (size.message + kSeparation);
+  plan.gradients = floats(size.nodes * size.p);
+  plan.workspaces = workers * (size.workspace + (size.keeps_gradients ? floats(size.p) : 0));
   return plan;
 }
 

@@ -147,6 +147,8 @@ class NodeCore {
   void carry_out(std::span<const Statement> statements);
 
   float& scalar() { return scalar_; }
+  // Of the model and all lasting vectors, as the iteration leaves them (replay_log.hpp).
+  std::uint16_t state_check() const;
   const VectorView& vector(std::size_t k) const { return vectors_[k]; }
 
   std::uint64_t overflows() const { return overflows_; }

@@ -42,7 +42,7 @@ void reject_checkpoint(const Run& run, const std::string& why) {
 }
 
 void require_fit(const Run& run) {
-  const auto& [path, c, rounds] = *run.resume;
+  const auto& [path, c, rounds, recording] = *run.resume;
   const std::size_t n = run.network.nodes, p = run.problem.dimension();
   if (c.models.size() != n * p || c.iteration.size() != n || c.start_time.size() != n || rounds.nodes != n)
     reject_checkpoint(run, fmt::format("its checkpoint is not of {} nodes with {} coordinates", n, p));
@@ -53,6 +53,8 @@ void require_fit(const Run& run) {
     while (ended < rounds.iterations && !std::isnan(rounds.start_time[ended * n + i])) ++ended;
     if (ended != c.iteration[i])
       reject_checkpoint(run, fmt::format("node {} is in iteration {}, but {} were recorded", i, c.iteration[i], ended));
+    if (recording && (recording->iterations.size() != n || recording->iterations[i] != c.iteration[i]))
+      reject_checkpoint(run, fmt::format("node {} is in iteration {}, and its log ends elsewhere", i, c.iteration[i]));
   }
 }
 

@@ -26,6 +26,7 @@ void RunLoop::fail(NodeId i, const std::exception& why) {
 bool RunLoop::report(double done, bool a_cut) {
   watcher_.progress(done);
   if (!watcher_.checkpoint_due()) return false;
+  watcher_.keep(recording());
   watcher_.checkpoint(records_, a_cut && may_go_on(run_) ? std::optional(checkpoint()) : std::nullopt);
   return true;
 }

@@ -17,10 +17,11 @@ class RunLoop {
 
   // ---- what an engine has of its own ----
   virtual NodeCore& core(NodeId i) = 0;
-  virtual Seconds clock() const = 0;                   // of the run, now
-  virtual void carry_out() {}                          // updates that were noted down for later
-  virtual void save_more(Checkpoint& checkpoint) = 0;  // than the nodes' cores, the clock and the counts
-  virtual void add_figures() {}                        // to the outcome, beside the counts
+  virtual Seconds clock() const = 0;                                 // of the run, now
+  virtual void carry_out() {}                                        // updates that were noted down for later
+  virtual void save_more(Checkpoint& checkpoint) = 0;                // than the nodes' cores, the clock and the counts
+  virtual std::optional<Recording> recording() const { return {}; }  // so far
+  virtual void add_figures() {}                                      // to the outcome, beside the counts
 
   // ---- what it calls ----
   // The run breaks off, since this node has failed.

@@ -59,6 +59,7 @@ class Snapshots {
                                         [](const Copy& copy, std::uint64_t m) { return copy.mark < m; });
     return found == copies_.end() ? nullptr : &*found;
   }
+  std::span<const Copy> copies() const { return copies_; }
   std::uint64_t last_mark() const { return copies_.empty() ? 0 : copies_.back().mark; }
   const float* model(const Copy& copy) const { return floats_.data() + copy.slot * dimension_; }
 

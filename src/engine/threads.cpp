@@ -1,6 +1,8 @@
 #include "base/error.hpp"
 #include "engine/core_wait.hpp"
+#include "engine/log_reader.hpp"
 #include "engine/memory_plan.hpp"
+#include "engine/replay.hpp"
 #include "engine/resumption.hpp"
 #include "engine/stillness.hpp"
 #include "engine/threads_curve.hpp"
@@ -41,7 +43,10 @@ ThreadsEngine::ThreadsEngine(const Run& run, Watcher& watcher)
       numa_nodes_(run.network.nodes),
       meeting_(run.network.nodes + 1),
       failures_(run.network.nodes),
-      checkpoints_(static_cast<std::int64_t>(resumed_count(run, "checkpoints"))) {}
+      checkpoints_(static_cast<std::int64_t>(resumed_count(run, "checkpoints"))),
+      keeps_log_(run.resume ? run.resume->recording.has_value() : run.keeps_log),
+      logs_(run.network.nodes),
+      logged_(run.network.nodes) {}
 
 std::unique_ptr<ThreadNode> ThreadsEngine::make_node(NodeId i) {
   if (run_.algorithm.delivery == Delivery::newest) return std::make_unique<NewestThreadNode>(shared_, i);
@@ -158,6 +163,7 @@ void ThreadsEngine::watch() {
     stillness.look(shared_.now(), all_finished);
     if (kGuards && outcome_.failure.empty() && stillness.is_too_long(shared_.now()))
       outcome_.failure = end_without_progress(stillness.lasts(shared_.now()));
+    take_logs();
     take_records();
     const double done = kRunningShare * std::max(finished / run_.iterations, shared_.now() / run_.max_time);
     checkpoints_ += report(done, false);  // on a core that a node needs: rare, and counted
@@ -178,6 +184,53 @@ void ThreadsEngine::take_records() {
     });
     records.finish(records.size());
   }
+}
+
+// What the nodes have logged since the last time; a log has at least the iterations that its node says have ended.
+void ThreadsEngine::take_logs() {
+  if (!keeps_log_) return;
+  for (std::size_t i = 0; i < logs_.size(); ++i) {
+    ThreadNode& node = *shared_.nodes[i];
+    logged_[i] = node.finished();
+    node.take_log(logs_[i]);
+  }
+}
+
+std::optional<Recording> ThreadsEngine::recording() const {
+  if (!keeps_log_) return {};
+  Recording recording;
+  if (run_.resume) recording = *run_.resume->recording;
+  const Recording before = std::exchange(recording, {});
+  const auto logs_before = logs_of(before);
+  for (std::size_t i = 0; i < logs_.size(); ++i) {
+    if (i < logs_before.size()) recording.log.insert(recording.log.end(), logs_before[i].begin(), logs_before[i].end());
+    recording.log.insert(recording.log.end(), logs_[i].begin(), logs_[i].end());
+    const std::size_t earlier = i < logs_before.size() ? logs_before[i].size() : 0;
+    recording.log_bytes.push_back(static_cast<std::int64_t>(earlier + logs_[i].size()));
+    recording.iterations.push_back(logged_[i]);
+  }
+  recording.model_node = before.model_node;
+  recording.model_iteration = before.model_iteration;
+  recording.model_fingerprint = before.model_fingerprint;
+  return recording;
+}
+
+// With whole models, as the nodes' copies have them and as they are now.
+Recording ThreadsEngine::whole_recording() const {
+  Recording recording = *this->recording();
+  const auto add = [&](NodeId i, Round iteration, std::span<const float> x) {
+    recording.model_node.push_back(i);
+    recording.model_iteration.push_back(iteration);
+    recording.model_fingerprint.push_back(model_fingerprint(x));
+  };
+  for (NodeId i = 0; i < shared_.nodes.size(); ++i) {
+    const Snapshots& copies = shared_.nodes[i]->snapshots();
+    const std::span<const float> x = shared_.nodes[i]->model();
+    for (const Snapshots::Copy& copy : copies.copies()) add(i, copy.iteration, {copies.model(copy), x.size()});
+    // Of a run that broke off the last iterations have not ended.
+    if (outcome_.failure.empty()) add(i, logged_[i], x);
+  }
+  return recording;
 }
 
 // A signal may come when all is done.
@@ -276,10 +329,12 @@ Outcome ThreadsEngine::operator()() {
   prepare();
   run_nodes();
   outcome_.end_time = clock();
+  take_logs();
   take_records();
   draw_curve();
   if (is_finished()) outcome_.interrupted = false;
   end();
+  if (keeps_log_) outcome_.recording = whole_recording();
   return std::move(outcome_);
 }
 

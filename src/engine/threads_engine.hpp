@@ -28,6 +28,7 @@ class ThreadsEngine final : public RunLoop {
   Seconds clock() const override { return *std::ranges::max_element(ended_); }
   void save_more(Checkpoint& checkpoint) override;
   void add_figures() override;
+  std::optional<Recording> recording() const override;
 
  private:
   void prepare();
@@ -51,6 +52,8 @@ class ThreadsEngine final : public RunLoop {
   bool is_finished() const;
   void take_records();
   void draw_curve();
+  void take_logs();
+  Recording whole_recording() const;
   void judge(double too_slow, std::uint64_t dropped);
   void add_core_wait();
   void report_placement();
@@ -71,6 +74,9 @@ class ThreadsEngine final : public RunLoop {
   std::optional<Interference> interference_;  // made and unmade by the main thread
   Seconds expected_round_s_ = 0;
   std::int64_t checkpoints_;
+  bool keeps_log_;
+  std::vector<std::vector<std::uint8_t>> logs_;  // [n], for a replay
+  std::vector<Round> logged_;                    // [n], iterations in them
 };
 
 }  // namespace quantimed

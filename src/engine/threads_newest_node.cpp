@@ -68,6 +68,7 @@ bool NewestThreadNode::start(const MessagesRequest& request) {
     const auto message = mailbox.acquire(reader_[k], now);
     check(message.has_value(), "a published message is not there");
     core_.pass_over(k, message->header.version - 1);
+    if (replay_log_) replay_log_->reads(k, message->header.round);
     core_.hear(neighbours[k], as_heard(*message), scratch_.terms);
   }
   charge(&RoundRecord::wait);

@@ -1,6 +1,7 @@
 #include "engine/threads_node.hpp"
 
 #include "base/error.hpp"
+#include "engine/log_reader.hpp"
 #include "engine/resumption.hpp"
 
 #include <cmath>
@@ -29,6 +30,15 @@ ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_st
       sum_(shared.run.problem.dimension()),
       faults_(shared.run.faults, [&](const Fault& fault) { return fault.node == id; }),
       finished_(first_round()) {
+  const std::size_t neighbours = core_.neighbours().size();
+  if (shared.run.resume && shared.run.resume->recording) {
+    const auto logs = logs_of(*shared.run.resume->recording);
+    LogReader before(shared.run, id, logs[id]);
+    while (before.iteration() < first_round()) before.skip();
+    replay_log_.emplace(before.last_reads());
+  } else if (shared.run.keeps_log && !shared.run.resume) {
+    replay_log_.emplace(std::vector<std::int64_t>(neighbours, -1));
+  }
   scratch_.batch.reserve(std::max<std::size_t>(shared.run.options.batch, ChunkCosts::kLargest));
   scratch_.terms.reserve(core_.neighbours().size());
   if (!shared.run.algorithm.sends_its_model) scratch_.form.resize(sum_.size(), 0);
@@ -150,6 +160,7 @@ double ThreadNode::speed_of(Seconds worked, Seconds deadline) const {
 }
 
 void ThreadNode::begin_record(Round t) {
+  if (recording_ && replay_log_) replay_log_->iteration_ends(core_.state_check());
   const Seconds start = shared_.now();
   if (recording_) {
     charge(&RoundRecord::record, start);
@@ -178,6 +189,7 @@ bool ThreadNode::start(const GradientRequest& request) {
   Seconds worked_until = 0;
   if (until > 0) {
     worked_until = until_deadline(until, start);
+    if (replay_log_) replay_log_->gradient_ends();
     record.deadline += static_cast<float>(until);
     record.overshoot += static_cast<float>(worked_until - start - until);
     spin_until(start + until);
@@ -218,6 +230,7 @@ Seconds ThreadNode::until_deadline(Seconds deadline, Seconds start) {
       break;
     }
     core_.add_samples(chunk, sum_, scratch_);
+    if (recording_ && replay_log_) replay_log_->chunk(chunk);
     const Seconds after = shared_.now();
     costs_.learn(chunk, after - now);
     now = after;

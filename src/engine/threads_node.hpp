@@ -9,6 +9,7 @@
 #include "engine/fault_plan.hpp"
 #include "engine/node_core.hpp"
 #include "engine/record_log.hpp"
+#include "engine/replay_log.hpp"
 #include "engine/snapshots.hpp"
 
 #include <array>
@@ -71,6 +72,9 @@ class ThreadNode : public Node {
   NodeCore& core() { return core_; }
   std::span<const float> model() const { return core_.x(); }
   RecordLog& log() { return log_; }
+  void take_log(std::vector<std::uint8_t>& into) {
+    if (replay_log_) replay_log_->take(into);
+  }
   Snapshots& snapshots() { return snapshots_; }
   Round finished() const { return finished_.load(std::memory_order_acquire); }
   std::uint64_t too_slow() const { return too_slow_; }
@@ -125,6 +129,7 @@ class ThreadNode : public Node {
   Snapshots snapshots_;
   Messages received_;          // of the exchange that has just ended
   double exchange_bytes_ = 0;  // on the wire, of what is sent in the exchange to come
+  std::optional<ReplayLog> replay_log_;
 
  private:
   void fixed_batch(std::size_t batch, Seconds start);

@@ -88,6 +88,18 @@ inline constexpr std::tuple kCheckpoint{
     Column{"payload", "bytes", &Checkpoint::payload},
 };
 
+// /replay: [n], [models] and the logs themselves
+inline constexpr std::tuple kRecordedNodes{
+    Column{"log_bytes", "bytes", &Recording::log_bytes},
+    Column{"iterations", "iterations", &Recording::iterations},
+};
+inline constexpr std::tuple kRecordedModels{
+    Column{"model_node", "node", &Recording::model_node},
+    Column{"model_iteration", "iterations", &Recording::model_iteration},
+    Column{"model_fingerprint", "XXH3-64", &Recording::model_fingerprint},
+};
+inline constexpr std::tuple kRecordedLogs{Column{"log", "bytes", &Recording::log}};
+
 template <class Table, class Function>
 void for_each(const Table& table, Function&& function) {
   std::apply([&](const auto&... column) { (function(column), ...); }, table);

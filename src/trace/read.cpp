@@ -331,6 +331,14 @@ Checkpoint read_checkpoint(Input& input) {
   return checkpoint;
 }
 
+Recording read_recording(Input& input) {
+  Recording recording;
+  read_columns(input, "replay", columns::kRecordedNodes, recording, 1);
+  read_columns(input, "replay", columns::kRecordedModels, recording, 1);
+  read_columns(input, "replay", columns::kRecordedLogs, recording, 1);
+  return recording;
+}
+
 enum class Parts { all, summary };
 
 Trace read_parts(Input input, Parts parts) {
@@ -349,6 +357,7 @@ Trace read_parts(Input input, Parts parts) {
     read_columns(input, "timeline", columns::kTimeline, trace.timeline, 1);
   if (need(H5Lexists(input.file, "checkpoint", H5P_DEFAULT), "/checkpoint") > 0)
     trace.checkpoint = read_checkpoint(input);
+  if (need(H5Lexists(input.file, "replay", H5P_DEFAULT), "/replay") > 0) trace.recording = read_recording(input);
   return trace;
 }
 
@@ -432,6 +441,13 @@ void transfer(Pipe& pipe, Checkpoint& checkpoint) {
 }
 
 template <class Pipe>
+void transfer(Pipe& pipe, Recording& recording) {
+  transfer_columns(pipe, columns::kRecordedNodes, recording);
+  transfer_columns(pipe, columns::kRecordedModels, recording);
+  transfer_columns(pipe, columns::kRecordedLogs, recording);
+}
+
+template <class Pipe>
 void transfer(Pipe& pipe, Trace& trace) {
   transfer(pipe, trace.status);
   transfer(pipe, trace.schema_version);
@@ -453,6 +469,10 @@ void transfer(Pipe& pipe, Trace& trace) {
   transfer(pipe, has_checkpoint);
   if (Pipe::kReceives && has_checkpoint) trace.checkpoint.emplace();
   if (has_checkpoint) transfer(pipe, *trace.checkpoint);
+  bool has_recording = trace.recording.has_value();
+  transfer(pipe, has_recording);
+  if (Pipe::kReceives && has_recording) trace.recording.emplace();
+  if (has_recording) transfer(pipe, *trace.recording);
 }
 
 namespace {

@@ -96,6 +96,27 @@ std::string checkpoint_finding(const Trace& trace) {
   return length_finding("checkpoint", "payload", c.payload.size(), bytes);
 }
 
+std::string recording_finding(const Trace& trace) {
+  const Recording& r = *trace.recording;
+  if (auto f = lengths_finding(columns::kRecordedNodes, r, "replay", trace.network.nodes); !f.empty()) return f;
+  if (auto f = lengths_finding(columns::kRecordedModels, r, "replay", r.model_node.size()); !f.empty()) return f;
+  std::size_t left = r.log.size();
+  for (std::size_t i = 0; i < r.log_bytes.size(); ++i) {
+    if (r.log_bytes[i] < 0 || static_cast<std::uint64_t>(r.log_bytes[i]) > left)
+      return fmt::format("/replay/log_bytes: {} of node {} are more than the log has", r.log_bytes[i], i);
+    left -= static_cast<std::size_t>(r.log_bytes[i]);
+    if (r.iterations[i] > static_cast<std::uint64_t>(r.log_bytes[i]))
+      return fmt::format("/replay/iterations: {} of node {} do not fit into {} bytes", r.iterations[i], i,
+                         r.log_bytes[i]);
+  }
+  if (left > 0) return fmt::format("/replay/log has {} bytes of no node", left);
+  for (std::size_t k = 0; k < r.model_node.size(); ++k)
+    if (r.model_node[k] >= trace.network.nodes || r.model_iteration[k] > r.iterations[r.model_node[k]])
+      return fmt::format("/replay: model {} is of node {}, iteration {}, which is not in the log", k, r.model_node[k],
+                         r.model_iteration[k]);
+  return {};
+}
+
 }  // namespace
 
 std::string shape_finding(const Trace& trace) {
@@ -108,6 +129,8 @@ std::string shape_finding(const Trace& trace) {
       !f.empty())
     return f;
   if (auto f = timeline_finding(trace); !f.empty()) return f;
+  if (trace.recording)
+    if (auto f = recording_finding(trace); !f.empty()) return f;
   return trace.checkpoint ? checkpoint_finding(trace) : "";
 }
 

@@ -14,6 +14,7 @@
 #include "base/types.hpp"
 #include "topology/network.hpp"
 #include "trace/checkpoint.hpp"
+#include "trace/recording.hpp"
 #include "trace/verdict.hpp"
 
 #include <algorithm>
@@ -119,6 +120,7 @@ struct Trace {
   Timeline timeline;
   Attributes summary;
   std::optional<Checkpoint> checkpoint;  // of a run that can go on
+  std::optional<Recording> recording;    // of a run in real time: what its clock decided
 };
 
 const Attribute* find(const Attributes& attributes, const std::string& name);
@@ -154,7 +156,7 @@ class DamagedTrace : public InputError {
 // HDF5 runs in a child process (base/isolated.hpp), so that a file forged to crash or hang it is an error too. Without
 // our seal (image.hpp) a file may unpack to 10 times its size and 48 MiB.
 Trace read_trace(const std::string& path);
-// All but /rounds, /timeline and /checkpoint, which may be more than memory holds.
+// All but /rounds, /timeline, /checkpoint and /replay, which may be more than memory holds.
 Trace read_trace_summary(const std::string& path);
 
 // Whether the file says that it is a trace, of whatever version and in whatever state. Does not throw.

@@ -246,6 +246,14 @@ void put_checkpoint(hid_t file, ChunkPacker& packer, const Checkpoint& checkpoin
   put(group, checkpoint.state);
 }
 
+void put_recording(hid_t file, ChunkPacker& packer, const Recording& recording) {
+  const Object group = make_group(file, "replay");
+  const hsize_t nodes = recording.log_bytes.size(), models = recording.model_node.size(), bytes = recording.log.size();
+  put_columns(group, packer, columns::kRecordedNodes, recording, {&nodes, 1});
+  put_columns(group, packer, columns::kRecordedModels, recording, {&models, 1});
+  put_columns(group, packer, columns::kRecordedLogs, recording, {&bytes, 1});
+}
+
 // Writes into the image, which HDF5 takes for its memory. Complete once the file is closed: only then are its marks and
 // checksums those of a finished one (H5Fget_file_image of HDF5 1.10 leaves a wrong checksum behind).
 H5FD_file_image_callbacks_t writes_into(ImageFile& image) {
@@ -287,6 +295,7 @@ std::size_t fill(ImageFile& image, const Trace& trace, const RoundsSource& round
   put_run(file, packer, trace);
   put_rounds(file, packer, rounds);
   if (trace.checkpoint) put_checkpoint(file, packer, *trace.checkpoint);
+  if (trace.recording) put_recording(file, packer, *trace.recording);
   need(H5Fflush(file, H5F_SCOPE_LOCAL), "flush");
   const auto bytes = static_cast<std::size_t>(need(H5Fget_file_image(file, nullptr, 0), "size"));  // copies nothing
   file.close("close");

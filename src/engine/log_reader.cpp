@@ -1,0 +1,122 @@
+#include "engine/log_reader.hpp"
+
+#include "base/error.hpp"
+#include "engine/chunk_costs.hpp"
+
+#include <algorithm>
+
+namespace quantimed {
+
+LogReader::LogReader(const Run& run, NodeId node, std::span<const std::uint8_t> log)
+    : run_(run), node_(node), log_(log), last_(run.network.neighbours(node).size(), -1) {}
+
+void LogReader::reject(const std::string& why) const {
+  throw InputError(
+      "/replay/log: node {}, iteration {}: {}; the log is not one of this run, or was changed; name a trace as it was "
+      "written",
+      node_, iteration_, why);
+}
+
+std::uint8_t LogReader::byte() {
+  if (next_ == log_.size()) reject("the log ends");
+  return log_[next_++];
+}
+
+std::size_t LogReader::chunk() {
+  const std::uint8_t code = byte();
+  if (code > std::bit_width(ChunkCosts::kLargest)) reject(fmt::format("no chunk has the code {}", code));
+  return code == 0 ? 0 : std::size_t{1} << (code - 1);
+}
+
+Round LogReader::reads(std::size_t k) {
+  constexpr int kMostBits = 35;  // of a step between two rounds, and its sign
+  std::uint64_t value = 0;
+  std::uint8_t group = 0x80;
+  for (int shift = 0; group & 0x80; shift += 7) {
+    if (shift >= kMostBits) reject("a number without end");
+    group = byte();
+    value |= std::uint64_t{group & 0x7fu} << shift;
+  }
+  const auto step = static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
+  const std::int64_t of = last_[k] + 1 + step;
+  if (of < 0 || of > std::int64_t{~Round{0}})
+    reject(fmt::format("it reads iteration {} of its neighbour number {}", of, k));
+  last_[k] = of;
+  return static_cast<Round>(of);
+}
+
+std::uint16_t LogReader::state_check() {
+  const std::uint8_t low = byte();
+  const auto state = static_cast<std::uint16_t>(low | byte() << 8);
+  at_ = next_;
+  ++iteration_;
+  return state;
+}
+
+void LogReader::skip() {
+  if (run_.uses_deadline())
+    for (std::size_t gradient = 0; gradient < run_.algorithm.gradients(run_.options); ++gradient)
+      while (chunk() > 0) {
+      }
+  if (run_.algorithm.delivery == Delivery::newest)
+    for (std::size_t k = 0; k < last_.size(); ++k) (void)reads(k);
+  (void)state_check();
+}
+
+std::vector<std::span<const std::uint8_t>> logs_of(const Recording& recording) {
+  std::vector<std::span<const std::uint8_t>> logs;
+  std::size_t at = 0;
+  for (const std::int64_t bytes : recording.log_bytes) {
+    logs.push_back(std::span(recording.log).subspan(at, static_cast<std::size_t>(bytes)));
+    at += logs.back().size();
+  }
+  return logs;
+}
+
+std::vector<Round> latest_cut(const Run& run, const Recording& recording) {
+  std::vector<Round> cut(recording.iterations.begin(), recording.iterations.end());
+  if (run.algorithm.delivery == Delivery::round) {
+    std::ranges::fill(cut, *std::ranges::min_element(cut));
+    return cut;
+  }
+  const auto logs = logs_of(recording);
+  for (bool is_lowered = true; is_lowered;) {
+    is_lowered = false;
+    for (NodeId i = 0; i < cut.size(); ++i) {
+      const auto neighbours = run.network.neighbours(i);
+      LogReader log(run, i, logs[i]);
+      for (Round t = 0; t < cut[i]; ++t) {
+        log.skip();
+        const bool is_sent = std::ranges::all_of(neighbours, [&, k = std::size_t{0}](const Neighbour& j) mutable {
+          return log.last_reads()[k++] <= std::int64_t{cut[j.id]};
+        });
+        if (is_sent) continue;
+        cut[i] = t;
+        is_lowered = true;
+      }
+    }
+  }
+  return cut;
+}
+
+Recording cut_at(const Run& run, const Recording& recording, std::span<const Round> iterations) {
+  Recording cut;
+  const auto logs = logs_of(recording);
+  for (NodeId i = 0; i < logs.size(); ++i) {
+    LogReader log(run, i, logs[i]);
+    while (log.iteration() < iterations[i]) log.skip();
+    const auto part = logs[i].first(log.bytes_read());
+    cut.log.insert(cut.log.end(), part.begin(), part.end());
+    cut.log_bytes.push_back(static_cast<std::int64_t>(part.size()));
+    cut.iterations.push_back(iterations[i]);
+  }
+  for (std::size_t k = 0; k < recording.model_node.size(); ++k) {
+    if (recording.model_iteration[k] > iterations[recording.model_node[k]]) continue;
+    cut.model_node.push_back(recording.model_node[k]);
+    cut.model_iteration.push_back(recording.model_iteration[k]);
+    cut.model_fingerprint.push_back(recording.model_fingerprint[k]);
+  }
+  return cut;
+}
+
+}  // namespace quantimed

@@ -1,0 +1,52 @@
+// Reads what replay_log.hpp writes, of one node, front to back. The log is not trusted: whatever is wrong with it is an
+// InputError that names the node and the iteration.
+#pragma once
+
+#include "engine/engine.hpp"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace quantimed {
+
+class LogReader {
+ public:
+  LogReader(const Run& run, NodeId node, std::span<const std::uint8_t> log);
+
+  // The next chunk of a gradient until a deadline, in samples; 0: the gradient has ended.
+  std::size_t chunk();
+  // The iteration of the message that is read of the k-th neighbour.
+  Round reads(std::size_t k);
+  // Ends the iteration: NodeCore::state_check() as it was.
+  std::uint16_t state_check();
+  // A whole iteration that nobody looks into.
+  void skip();
+
+  Round iteration() const { return iteration_; }  // that is read now
+  std::size_t bytes_read() const { return at_; }  // by the iterations before it: where a log is cut
+  const std::vector<std::int64_t>& last_reads() const { return last_; }  // [neighbours]
+  [[noreturn]] void reject(const std::string& why) const;
+
+ private:
+  std::uint8_t byte();
+
+  const Run& run_;
+  NodeId node_;
+  std::span<const std::uint8_t> log_;
+  std::size_t at_ = 0, next_ = 0;  // where this iteration begins, and how far it has been read
+  Round iteration_ = 0;
+  std::vector<std::int64_t> last_;
+};
+
+// Each node's part of a recording. [n]
+std::vector<std::span<const std::uint8_t>> logs_of(const Recording& recording);
+
+// How far all nodes can be replayed together: what each of them has read was sent within these iterations. [n] A run
+// that was killed may have written down that a message was read and not yet that it was sent.
+std::vector<Round> latest_cut(const Run& run, const Recording& recording);
+
+// The same recording up to these iterations. [n]
+Recording cut_at(const Run& run, const Recording& recording, std::span<const Round> iterations);
+
+}  // namespace quantimed

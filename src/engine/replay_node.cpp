@@ -1,0 +1,198 @@
+#include "base/error.hpp"
+#include "engine/replay_engine.hpp"
+#include "engine/replay_log.hpp"
+
+namespace quantimed {
+
+ReplayNode::ReplayNode(ReplayRun& replay, NodeId id, std::span<const std::uint8_t> log)
+    : Node(protocol_of(replay.run_.algorithm), static_cast<float>(replay.run_.network.self_weights[id]), 0),
+      core(replay.run_, id),
+      replay_(replay),
+      log_(replay.run_, id, log),
+      x_(replay.run_.problem.dimension()),
+      sum_(x_.size()) {
+  core.place(x_);
+}
+
+bool ReplayNode::is_newest() const { return replay_.run_.algorithm.delivery == Delivery::newest; }
+
+// With `newest` delivery an iteration's messages follow its update, and nobody may read them before it was checked.
+void ReplayNode::end_iteration() {
+  if (log_.state_check() != core.state_check()) differs("its model");
+  replay_.done_.fetch_add(1, std::memory_order_relaxed);
+}
+
+// An iteration that read what another node had got wrong is wrong for that reason alone.
+bool ReplayNode::is_of_a_wrong_sender() const {
+  return std::ranges::any_of(wanted_, [&](const Wanted& wanted) {
+    const Round of = is_newest() ? wanted.number : core.round();
+    return wanted.from.id != core.id() && replay_.wrong_since_[wanted.from.id].load(std::memory_order_acquire) < of;
+  });
+}
+
+void ReplayNode::differs(std::string what) {
+  std::atomic<Round>& since = replay_.wrong_since_[core.id()];
+  if (since.load(std::memory_order_relaxed) != ReplayRun::kNever) return;
+  const bool is_first = !is_of_a_wrong_sender();
+  since.store(core.round(), std::memory_order_release);
+  if (is_first) replay_.found({core.id(), core.round(), std::move(what)});
+}
+
+bool ReplayNode::wants(Round t) {
+  if (t > 0 && !is_newest()) end_iteration();
+  const auto& models = replay_.models_[core.id()];
+  for (; next_model_ < models.size() && models[next_model_].iteration == t; ++next_model_) {
+    if (model_fingerprint(core.x()) != models[next_model_].fingerprint) differs("its whole model");
+    const std::lock_guard lock(replay_.mutex_);
+    ++replay_.compared_;
+  }
+  const auto& shown = replay_.shown_[core.id()];
+  for (; next_point_ < shown.size() && shown[next_point_].iteration == t; ++next_point_)
+    replay_.deliver(core.id(), shown[next_point_].point, core.x());
+  core.begin(t, 0);
+  drawn_ = 0;
+  return t < replay_.iterations(core.id()) && !replay_.stop_.load(std::memory_order_relaxed);
+}
+
+bool ReplayNode::start(const GradientRequest& request) {
+  gradient_ = request;
+  need = Need::gradient;
+  return false;
+}
+
+void ReplayNode::compute() {
+  const Run& run = replay_.run_;
+  core.begin_samples(core.round(), core.next_gradient(), gradient_.at.index);
+  if (gradient_.deadline > 0 || run.gradient_until_deadline)
+    while (const std::size_t chunk = log_.chunk()) core.add_samples(chunk, sum_, *scratch);
+  else
+    core.add_samples(gradient_.batch, sum_, *scratch);
+  core.took_gradient(core.drawn(), sum_);
+  drawn_ += static_cast<double>(core.drawn());
+  const Rounds& rounds = replay_.request_.rounds;
+  const std::size_t at = std::size_t{core.round()} * rounds.nodes + core.id();
+  if (core.round() >= rounds.iterations || core.this_gradient() + 1 < run.algorithm.gradients(run.options)) return;
+  if (static_cast<float>(drawn_) != rounds.batch[at])
+    differs(fmt::format("{} samples by its log, {} by /rounds/batch", drawn_, rounds.batch[at]));
+  const auto lasted = static_cast<double>(rounds.compute_time[at]);
+  if (lasted > 0) core.set_speed(drawn_ / lasted);  // for the next adapted deadline, of a run that goes on
+}
+
+bool ReplayNode::start(const MessagesRequest& request) {
+  request_ = request;
+  list_wanted();
+  need = Need::messages;
+  return false;
+}
+
+void ReplayNode::list_wanted() {
+  wanted_.clear();
+  gathered_ = 0;
+  if (is_newest()) {
+    const auto neighbours = core.neighbours();
+    for (std::size_t k = 0; k < neighbours.size(); ++k) {
+      const Round of = log_.reads(k);
+      if (const Round last = replay_.iterations(neighbours[k].id); of > last)
+        log_.reject(fmt::format("it reads iteration {} of node {}, which did {}", of, neighbours[k].id, last));
+      wanted_.push_back({neighbours[k], of});
+    }
+    return;
+  }
+  const Round number = core.sent(request_.channel) - 1;
+  if (request_.is_of_all) {
+    for (NodeId j = 0; j < replay_.run_.network.nodes; ++j) wanted_.push_back({{.id = j, .weight = 0}, number});
+    return;
+  }
+  for (const Neighbour& j : core.sources(number))
+    if (replay_.iterations(j.id) > core.round()) wanted_.push_back({j, number});
+}
+
+bool ReplayNode::gather() {
+  for (; gathered_ < wanted_.size(); ++gathered_) {
+    Wanted& wanted = wanted_[gathered_];
+    const std::uint64_t key = MessageStore::key(request_.channel, wanted.number);
+    wanted.message = replay_.stores_[wanted.from.id].find_or_wait(key, core.id());
+    if (!wanted.message) return false;
+    if (wanted.from.id != core.id()) held_[request_.channel.index].push_back({wanted.from.id, key});
+  }
+  hear();
+  return true;
+}
+
+void ReplayNode::hear() {
+  const Channel c = request_.channel;
+  const bool is_simple = replay_.run_.algorithm.sends_its_model;
+  terms_.clear();
+  is_simple ? core.listen(0) : core.listen(c, 0);
+  for (const Wanted& wanted : wanted_) {
+    if (request_.is_of_all)
+      core.hear_of_all(c, wanted.from.id, wanted.message->heard);
+    else if (is_simple)
+      core.hear(wanted.from, wanted.message->heard, terms_);
+    else
+      core.hear(c, wanted.from, wanted.message->heard);
+  }
+  if (!is_newest() && !request_.is_of_all)
+    for (const Neighbour& j : core.sources(core.sent(c) - 1))
+      if (replay_.iterations(j.id) <= core.round()) core.miss(j);
+  if (is_simple)
+    core.heard(0);
+  else
+    received_ = core.heard(c, 0);
+}
+
+void ReplayNode::send(Channel c, const Linear& what, float scalar) {
+  std::vector<Held> before;
+  std::swap(before, held_[c.index]);
+  const bool is_simple = replay_.run_.algorithm.sends_its_model;
+  const Round number = !is_newest() ? core.sent(c) : has_published_ ? core.round() + 1 : 0;
+  has_published_ = true;
+  const std::uint32_t readers = replay_.readers_of(*this, c, number);
+  if (is_newest() && readers == 0) {
+    core.published_in_place(c, {});
+  } else {
+    const std::uint64_t key = MessageStore::key(c, number);
+    MessageStore& store = replay_.stores_[core.id()];
+    auto stored = store.make(replay_.run_.codec.capacity(x_.size()));
+    std::size_t bytes = 0;
+    if (is_simple) {
+      bytes = core.encode(is_newest() ? number : core.round(), stored->bytes);
+      core.published_in_place(c, std::span(stored->bytes).first(bytes));
+    } else {
+      bytes = core.publish(c, what, scalar, stored->bytes, *scratch);
+    }
+    const Round round = is_newest() ? number : core.round();
+    stored->heard = {std::span(stored->bytes).first(bytes), round, 0, core.speed(), scalar};
+    stored->readers = readers + 1;  // itself, until its next one
+    held_[c.index].push_back({core.id(), key});
+    replay_.count_kept();
+    for (const NodeId i : store.put(key, std::move(stored)))
+      replay_.queue_.push(replay_.began(i, replay_.nodes_[i]->core.round()), i);
+  }
+  release(before);
+}
+
+void ReplayNode::release(std::span<const Held> messages) {
+  for (const Held& held : messages)
+    if (replay_.stores_[held.from].release(held.key)) replay_.kept_messages_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void ReplayNode::release_all() {
+  for (auto& channel : held_) {
+    release(channel);
+    channel.clear();
+  }
+}
+
+void ReplayNode::apply(std::span<const Statement> statements) {
+  if (!replay_.run_.algorithm.sends_its_model) {
+    core.carry_out(statements);
+  } else {
+    const auto coefficients = core.as_coefficients(statements);
+    check(coefficients.has_value(), "a text updates by a formula of its own, and its row does not say so");
+    core.carry_out(core.update_of(*coefficients, core.drawn(), sum_), terms_, core.x());
+  }
+  if (is_newest()) end_iteration();
+}
+
+}  // namespace quantimed

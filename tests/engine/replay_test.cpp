@@ -1,0 +1,368 @@
+// A run in real time, whatever its clock decided, is recomputed to the bit from its log; and a log that is not the
+// run's is found out.
+#include "engine/small_run.hpp"
+
+#include "base/error.hpp"
+#include "engine/log_reader.hpp"
+#include "engine/replay.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <ostream>
+#include <random>
+
+namespace quantimed {
+namespace {
+
+// A run on threads, with what it leaves.
+struct Recorded {
+  std::vector<KeepingWatcher::Kept> cuts;
+  Outcome outcome;
+  Rounds rounds;
+};
+
+Run on_threads(const SmallRun& small, Round iterations) {
+  auto run = small.run();
+  run.speed = nullptr;
+  run.link = {};
+  run.oversubscribe = true;
+  run.iterations = iterations;
+  run.deadline = {.fixed_s = 3e-4, .slack_s = 1};
+  return run;
+}
+
+Recorded record(const SmallRun& small, const Run& run) {
+  KeepingWatcher watcher = small.watcher();
+  Recorded recorded{.cuts = {}, .outcome = run_threads(run, watcher), .rounds = {}};
+  recorded.cuts = std::move(watcher.cuts);
+  recorded.rounds = recorded.outcome.rounds.all();
+  EXPECT_EQ(recorded.outcome.failure, "");
+  EXPECT_TRUE(recorded.outcome.recording.has_value());
+  return recorded;
+}
+
+Replayed replay_of(const SmallRun& small, Run run, const Recording& recording, const Rounds& rounds,
+                   std::uint32_t workers, KeepingWatcher* watcher = nullptr, std::span<const ReplayPoint> points = {}) {
+  run.resume = nullptr;
+  KeepingWatcher own = small.watcher();
+  return replay(run, {.recording = recording, .rounds = rounds, .points = points, .workers = workers},
+                watcher ? *watcher : own);
+}
+
+void expect_bit_exact(const SmallRun& small, const Run& run, const Recorded& recorded) {
+  const Recording& recording = *recorded.outcome.recording;
+  for (const std::uint32_t workers : {1u, 2u}) {
+    const Replayed replayed = replay_of(small, run, recording, recorded.rounds, workers);
+    if (replayed.difference)
+      FAIL() << workers << " workers: node " << replayed.difference->node << ", iteration "
+             << replayed.difference->iteration << ": " << replayed.difference->what;
+    EXPECT_GT(replayed.models, run.network.nodes);  // of points and of the end
+    EXPECT_EQ(replayed.models, recording.model_node.size());
+    std::uint64_t iterations = 0;
+    for (const Round each : recording.iterations) iterations += each;
+    EXPECT_EQ(replayed.iterations, iterations);
+  }
+}
+
+class EveryAlgorithmsRun : public testing::TestWithParam<const char*> {};
+
+std::vector<const char*> all_algorithms() {
+  std::vector<const char*> names;
+  for (const AlgorithmRow& row : algorithm_table()) names.push_back(row.name);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, EveryAlgorithmsRun, testing::ValuesIn(all_algorithms()), [](const auto& test) {
+  std::string name = test.param;
+  std::ranges::replace(name, '-', '_');
+  return name;
+});
+
+TEST_P(EveryAlgorithmsRun, IsReplayedToTheBit) {
+  const SmallRun small(GetParam());
+  auto run = on_threads(small, 150);
+  run.options.momentum = 0.5f;
+  run.options.gamma = 0.5f;
+  run.options.period = 3;
+  expect_bit_exact(small, run, record(small, run));
+}
+
+struct Case {
+  const char* name;
+  const char *algorithm, *codec;
+  std::function<void(Run&)> change;
+};
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+
+class WhateverTheClockDecides : public testing::TestWithParam<Case> {};
+
+TEST_P(WhateverTheClockDecides, IsReplayedToTheBit) {
+  const auto& [name, algorithm, codec, change] = GetParam();
+  const SmallRun small(algorithm, 4, "complete", codec);
+  const auto slow = make_speed_model("uniform:20000,90000", 1);
+  auto run = on_threads(small, 400);
+  run.speed = slow.get();
+  change(run);
+  expect_bit_exact(small, run, record(small, run));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Replay, WhateverTheClockDecides,
+    testing::Values(
+        Case{"Stragglers", "async-dsgd", "exact", [](Run&) {}},
+        Case{"Machine", "async-dsgd", "exact", [](Run& run) { run.speed = nullptr; }},
+        Case{"Interference", "async-dsgd", "exact",
+             [](Run& run) { run.interference = parse_interference("1,0.3,0.002", 4); }},
+        Case{"DelayedLink", "async-dsgd", "exact", [](Run& run) { run.link = parse_link("alpha-beta:0.002,1e9"); }},
+        Case{"DroppedMessages", "async-dsgd", "exact",
+             [](Run& run) {
+               run.link = parse_link("alpha-beta:0.05,1e9");
+               run.options.batch = 1;
+               run.iterations = 1500;
+             }},
+        Case{"AsyncDeadline", "async-dsgd", "exact",
+             [](Run& run) {
+               run.gradient_until_deadline = true;
+               run.deadline.adapts = true;
+               run.deadline.batch = 8;
+             }},
+        Case{"Crash", "async-dsgd", "exact", [](Run& run) { run.faults = parse_faults("crash:2@0.02", 4); }},
+        Case{"Stall", "async-dsgd", "exact", [](Run& run) { run.faults = parse_faults("stall:1@0.01,0.02", 4); }},
+        Case{"Deadline", "quantimed-dsgd", "low-precision:1e-3", [](Run&) {}},
+        Case{"MeasuredDeadline", "quantimed-dsgd", "low-precision:1e-3",
+             [](Run& run) {
+               run.deadline.fixed_s = 0;
+               run.deadline.batch = 8;
+               run.speed = nullptr;
+             }},
+        Case{"AdaptedDeadline", "quantimed-dsgd", "qsgd:8",
+             [](Run& run) {
+               run.deadline.adapts = true;
+               run.deadline.batch = 8;
+             }},
+        Case{"DeadlineFloat16", "quantimed-dsgd", "float16", [](Run& run) { run.speed = nullptr; }},
+        Case{"DeadlineModulo", "quantimed-dsgd", "modulo:1e-3,14", [](Run&) {}},
+        Case{"DeadlineCrash", "quantimed-dsgd", "low-precision:1e-3",
+             [](Run& run) {
+               run.faults = parse_faults("crash:3@0.03", 4);
+               run.patience_s = 0.05;
+             }},
+        Case{"DsgdDeadline", "dsgd", "exact", [](Run& run) { run.gradient_until_deadline = true; }},
+        Case{"ChocoTopK", "choco-sgd", "top-k:0.1", [](Run& run) { run.gradient_until_deadline = true; }},
+        Case{"AnytimeMinibatch", "amb", "exact", [](Run&) {}},
+        Case{"TimeLimit", "async-dsgd", "exact",
+             [](Run& run) {
+               run.iterations = 1'000'000;
+               run.max_time = 0.2;
+             }}),
+    [](const auto& test) { return std::string(test.param.name); });
+
+TEST(Replay, OfASparseGraphAndALongRunKeepsFewMessages) {
+  const SmallRun small("async-dsgd", 6, "ring");
+  const auto run = on_threads(small, 2000);
+  const Recorded recorded = record(small, run);
+  const Replayed replayed = replay_of(small, run, *recorded.outcome.recording, recorded.rounds, 2);
+  EXPECT_FALSE(replayed.difference.has_value());
+  // Nodes that share cores run in turns of many iterations, so that is the machine's to say; but most are let go.
+  EXPECT_LT(replayed.most_messages, replayed.iterations / 2);
+}
+
+TEST(Replay, OfAScheduleIsBitExact) {
+  for (const char* graph : {"one-peer-exponential", "random-matching", "directed-exponential"}) {
+    SCOPED_TRACE(graph);
+    const SmallRun small("sgp", 4, graph);
+    const auto run = on_threads(small, 100);
+    expect_bit_exact(small, run, record(small, run));
+  }
+}
+
+// The points of a run's own curve are those that a replay shows for the same iterations.
+TEST(Replay, ShowsTheModelsThatTheRunHad) {
+  const SmallRun small("dsgd");
+  const auto run = on_threads(small, 100);
+  const Recorded recorded = record(small, run);
+  const auto points = points_of(run, *recorded.outcome.recording, recorded.rounds, recorded.outcome.end_time, 10);
+  ASSERT_EQ(points.size(), 11u);
+  KeepingWatcher watcher = small.watcher();
+  EXPECT_FALSE(replay_of(small, run, *recorded.outcome.recording, recorded.rounds, 2, &watcher, points).difference);
+  ASSERT_EQ(watcher.cuts.size(), recorded.cuts.size());
+  for (std::size_t k = 0; k < points.size(); ++k) {
+    EXPECT_EQ(watcher.cuts[k].iteration, recorded.cuts[k].iteration);
+    EXPECT_EQ(watcher.cuts[k].models, recorded.cuts[k].models);
+  }
+}
+
+TEST(Replay, DrawsAFinerCurveOfAnAsynchronousRun) {
+  const SmallRun small("async-dsgd");
+  auto run = on_threads(small, 500);
+  const Recorded recorded = record(small, run);
+  const auto points = points_of(run, *recorded.outcome.recording, recorded.rounds, recorded.outcome.end_time, 100);
+  KeepingWatcher watcher = small.watcher();
+  EXPECT_FALSE(replay_of(small, run, *recorded.outcome.recording, recorded.rounds, 2, &watcher, points).difference);
+  ASSERT_EQ(watcher.cuts.size(), 101u);
+  EXPECT_EQ(watcher.cuts.front().models, recorded.cuts.front().models);
+  EXPECT_EQ(watcher.cuts.back().models, recorded.cuts.back().models);
+  EXPECT_TRUE(std::ranges::is_sorted(watcher.cuts, {}, &KeepingWatcher::Kept::time));
+}
+
+// ---- logs that are not the run's ----------------------------------------------------------------------
+
+// Where each iteration of a node begins, in the whole log.
+std::vector<std::size_t> starts_of(const Run& run, const Recording& recording, NodeId node) {
+  std::size_t first = 0;
+  for (NodeId i = 0; i < node; ++i) first += static_cast<std::size_t>(recording.log_bytes[i]);
+  LogReader log(run, node, logs_of(recording)[node]);
+  std::vector<std::size_t> starts;
+  for (Round t = 0; t < recording.iterations[node]; ++t) {
+    starts.push_back(first + log.bytes_read());
+    log.skip();
+  }
+  return starts;
+}
+
+// The place that is named: of a difference, or in the text of an error.
+std::string place_of(const SmallRun& small, const Run& run, const Recording& recording, const Rounds& rounds) {
+  try {
+    const Replayed replayed = replay_of(small, run, recording, rounds, 2);
+    if (!replayed.difference) return "none";
+    return fmt::format("node {}, iteration {}:", replayed.difference->node, replayed.difference->iteration);
+  } catch (const InputError& error) {
+    const std::string text = error.what();
+    const std::size_t at = text.find("node ");
+    return at == std::string::npos ? text : text.substr(at, text.find(':', at) + 1 - at);
+  }
+}
+
+// An entry is replaced by another one that the format allows: a message one iteration earlier or later, a chunk of
+// another size, another check.
+TEST(Replay, FindsAChangedEntryAtItsNodeAndIteration) {
+  for (const char* algorithm : {"async-dsgd", "quantimed-dsgd"}) {
+    SCOPED_TRACE(algorithm);
+    const SmallRun small(algorithm, 4, "complete", "exact");
+    const bool is_newest = small.row.delivery == Delivery::newest;
+    const auto paced = make_speed_model("constant:20000", 1);
+    auto run = on_threads(small, 100);
+    run.speed = paced.get();
+    const Recorded recorded = record(small, run);
+    std::mt19937 random(7);
+    std::size_t changed = 0;
+    for (int mutation = 0; mutation < 100; ++mutation) {
+      Recording recording = *recorded.outcome.recording;
+      const auto node = static_cast<NodeId>(random() % 4);
+      const auto starts = starts_of(run, recording, node);
+      const auto t = static_cast<Round>(random() % (starts.size() - 1));
+      std::uint8_t& entry = recording.log[starts[t]];  // a read, or a chunk
+      if (is_newest ? entry >= 0x80 - 2 : entry == 0) continue;
+      entry = static_cast<std::uint8_t>(is_newest ? entry + 2 : entry == 1 ? 2 : entry - 1);
+      ++changed;
+      const std::string place = place_of(small, run, recording, recorded.rounds);
+      EXPECT_EQ(place, fmt::format("node {}, iteration {}:", node, t));
+    }
+    EXPECT_GT(changed, 50u);
+  }
+}
+
+TEST(Replay, RefusesALogThatIsCutOrForged) {
+  const SmallRun small("async-dsgd", 4, "ring");
+  const auto run = on_threads(small, 60);
+  const Recorded recorded = record(small, run);
+  const Recording& whole = *recorded.outcome.recording;
+  std::mt19937 random(3);
+  std::size_t refused = 0;
+  for (int repeat = 0; repeat < 100; ++repeat) {
+    Recording recording = whole;
+    if (repeat % 2 == 0) {  // the last node's log ends early
+      const auto cut = static_cast<std::int64_t>(1 + random() % static_cast<std::size_t>(recording.log_bytes.back()));
+      recording.log_bytes.back() -= cut;
+      recording.log.resize(recording.log.size() - static_cast<std::size_t>(cut));
+    } else {  // anything
+      for (std::uint8_t& byte : recording.log) byte = static_cast<std::uint8_t>(random());
+    }
+    refused += place_of(small, run, recording, recorded.rounds) != "none";
+  }
+  EXPECT_EQ(refused, 100u);
+}
+
+TEST(Replay, OfNodesThatWaitForEachOtherIsRefused) {
+  const SmallRun small("async-dsgd", 2, "complete");
+  const auto run = on_threads(small, 3);
+  Recorded recorded = record(small, run);
+  Recording& recording = *recorded.outcome.recording;
+  ASSERT_EQ(recording.iterations.size(), 2u);
+  for (std::uint32_t& iterations : recording.iterations) iterations = 2;
+  recording = {.log = {2, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0},  // both read of iteration 1 in iteration 0
+               .log_bytes = {6, 6},
+               .iterations = {2, 2},
+               .model_node = {},
+               .model_iteration = {},
+               .model_fingerprint = {}};
+  EXPECT_THAT([&] { replay_of(small, run, recording, recorded.rounds, 2); },
+              testing::ThrowsMessage<InputError>(testing::AllOf(testing::ContainsRegex("node [01], iteration 0"),
+                                                                testing::HasSubstr("waits for it in turn"))));
+}
+
+// ---- runs that go on ----------------------------------------------------------------------------------
+
+TEST(Replay, GoesOverTheCutOfAStoppedRun) {
+  for (const char* algorithm : {"async-dsgd", "quantimed-dsgd", "dsgt"}) {
+    SCOPED_TRACE(algorithm);
+    const SmallRun small(algorithm);
+    auto run = on_threads(small, 100'000);
+    KeepingWatcher watcher = small.watcher();
+    watcher.stop_after = 2;
+    Outcome first = run_threads(run, watcher);
+    ASSERT_TRUE(first.checkpoint && first.recording);
+    const auto mean = [](const std::vector<Round>& counts) {
+      std::uint64_t sum = 0;
+      for (const Round each : counts) sum += each;
+      return static_cast<Round>(sum / counts.size());
+    };
+    run.iterations = mean(first.recording->iterations) + 200;
+    Resume resume{"a.h5", *first.checkpoint, first.rounds.all(), *first.recording};
+    run.resume = &resume;
+    const Recorded second = record(small, run);
+    ASSERT_GT(mean(second.outcome.recording->iterations), mean(first.recording->iterations));
+    expect_bit_exact(small, run, second);
+  }
+}
+
+// What a killed run has written: logs that were taken one after the other.
+TEST(Replay, EndsWhereAllNodesHaveSentWhatWasRead) {
+  const SmallRun small("async-dsgd", 4, "complete");
+  const auto run = on_threads(small, 300);
+  const Recorded recorded = record(small, run);
+  std::mt19937 random(11);
+  for (int repeat = 0; repeat < 50; ++repeat) {
+    Recording left = *recorded.outcome.recording;
+    for (std::uint32_t& iterations : left.iterations) iterations = static_cast<Round>(random() % (iterations + 1));
+    const std::vector<Round> cut = latest_cut(run, left);
+    for (std::size_t i = 0; i < cut.size(); ++i) EXPECT_LE(cut[i], left.iterations[i]);
+    const Recording whole = cut_at(run, *recorded.outcome.recording, cut);
+    EXPECT_FALSE(replay_of(small, run, whole, recorded.rounds, 1).difference.has_value());
+  }
+}
+
+TEST(Replay, IsStoppedWhenTheWatcherAsks) {
+  const SmallRun small("dsgd");
+  const auto run = on_threads(small, 2000);
+  const Recorded recorded = record(small, run);
+  KeepingWatcher watcher = small.watcher();
+  watcher.stop = true;
+  const Replayed replayed = replay_of(small, run, *recorded.outcome.recording, recorded.rounds, 1, &watcher);
+  EXPECT_TRUE(replayed.interrupted || replayed.iterations == 4u * 2000u);
+}
+
+TEST(Replay, NoRecordKeepsNoLog) {
+  const SmallRun small("dsgd");
+  auto run = on_threads(small, 20);
+  run.keeps_log = false;
+  KeepingWatcher watcher = small.watcher();
+  EXPECT_FALSE(run_threads(run, watcher).recording.has_value());
+}
+
+}  // namespace
+}  // namespace quantimed
