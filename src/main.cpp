@@ -61,6 +61,9 @@ int carry_out(int argc, char** argv, int& output) {
   } catch (const MachineRefused& refusal) {
     tell("quantimed: {}\n", refusal.what());
     return kRefused;
+  } catch (const Stopped& stopped) {
+    tell("quantimed: {}\n", stopped.what());
+    return kInterrupted;
   } catch (const RunFailure& failure) {
     tell("quantimed: {}\n", failure.what());
     return kFailed;

@@ -30,6 +30,12 @@ class RunFailure : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// A signal came where there is nothing to write yet (exit status 75).
+class Stopped : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 // What runs with the same data options share. Loaded once.
 DataSplit load_data(const Config& config);
 

@@ -252,7 +252,8 @@ void resume_from_log(Resumption& resumption, const Run& run, Evaluator& evaluato
         "--resume {}: its log does not give the bits of the run: node {}, iteration {} differs ({}); resume with the "
         "program and on the machine that began it, or run it again",
         resumption.path, replayed.difference->node, replayed.difference->iteration, replayed.difference->what);
-  if (!replayed.checkpoint) throw InputError("--resume {}: stopped before it was resumed", resumption.path);
+  if (!replayed.checkpoint)
+    throw Stopped(fmt::format("{}: stopped before it was resumed; the same command resumes it", resumption.path));
   trace.checkpoint = std::move(replayed.checkpoint);
   trace.checkpoint->start_time = ends;
   Attributes& state = trace.checkpoint->state;

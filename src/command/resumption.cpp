@@ -121,7 +121,7 @@ Obstacle obstacle_to_resuming(const Trace& trace) {
     return {fmt::format("is of a run with --fault {}, which cannot be resumed", fault), "run it again"};
   if (!trace.checkpoint && !trace.recording)
     return {trace.status == RunStatus::running && text(trace.config, "engine", "") == "threads"
-                ? "is of a run in real time with --no-record that was killed, which cannot be resumed"
+                ? "is of a run in real time that was killed and kept no log (--no-record), which cannot be resumed"
                 : "holds no checkpoint",
             "run it again"};
   if (trace.software_version != build::kVersion)

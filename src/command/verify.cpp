@@ -2,7 +2,10 @@
 #include "base/error.hpp"
 #include "base/streams.hpp"
 #include "command/commands.hpp"
+#include "command/progress_line.hpp"
+#include "command/replay.hpp"
 #include "command/resumption.hpp"
+#include "command/signals.hpp"
 #include "config/ini.hpp"
 #include "trace/trace.hpp"
 
@@ -15,11 +18,16 @@ namespace quantimed {
 
 namespace {
 
+struct Interrupted {};  // by a signal, between two files
+
 // What a file turns out to be.
-enum Kind : std::size_t { valid, invalid, unfinished, diverged, changed, broken, unreadable, kKinds };
-constexpr const char* kWords[kKinds] = {"VALID",   "INVALID", "unfinished", "diverged",
+enum Kind : std::size_t { valid, invalid, unfinished, diverged, differs, changed, broken, unreadable, kKinds };
+constexpr const char* kWords[kKinds] = {"VALID",   "INVALID", "unfinished", "diverged", "not replayed to the bit",
                                         "changed", "broken",  "unreadable"};
-using Counts = std::array<std::size_t, kKinds>;
+struct Counts {
+  std::array<std::size_t, kKinds> of{};
+  std::size_t replayed = 0, untried = 0;  // with --replay: to the bit; without a log
+};
 
 // /config's attributes are for readers, /config/ini for the program: they must say the same.
 std::string config_finding(const Trace& trace, const std::string& path) {
@@ -53,7 +61,7 @@ Kind kind_of(const Trace& trace, const std::vector<std::string>& findings) {
 std::string status_text(const Trace& trace) {
   return fmt::format(
       "{}{}", trace.status == RunStatus::running ? "interrupted (still running, or killed)" : to_string(trace.status),
-      trace.checkpoint && obstacle_to_resuming(trace).why.empty() ? ", can be resumed with --resume" : "");
+      obstacle_to_resuming(trace).why.empty() ? ", can be resumed with --resume" : "");
 }
 
 // "complete, VALID", or why nobody should use it.
@@ -68,16 +76,37 @@ std::string standing_text(const Trace& trace, Kind kind) {
   return fmt::format("{}, {}", status_text(trace), trace.verdict);
 }
 
-Kind verify_file(const std::string& path, bool quiet) {
+// With --replay: what came of it, on a line of its own. False: other bits.
+bool is_replayed(const std::string& path, const Trace& trace, const Config& config, Counts& counts) {
+  if (!trace.recording) {
+    ++counts.untried;
+    fmt::print("  not replayed: {}\n", text(trace.config, "engine", "") == "virtual"
+                                           ? "virtual time, which no clock decides"
+                                           : "it has no log of what its clock decided");
+    return true;
+  }
+  ProgressLine line(1, config.quiet);
+  TraceReplay replay(path, trace, config.threads);
+  const Replayed replayed = replay(0, [&](double done) { line.show(0, "replay", done); });
+  line.clear();
+  if (replayed.interrupted) throw Interrupted();
+  fmt::print("  {}", verdict_of(replay, replayed));
+  counts.replayed += !replayed.difference;
+  return !replayed.difference;
+}
+
+Kind verify_file(const std::string& path, const Config& config, Counts& counts) {
+  const bool quiet = config.quiet;
   try {
     const Trace trace = read_trace(path);
     const std::vector<std::string> findings = findings_of(trace, path);
-    const Kind kind = kind_of(trace, findings);
+    Kind kind = kind_of(trace, findings);
     fmt::print("{}: {}; {} iterations of {} nodes, {} points; {}\n", path, standing_text(trace, kind),
                trace.rounds.iterations, trace.network.nodes, trace.progress.loss.size(),
                findings.empty() ? "all invariants hold" : fmt::format("{} broken", findings.size()));
     for (const std::string& finding : findings) fmt::print("  {}\n", finding);
     if (!quiet) fmt::print("{}", deadline_report(trace.rounds));
+    if (config.replay && kind != broken && !is_replayed(path, trace, config, counts)) kind = differs;
     return kind;
   } catch (const DamagedTrace& error) {
     tell("quantimed: {}\n", error.what());
@@ -92,20 +121,28 @@ Kind verify_file(const std::string& path, bool quiet) {
 std::string summary(const Counts& counts, std::size_t files) {
   std::string parts;
   for (std::size_t kind = 0; kind < kKinds; ++kind)
-    if (counts[kind] > 0) parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", counts[kind], kWords[kind]);
-  return fmt::format("{} {}: {}\n", files, counts[unreadable] > 0 ? "files" : "traces", parts);
+    if (counts.of[kind] > 0) parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", counts.of[kind], kWords[kind]);
+  if (counts.replayed > 0) parts += fmt::format("; {} replayed to the bit", counts.replayed);
+  if (counts.untried > 0) parts += fmt::format("; {} without a log", counts.untried);
+  return fmt::format("{} {}: {}\n", files, counts.of[unreadable] > 0 ? "files" : "traces", parts);
 }
 
 }  // namespace
 
 // One line a trace, and one for every invariant that is broken; with several, how many are what. Status 2 where one
-// cannot be read or contradicts itself, 5 where one is INVALID or was changed.
+// cannot be read or contradicts itself, 5 where one is INVALID, was changed or is not replayed to the same bits.
 int verify_command(const Request& request) {
-  Counts counts{};
-  for (const std::string& path : request.arguments) ++counts[verify_file(path, request.config.quiet)];
+  Counts counts;
+  if (request.config.replay) catch_signals();
+  try {
+    for (const std::string& path : request.arguments) ++counts.of[verify_file(path, request.config, counts)];
+  } catch (const Interrupted&) {
+    tell("quantimed: stopped; what is printed above stands\n");
+    return kInterrupted;
+  }
   if (request.arguments.size() > 1) fmt::print("{}", summary(counts, request.arguments.size()));
-  if (counts[unreadable] + counts[broken] > 0) return kBadInput;
-  return counts[changed] + counts[invalid] > 0 ? kInvalid : kDone;
+  if (counts.of[unreadable] + counts.of[broken] > 0) return kBadInput;
+  return counts.of[changed] + counts.of[invalid] + counts.of[differs] > 0 ? kInvalid : kDone;
 }
 
 }  // namespace quantimed

@@ -129,9 +129,13 @@ def trace(folder: Path, name: str) -> None:
     quantimed(folder, "run", "--algorithm", "dsgd", "--output", name)
 
 
+def real_trace(folder: Path, name: str) -> None:
+    quantimed(folder, "run", "--engine", "threads", "--oversubscribe", "--algorithm", "async-dsgd", "--output", name)
+
+
 MAKERS: dict[str, Callable[[Path, str], None]] = {
     "mine.csv": own_data, "mine.npz": own_data, "mine.libsvm": own_data,
-    "runs/compare-virtual": comparison, "run.h5": trace, "runs/dsgd-virtual-seed1.h5": trace,
+    "runs/compare-virtual": comparison, "run.h5": trace, "runs/dsgd-virtual-seed1.h5": trace, "real.h5": real_trace,
 }
 
 

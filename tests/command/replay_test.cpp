@@ -1,0 +1,134 @@
+// Runs in real time that are replayed, as a user would: from their traces, whole, changed, killed.
+#include "command/program.hpp"
+#include "trace/same.hpp"
+#include "trace/trace.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+namespace quantimed {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::string kReal =
+    "run --engine threads --nodes 3 --oversubscribe --graph complete --dataset digits --samples-per-node 100 "
+    "--model mlp:8 --quiet ";
+
+TEST(ReplayProgram, RecomputesARunAndDrawsAFinerCurve) {
+  const Folder folder;
+  ASSERT_EQ(run_program(folder, kReal + "--algorithm async-dsgd --iterations 60 --evaluations 5 --output a.h5").status,
+            0);
+  const Ran same = run_program(folder, "replay a.h5");
+  EXPECT_EQ(same.status, 0) << same.err;
+  EXPECT_THAT(same.out, AllOf(HasSubstr("a.h5: bit-exact: "), HasSubstr("iterations of 3 nodes")));
+  EXPECT_FALSE(std::filesystem::exists(folder / "a-replayed.h5"));
+  const Ran finer = run_program(folder, "replay a.h5 --evaluations 40 --threads 1");
+  ASSERT_EQ(finer.status, 0) << finer.err;
+  const Trace run = read_trace(folder / "a.h5"), drawn = read_trace(folder / "a-replayed.h5");
+  ASSERT_EQ(drawn.progress.loss.size(), 41u);
+  EXPECT_EQ(drawn.progress.loss.front(), run.progress.loss.front());
+  EXPECT_EQ(drawn.progress.loss.back(), run.progress.loss.back());
+  EXPECT_EQ(drawn.mean_model, run.mean_model);
+  EXPECT_TRUE(verify_trace(drawn).empty()) << verify_trace(drawn).front();
+  // A second time nothing is overwritten.
+  EXPECT_EQ(run_program(folder, "replay a.h5 --evaluations 40").status, 2);
+  EXPECT_EQ(run_program(folder, "replay a.h5 --evaluations 40 --overwrite").status, 0);
+}
+
+TEST(ReplayProgram, VerifyTellsWhatWasReplayed) {
+  const Folder folder;
+  ASSERT_EQ(
+      run_program(folder, kReal + "--algorithm quantimed-dsgd --deadline 1ms --iterations 30 --output a.h5").status, 0);
+  ASSERT_EQ(run_program(folder, kReal + "--algorithm dsgd --no-record --iterations 5 --output n.h5").status, 0);
+  ASSERT_EQ(run_program(folder,
+                        "run --dataset digits --nodes 3 --samples-per-node 50 --model mlp:4 --iterations 5 --quiet "
+                        "--output v.h5")
+                .status,
+            0);
+  const Ran ran = run_program(folder, "verify --replay --quiet a.h5 n.h5 v.h5");
+  EXPECT_EQ(ran.status, 5) << ran.err;  // oversubscribed: INVALID
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("bit-exact"), HasSubstr("no log of what its clock decided"),
+                             HasSubstr("virtual time, which no clock decides"),
+                             HasSubstr("1 replayed to the bit; 2 without a log")));
+}
+
+TEST(ReplayProgram, ALogThatWasChangedIsFoundAtItsPlace) {
+  const Folder folder;
+  ASSERT_EQ(run_program(folder, kReal + "--algorithm async-dsgd --iterations 40 --output a.h5").status, 0);
+  Trace trace = read_trace(folder / "a.h5");
+  ASSERT_TRUE(trace.recording);
+  auto& log = trace.recording->log;
+  log[3] ^= 0x55;  // of node 0, iteration 0, whose first two bytes say what it read: the model it came to
+  write_trace(folder / "changed.h5", trace);
+  const Ran changed = run_program(folder, "replay changed.h5");
+  EXPECT_EQ(changed.status, 5) << changed.out;
+  EXPECT_THAT(changed.out, HasSubstr("differs first at node 0, iteration 0: its model"));
+  log[3] ^= 0x55;
+  log.pop_back();
+  --trace.recording->log_bytes.back();
+  write_trace(folder / "cut.h5", trace);
+  const Ran cut = run_program(folder, "replay cut.h5");
+  EXPECT_EQ(cut.status, 2) << cut.out;
+  EXPECT_THAT(cut.err, AllOf(HasSubstr("node 2, iteration"), HasSubstr("the log ends")));
+}
+
+TEST(ReplayProgram, WhatCannotBeReplayedIsOneLineAndStatusTwo) {
+  const Folder folder;
+  ASSERT_EQ(run_program(folder, kReal + "--algorithm dsgd --no-record --iterations 5 --output n.h5").status, 0);
+  ASSERT_EQ(run_program(folder, kReal + "--algorithm dsgd --iterations 5 --output a.h5").status, 0);
+  ASSERT_EQ(run_program(folder,
+                        "run --dataset digits --nodes 3 --samples-per-node 50 --model mlp:4 --iterations 5 --quiet "
+                        "--output v.h5")
+                .status,
+            0);
+  const struct {
+    const char *arguments, *says;
+  } cases[] = {{"replay v.h5", "virtual time"},
+               {"replay n.h5", "--no-record"},
+               {"replay", "give one trace"},
+               {"replay a.h5 v.h5", "give one trace"},
+               {"replay a.h5 --output b.h5", "--evaluations"},
+               {"replay a.h5 --evaluations 5 --output a.h5", "--output"},
+               {"replay a.h5 --evaluations 0", "--evaluations"},
+               {"replay none.h5", "none.h5"},
+               {"run --dataset digits --no-record", "--no-record"}};
+  for (const auto& [arguments, says] : cases) {
+    const Ran ran = run_program(folder, arguments);
+    EXPECT_EQ(ran.status, 2) << arguments;
+    EXPECT_THAT(ran.err, HasSubstr(says)) << arguments;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+  }
+}
+
+// Whatever the moment: what is written of a run that was killed is enough to go on with the same bits.
+TEST(ReplayProgram, AKilledRunIsResumedFromItsLog) {
+  for (const char* algorithm : {"async-dsgd", "quantimed-dsgd --deadline 2ms"}) {
+    SCOPED_TRACE(algorithm);
+    const Folder folder;
+    const std::string run =
+        kReal + "--iterations 100000000 --max-time 5 --evaluations 6 --output a.h5 --algorithm " + algorithm + " ";
+    // What a run has is written every two seconds.
+    const Ran killed = run_program(folder, run + "& p=$!; " + until_there("a.h5.partial") + "kill -9 $p; wait $p");
+    if (std::filesystem::exists(folder / "a.h5")) GTEST_SKIP() << "this machine ends the run before it is killed";
+    ASSERT_EQ(killed.status, 137) << killed.err;
+    const Trace left = read_trace(folder / "a.h5.partial");
+    ASSERT_TRUE(left.recording);
+    const Ran resumed = run_program(folder, "run --resume a.h5 --quiet");
+    ASSERT_EQ(resumed.status, 0) << resumed.err;
+    const Trace trace = read_trace(folder / "a.h5");
+    EXPECT_EQ(number(trace.summary, "resumptions", 0), 1);
+    EXPECT_THAT(trace.verdict.text(), HasSubstr("killed and resumed"));
+    EXPECT_TRUE(verify_trace(trace).empty()) << verify_trace(trace).front();
+    EXPECT_FALSE(trace.progress.loss.empty());
+    const Ran replayed = run_program(folder, "replay a.h5");
+    EXPECT_EQ(replayed.status, 0) << replayed.out << replayed.err;
+  }
+}
+
+}  // namespace
+}  // namespace quantimed
