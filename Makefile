@@ -8,12 +8,6 @@
 
 JOBS := $(shell nproc)
 CTEST := --output-on-failure --no-tests=error -j $(JOBS)
-# A folder of real data sets beside the checkout serves the tests that want it.
-ifeq ($(origin QUANTIMED_DATA),undefined)
-ifneq ($(wildcard ../shared/data),)
-export QUANTIMED_DATA := $(CURDIR)/../shared/data
-endif
-endif
 
 # $(call build,PRESET,FOLDER[,--target …]): configures where that has not succeeded yet, then builds all; CMake notices changes.
 define build

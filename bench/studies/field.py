@@ -22,7 +22,7 @@ from own_output import may_be_written
 from . import field_settings as settings
 from .field_settings import AMB, SETTINGS, TUNING_SEEDS, Part, is_newest, parts
 from .job import release_of
-from .runner import BAD_INPUT, DIVERGED, INTERRUPTED, READ, contents, environment, find_program, only_user_of
+from .runner import BAD_INPUT, DIVERGED, INTERRUPTED, READ, contents, find_program, only_user_of
 from .study_file import StudyError, read_plain, split_list
 
 SHORT, LONG = 0.1, 0.6  # of a run's time: what is measured before the cost is told
@@ -49,7 +49,7 @@ class Processes:
                     raise Stopped
                 # Its own session: Ctrl-C reaches this process alone.
                 child = subprocess.Popen([find_program(), *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=said,
-                                         text=True, env=environment(), start_new_session=True)
+                                         text=True, start_new_session=True)
                 self.running.add(child)
             _, status, used = os.wait4(child.pid, 0)
             with self.lock:

@@ -16,7 +16,7 @@ from .cli import report
 from .effects import Table, all_tables
 from .ledger import Ledger, explain
 from .plots import draw
-from .runner import BAD_INPUT, INTERRUPTED, Job, Outcome, environment, execute, find_program, only_user_of, plan, write_plan
+from .runner import BAD_INPUT, INTERRUPTED, Job, Outcome, execute, find_program, only_user_of, plan, write_plan
 from .study_file import Study, StudyError, parse_seeds, read_study
 from .traces import Results, read_trace
 
@@ -51,7 +51,7 @@ def calibrated(program: Path, folder: Path) -> Path:
     machine = folder / "machine.ini"
     if not machine.exists():
         command = [str(program), "calibrate", "--dataset", "mnist", "--quiet", "--output", str(machine)]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment())
+        done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise StudyError(f"averaging-machine: {done.stderr.strip() or 'calibrate failed'}")
     return machine

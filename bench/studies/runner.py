@@ -41,15 +41,10 @@ def find_program() -> Path:
     return program.resolve()
 
 
-def environment() -> dict[str, str]:
-    beside = ROOT.parent / "shared" / "data"
-    return ({"QUANTIMED_DATA": str(beside)} if beside.is_dir() else {}) | os.environ
-
-
 def resolved(program: Path, arguments: Iterable[str], elsewhere: bool = False) -> tuple[str, str]:
     """The .ini that `quantimed run ARGUMENTS` comes to, and the fingerprint of what it reads; "" where that is not here
     and need not be."""
-    done = subprocess.run([str(program), "run", *arguments, "--dry-run"], capture_output=True, text=True, env=environment())
+    done = subprocess.run([str(program), "run", *arguments, "--dry-run"], capture_output=True, text=True)
     if done.returncode:
         reason = done.stderr.strip().splitlines()[0] if done.stderr.strip() else f"exit status {done.returncode}"
         raise StudyError(reason.removeprefix("quantimed: "))
@@ -65,7 +60,7 @@ def resolved(program: Path, arguments: Iterable[str], elsewhere: bool = False) -
 @lru_cache(maxsize=None)  # reading a data set takes a thousand times as long as resolving options
 def contents(program: Path, options: tuple[str, ...]) -> str:
     """The fingerprint of what a run with these options reads, by content and not by name."""
-    done = subprocess.run([str(program), "info", "--contents", *options], capture_output=True, text=True, env=environment())
+    done = subprocess.run([str(program), "info", "--contents", *options], capture_output=True, text=True)
     if done.returncode:
         raise StudyError((done.stderr.strip().splitlines() or [f"info: exit status {done.returncode}"])[0].removeprefix("quantimed: "))
     return fingerprint_of({name: value for name, _, value in (line.partition(" = ") for line in done.stdout.splitlines())})
@@ -229,7 +224,7 @@ def start(job: Job, program: Path) -> subprocess.Popen[str]:
     output = ["--resume", str(job.path)] if found.verdict == RESUME else ["--output", str(job.path)]
     command = [str(program), "run", "--config", str(ini), *output, "--quiet"]
     # Its own session: Ctrl-C reaches this process alone, which then ends the children in order.
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment(),
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                             start_new_session=True)
 
 

@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from own_output import may_be_written
 
-from .runner import BAD_INPUT, INTERRUPTED, environment, find_program, only_user_of
+from .runner import BAD_INPUT, INTERRUPTED, find_program, only_user_of
 from .study_file import StudyError
 
 TITLE = "# The theorems, by experiment"  # the first line of what is written
@@ -93,7 +93,7 @@ def run(experiment: Experiment, program: Path, seeds: str | None) -> None:
     if experiment.constants:
         command += [f"--c1={experiment.constants[0]}", f"--c2={experiment.constants[1]}"]
     # Its progress is shown on this terminal, and Ctrl-C reaches it from there.
-    done = subprocess.run(command + ([f"--seeds={seeds}"] if seeds else []), stdout=subprocess.DEVNULL, env=environment())
+    done = subprocess.run(command + ([f"--seeds={seeds}"] if seeds else []), stdout=subprocess.DEVNULL)
     if done.returncode == INTERRUPTED:
         raise KeyboardInterrupt
     if done.returncode:

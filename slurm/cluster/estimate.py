@@ -18,7 +18,6 @@ from pathlib import Path
 import h5py
 
 from studies.job import UNREADABLE, Job, ini_value
-from studies.runner import environment
 from studies.study_file import StudyError
 
 from .progress import duration, progress_of
@@ -141,7 +140,7 @@ def pilot(job: Job, program: Path, estimate: Estimate) -> None:
         ini, output = Path(scratch) / "run.ini", Path(scratch) / "run.h5"
         ini.write_text(job.ini, encoding="utf-8")
         child = subprocess.Popen([str(program), "run", "--config", str(ini), "--output", str(output), "--quiet"],
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment())
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         peak_mib, told_at, began = 0.0, math.inf, time.monotonic()
         while child.poll() is None:
             peak_mib = max(peak_mib, peak_of(child.pid))
@@ -196,7 +195,7 @@ def check_data(jobs: list[Job], program: Path) -> None:
             options += ["--grey"] if data["grey"] == "true" else []
             done = subprocess.run([str(program), "run", *options, "--algorithm=dsgd", "--nodes=1", "--graph=complete", "--iterations=1",
                                    "--samples-per-node=1", "--batch=1", "--evaluations=1", "--threads=1", "--quiet",
-                                   f"--output={scratch}/x.h5"], capture_output=True, text=True, env=environment())
+                                   f"--output={scratch}/x.h5"], capture_output=True, text=True)
         if done.returncode not in (0, 3):
             said = done.stderr.strip().splitlines()
             reason = said[0].removeprefix("quantimed: ") if said else f"exit status {done.returncode}"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from studies.cli import chosen_runs
 from studies.job import Job, ini_value
-from studies.runner import environment, find_program, only_user_of, plan, read_plan, write_plan, write_whole
+from studies.runner import find_program, only_user_of, plan, read_plan, write_plan, write_whole
 from studies.study_file import Run, Study, StudyError, parse_seeds, read_study
 
 from . import queue
@@ -127,7 +127,7 @@ class Submission:
             (where / f"task-{number}.txt").write_text("".join(f"{stem(job)}\n" for job in pack), encoding="utf-8")
         variables = {"QUANTIMED_HOME": str(ROOT), "QUANTIMED_PROGRAM": str(program), "QUANTIMED_RELEASE": version_of(program),
                      "QUANTIMED_ALONE": "yes" if self.real_time else "no"}
-        if data := environment().get("QUANTIMED_DATA"):
+        if data := os.environ.get("QUANTIMED_DATA"):
             variables["QUANTIMED_DATA"] = str(Path(data).resolve())
         variables |= {name: os.environ[name] for name in HANDED_ON if name in os.environ}
         if script := self.site.script():
