@@ -99,6 +99,11 @@ def tell(text: str) -> None:
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
+def size_of(ini: str) -> int:
+    """All nodes' hidden layers: memory, and the time of an iteration, depend on them most."""
+    return int(ini_value(ini, "nodes")) * max(1, sum(map(int, re.findall(r"\d+", ini_value(ini, "model")))))
+
+
 def pilots(wanted: list[tuple[str, ...]], known: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Which kinds to time: every algorithm once, then all else that decides how long it takes."""
     algorithms, settings = {k[0] for k in known}, {k[1:] for k in known}
@@ -116,7 +121,7 @@ def pilots(wanted: list[tuple[str, ...]], known: Iterable[tuple[str, ...]]) -> l
 
 
 def from_pilots(jobs: list[Job], program: Path, estimate: Estimate, memory_too: bool) -> None:
-    """The kinds with most work first; the others follow from these."""
+    """The largest kinds first, so that what is short of memory is seen here; the others follow from these."""
     work: dict[tuple[str, ...], float] = {}
     example: dict[tuple[str, ...], Job] = {}
     for job in jobs:
@@ -126,7 +131,8 @@ def from_pilots(jobs: list[Job], program: Path, estimate: Estimate, memory_too: 
         work[kind] = work.get(kind, 0.0) + job.cost
         example[kind] = job
     known = estimate.peak_mib if memory_too else estimate.iteration_s
-    chosen = pilots([k for k in sorted(work, key=lambda k: -work[k]) if k not in known], known)
+    wanted = sorted(work, key=lambda k: (size_of(example[k].ini), work[k]), reverse=True)
+    chosen = pilots([k for k in wanted if k not in known], known)
     for number, kind in enumerate(chosen, 1):
         tell(f"timing a run: {number} of {len(chosen)} …")
         pilot(example[kind], program, estimate)

@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from studies.runner import only_user_of, write_whole
 from studies.study_file import StudyError
@@ -13,20 +14,39 @@ from studies.study_file import StudyError
 from . import queue
 from .estimate import Estimate, deal, from_earlier, mib_of, seconds_of_limit, tasks_for
 from .folder import Folder, stem
-from .nodes import look_at_nodes
+from .nodes import Finding, look_at_nodes
 from .site import Site
 from .standing import FAILED, INTERRUPTED, Standing
 
 GROWTH = 2  # of the memory, at each attempt
 
 
+def to_try_again(found: list[Standing], state: dict[str, Any], nodes: Finding) -> list[Standing]:
+    """None where the submission did not ask for it, has used up its attempts, or nothing failed that may not fail again."""
+    if state.get("attempt", 0) >= state.get("retries", 0):
+        return []
+    return [s for s in found if s.state in (FAILED, INTERRUPTED) and (s.again or stem(s.job) in nodes.runs_on_bad())]
+
+
+def attempt_text(folder: Folder, found: list[Standing]) -> str:
+    """What the collection will do about the runs that have failed so far."""
+    try:
+        submission = folder.submissions()[-1]
+        state = json.loads((submission / "submission.json").read_text(encoding="utf-8"))
+    except (IndexError, OSError, ValueError):
+        return ""
+    chosen = to_try_again(found, state, look_at_nodes(folder, submission))
+    if not chosen:
+        return ""
+    return f"{len(chosen)} runs are submitted again when all tasks have ended: retry {state['attempt'] + 1} of {state['retries']}"
+
+
 def try_again(folder: Folder, submission: Path, found: list[Standing], program: Path) -> None:
-    """Nothing where the submission did not ask for it, has used up its attempts, or nothing failed that may not fail again."""
-    from .submit import Submission, send  # which imports status, and that this package's tables
+    from .submit import Submission, send  # which imports this module, by way of status
     state = json.loads((folder.path / submission / "submission.json").read_text(encoding="utf-8"))
     nodes = look_at_nodes(folder, folder.path / submission)
-    chosen = [s for s in found if s.state in (FAILED, INTERRUPTED) and (s.again or stem(s.job) in nodes.runs_on_bad())]
-    if state["attempt"] >= state["retries"] or not chosen:
+    chosen = to_try_again(found, state, nodes)
+    if not chosen:
         return
     site = Site(dict(state["values"]), state["setup"])
     short = any(s.memory for s in chosen)

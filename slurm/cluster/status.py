@@ -12,7 +12,7 @@ from pathlib import Path
 from studies.job import others_in, others_text
 from studies.study_file import StudyError
 
-from . import nodes, usage
+from . import nodes, retry, usage
 from .folder import Folder, last_line, stem
 from .queue import NO_SLURM, Task, accounts, tasks_named, why_silent
 from .standing import DONE, FAILED, RUNNING, STATES, Queue, Standing, counts, never_text, standings
@@ -60,6 +60,7 @@ class Picture:
     attempts: list[usage.Attempt]
     peaks: dict[str, float]  # of memory, by task
     bad_nodes: str
+    retries: str  # what is to come by itself
 
     @property
     def is_good(self) -> bool:
@@ -80,7 +81,8 @@ def look_at(path: Path) -> Picture:
     collection, missing = of_collection(folder, found, queue)
     live = {f"{t.job}_{t.index}" for t in queue.tasks if t.live}
     return Picture(folder, found, queue, collection, missing, strangers(folder, jobs, queue.tasks), usage.attempts(folder, live),
-                   usage.peaks(folder, found), "" if all(s.state == DONE for s in found) else nodes.of_last_submission(folder).text())
+                   usage.peaks(folder, found), "" if all(s.state == DONE for s in found) else nodes.of_last_submission(folder).text(),
+                   retry.attempt_text(folder, found) if any(t.live and t.is_collection for t in queue.tasks) else "")
 
 
 def strangers(folder: Folder, jobs: list, tasks: list[Task]) -> str:
@@ -159,6 +161,8 @@ def text_of(picture: Picture, args: argparse.Namespace) -> str:
         lines.append(f"  {picture.not_in_plan}")
     if picture.bad_nodes:
         lines.append(f"  bad node    {picture.bad_nodes}")
+    if picture.retries:
+        lines.append(f"  retries     {picture.retries}")
     if text := usage.summary(picture.attempts, picture.peaks):
         lines.append(f"  jobs        {text}")
     if picture.collection:
@@ -179,7 +183,7 @@ def as_json(picture: Picture) -> str:
     states = {state: sum(s.state == state for s in picture.found) for state in STATES}
     return json.dumps({"study": str(folder.path), "counts": states, "runs": runs, "not_in_plan": picture.not_in_plan,
                        "collection": picture.collection, "report_missing": picture.report_missing,
-                       "bad_nodes": picture.bad_nodes, "jobs": usage.summary(picture.attempts, picture.peaks),
+                       "bad_nodes": picture.bad_nodes, "retries": picture.retries, "jobs": usage.summary(picture.attempts, picture.peaks),
                        "slurm": picture.queue.silent or "answers", "good": picture.is_good}, indent=1)
 
 

@@ -22,7 +22,7 @@ from studies.runner import find_program, only_user_of, plan, read_plan, write_pl
 from studies.study_file import Run, Study, StudyError, parse_seeds, read_study
 
 from . import queue
-from .estimate import (Estimate, check_data, check_memory, check_time, deal, describe, from_earlier, from_pilots, seconds_of_limit,
+from .estimate import (Estimate, check_data, check_memory, check_time, deal, describe, from_earlier, from_pilots, mib_of, seconds_of_limit,
                        tasks_for, tell)
 from .folder import NO_REPORT, WHEN, Folder, stem
 from .site import Site, add_options, chosen_site
@@ -33,6 +33,7 @@ from .status import parser as status_parser
 
 HERE = ROOT / "slurm"
 NEVER_STARTS = 1
+COLLECTION_MIB = 1024
 HANDED_ON = ("QUANTIMED_REPORT_OPTIONS", "HDF5_USE_FILE_LOCKING")  # SLURM need not hand on the environment (SBATCH_EXPORT=NONE)
 
 
@@ -117,8 +118,12 @@ class Submission:
 
     def collection(self, after: list[str]) -> list[str]:
         dependency = [f"--dependency=afterany:{':'.join(after)}"] if after else []
-        return [*self.common(".collect", "collect.log"), *dependency, "--cpus-per-task=1",
+        return [*self.common(".collect", "collect.log"), *dependency, "--cpus-per-task=1", *self.memory_of_collection(),
                 *self.site.mail_options(), *self.site.words("collect-sbatch"), str(HERE / "collect.sbatch"), str(self.path)]
+
+    def memory_of_collection(self) -> list[str]:
+        """Figures take what small runs do not."""
+        return [f"--mem={COLLECTION_MIB}M"] if mib_of(self.site.get("mem")) < COLLECTION_MIB else []
 
     def write(self, program: Path) -> None:
         where = self.folder.path / self.path

@@ -136,6 +136,8 @@ def test_a_bad_node_is_told_and_not_used_again(study, box: Box, tmp_path: Path) 
     bad = r"bad node +n2: no run began there \(\d tasks? failed\), and elsewhere they did"
     assert re.search(bad, README) and re.search(bad + "; submit with --exclude n2", said), said
     assert re.search(r"failed .*its job failed before it started: exit status 7: no such library", said), said
+    again = r"retries +\d runs are submitted again when all tasks have ended: retry 1 of \d"
+    assert re.search(again, said) and re.search(again, README), said
     # The collection is given that node, too, and looks for another.
     others = "NodeName=n1,n3,n4"
     box.run("scontrol", "update", others, "State=DRAIN", "Reason=test")

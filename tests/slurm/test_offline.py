@@ -18,7 +18,8 @@ import pytest
 from conftest import DATA, DIGITS, ROOT, SLURM, SMALL, arrays, tool, write
 
 from cluster import collect, nodes, queue, scaling
-from cluster.estimate import Estimate, check_memory, deal, kind_of, mib_of, pilots, seconds_of_limit, tasks_for
+from cluster import estimate as estimate_module
+from cluster.estimate import Estimate, check_memory, deal, from_pilots, kind_of, mib_of, pilots, seconds_of_limit, tasks_for
 from cluster.folder import Folder
 from cluster.queue import Task
 from cluster.site import read_site
@@ -471,6 +472,17 @@ def test_what_was_not_timed_follows_from_what_was() -> None:
     known = Estimate(dict(zip(chosen, (1.0, 3.0, 0.5, 7.0))))
     assert known.from_others(kind("q-dsgd", large)) == pytest.approx(21) and known.from_others(kind("async-dsgd", large)) == pytest.approx(3.5)
     assert known.from_others(kind("q-dsgd", small, nodes=8)) == pytest.approx(6)  # nobody ran so many: in proportion
+
+
+def test_the_largest_run_is_among_those_that_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def job(model: str, nodes: int = 4) -> Job:
+        made = a_job(60, nodes=nodes)
+        return replace(made, ini=made.ini + f"model = {model}\n")
+    timed = []
+    monkeypatch.setattr(estimate_module, "pilot", lambda one, program, estimate: timed.append(one))
+    small = [job(f"mlp:{k}") for k in range(8, 48)]
+    from_pilots([*small, large := job("mlp:1500"), many := job("mlp:50", nodes=100)], Path("program"), Estimate(), True)
+    assert timed[:2] == [large, many] and len(timed) == 10
 
 
 def test_memory_counts_what_looks_at_an_earlier_attempt() -> None:

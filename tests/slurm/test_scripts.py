@@ -117,13 +117,13 @@ def test_a_run_that_is_out_of_memory_is_told_and_goes_on_with_more(tight: Box, t
         pytest.skip(why)
     big = DIGITS.replace("nodes = 4", "nodes = 6").replace("mlp:8", "mlp:300") + "seeds = 1\nalgorithms = dsgd\n"
     s = Study(tight, write(tmp_path / "study.ini", big))
-    s.submit("--mem", "40M", "--collect-sbatch", "--mem=500M")
+    s.submit("--mem", "40M")
     s.wait()
     said = s.status()
     # Refused by the program's own account, or killed by the control group, whichever comes first.
     assert "1 failed" in said and re.search(r"killed by signal 9 \(SIGKILL\): out of memory; give more --mem|give the job more --mem", said), said
     assert "retry" not in s.log("collect")  # nobody asked for it
-    s.submit("--mem", "40M", "--collect-sbatch", "--mem=500M", "--retries", 3, "--wait", status=0)
+    s.submit("--mem", "40M", "--retries", 3, "--wait", status=0)
     assert "1 runs: 1 done" in s.status() and re.search("of 40 or 80 (or 160 )?asked|of 40, 80 or 160 asked", s.status()), s.status()
     assert re.search(r"retry 1 of 3: 1 runs again with --mem 80M: array \d+", s.log("collect", 2)), s.log("collect", 2)
 
