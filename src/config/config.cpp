@@ -7,6 +7,8 @@
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
 #include "config/algorithm_options.hpp"
+#include "config/citation.hpp"
+#include "config/completion.hpp"
 #include "config/help.hpp"
 #include "config/ini.hpp"
 #include "config/option_table.hpp"
@@ -160,6 +162,15 @@ Request help_request(std::string text) {
   return {.command = "help", .config = {}, .arguments = {}, .help = std::move(text)};
 }
 
+// What the commands print that only look into the tables.
+std::string text_about(const CommandRow& command, const Arguments& arguments) {
+  for (const std::string& argument : arguments)
+    if (argument.starts_with("-")) throw unknown_option(without_dashes(argument));
+  if (command.bit == kCite) return citations(arguments);
+  if (arguments.size() != 1) throw InputError("completion: give one of bash, zsh, fish, man");
+  return completion_for(arguments.front());
+}
+
 const CommandRow& command_of(const std::string& name) {
   if (const CommandRow* row = find_command(name)) return *row;
   if (name.starts_with("-")) throw InputError("{}: give the command first, as in quantimed run {}", name, name);
@@ -305,7 +316,7 @@ Request parse_command_line(int argc, const char* const* argv) try {
   const Arguments arguments(argv + 2, argv + argc);
   const std::string first = argv[1];
   if (asks_for_help(first)) return help_request(full_help());
-  const std::string named = first == "--version" ? "version" : first;
+  const std::string named = first == "--version" || first == "--cite" ? first.substr(2) : first;
   const CommandRow& command = command_of(named);
   if (command.bit == kHelp) {
     if (arguments.empty() || asks_for_help(arguments.front())) return help_request(full_help());
@@ -314,6 +325,7 @@ Request parse_command_line(int argc, const char* const* argv) try {
   if (command.bit == kReport) return {.command = command.name, .config = {}, .arguments = arguments, .help = {}};
   // Asking for help wins over everything else that is wrong with a line.
   if (std::ranges::any_of(arguments, asks_for_help)) return help_request(command_help(command.name));
+  if (command.bit & (kCite | kCompletion)) return help_request(text_about(command, arguments));
   Request request = parse_options(command, arguments);
   if (!request.config.resume.empty()) return request;  // that brings its own configuration
   validate(request.config, request.command);

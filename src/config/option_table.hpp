@@ -22,6 +22,8 @@ enum CommandBit : unsigned {
   kExport = 16,
   kHelp = 32,
   kVersion = 64,
+  kCite = 1u << 16,
+  kCompletion = 1u << 17,
   kCalibrate = 128,
   kPredict = 256,
   kScale = 512,

@@ -176,7 +176,7 @@ def with_options(line: str, options: list[str], clone: Path) -> str:
     command = PROGRAM.match(line)
     if line.startswith("bench/first-run"):  # hands them to its comparisons
         return shlex.join([*shlex.split(line), *options, "--overwrite"])
-    if not options or not command or command[1] in ("report", "verify", "info", "judge", "help", "version"):
+    if not options or not command or command[1] in ("report", "verify", "info", "judge", "help", "version", "cite", "completion"):
         return line
     known = options_of(str(clone / "build/quantimed"), command[1])
     given = {options[k]: options[k + 1] for k in range(0, len(options), 2) if options[k] in known}
