@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # not before it is known that all packages are here
-    from .traces import Study
+    from quantimed.traces import Study
 
 DONE, INTERNAL_ERROR, BAD_INPUT = 0, 1, 2
 PACKAGES = {name: f"python3-{name}" for name in ("h5py", "numpy", "matplotlib", "jinja2", "markupsafe")}
@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     try:
         import numpy  # noqa: F401  before h5py, which fails without it in words of its own
-        from .traces import ReportError  # the first to need packages that may not be here
+        from quantimed.traces import ReportError  # the first to need packages that may not be here
         try:
             return _report(options)
         except ReportError as error:
@@ -124,7 +124,7 @@ def _report(options: argparse.Namespace) -> int:
 
     from . import style
     from .report import build_report, chosen_figures
-    from .traces import ReportError, Study, load_study
+    from quantimed.traces import ReportError, Study, load_study
 
     if options.perfetto is not None and not may_be_written(options.perfetto, '{"traceEvents":'):
         raise ReportError(f"--perfetto {options.perfetto}: is not a timeline that this report wrote, and is not replaced; "
@@ -165,10 +165,16 @@ def _common_folder(folders: Sequence[Path]) -> Path:
 
 def _write_timeline(study: Study, path: Path, name: str | None) -> None:
     from .perfetto import write_perfetto
-    from .traces import ReportError
+    from quantimed.traces import ReportError
 
     chosen = [run for run in study.runs if (run.counts if name is None else name in (run.name, run.path.name))]
     if not chosen:
         asked = "no run counts" if name is None else f"--run {name}: no such run in this study"
         raise ReportError(f"--perfetto {path}: {asked}; name one with --run, for instance {study.runs[0].path.name}")
     write_perfetto(chosen[0], path)
+
+
+def program() -> None:
+    """As `pip install` calls it."""
+    from whole_output import end_with
+    end_with(main)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from .style import label
-from .traces import ReportError, Run, phase_order
+from quantimed.traces import ReportError, Run, phase_order
 
 MOST_EVENTS = 200_000
 Event = dict[str, object]

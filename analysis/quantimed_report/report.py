@@ -22,7 +22,7 @@ from markupsafe import Markup
 from . import figures, spreadsheet, style, tables
 from .statistics import on_clock
 from .tables import Table, own_time
-from .traces import ReportError, Run, Study
+from quantimed.traces import ReportError, Run, Study
 from .verdict import Verdict, main_clock, verdict, winners
 
 HERE = Path(__file__).parent

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .traces import BOTH_CLOCKS, ReportError, Run
+from quantimed.traces import BOTH_CLOCKS, ReportError, Run
 
 BASELINE = "dsgd"
 CLOCKS = {"paper": "paper's bits", "wire": "bits on the wire", "real": "real time", "machine": "predicted time"}
@@ -28,8 +28,9 @@ CLOCKS = {"paper": "paper's bits", "wire": "bits on the wire", "real": "real tim
 def find_program() -> Path:
     """$QUANTIMED_PROGRAM, the one built in this repository, or the one that is installed."""
     named = os.environ.get("QUANTIMED_PROGRAM")
-    built = Path(__file__).resolve().parents[2] / "build" / "quantimed"
-    for path in (Path(named),) if named else (built, Path(shutil.which("quantimed") or built)):
+    root = Path(__file__).resolve().parents[2]
+    built, installed = root / "build" / "quantimed", root.parent.parent / "bin" / "quantimed"
+    for path in (Path(named),) if named else (built, installed, Path(shutil.which("quantimed") or built)):
         if path.is_file() and os.access(path, os.X_OK):
             return path.resolve()
     raise ReportError(f"{named or built}: no such program; it computes the statistics: `make`, or set QUANTIMED_PROGRAM")

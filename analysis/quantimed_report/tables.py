@@ -20,7 +20,7 @@ from .figures.common import TUNING as OPTIONS
 from .figures.common import by_consequences, shared_options, time_unit
 from .statistics import (BASELINE, CLOCKS, NO_ESTIMATE, Entry, Estimate, Judged, Race, asked_targets, both_clocks, curves,
                          judge_runs, own_clock)
-from .traces import Run, Skipped, Study
+from quantimed.traces import Run, Skipped, Study
 
 
 @dataclass(frozen=True)

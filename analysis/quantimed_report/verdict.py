@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from . import style
 from .statistics import BASELINE, CLOCKS, curves, judge_runs
 from .tables import Table, figure
-from .traces import Run
+from quantimed.traces import Run
 
 FEW_PAIRS = 10  # fewer are no claim
 LOWER_LOSS = 0.05  # by this share

@@ -104,3 +104,9 @@ def main(argv: list[str]) -> int:
         return BAD_INPUT
     except KeyboardInterrupt:  # before or after the runs; during them it is execute's
         return INTERRUPTED
+
+
+def program() -> None:
+    """As `pip install` calls it."""
+    from whole_output import end_with
+    end_with(lambda: main(sys.argv[1:]))

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,7 +36,10 @@ READ = ("dataset", "classes", "grey", "target", "seed", "graph", "speed", "machi
 
 
 def find_program() -> Path:
-    program = Path(os.environ.get("QUANTIMED_PROGRAM") or ROOT / "build" / "quantimed")
+    """$QUANTIMED_PROGRAM, the one built in this repository, or the one that is installed."""
+    named, built = os.environ.get("QUANTIMED_PROGRAM"), ROOT / "build" / "quantimed"
+    places = (Path(named),) if named else (built, ROOT.parent.parent / "bin" / "quantimed", Path(shutil.which("quantimed") or built))
+    program = next((place for place in places if place.is_file()), places[0])
     if not os.access(program, os.X_OK) or not program.is_file():
         raise StudyError(f"{program}: no such program; `make build/quantimed`, or set QUANTIMED_PROGRAM")
     return program.resolve()

@@ -19,7 +19,7 @@ import pytest
 ANALYSIS = Path(__file__).resolve().parents[2] / "analysis"
 sys.path.insert(0, str(ANALYSIS))
 
-from quantimed_report.traces import PROGRESS, Run, Study, load_study  # noqa: E402  found beside the tests
+from quantimed.traces import PROGRESS, Run, Study, load_study  # noqa: E402  found beside the tests
 
 SEEDS = (1, 2, 3)
 ALGORITHMS = ("quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd")

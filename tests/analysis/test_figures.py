@@ -23,7 +23,7 @@ from quantimed_report.figures import (accuracy, batch, bits, common, consensus, 
                                       staleness, time_to_targets, timeline)
 from quantimed_report.perfetto import write_perfetto
 from quantimed_report.statistics import Judged, drawn_clock, judge_runs, median, on_clock, slope
-from quantimed_report.traces import ROUND_ORDER, Run, Study, load_study, phase_order
+from quantimed.traces import ROUND_ORDER, Run, Study, load_study, phase_order
 
 DIVERGED, INVALID = {"status": "diverged"}, {"verdict": "INVALID: crowded"}
 COUNTS_ITSELF = ("iterations of a node", "node", "cores",  # axes whose name is their unit, or that have none

@@ -10,7 +10,7 @@ import pytest
 from conftest import forge
 
 from quantimed_report.report import build_report
-from quantimed_report.traces import load_study
+from quantimed.traces import load_study
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="THE PAGE WAS NOT TESTED IN A BROWSER: apt-get install python3-selenium")
 from selenium.webdriver.chrome.service import Service  # noqa: E402

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from quantimed_report import perfetto
-from quantimed_report.traces import ReportError, Run, Study, load_study, phase_order
+from quantimed.traces import ReportError, Run, Study, load_study, phase_order
 
 ALGORITHMS = ("quantimed-dsgd", "async-dsgd")
 

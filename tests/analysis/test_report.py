@@ -17,7 +17,7 @@ from conftest import ALGORITHMS, SEEDS, forge
 
 from quantimed_report import figures
 from quantimed_report.report import Report, build_report, thinned
-from quantimed_report.traces import load_study
+from quantimed.traces import load_study
 
 SCRIPT = "<script>window.hacked = 1</script>"
 HOSTILE = {"config": {"dataset": f"digits{SCRIPT}\"'"}, "ini": f"# run\n</code></pre></script>{SCRIPT}\n",

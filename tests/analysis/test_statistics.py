@@ -11,7 +11,7 @@ from conftest import a_run
 from quantimed_report import statistics
 from quantimed_report.statistics import (both_clocks, estimate, estimates, judge_runs, median, medians, performance_profile,
                                          slope, spread)
-from quantimed_report.traces import ReportError, Run
+from quantimed.traces import ReportError, Run
 
 INF = math.inf
 pytestmark = pytest.mark.usefixtures("program")

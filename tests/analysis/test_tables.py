@@ -11,7 +11,7 @@ from conftest import a_run
 from quantimed_report import tables
 from quantimed_report.spreadsheet import summary_rows, to_csv
 from quantimed_report.tables import without_copies
-from quantimed_report.traces import Run, Study
+from quantimed.traces import Run, Study
 from quantimed_report.verdict import verdict
 
 

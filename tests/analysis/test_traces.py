@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import changing, forge
 from quantimed_report.tables import tables
-from quantimed_report.traces import ROUND_ORDER, NEWEST_ORDER, ReportError, Run, Study, load_study, phase_order
+from quantimed.traces import ROUND_ORDER, NEWEST_ORDER, ReportError, Run, Study, load_study, phase_order
 
 
 @pytest.fixture

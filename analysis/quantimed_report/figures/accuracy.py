@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter
 
 from ..statistics import BAND
 from ..style import styled
-from ..traces import Study
+from quantimed.traces import Study
 from . import common
 
 TITLE = "Accuracy"

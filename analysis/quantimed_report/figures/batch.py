@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..style import styled
-from ..traces import Study
+from quantimed.traces import Study
 from . import common
 
 TITLE = "Batch sizes"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from .. import style
 from ..statistics import spread
 from ..style import styled
-from ..traces import Run, Study, phase_order
+from quantimed.traces import Run, Study, phase_order
 from . import common
 
 TITLE = "Loss against bits on the wire"

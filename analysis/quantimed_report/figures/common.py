@@ -18,7 +18,7 @@ from matplotlib.patches import Patch
 
 from .. import style
 from ..statistics import BASELINE, CLOCKS, Judged, asked_targets, curves, drawn_clock, judge_runs, on_clock, spread
-from ..traces import ROUND_ORDER, Run, Study, phase_order
+from quantimed.traces import ROUND_ORDER, Run, Study, phase_order
 
 MAX_PANELS = 6
 GRID_POINTS = 200

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ..statistics import BAND
 from ..style import styled
-from ..traces import Study
+from quantimed.traces import Study
 from . import common
 
 TITLE = "Training loss over time"

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from .. import style
 from ..style import styled
-from ..traces import Run, Study
+from quantimed.traces import Run, Study
 
 TITLE = "Network and spectrum of W"
 CAPTION = ("Left: the nodes and edges of one run; the darker an edge, the larger its weight. Right: the eigenvalues "

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from .. import style
 from ..style import styled
-from ..traces import Run, Study
+from quantimed.traces import Run, Study
 from . import common
 
 TITLE = "Overshoot of deadlines"

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from .. import style
 from ..style import styled
-from ..traces import Study
+from quantimed.traces import Study
 from . import common
 
 TITLE = "Where the time went"

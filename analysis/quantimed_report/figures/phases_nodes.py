@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from .. import style
 from ..style import styled
-from ..traces import Run, Study, phase_order
+from quantimed.traces import Run, Study, phase_order
 from . import common
 
 TITLE = "Where the time went, by node"

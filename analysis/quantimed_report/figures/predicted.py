@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from .. import style
 from ..statistics import median
 from ..style import styled
-from ..traces import Run, Study
+from quantimed.traces import Run, Study
 from . import common
 
 TITLE = "Predicted against measured"

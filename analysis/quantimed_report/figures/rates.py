@@ -14,7 +14,7 @@ from matplotlib.ticker import NullFormatter
 from .. import style
 from ..statistics import medians, slope
 from ..style import styled
-from ..traces import Run, Study
+from quantimed.traces import Run, Study
 from . import common
 
 TITLE = "Rates"

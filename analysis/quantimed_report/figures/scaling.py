@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from .. import style
 from ..statistics import estimates
 from ..style import styled
-from ..traces import Run, Study
+from quantimed.traces import Run, Study
 from . import common
 
 TITLE = "Scaling over cores"

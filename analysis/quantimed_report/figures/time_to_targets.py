@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from .. import style
 from ..statistics import Entry
 from ..style import styled
-from ..traces import Study
+from quantimed.traces import Study
 from . import common
 
 TITLE = "Time to targets"

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from .. import style
 from ..style import styled
-from ..traces import Run, Study, phase_order
+from quantimed.traces import Run, Study, phase_order
 from . import common
 from .overshoot import has_deadline
 

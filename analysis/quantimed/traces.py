@@ -151,6 +151,11 @@ class Run:
             raise ReportError(f"{self.path}: /rounds/{name} has shape {values.shape}, not [iterations, {self.nodes}]")
         return values
 
+    def units(self, group: str) -> dict[str, str]:
+        """Of each column of /progress, /rounds or /timeline."""
+        with _reading(self.path) as file:
+            return {name: str(_plain(column.attrs.get("unit", ""))) for name, column in file.get(group, {}).items()}
+
     def has_timeline(self) -> bool:
         with _reading(self.path) as file:
             return "timeline/start" in file and file["timeline/start"].shape[0] > 0
