@@ -1,5 +1,5 @@
 # The outer build: one word a job, CMake below. `make help` lists the words.
-.PHONY: all build/quantimed deps run paper field theory report test asan tsan fuzz valgrind bench coverage format format-check \
+.PHONY: all build/quantimed deps run paper field theory report test install deb asan tsan fuzz valgrind bench coverage format format-check \
   tidy cppcheck shellcheck warnings clean help
 .NOTPARALLEL:           # prerequisites in their order: first the packages, then the build
 .ONESHELL:              # a recipe is one script …
@@ -49,6 +49,19 @@ theory: deps build/quantimed ## the theorems' rates by experiment, into results/
 
 test: deps all ## everything that must hold
 	@ctest --test-dir build $(CTEST)
+
+PREFIX := /usr/local
+install: deps ## program, library, report, studies, SLURM scripts, manual page and completion: make install PREFIX=/where
+	@$(call build,release,build,--target quantimed quantimed_library)
+	cmake --install build --prefix "$$(realpath -m -- "$(PREFIX)")"
+
+# Portable, so that it runs on machines that are not this one.
+deb: deps ## a package for this distribution, in build/deb
+	@if [ ! -f build/deb/CMakeCache.txt ]; then
+	  cmake -S . -B build/deb -DCMAKE_BUILD_TYPE=Release -DQUANTIMED_NATIVE=OFF > /dev/null
+	fi
+	cmake --build build/deb -j $(JOBS) --target quantimed quantimed_library
+	cd build/deb && cpack -G DEB
 
 # Python's suites time the program out, or preload libraries before the sanitizer's.
 asan: deps ## the tests in C++ under AddressSanitizer and UndefinedBehaviorSanitizer

@@ -25,6 +25,7 @@ if [ -n "${QUANTIMED_SETUP:-}" ]; then
   cd "$folder_before" || exit "$bad_input"
 fi
 quantimed=${QUANTIMED_PROGRAM:-$QUANTIMED_HOME/build/quantimed}
+if [ ! -e "$quantimed" ] && [ -z "${QUANTIMED_PROGRAM:-}" ]; then quantimed=$QUANTIMED_HOME/../../bin/quantimed; fi  # installed
 # Every file is written whole under a temporary name and renamed, so HDF5's locks protect nothing here; on file systems
 # without locks (Lustre without -o flock, some NFS) they make opening a file fail.
 export HDF5_USE_FILE_LOCKING=${HDF5_USE_FILE_LOCKING:-FALSE}

@@ -1,4 +1,5 @@
 // parse → build → run → write
+#include "algorithm/own.hpp"
 #include "base/build_info.hpp"
 #include "base/error.hpp"
 #include "base/path_kind.hpp"
@@ -16,6 +17,14 @@
 
 namespace {
 
+// What a program of one's own has beside the library.
+std::string version_line() {
+  using namespace quantimed;
+  std::string own;
+  for (const AlgorithmRow& row : own_algorithms()) own += (own.empty() ? ", with " : " ") + std::string(row.name);
+  return fmt::format("quantimed {} {}{}", build::kVersion, build::kCommit, own);
+}
+
 int dispatch(const quantimed::Request& request) {
   using namespace quantimed;
   if (request.command == "run") return run_command(request);
@@ -31,7 +40,7 @@ int dispatch(const quantimed::Request& request) {
   if (request.command == "info") return info_command(request);
   if (request.command == "report") return report_command(request);
   if (request.command == "export") return export_command(request);
-  if (request.command == "version") fmt::print("quantimed {} {}\n", build::kVersion, build::kCommit);
+  if (request.command == "version") fmt::print("{}\n", version_line());
   fmt::print("{}", request.help);
   return kDone;
 }

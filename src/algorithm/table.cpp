@@ -1,9 +1,12 @@
 #include "algorithm/table.hpp"
 
 #include "algorithm/algorithms.hpp"
+#include "algorithm/own.hpp"
 #include "base/error.hpp"
 
 #include <array>
+#include <cstdio>
+#include <cstdlib>
 #include <string>
 
 namespace quantimed {
@@ -474,13 +477,30 @@ constexpr std::array kTable = {
                  .message_scalars = 1,
                  .graph = kAnyGraph},
 };
+
+// Those above, and then those of a program that links the library: complete before main().
+std::vector<AlgorithmRow>& all_rows() {
+  static std::vector<AlgorithmRow> rows(kTable.begin(), kTable.end());
+  return rows;
+}
+
 }  // namespace
 
-std::span<const AlgorithmRow> algorithm_table() { return kTable; }
+std::span<const AlgorithmRow> algorithm_table() { return all_rows(); }
+std::span<const AlgorithmRow> own_algorithms() { return algorithm_table().subspan(kTable.size()); }
+
+OwnAlgorithm::OwnAlgorithm(const AlgorithmRow& row) {
+  for (const AlgorithmRow& other : all_rows())
+    if (std::string_view(row.name) == other.name) {  // nobody could catch an exception before main()
+      std::fprintf(stderr, "quantimed: two algorithms are called %s; give one of them another name\n", row.name);
+      std::_Exit(2);
+    }
+  all_rows().push_back(row);
+}
 
 const AlgorithmRow& find_algorithm(std::string_view name) {
   std::string known;
-  for (const AlgorithmRow& row : kTable) {
+  for (const AlgorithmRow& row : algorithm_table()) {
     if (name == row.name) return row;
     known += known.empty() ? row.name : std::string(", ") + row.name;
   }
@@ -489,7 +509,7 @@ const AlgorithmRow& find_algorithm(std::string_view name) {
 
 std::vector<std::string> compared_algorithms() {
   std::vector<std::string> names;
-  for (const AlgorithmRow& row : kTable)
+  for (const AlgorithmRow& row : algorithm_table())
     if (row.is_compared) names.emplace_back(row.name);
   return names;
 }

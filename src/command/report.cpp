@@ -11,6 +11,9 @@
 #include <filesystem>
 #include <vector>
 
+// quantimed-config.cmake compiles it into programs of one's own: where the installed files are.
+extern "C" [[gnu::weak]] const char* quantimed_installed_files();
+
 namespace quantimed {
 
 namespace {
@@ -25,6 +28,7 @@ std::vector<std::filesystem::path> places() {
   const std::filesystem::path folder = program.parent_path();
   found.emplace_back(folder.parent_path() / "analysis");
   found.emplace_back(folder.parent_path() / "share" / "quantimed" / "analysis");
+  if (quantimed_installed_files) found.emplace_back(std::filesystem::path(quantimed_installed_files()) / "analysis");
   return found;
 }
 

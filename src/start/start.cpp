@@ -207,8 +207,13 @@ void begin(int /*argc*/, char** arguments, char** environment) {
   do_without(environment, wanted);
 }
 
-[[gnu::section(".preinit_array"), gnu::used]] void (*const run_first)(int, char**, char**) = begin;
-
 }  // namespace
 
 }  // namespace quantimed::start
+
+// Its name is for programs that link the library, which would leave out what nobody refers to.
+extern "C" {
+extern void (*const quantimed_runs_first)(int, char**, char**);
+[[gnu::section(".preinit_array"), gnu::used]] void (*const quantimed_runs_first)(int, char**,
+                                                                                 char**) = quantimed::start::begin;
+}

@@ -1,0 +1,2 @@
+// Compiled into programs that link the library: where `report` finds the files that were installed with it.
+extern "C" const char* quantimed_installed_files() { return QUANTIMED_INSTALLED_FILES; }
