@@ -78,7 +78,7 @@ Furthest furthest(const std::string& given) {
 }
 
 bool may_differ(const std::string& option) {
-  for (const char* free : {"resume", "output", "quiet", "threads", "dry-run", "repeats", "overwrite"})
+  for (const char* free : {"resume", "output", "quiet", "threads", "dry-run", "repeats", "overwrite", "fom"})
     if (option == free) return true;
   return false;
 }

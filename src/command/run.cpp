@@ -4,6 +4,7 @@
 #include "base/streams.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
+#include "command/fom.hpp"
 #include "command/outputs.hpp"
 #include "command/progress_line.hpp"
 #include "command/resumption.hpp"
@@ -132,7 +133,18 @@ std::vector<Config> runs_of(const Config& config) {
   return runs;
 }
 
+bool wants_fom(const Request& request) {
+  for (const auto& [name, value] : request.given) {
+    if (name != "fom") continue;
+    if (value != "true" && value != "false")
+      throw InputError("--fom {}: neither true nor false; give --fom alone", value);
+    return value == "true";
+  }
+  return false;
+}
+
 int resume_command(const Request& request) {
+  const bool fom = wants_fom(request);
   Resumption resumption = prepare_resumption(request);
   const Config config = resumption.config;
   if (config.dry_run) {
@@ -145,6 +157,7 @@ int resume_command(const Request& request) {
       config, data, [&](double done) { line.show(0, config.algorithm, done); }, &resumption);
   line.clear();
   if (!config.quiet) print_result(trace, config, data);
+  if (fom) fmt::print("{}", fom_lines(trace));
   return exit_status(trace);
 }
 
@@ -153,6 +166,7 @@ int resume_command(const Request& request) {
 int run_command(const Request& request) {
   catch_signals();  // before anything that takes long
   if (!request.config.resume.empty()) return resume_command(request);
+  const bool fom = wants_fom(request);
   const Config config = resolve(request.config);
   if (config.dry_run) {
     fmt::print("{}", to_ini(config));
@@ -174,6 +188,7 @@ int run_command(const Request& request) {
     if (!trace) trace = run_experiment(one, data, [&](double done) { line.show(k, one.algorithm, done); });
     line.clear();
     if (!config.quiet) print_result(*trace, one, data);
+    if (fom) fmt::print("{}", fom_lines(*trace));
     status = std::max(status, exit_status(*trace));
   }
   return status;

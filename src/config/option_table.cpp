@@ -366,6 +366,8 @@ std::vector<OptionRow> output_rows() {
      .in_ini = false},
     {.name = "json", .topic = Topic::output, .commands = kCompare | kInfo, .help = "print the result as one JSON document",
      .field = &C::json, .in_ini = false},
+    {.name = "fom", .topic = Topic::output, .commands = kRun, .help = "print the figures for programs, too: lines FOM name: value unit",
+     .in_ini = false},
     {.name = "quiet", .topic = Topic::output, .commands = kRuns | kVerify | kReplay | kInfo | kExport | kCalibrate,
      .help = "print results and errors alone", .field = &C::quiet},
     {.name = "jitter", .topic = Topic::output, .commands = kInfo,
