@@ -68,7 +68,7 @@ std::vector<const OptionRow*> options_of(const CommandRow& command) {
 std::string in_short(std::string text) {
   text.resize(std::min(text.find(';'), text.size()));
   constexpr std::size_t kMost = 72;
-  if (text.size() > kMost) text = text.substr(0, text.rfind(' ', kMost)) + " ...";
+  if (text.size() > kMost) text.replace(text.rfind(' ', kMost), std::string::npos, " ...");
   return text;
 }
 
