@@ -78,6 +78,7 @@ class Run:
     network: dict[str, object] = field(repr=False)  # beta, spectral_gap
     progress: dict[str, np.ndarray] = field(repr=False)  # PROGRESS, [K] each
     data: dict[str, object] = field(default_factory=dict, repr=False)  # what was read; empty in traces of 0.1.0
+    replay: str = ""  # by `quantimed verify --replay`: "bit-exact", or where it differs; empty: not tried
 
     @property
     def why_not(self) -> str:
@@ -239,6 +240,19 @@ def _seal(path: Path) -> Seal:
     return Seal.FITS if checksum == int(found[1], 16) else Seal.WRONG
 
 
+def _replay(path: Path) -> str:
+    """The verdict that `quantimed verify --replay` has left beside the trace, if it is of this very one."""
+    try:
+        lines = path.with_name(path.name + ".replay").read_text(encoding="utf-8", errors="replace")[:10_000].splitlines()
+        with path.open("rb") as file:
+            file.seek(-_SEAL_BYTES, 2)
+            seal = file.read().decode("ascii", "replace").strip()
+    except (OSError, ValueError):
+        return ""
+    said = dict(line.split(" = ", 1) for line in lines if " = " in line)
+    return said.get("verdict", "") if lines[:1] == ["# quantimed replay"] and said.get("seal") == seal else ""
+
+
 def _why_not_sealed(path: Path) -> str:
     """A file without a seal is either no trace of ours or one that somebody has changed; nothing more is read of it."""
     with _reading(path) as file:
@@ -296,7 +310,7 @@ def _read(path: Path) -> Run:
                   dataset=str(config["dataset"]), seed=_seed(config), nodes=_of_type(config, "nodes", int), config=config,
                   ini=str(_plain(file["config/ini"][()])), environment=_attributes(file["environment"]),
                   summary=_attributes(file["summary"]), network=_attributes(file["network"]),
-                  progress=_progress(file), data=_attributes(file["data"]) if "data" in file else {})
+                  progress=_progress(file), data=_attributes(file["data"]) if "data" in file else {}, replay=_replay(path))
     if run.counts and (run.nodes < 1 or len(run.progress["loss"]) == 0):
         raise ReportError("complete, but without nodes or without a curve")
     return run

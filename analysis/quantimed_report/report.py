@@ -223,7 +223,7 @@ def _run(number: int, run: Run, table: Table, folder: Path, environments: Sequen
         "id": number, "run": run, "setting": table, "file": _beside(run.path, folder), "algorithm": run.algorithm,
         "label": style.label(run.algorithm), "colour": style.colour(run.algorithm), "dataset": run.dataset,
         "engine": "virtual" if run.engine == "virtual" else "real", "nodes": run.nodes, "seed": run.seed,
-        "status": run.status, "verdict": run.verdict, "why_not": run.why_not,
+        "status": run.status, "verdict": run.verdict, "why_not": run.why_not, "replayed": _replayed(run),
         "time": tables.figure(own_time(table, run), "never") if run.counts else "—",
         "end": tables.figure(tables.last(run.progress["time"])), "loss": tables.figure(tables.last(run.progress["loss"])),
         "accuracy": f"{100 * accuracy:.1f}" if math.isfinite(accuracy) else "—",
@@ -231,6 +231,12 @@ def _run(number: int, run: Run, table: Table, folder: Path, environments: Sequen
         "command": f"quantimed run --config {shlex.quote(ini_name)} --output {shlex.quote(run.name + '-again.h5')}",
         "environment": 1 + next(k for k, one in enumerate(environments) if one["key"] == _environment(run)),
     }
+
+
+def _replayed(run: Run) -> str:
+    if not run.replay:
+        return "not tried" if run.engine == "threads" else "—"
+    return "to the bit" if run.replay == "bit-exact" else run.replay
 
 
 def _filters(runs: Sequence[dict[str, object]]) -> list[dict[str, object]]:

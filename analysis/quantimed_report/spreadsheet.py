@@ -59,7 +59,7 @@ def _spread(name: str, found: Estimate) -> dict[str, object]:
 def run_rows(found: Sequence[Table]) -> list[dict[str, object]]:
     return [{"file": str(run.path), "setting": table.label, "algorithm": run.algorithm, "dataset": run.dataset,
              "engine": run.engine, "nodes": run.nodes, "seed": run.seed, "repeat": run.repeat, "status": run.status,
-             "verdict": run.verdict, "counted": run.counts, "why_not": run.why_not, "target_loss": table.target,
+             "verdict": run.verdict, "counted": run.counts, "why_not": run.why_not, "replay": run.replay, "target_loss": table.target,
              "clock": own_clock(run), "time_to_target_s": own_time(table, run), "end_time_s": last(run.progress["time"]),
              "final_loss": last(run.progress["loss"]), "test_accuracy": last(run.progress["test_accuracy"]),
              "bytes_sent": run.number("total_bytes"), "commit": run.commit, "created": run.created}

@@ -14,6 +14,7 @@
 #include "engine/log_reader.hpp"
 #include "engine/machine.hpp"
 #include "trace/columns.hpp"
+#include "trace/image.hpp"
 
 #include <fmt/format.h>
 
@@ -21,6 +22,7 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <numeric>
 
@@ -143,6 +145,22 @@ std::string verdict_of(const TraceReplay& replay, const Replayed& replayed) {
   if (!others.empty()) return result;
   return result + (trace.is_sealed ? "  program, compiler, BLAS and processor are the run's: please report this\n"
                                    : "  the trace has been changed since it was written: its seal is gone\n");
+}
+
+void keep_verdict(const std::string& path, const Replayed& replayed) {
+  constexpr std::string_view kMark = "# quantimed replay\n";
+  const std::string seal = seal_of(path), output = path + ".replay";
+  if (seal.empty()) return;
+  require_own_text(output, kMark);
+  std::ofstream file(output);
+  file << kMark << "seal = " << seal << "\nverdict = ";
+  if (replayed.difference)
+    file << fmt::format("differs first at node {}, iteration {}: {}", replayed.difference->node,
+                        replayed.difference->iteration, replayed.difference->what);
+  else
+    file << "bit-exact";
+  file << fmt::format("\nversion = {}\ncommit = {}\n", build::kVersion, build::kCommit) << std::flush;
+  if (!file) throw InputError("{}: cannot be written; the verdict of the replay is not kept", output);
 }
 
 namespace {

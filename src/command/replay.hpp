@@ -47,6 +47,10 @@ class TraceReplay {
 // "bit-exact: …" or where and why it is not, in one or several lines.
 std::string verdict_of(const TraceReplay& replay, const Replayed& replayed);
 
+// Leaves the verdict beside the trace, in PATH.replay, for the report; with the trace's seal, so that it speaks of no
+// other one. Nothing for a trace without a seal. Throws InputError where there is another's file of that name.
+void keep_verdict(const std::string& path, const Replayed& replayed);
+
 // Of a run that was killed: its checkpoint, curve and rounds up to where all nodes can be resumed, from its log. Throws
 // InputError where the log does not give the bits that it names.
 void resume_from_log(Resumption& resumption, const Run& run, Evaluator& evaluator, const ProgressReport& report);

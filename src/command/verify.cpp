@@ -92,6 +92,7 @@ bool is_replayed(const std::string& path, const Trace& trace, const Config& conf
   if (replayed.interrupted) throw Interrupted();
   fmt::print("  {}", verdict_of(replay, replayed));
   counts.replayed += !replayed.difference;
+  keep_verdict(path, replayed);
   return !replayed.difference;
 }
 

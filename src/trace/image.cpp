@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <optional>
 #include <random>
 #include <span>
@@ -294,6 +295,14 @@ InputFile checked_file(const std::string& path) {
   if (found != seal(*checksum))
     throw DamagedTrace("{}: damaged: its checksum does not fit; name a trace that `quantimed run` wrote", path);
   return {size, true};
+}
+
+std::string seal_of(const std::string& path) {
+  std::string end(seal(0).size(), '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(-static_cast<std::streamoff>(end.size()), std::ios::end);
+  if (!file.read(end.data(), static_cast<std::streamsize>(end.size())) || !end.starts_with(kSealStart)) return "";
+  return end.substr(0, end.find('\n'));
 }
 
 }  // namespace quantimed

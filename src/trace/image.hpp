@@ -55,4 +55,7 @@ struct InputFile {
 // A plain file that can be read and whose seal, if it has one, fits. Throws InputError.
 InputFile checked_file(const std::string& path);
 
+// The seal's line, by which one trace is told from another; "" where there is none. Does not look whether it fits.
+std::string seal_of(const std::string& path);
+
 }  // namespace quantimed

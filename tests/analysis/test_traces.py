@@ -256,3 +256,14 @@ def test_traces_lie_below_too(loaded: Study, tmp_path: Path) -> None:
         (tmp_path / below).mkdir(parents=True, exist_ok=True)
         shutil.copy(loaded.folder / f"dsgd-seed{seed}.h5", tmp_path / below)
     assert [run.seed for run in load_study(tmp_path).runs] == [2, 1]  # in the order of their paths
+
+
+def test_the_verdict_of_a_replay_counts_for_its_very_trace_alone(comparison: Path, tmp_path: Path) -> None:
+    trace = shutil.copy(next(comparison.glob("*.h5")), tmp_path / "a.h5")
+    seal = Path(trace).read_bytes()[-32:].decode().strip()
+    said = tmp_path / "a.h5.replay"
+    for text, expected in [(f"# quantimed replay\nseal = {seal}\nverdict = bit-exact\n", "bit-exact"),
+                           (f"# quantimed replay\nseal = {seal[:-1]}x\nverdict = bit-exact\n", ""),
+                           (f"seal = {seal}\nverdict = bit-exact\n", ""), ("", "")]:
+        said.write_text(text)
+        assert [run.replay for run in load_study(tmp_path).runs] == [expected]

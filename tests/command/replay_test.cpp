@@ -55,6 +55,8 @@ TEST(ReplayProgram, VerifyTellsWhatWasReplayed) {
   EXPECT_THAT(ran.out, AllOf(HasSubstr("bit-exact"), HasSubstr("no log of what its clock decided"),
                              HasSubstr("virtual time, which no clock decides"),
                              HasSubstr("1 replayed to the bit; 2 without a log")));
+  EXPECT_THAT(contents(folder / "a.h5.replay"), HasSubstr("verdict = bit-exact\n"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "v.h5.replay"));
 }
 
 TEST(ReplayProgram, ALogThatWasChangedIsFoundAtItsPlace) {
