@@ -34,7 +34,8 @@ class ReplayLog {
   void reads(std::size_t k, Round of) {
     const std::int64_t step = std::int64_t{of} - last_[k] - 1;
     last_[k] = of;
-    std::uint64_t rest = static_cast<std::uint64_t>(step) << 1 ^ static_cast<std::uint64_t>(step >> 63);
+    const std::uint64_t twice = static_cast<std::uint64_t>(step) << 1;
+    std::uint64_t rest = step < 0 ? ~twice : twice;
     for (; rest >= 0x80; rest >>= 7) bytes_.put(static_cast<std::uint8_t>(rest | 0x80));
     bytes_.put(static_cast<std::uint8_t>(rest));
   }

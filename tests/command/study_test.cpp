@@ -108,7 +108,8 @@ TEST(Study, ARunThatCannotBeResumedIsStartedAgainAndOneLineSaysSo) {
   const Ran again = stop(folder, command, trace);
   ASSERT_EQ(again.status, 75) << again.err;
   EXPECT_EQ(again.err, "quantimed: " + trace +
-                           ".partial is of a run in real time that was killed and kept no log (--no-record), which cannot be resumed; it is run "
+                           ".partial is of a run in real time that was killed and kept no log (--no-record), which "
+                           "cannot be resumed; it is run "
                            "again from its start\n");
   EXPECT_EQ(number(read_trace(folder / trace).summary, "resumptions", 0), 0);
 }
@@ -123,7 +124,8 @@ TEST(Study, ResumingIsAdvisedOnlyWhereItCanBeDone) {
       {"--nodes 4", false, "quantimed run --resume t.h5"},
       {"--nodes 4 --fault stall:1@0.001,0.001", false, "with --fault stall:1@0.001,0.001, which cannot be resumed"},
       {"--engine threads --nodes 1", false, "quantimed run --resume t.h5"},
-      {"--engine threads --nodes 1", true, "in real time that was killed and kept no log (--no-record), which cannot be resumed"}};
+      {"--engine threads --nodes 1", true,
+       "in real time that was killed and kept no log (--no-record), which cannot be resumed"}};
   for (const auto& [options, is_killed, says] : cases) {
     const Folder folder;
     const std::string command = run + options;
