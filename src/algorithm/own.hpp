@@ -5,7 +5,8 @@
 
 namespace quantimed {
 
-// At namespace scope, so that the table is complete before main().
+// At namespace scope, so that the table is complete before main(). The commit in a trace is the library's, and says
+// nothing of this row's text: once that has changed, run again with --overwrite, or under another name.
 struct OwnAlgorithm {
   explicit OwnAlgorithm(const AlgorithmRow& row);
 };

@@ -1,5 +1,6 @@
 #include "command/experiment.hpp"
 
+#include "algorithm/own.hpp"
 #include "algorithm/table.hpp"
 #include "base/build_info.hpp"
 #include "base/error.hpp"
@@ -171,6 +172,9 @@ Trace start_trace(const Setup& setup, const DataSplit& data) {
   if (!kGuards) trace.verdict.reject("a build without guards");
   const Machine machine = inspect_machine();
   trace.environment = environment(machine, blas::description());
+  std::string own;  // the commit is not theirs
+  for (const AlgorithmRow& row : own_algorithms()) own += (own.empty() ? "" : ", ") + std::string(row.name);
+  if (!own.empty()) trace.environment.emplace_back("own_algorithms", own);
   trace.data = data_attributes(data, fingerprints_of(setup.config, data));
   trace.network = setup.network;
   if (setup.config.engine == "threads" && machine.cpu_quota && *machine.cpu_quota < setup.config.nodes)

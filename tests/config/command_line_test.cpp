@@ -258,7 +258,7 @@ TEST(CommandLine, WordsOfTheFieldNameTheOption) {
 }
 
 TEST(CommandLine, NothingFarIsSuggested) {
-  for (const char* word : {"--csv", "--foo", "--shell", "--colour"})
+  for (const char* word : {"--csv", "--quux", "--shell", "--colour"})
     EXPECT_EQ(error_of({"run", word, "5"}), fmt::format("{}: not an option; quantimed help COMMAND lists them", word));
   EXPECT_EQ(error_of({"foo"}), "foo: not a command; quantimed help lists them");
   EXPECT_EQ(error_of({"train"}), "train: not a command; did you mean run?");

@@ -107,6 +107,7 @@ def test_an_own_algorithm_has_every_command(own: Path, tmp_path: Path) -> None:
     import h5py
     with h5py.File(tmp_path / "lazy.h5") as one, h5py.File(tmp_path / "atc.h5") as other:
         assert one["progress/loss"][:].tobytes() == other["progress/loss"][:].tobytes() and one["config"].attrs["algorithm"] == "lazy-dsgd"
+        assert one["environment"].attrs["own_algorithms"] == "lazy-dsgd"
     run(program, "compare", *SMALL, "--algorithms", "dsgd,lazy-dsgd", "--seeds", "1-2", "--output", "mine", cwd=tmp_path)
     assert "4 runs counted" in run(program, "report", "mine", "--no-pdf", "--only", "curves-time", cwd=tmp_path)
     assert "surname2026an" in run(program, "cite", "lazy-dsgd", cwd=tmp_path)
