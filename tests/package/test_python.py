@@ -109,3 +109,15 @@ def test_without_pandas_it_says_what_is_missing(environment: Path, study: Path) 
     ask = "import sys; sys.modules['pandas'] = None; import quantimed\ntry: quantimed.runs(sys.argv[1])\nexcept quantimed.ReportError as e: print(e)"
     assert "python3-pandas" in run(environment / "bin/python", "-c", ask, study)
     assert run(environment / "bin/python", "-c", "import quantimed, sys; print(len(quantimed.read(sys.argv[1]).runs))", study) == "4\n"
+
+
+def test_the_example_notebook_runs(environment: Path, study: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pandas", reason="no pandas: the notebook is not run (apt-get install python3-pandas)")
+    notebook = json.loads((ROOT / "analysis/example.ipynb").read_text())
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert len(cells) >= 5 and all(not cell.get("outputs") for cell in notebook["cells"])  # kept without what it once printed
+    (tmp_path / "cells.py").write_text("\n".join(cells) + "\nprint(len(axes.lines), len(rounds), sorted(counted.algorithm.unique()))\n")
+    said = run(environment / "bin/python", tmp_path / "cells.py", QUANTIMED_STUDY=str(study), MPLBACKEND="Agg")
+    with h5py.File(sorted(study.glob("*.h5"))[0]) as file:
+        rounds = np.count_nonzero(~np.isnan(file["rounds/batch"][:]))
+    assert said.splitlines()[-1] == f"4 {rounds} ['dsgd', 'quantimed-dsgd']" and "'end_time_s': 's'" in said
