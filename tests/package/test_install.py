@@ -86,6 +86,21 @@ def test_nothing_that_was_installed_names_another_place(prefix: Path) -> None:
     assert str(BUILD) not in program
 
 
+def test_the_distributions_package_has_it_all(prefix: Path, tmp_path: Path) -> None:
+    if not all(map(shutil.which, ("cpack", "dpkg-deb", "dpkg-shlibdeps"))):
+        pytest.skip("no cpack, dpkg-deb or dpkg-shlibdeps (apt-get install dpkg-dev): no package is made")
+    done = subprocess.run(["cpack", "-G", "DEB", "-B", tmp_path, "-D", "CPACK_DEBIAN_COMPRESSION_TYPE=none"], cwd=BUILD, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    package, = tmp_path.glob("*.deb")
+    fields = run("dpkg-deb", "--field", package, cwd=tmp_path)
+    for name in ("libhdf5", "libopenblas", "libhwloc", "python3-h5py", "python3-matplotlib", "python3-jinja2"):
+        assert re.search(rf"^Depends:.*\b{name}", fields, re.MULTILINE), fields
+    run("dpkg-deb", "--extract", package, "root", cwd=tmp_path)
+    installed = {path.relative_to(prefix) for path in prefix.rglob("*") if path.is_file()}
+    assert {path.relative_to(tmp_path / "root/usr") for path in (tmp_path / "root/usr").rglob("*") if path.is_file()} == installed
+    run(tmp_path / "root/usr/bin/quantimed", "run", *SMALL, "--output", "one.h5", cwd=tmp_path)
+
+
 @pytest.fixture(scope="module")
 def own(prefix: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A program out of tree: the example that is installed, copied elsewhere."""
