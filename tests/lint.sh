@@ -1,5 +1,5 @@
 #!/bin/sh
-# tests/lint.sh clocks|format|shell|cppcheck: one look at all sources. Exit status 77 where the tool is missing, or is
+# tests/lint.sh clocks|format|shell|cppcheck|licence: one look at all sources; licence-write puts in the missing lines. Exit status 77 where the tool is missing, or is
 # of another version than Debian 12's: what another finds is news, but no fault of who only wants to test the program.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -15,7 +15,33 @@ first_of() {
 }
 sources() { find src tests bench -name '*.[ch]pp' -print0; }
 
+licence='SPDX-License-Identifier: BSD-3-Clause'
+# Every file of code, behind the line that it must have among its first three.
+code() {
+  find . \( -name .git -o -name build -o -name 'build-*' -o -name runs -o -name __pycache__ -o -name corpus \) -prune \
+      -o -type f -size +0 -print | sort | while read -r file; do
+    case $file in
+      *.cpp | *.hpp | *.c | *.js | *.[ch]pp.in) line="// $licence" ;;
+      *.css | *.pml) line="/* $licence */" ;;
+      *.py | *.sh | *.cmake | *.cmake.in | *.pc.in | *.sbatch | *.eb | *.toml | */CMakeLists.txt | */Makefile) line="# $licence" ;;
+      *) case $(head -c 2 "$file") in '#!') line="# $licence" ;; *) continue ;; esac ;;
+    esac
+    printf '%s\t%s\n' "$line" "$file"
+  done
+}
+unlicensed() {
+  code | while IFS='	' read -r line file; do head -n 3 "$file" | grep -qxF "$line" || printf '%s\t%s\n' "$line" "$file"; done
+}
+
 case ${1:-} in
+  licence)
+    found=$(unlicensed)
+    if [ -n "$found" ]; then printf 'No line %s; tests/lint.sh licence-write puts it in:\n%s\n' "'$licence'" "$found"; exit 1; fi
+    code | grep -q 'src/main.cpp' ;;
+  licence-write)  # below the line that says who runs it
+    unlicensed | while IFS='	' read -r line file; do
+      if [ "$(head -c 2 "$file")" = '#!' ]; then sed -i "1a $line" "$file"; else sed -i "1i $line" "$file"; fi
+    done ;;
   clocks)  # the wall clock may step, so it gives a trace's date and nothing else
     found=$(grep -rnE 'system_clock|high_resolution_clock|gettimeofday|CLOCK_REALTIME|[^_a-z]time\((nullptr|NULL|0|&)' src | grep -v '\.created = ')
     if [ -n "$found" ]; then printf 'Read the steady clock instead:\n%s\n' "$found"; exit 1; fi
@@ -32,6 +58,6 @@ case ${1:-} in
     "$tool" --std=c++20 --language=c++ --enable=warning,performance,portability --inline-suppr --quiet \
       --suppressions-list=.cppcheck --error-exitcode=1 -j "$(nproc)" -I src src ;;
   *)
-    echo "usage: tests/lint.sh clocks|format|shell|cppcheck" >&2
+    echo "usage: tests/lint.sh clocks|format|shell|cppcheck|licence|licence-write" >&2
     exit 2 ;;
 esac
