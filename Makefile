@@ -153,10 +153,11 @@ help: ## this list
 PACKAGES := g++ cmake ninja-build make pkg-config git libopenblas-pthread-dev libhdf5-dev libboost-program-options-dev \
   libgtest-dev libgmock-dev libbenchmark-dev librandom123-dev libhwloc-dev zlib1g-dev libbz2-dev liblzma-dev libxxhash-dev libfmt-dev nlohmann-json3-dev spin \
   python3-h5py python3-numpy python3-matplotlib python3-jinja2 python3-pytest
-# Not in every distribution. The generated data set `digits` always works; without a browser or SLURM their tests are
-# skipped.
+# Not in every distribution. The generated data set `digits` always works; without a browser, SLURM, pandas or a shell
+# their tests are skipped.
 WELCOME := dataset-fashion-mnist $(if $(filter test,$(MAKECMDGOALS)),chromium chromium-driver python3-selenium \
-  slurm-wlm munge shellcheck cppcheck)
+  slurm-wlm munge shellcheck cppcheck \
+  python3-pandas python3-setuptools python3-wheel python3-venv python3-yaml zsh fish man-db)
 
 # Installs what is missing. Asks dpkg once, so it costs nothing when all is there.
 deps: ## installs what is missing (Debian, Ubuntu; root or sudo)

@@ -35,9 +35,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment with the package in it, and the distribution's packages beside it. Nothing comes from a network."""
-    for package in ("setuptools", "wheel", "pip", "venv"):
-        if subprocess.run([sys.executable, "-c", f"import {package}"], capture_output=True).returncode:
-            pytest.skip(f"{sys.executable} has no {package} (apt-get install python3-{package}): nothing is installed")
+    for module, package in (("setuptools", "setuptools"), ("wheel", "wheel"), ("ensurepip", "venv")):
+        if subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True).returncode:
+            pytest.skip(f"{sys.executable} has no {module} (apt-get install python3-{package}): nothing is installed")
     here = tmp_path_factory.mktemp("venv")
     for name in ("analysis", "bench"):  # it is built in its own folder, which stays as it is
         shutil.copytree(ROOT / name, here / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
