@@ -33,6 +33,7 @@ Task lead(Node& node, const Options& options);
 Task beer(Node& node, const Options& options);
 Task motef(Node& node, const Options& options);
 Task amb(Node& node, const Options& options);
+Task swift(Node& node, const Options& options);
 
 // What travels in an iteration of those that do not send one message to their neighbours.
 Exchanges gossip_pga_exchanges(const Options& options, Round t);

@@ -17,7 +17,7 @@ struct Options {
   float outer_step = 0.7f;        // η_o of DiLoCo
   std::uint32_t local_steps = 4;  // τ, gradients between two exchanges
   std::uint32_t rounds = 5;       // r, exchanges an iteration
-  std::uint32_t period = 8;       // H, iterations from one average of all nodes to the next
+  std::uint32_t period = 8;       // H, iterations from one average to the next
 };
 
 }  // namespace quantimed

@@ -33,8 +33,9 @@ constexpr std::array kTable = {
                  true, true, set<&Options::local_steps>, get<&Options::local_steps>},
     ParameterRow{Parameter::rounds, "rounds", "exchanges in each iteration", 1, kMostSteps, true, true, true,
                  set<&Options::rounds>, get<&Options::rounds>},
-    ParameterRow{Parameter::period, "period", "iterations from one average of all nodes to the next", 1, 1e9, true,
-                 true, true, set<&Options::period>, get<&Options::period>},
+    ParameterRow{Parameter::period, "period",
+                 "iterations from one average (gossip-pga: of all nodes; swift: of neighbours) to the next", 1, 1e9,
+                 true, true, true, set<&Options::period>, get<&Options::period>},
 };
 
 }  // namespace

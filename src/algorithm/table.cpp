@@ -47,6 +47,7 @@ constexpr ParameterUse kBeta[] = {{Parameter::momentum, 0}};
 constexpr ParameterUse kQuasi[] = {{Parameter::momentum, 0.9}};
 constexpr ParameterUse kTau[] = {{Parameter::local_steps, 4}};
 constexpr ParameterUse kPeriod[] = {{Parameter::period, 8}};
+constexpr ParameterUse kEvery[] = {{Parameter::period, 1}};
 constexpr ParameterUse kOuter[] = {
     {Parameter::outer_step, 0.7}, {Parameter::momentum, 0.9}, {Parameter::local_steps, 16}};
 constexpr ParameterUse kGamma[] = {{Parameter::gamma, 0.1}};
@@ -476,6 +477,21 @@ constexpr std::array kTable = {
                  .exchanges = amb_exchanges,
                  .message_scalars = 1,
                  .graph = kAnyGraph},
+    AlgorithmRow{.name = "swift",
+                 .help = "asynchronous: sends its model before it mixes, mixes in every C-th step",
+                 .run = swift,
+                 .delivery = Delivery::newest,
+                 .quantizes = false,
+                 .uses_epsilon = false,
+                 .uses_deadline = false,
+                 .goes_on_without = true,
+                 .alpha = "0.2",
+                 .epsilon = "1",
+                 .paper = "Bornstein, Rabbani, Wang, Bedi, Huang: SWIFT: rapid decentralized federated learning via "
+                          "wait-free model communication, ICLR 2023",
+                 .parameters = kEvery,
+                 .exchanges = sent_late,
+                 .sends_its_model = true},
 };
 
 // Those above, and then those of a program that links the library: complete before main().

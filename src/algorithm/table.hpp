@@ -97,9 +97,7 @@ struct AlgorithmRow {
   // All nodes average in every H-th iteration; 0: never.
   Round collective_period(const Options& o) const {
     if (exchanges(o, 0).is_collective) return 1;
-    for (const ParameterUse& use : parameters)
-      if (use.parameter == Parameter::period) return o.period;
-    return 0;
+    return o.period > 0 && exchanges(o, o.period - 1).is_collective ? o.period : 0;
   }
 };
 

@@ -143,14 +143,15 @@ void summarise(Trace& trace, const Run& run, const Config& config, const Outcome
 
 Timeline make_timeline(const RoundsSource& rounds, const Run& run) {
   enum : std::uint8_t { compute, encode, wait, exchange, mix, publish, record };  // kPhaseNames
-  // A model is sent before its gradient is computed, what depends on the gradient after it; `newest`: when it is mixed.
+  // A model is sent before its gradient is computed, what depends on the gradient after it; `newest`: when it is mixed,
+  // or as soon as the gradient is there.
   static constexpr std::uint8_t kEarly[] = {encode, publish, compute, wait, exchange, mix, record};
   static constexpr std::uint8_t kLate[] = {compute, encode, publish, wait, exchange, mix, record};
   static constexpr std::uint8_t kNewest[] = {compute, wait, exchange, mix, encode, publish, record};
   const bool is_early = run.algorithm.exchanges(run.options, 0).is_sent_early;
-  const std::span<const std::uint8_t> order = run.algorithm.delivery == Delivery::newest ? std::span(kNewest)
-                                              : is_early                                 ? std::span(kEarly)
-                                                                                         : std::span(kLate);
+  const std::span<const std::uint8_t> order = !is_early                                    ? std::span(kLate)
+                                              : run.algorithm.delivery == Delivery::newest ? std::span(kNewest)
+                                                                                           : std::span(kEarly);
   Timeline events;
   rounds.for_each_block([&](const Rounds& r, std::size_t first) {
     for (std::size_t at = 0; at < r.batch.size(); ++at) {

@@ -28,6 +28,7 @@ NewestThreadNode::NewestThreadNode(ThreadedRun& shared, NodeId id)
 bool NewestThreadNode::wants(Round t) {
   const auto n = static_cast<Round>(shared_.nodes.size());
   begin_record(t);
+  has_updated_ = false;
   if (t % std::max<Round>(1, std::min(n, shared_.run.iterations / 64)) == 0) {
     std::uint64_t updates = 0;
     for (const auto& node : shared_.nodes) updates += node->finished();
@@ -42,14 +43,17 @@ bool NewestThreadNode::wants(Round t) {
 void NewestThreadNode::before_update() {
   const auto position = static_cast<std::uint64_t>(charged_until_ / kGrid_s);
   if (position >= snapshots_.next()) capture(position);
+  has_updated_ = true;
 }
 
 void NewestThreadNode::send(Channel c, const Linear&, float) {
   const bool first = !has_published_;
-  const Round iteration =
-      first ? first_round() : round() + 1;  // the message carries what the next iteration starts from
-  has_published_ = true;
+  // The message carries the model that this iteration has started from, or the next one will.
+  const Round iteration = first ? first_round() : round() + (has_updated_ ? 1 : 0);
   exchange_bytes_ = 0;
+  if (!first && iteration == published_ && lives_in_outbox()) return count_bytes(std::as_bytes(core_.x()));
+  has_published_ = true;
+  published_ = iteration;
   const std::size_t bytes = write_message(iteration, c, lives_in_outbox() ? std::span<std::byte>{} : next_message());
   mailbox_.publish(iteration, bytes, note(!first));
   charge(&RoundRecord::publish);

@@ -211,7 +211,8 @@ class NewestThreadNode final : public ThreadNode {
  private:
   NewestMailbox& mailbox_of(NodeId j) { return static_cast<NewestThreadNode&>(*shared_.nodes[j]).mailbox_; }
   NewestMailbox mailbox_;
-  bool has_published_ = false;
+  bool has_published_ = false, has_updated_ = false;  // at all; in this iteration
+  Round published_ = 0;                               // the iteration that starts from what was published last
   std::vector<std::uint32_t> reader_;  // [neighbours]: which reader this node is of neighbour k's mailbox
 };
 

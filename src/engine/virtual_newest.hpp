@@ -88,6 +88,7 @@ class NewestNode final : public VirtualNode {
   NewestEngine& engine_;
   AlignedVector<float> sum_;  // [p]
   bool has_begun_ = false;    // an iteration
+  bool has_updated_ = false;  // in this iteration
   bool exchanging_ = false;   // waits for its exchange; else for its gradient
   bool restoring_ = false;
   Seconds ahead_ = 0;  // of the engine's clock: what this node has done since its last event

@@ -31,6 +31,7 @@ bool NewestNode::wants(Round t) {
     engine_.records_[core.id()].push_back(core.record);
   }
   has_begun_ = true;
+  has_updated_ = false;
   core.begin(t, now());
   const std::optional<Fault> fault = engine_.faults_.next(core.id(), now());
   if (fault && fault->lasts == kForever) {
@@ -97,6 +98,7 @@ void NewestNode::apply(std::span<const Statement> statements) {
     spend(&RoundRecord::wait, machine->receive_s);
     spend(&RoundRecord::mix, machine->mix_time(neighbours.size()));
   }
+  has_updated_ = true;
   ++engine_.updates_;
 }
 
@@ -112,8 +114,9 @@ void NewestNode::send(Channel c, const Linear&, float) {
   if (restoring_) return;
   NewestOutbox& out = engine_.outboxes_[core.id()];
   const Codec& codec = run_.codec;
-  // The message carries the model that the next iteration starts from.
-  const Round iteration = has_begun_ ? core.round() + 1 : 0;
+  // The message carries the model that this iteration has started from, or the next one will.
+  const Round iteration = has_begun_ ? core.round() + (has_updated_ ? 1 : 0) : 0;
+  if (!out.versions.empty() && out.versions.back().iteration == iteration) return;  // x_0 is with everybody
   Seconds latency = 0, on_link = now();
   if (const MachineCosts* machine = run_.machine; machine && has_begun_) {
     spend(&RoundRecord::encode, machine->encode_s);

@@ -9,7 +9,8 @@
 //   - lasting vectors (the model among them) change last: nothing is published, asked for or computed after that. So an
 //     iteration that is resumed does nothing twice. Scratch vectors may change at any time;
 //   - there is at least one exchange and one pass, and the text ends only where begins() has said so.
-// `newest` delivery: one publication before the first iteration; then gradient and messages, one pass, publication.
+// `newest` delivery: one publication before the first iteration; then gradient and messages, one pass, and one
+// publication: after the pass, or before the messages are asked for.
 #pragma once
 
 #include "node/expression.hpp"
@@ -53,7 +54,8 @@ class Protocol {
       reads(what);
     } else {
       check(!is_published_, "a text publishes twice in one iteration");
-      check(is_changed_, "a text publishes before it has updated in an iteration");
+      check(is_changed_ || !has_exchanged_,
+            "a text publishes before it has updated in an iteration, and after it has asked for messages");
       check(what.is_model(), "newest delivery: what is published is the model");
     }
     is_sent_[c.index] = is_own_there_[c.index] = is_published_ = true;
