@@ -47,9 +47,9 @@ class ReportError(Exception):
 
 
 def phase_order(run: Run) -> tuple[str, ...]:
-    if run.is_newest:
-        return NEWEST_ORDER
-    return ROUND_ORDER if run.sends_early else LATE_ORDER
+    if not run.sends_early:
+        return LATE_ORDER
+    return NEWEST_ORDER if run.is_newest else ROUND_ORDER
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,12 @@ class Run:
 
     @property
     def is_newest(self) -> bool:
-        """Whether it takes the newest messages, so that there are no rounds."""
-        return self.config.get("delivery", "newest" if self.algorithm == _NEWEST_BEFORE else "round") == "newest"
+        """Whether it takes the newest messages, or averages with one neighbour at a time, so that there are no rounds."""
+        return self.config.get("delivery", "newest" if self.algorithm == _NEWEST_BEFORE else "round") != "round"
+
+    @property
+    def is_pairwise(self) -> bool:
+        return self.config.get("delivery") == "pairwise"
 
     @property
     def sends_early(self) -> bool:

@@ -100,7 +100,9 @@ def _arrows(run: Run, clock: _Clock, shown: np.ndarray, neighbours: list[list[in
     published, mixed = clock.start("publish"), clock.start("mix")
     number = 0
     for k, i in np.argwhere(shown).tolist():
-        if run.is_newest:
+        if run.is_pairwise:
+            messages = []  # the trace does not keep who averaged with whom
+        elif run.is_newest:
             messages = _newest(clock, k, i, neighbours[i])
         else:
             messages = [(j, k) for j in neighbours[i]]
@@ -141,6 +143,8 @@ def _about(run: Run, clock: _Clock, shown: np.ndarray) -> Event:
     text = "the whole run" if written == total else part
     about: Event = {"run": run.name, "shown": text, "algorithm": run.algorithm, "engine": run.engine,
                     "dataset": run.dataset, "seed": run.seed, "status": run.status, "verdict": run.verdict}
-    if run.is_newest:
+    if run.is_pairwise:
+        about["messages"] = "averages of two have no arrows: the trace does not keep who the partner was"
+    elif run.is_newest:
         about["messages"] = "the trace keeps their mean age; with links of unlike delays the arrows are approximate"
     return about

@@ -105,7 +105,7 @@ def deliveries() -> dict[str, str]:
 def is_newest(algorithm: str) -> bool:
     if algorithm not in deliveries():
         raise StudyError(f"{FOLDER}: '{algorithm}' is no algorithm of this program; `quantimed info --algorithms` lists them")
-    return deliveries()[algorithm] == "newest"
+    return deliveries()[algorithm] != "round"
 
 
 def parts(settings: Sequence[str], quick: bool, folder: Path) -> list[Part]:

@@ -34,6 +34,9 @@ Task beer(Node& node, const Options& options);
 Task motef(Node& node, const Options& options);
 Task amb(Node& node, const Options& options);
 Task swift(Node& node, const Options& options);
+Task ad_psgd(Node& node, const Options& options);
+Task swarm_sgd(Node& node, const Options& options);
+Task relay_sgd(Node& node, const Options& options);
 
 // What travels in an iteration of those that do not send one message to their neighbours.
 Exchanges gossip_pga_exchanges(const Options& options, Round t);
@@ -41,5 +44,6 @@ Exchanges amb_exchanges(const Options& options, Round t);
 Exchanges collective(const Options& options, Round t);
 Exchanges two_vectors(const Options& options, Round t);
 Exchanges two_exchanges(const Options& options, Round t);
+Exchanges there_and_back(const Options& options, Round t);
 
 }  // namespace quantimed

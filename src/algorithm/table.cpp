@@ -43,9 +43,13 @@ constexpr StateRow kMotef[] = {
     {"now", StateRow::Start::zero, StateRow::Kind::scratch}};
 constexpr StateRow kAmb[] = {{"z", StateRow::Start::zero, StateRow::Kind::lasting},
                              {"x_0", StateRow::Start::model, StateRow::Kind::lasting}};
+constexpr StateRow kRead[] = {{"read", StateRow::Start::model, StateRow::Kind::lasting}};
+constexpr StateRow kSwarm[] = {{"base", StateRow::Start::model, StateRow::Kind::lasting},
+                               {"y", StateRow::Start::model, StateRow::Kind::lasting}};
 constexpr ParameterUse kBeta[] = {{Parameter::momentum, 0}};
 constexpr ParameterUse kQuasi[] = {{Parameter::momentum, 0.9}};
 constexpr ParameterUse kTau[] = {{Parameter::local_steps, 4}};
+constexpr ParameterUse kFewSteps[] = {{Parameter::local_steps, 3}};
 constexpr ParameterUse kPeriod[] = {{Parameter::period, 8}};
 constexpr ParameterUse kEvery[] = {{Parameter::period, 1}};
 constexpr ParameterUse kOuter[] = {
@@ -55,6 +59,7 @@ constexpr ParameterUse kSmallGamma[] = {{Parameter::gamma, 0.05}};
 constexpr ParameterUse kGammaFull[] = {{Parameter::gamma, 1}};
 constexpr ParameterUse kLeadNumbers[] = {{Parameter::gamma, 1}, {Parameter::averaging, 0.5}};
 constexpr ParameterUse kMotefNumbers[] = {{Parameter::gamma, 0.05}, {Parameter::momentum, 0.9}};
+constexpr const char* kBySpeed = "the nodes' losses weighted by their speeds, where these differ for long";
 constexpr ParameterUse kRounds[] = {{Parameter::rounds, 5}};
 
 constexpr std::array kTable = {
@@ -476,7 +481,8 @@ constexpr std::array kTable = {
                  .parameters = kRounds,
                  .exchanges = amb_exchanges,
                  .message_scalars = 1,
-                 .graph = kAnyGraph},
+                 .graph = kAnyGraph,
+                 .minimises = kBySpeed},
     AlgorithmRow{.name = "swift",
                  .help = "asynchronous: sends its model before it mixes, mixes in every C-th step",
                  .run = swift,
@@ -492,6 +498,60 @@ constexpr std::array kTable = {
                  .parameters = kEvery,
                  .exchanges = sent_late,
                  .sends_its_model = true},
+    AlgorithmRow{.name = "ad-psgd",
+                 .help = "asynchronous: averages with one random neighbour, which computes on",
+                 .run = ad_psgd,
+                 .delivery = Delivery::pairwise,
+                 .quantizes = false,
+                 .uses_epsilon = false,
+                 .uses_deadline = false,
+                 .goes_on_without = true,
+                 .alpha = "0.2",
+                 .epsilon = "1",
+                 .paper = "Lian, Zhang, Zhang, Liu: Asynchronous decentralized parallel stochastic gradient descent, "
+                          "ICML 2018",
+                 .states = kRead,
+                 .exchanges = there_and_back,
+                 .channels = 0,
+                 .weights = Weights::none,
+                 .minimises = kBySpeed},
+    AlgorithmRow{.name = "swarmsgd",
+                 .help = "asynchronous: local steps, then the mean with one random neighbour",
+                 .run = swarm_sgd,
+                 .delivery = Delivery::pairwise,
+                 .quantizes = false,
+                 .uses_epsilon = false,
+                 .uses_deadline = false,
+                 .goes_on_without = true,
+                 .alpha = "0.2",
+                 .epsilon = "1",
+                 .paper = "Nadiradze, Sabour, Davies, Li, Alistarh: Asynchronous decentralized SGD with quantized and "
+                          "local updates, NeurIPS 2021",
+                 .states = kSwarm,
+                 .parameters = kFewSteps,
+                 .exchanges = there_and_back,
+                 .channels = 0,
+                 .weights = Weights::none,
+                 .minimises = kBySpeed},
+    AlgorithmRow{.name = "relaysgd",
+                 .help = "on a tree: sums of all nodes' models are passed on, each neighbour gets its own",
+                 .run = relay_sgd,
+                 .delivery = Delivery::round,
+                 .quantizes = false,
+                 .uses_epsilon = false,
+                 .uses_deadline = false,
+                 .goes_on_without = false,
+                 .alpha = "0.2",
+                 .epsilon = "1",
+                 .paper = "Vogels, He, Koloskova, Karimireddy, Lin, Stich, Jaggi: RelaySum for decentralized deep "
+                          "learning on heterogeneous data, NeurIPS 2021",
+                 .states = kMomentum,
+                 .parameters = kBeta,
+                 .exchanges = sent_late,
+                 .message_scalars = 1,
+                 .weights = Weights::ones,
+                 .graph = {.tree = true},
+                 .sends_each_its_own = true},
 };
 
 // Those above, and then those of a program that links the library: complete before main().

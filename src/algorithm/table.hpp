@@ -43,12 +43,20 @@ enum class CodecNeed {
 enum class Weights {
   mixing,  // W
   push,    // columns sum to 1: 1 / (1 + number of nodes that hear the sender)
+  ones,    // 1 for every message, own included: sums
+  none,    // two nodes at a time are averaged
 };
+
+inline const char* name_of(Weights weights) {
+  constexpr const char* kNames[] = {"mixing", "push", "ones", "none"};
+  return kNames[static_cast<std::size_t>(weights)];
+}
 
 // What an algorithm's derivation asks of --graph. W is doubly stochastic on every graph.
 struct GraphNeed {
   bool symmetric = true;  // else links may have a direction
   bool fixed = true;      // else W may change from one message to the next
+  bool tree = false;      // no cycles
 };
 inline constexpr GraphNeed kAnyGraph{.symmetric = false, .fixed = false};
 
@@ -56,7 +64,7 @@ struct AlgorithmRow {
   const char* name;  // as on the command line
   const char* help;  // one line
   Task (*run)(Node&, const Options&);
-  Delivery delivery;     // round: every message of round t; newest: the latest only
+  Delivery delivery;     // round: every message of round t; newest: the latest only; pairwise: two nodes average
   bool quantizes;        // its messages go through --codec; else they are exact
   bool uses_epsilon;     // its text has the step ε
   bool uses_deadline;    // T_d instead of b, by definition
@@ -76,7 +84,10 @@ struct AlgorithmRow {
   // The text publishes x itself, once an iteration, and changes it in one update of the kind that mix() carries out:
   // then an exact model is sent from where it lies.
   bool sends_its_model = false;
-  bool is_compared = false;  // unless --algorithms says otherwise: the reference paper's four
+  // What its messages hold for one neighbour is not what they hold for another.
+  bool sends_each_its_own = false;
+  const char* minimises = "";  // where that is not Σ f_i
+  bool is_compared = false;    // unless --algorithms says otherwise: the reference paper's four
 
   std::size_t gradients(const Options& o) const {  // an iteration
     for (const ParameterUse& use : parameters)
@@ -86,7 +97,7 @@ struct AlgorithmRow {
   // Messages on a channel with the neighbours in iteration t: those that count for a graph that changes with them.
   std::uint32_t messages(const Options& o, Round t) const {
     const Exchanges e = exchanges(o, t);
-    return e.is_collective ? 0 : std::max<std::uint32_t>(1, e.count / channels);
+    return e.is_collective || channels == 0 ? 0 : std::max<std::uint32_t>(1, e.count / channels);
   }
   // The number of the first of them, in iteration t.
   Round first_message(const Options& o, Round t) const {

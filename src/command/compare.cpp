@@ -72,7 +72,7 @@ bool has_one_clock(const Config& resolved) {
   if (parse_link(resolved.link).kind == LinkModel::Kind::none) return false;  // both charge nothing
   const Seconds patience = resolved.patience > 0 ? resolved.patience : kUsualPatience_s;
   const std::vector<Fault> faults = parse_faults(resolved.fault, resolved.nodes);
-  return find_algorithm(resolved.algorithm).delivery == Delivery::newest ||
+  return find_algorithm(resolved.algorithm).delivery != Delivery::round ||
          std::ranges::any_of(faults, [&](const Fault& fault) { return is_loss(fault, patience); });
 }
 

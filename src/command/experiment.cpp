@@ -160,9 +160,9 @@ Trace start_trace(const Setup& setup, const DataSplit& data) {
   for (const auto& [name, value] : to_pairs(setup.config))
     if (is_of_its_algorithm(name, setup.config)) trace.config.emplace_back(name, to_attribute(value));
   const Run run = setup.run();
-  trace.config.emplace_back("delivery", setup.row.delivery == Delivery::round ? "round" : "newest");
+  trace.config.emplace_back("delivery", name_of(setup.row.delivery));
   trace.config.emplace_back("sends_early", run.algorithm.exchanges(run.options, 0).is_sent_early);
-  trace.config.emplace_back("weights", setup.row.weights == Weights::push ? "push" : "mixing");
+  trace.config.emplace_back("weights", name_of(setup.row.weights));
   trace.config.emplace_back("alpha_value", static_cast<double>(run.options.alpha));
   trace.config.emplace_back("epsilon_value", static_cast<double>(run.options.epsilon));
   trace.config.emplace_back("tuned_by",

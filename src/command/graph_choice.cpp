@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "codec/codec.hpp"
+#include "topology/graph.hpp"
 #include "topology/network.hpp"
 #include "topology/schedule.hpp"
 
@@ -33,7 +34,9 @@ void require_graph(const Config& c, const AlgorithmRow& row) {
   const Schedule schedule{.kind = topology::schedule_of(parse_graph(c.graph).kind), .seed = c.seed};
   if (schedule.kind == Schedule::Kind::none) return;
   if (!suits(row, schedule)) {
-    const char* const why = row.delivery == Delivery::newest ? "reads the newest messages of fixed neighbours"
+    const char* const why = row.delivery == Delivery::newest     ? "reads the newest messages of fixed neighbours"
+                            : row.delivery == Delivery::pairwise ? "draws its partners from fixed neighbours"
+                            : row.graph.tree                     ? "passes sums on along a tree"
                             : row.graph.symmetric && schedule.is_directed()
                                 ? "needs a symmetric W, and this graph's links have a direction"
                                 : "adds up what one fixed W mixes, and this graph changes with every message";
@@ -56,6 +59,16 @@ void require_graph(const Config& c, const AlgorithmRow& row) {
     refuse(fmt::format("--codec {}", c.codec), "may keep two nodes apart for long, beyond the range of a relative code",
            "take another --codec, or a static graph (--graph exponential)");
   (void)make_network(parse_graph(c.graph), parse_mixing(c.mixing), 1, c.seed);  // weights of its own
+}
+
+void require_tree(const Config& c, const AlgorithmRow& row) {
+  if (!row.graph.tree) return;
+  const Network network = make_network(parse_graph(c.graph), parse_mixing(c.mixing), c.nodes, c.seed);
+  if (network.edges.size() + 1 == c.nodes && topology::is_connected(network.edges, c.nodes)) return;
+  throw InputError(
+      "--graph {}: has {} links between {} nodes, and {} needs a tree, which has {}: on any other graph a model comes "
+      "back on another way and counts twice; take chain, star, or a tree of your own (file:PATH)",
+      c.graph, network.edges.size(), c.nodes, row.name, c.nodes - 1);
 }
 
 void require_static_graph(const Config& c) {

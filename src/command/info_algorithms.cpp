@@ -22,7 +22,6 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kFormat = "quantimed-info";
 constexpr int kVersion = 1;
 
-const char* word(Delivery delivery) { return delivery == Delivery::round ? "round" : "newest"; }
 const char* word(CodecNeed need) {
   switch (need) {
     case CodecNeed::contraction:
@@ -36,7 +35,6 @@ const char* word(CodecNeed need) {
   }
   return "";
 }
-const char* word(Weights weights) { return weights == Weights::mixing ? "mixing" : "push"; }
 const char* word(StateRow::Start start) { return start == StateRow::Start::zero ? "zero" : "model"; }
 const char* word(StateRow::Kind kind) {
   constexpr const char* kWords[] = {"lasting", "wide", "scratch"};
@@ -113,8 +111,10 @@ std::string needs_text(const AlgorithmRow& row) {
   if (row.uses_deadline) parts.emplace_back("a deadline");
   if (row.quantizes) parts.emplace_back(*codec_text(row.codec) ? codec_text(row.codec) : "a code");
   if (row.weights == Weights::push) parts.emplace_back("weights of which columns sum to 1");
-  if (row.delivery == Delivery::round && row.graph.symmetric) parts.emplace_back("a symmetric W");
-  if (row.delivery == Delivery::round && row.graph.fixed) parts.emplace_back("one W for all messages");
+  if (row.graph.tree) parts.emplace_back("a tree");
+  const bool has_w = row.delivery == Delivery::round && !row.graph.tree;
+  if (has_w && row.graph.symmetric) parts.emplace_back("a symmetric W");
+  if (has_w && row.graph.fixed) parts.emplace_back("one W for all messages");
   if (row.least_eigenvalue > -1) parts.push_back(fmt::format("eigenvalues of W above {:.4g}", row.least_eigenvalue));
   if (!row.goes_on_without) parts.emplace_back("every neighbour's message");
   return parts.empty() ? "nothing more" : fmt::format("{}", fmt::join(parts, ", "));
@@ -154,7 +154,7 @@ Json json_of(const AlgorithmRow& row) {
   return {{"name", row.name},
           {"help", row.help},
           {"paper", row.paper},
-          {"delivery", word(row.delivery)},
+          {"delivery", name_of(row.delivery)},
           {"quantizes", row.quantizes},
           {"codec", row.quantizes ? Json(word(row.codec)) : Json()},
           {"uses_epsilon", row.uses_epsilon},
@@ -168,9 +168,11 @@ Json json_of(const AlgorithmRow& row) {
           {"message_scalars", row.message_scalars},
           {"channels", row.channels},
           {"gradients", row.gradients(usual_options(row))},
-          {"weights", word(row.weights)},
+          {"weights", name_of(row.weights)},
           {"needs_symmetric_graph", row.graph.symmetric},
           {"needs_fixed_graph", row.graph.fixed},
+          {"needs_tree", row.graph.tree},
+          {"minimises", *row.minimises ? row.minimises : "the mean of the nodes' losses"},
           {"least_eigenvalue", row.least_eigenvalue > -1 ? Json(row.least_eigenvalue) : Json()},
           {"is_compared", row.is_compared}};
 }
@@ -195,7 +197,7 @@ std::string algorithms_text(std::span<const std::string> names) {
                                                   "alpha; epsilon to begin with", "paper"}};
   for (const std::string& name : names) {
     const AlgorithmRow& row = find_algorithm(name);
-    lines.push_back({row.name, row.help, word(row.delivery), messages_text(row), states_text(row), needs_text(row),
+    lines.push_back({row.name, row.help, name_of(row.delivery), messages_text(row), states_text(row), needs_text(row),
                      parameters_text(row), steps_text(row), row.paper});
   }
   return table_text(lines);

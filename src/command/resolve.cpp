@@ -128,10 +128,13 @@ Config resolve(Config c) {
       if (!c.deadline_adapt) c.deadline = fmt::format("{}", deadline);
     }
   require_eigenvalues(c, row);
-  if (row.weights == Weights::push && c.mixing != Config{}.mixing)
-    throw InputError(
-        "--mixing {}: {} has weights of its own, 1 / (1 + neighbours of the sender), and no W; leave it out", c.mixing,
-        row.name);
+  require_tree(c, row);
+  if (row.weights != Weights::mixing && c.mixing != Config{}.mixing)
+    throw InputError("--mixing {}: {} {}; leave it out", c.mixing, row.name,
+                     row.weights == Weights::push
+                         ? "has weights of its own, 1 / (1 + neighbours of the sender), and no W"
+                     : row.weights == Weights::ones ? "adds up what it hears, and has no W"
+                                                    : "averages two models at a time, and has no W");
   const std::size_t gradients = row.gradients(parameter_options(c, row));
   if (const double samples = static_cast<double>(c.batch) * static_cast<double>(gradients); samples > kMostSamples)
     throw InputError("--local-steps: {} gradients of --batch {} are {} samples an iteration, and traces count up to {}",

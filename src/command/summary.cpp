@@ -1,5 +1,6 @@
 #include "command/summary.hpp"
 
+#include "command/objective_note.hpp"
 #include "engine/allocation.hpp"
 
 #include <fmt/core.h>
@@ -49,8 +50,8 @@ Totals add_up(const RoundsSource& rounds, const Run& run) {
       totals.vectors += sent.count * sent.vectors * (sent.is_collective ? 2 * (n - 1) / n : 1);
       const auto i = static_cast<NodeId>(at % block.nodes);
       const std::uint32_t messages = run.algorithm.messages(run.options, static_cast<Round>(first + at / block.nodes));
-      totals.sent_bytes +=
-          block.bytes_sent[at] * (sent.is_collective ? 1 : run.network.mean_readers(i, message, messages));
+      const bool is_once = sent.is_collective || run.algorithm.delivery == Delivery::pairwise;
+      totals.sent_bytes += block.bytes_sent[at] * (is_once ? 1 : run.network.mean_readers(i, message, messages));
     }
     if (!block.batch.empty()) next_iteration(first + block.iterations - 1);
   });
@@ -70,6 +71,8 @@ void warn(Trace& trace, const Run& run, const Config& config, const Totals& tota
   const Progress& curve = trace.progress;
   const auto add = [&](std::string text) { trace.warnings.push_back(std::move(text)); };
   if (curve.loss.back() > curve.loss.front()) add("the loss has grown; give a smaller --alpha");
+  if (std::string note = objective_note(config.algorithm, config.engine, config.speed, config.partition); !note.empty())
+    add(std::move(note));
   if (totals.gradients <= 0) return;
   if (totals.samples / totals.gradients < 1)
     add("most batches were empty; give a longer --deadline or a larger --batch");

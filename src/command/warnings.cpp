@@ -1,6 +1,7 @@
 // What keeps a comparison from saying what it seems to say.
 #include "algorithm/parameters.hpp"
 #include "command/comparison.hpp"
+#include "command/objective_note.hpp"
 #include "command/table_text.hpp"
 #include "statistics/headline.hpp"
 
@@ -101,6 +102,14 @@ void add_objective(std::vector<std::string>& found, std::span<const ComparedRun*
     found.push_back(
         "--l2-per batch: the l2 term is LAMBDA/|batch|, so each algorithm minimises a function of its own batches; "
         "--l2-per dataset gives all of them one");
+}
+
+void add_minimisers(std::vector<std::string>& found, std::span<const ComparedRun* const> runs) {
+  for (const ComparedRun* run : runs)
+    if (const std::string note = objective_note(value_of(*run, "algorithm"), value_of(*run, "engine"),
+                                                value_of(*run, "speed"), value_of(*run, "partition"));
+        !note.empty())
+      add_once(found, note);
 }
 
 void add_ends(std::vector<std::string>& found, const Comparison& made) {
@@ -218,6 +227,7 @@ std::vector<std::string> warnings(const Comparison& made, std::span<const Compar
   add_runs(found, made, runs);
   add_differences(found, made, runs);
   add_objective(found, runs);
+  add_minimisers(found, runs);
   add_ends(found, made);
   add_bits(found, made);
   add_statistics(found, made);

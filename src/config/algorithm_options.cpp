@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "config/option_table.hpp"
 #include "config/steps.hpp"
+#include "topology/network.hpp"
 
 namespace quantimed {
 
@@ -51,9 +52,9 @@ void check_gradient_of(const Config& config, const AlgorithmRow& row) {
         "--gradient {}: {} computes until a deadline by its definition; q-dsgd is the same over a fixed batch",
         config.gradient, row.name);
   if (asked != "deadline") return;
-  if (row.delivery == Delivery::newest)
+  if (row.delivery != Delivery::round)
     throw InputError(
-        "--gradient {}: {} takes the newest messages and has no rounds that a deadline could end; leave it out, or "
+        "--gradient {}: {} waits for nobody and has no rounds that a deadline could end; leave it out, or "
         "name the algorithms that it is for, dsgd=deadline",
         config.gradient, row.name);
   if (const std::size_t gradients = row.gradients(parameter_options(config, row)); gradients > 1)
@@ -81,6 +82,16 @@ void refuse_idle_parameters(const Request& request) {
     const Parameter* parameter = std::get_if<Parameter>(&row.field);
     if (parameter && text != row.usual) require_takers(row_of(*parameter), text, chosen, algorithms_with(*parameter));
   }
+}
+
+void leave_out_what_needs_a_tree(Request& request) {
+  const bool is_all = std::ranges::any_of(
+      request.given, [](const auto& given) { return given.first == "algorithms" && given.second == "all"; });
+  if (!is_all) return;
+  const GraphRequest::Kind kind = parse_graph(request.config.graph).kind;
+  for (const auto may_be_tree : {GraphRequest::Kind::chain, GraphRequest::Kind::star, GraphRequest::Kind::file})
+    if (kind == may_be_tree) return;
+  std::erase_if(request.config.algorithms, [](const std::string& name) { return find_algorithm(name).graph.tree; });
 }
 
 std::vector<std::string> chosen_algorithms(const std::string& command, const Config& config) {

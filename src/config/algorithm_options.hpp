@@ -31,6 +31,9 @@ void require_takers(const ParameterRow& parameter, const std::string& text, std:
 // The same for all that were given on a command line; an .ini may hold options of others.
 void refuse_idle_parameters(const Request& request);
 
+// --algorithms all: of those that need a tree none, where --graph has cycles for certain.
+void leave_out_what_needs_a_tree(Request& request);
+
 // Those that a command runs: --algorithm of run and theory, else --algorithms.
 std::vector<std::string> chosen_algorithms(const std::string& command, const Config& config);
 

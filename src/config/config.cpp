@@ -328,6 +328,7 @@ Request parse_command_line(int argc, const char* const* argv) try {
   if (command.bit & (kCite | kCompletion)) return help_request(text_about(command, arguments));
   Request request = parse_options(command, arguments);
   if (!request.config.resume.empty()) return request;  // that brings its own configuration
+  if (runs_something(request.command)) leave_out_what_needs_a_tree(request);
   validate(request.config, request.command);
   refuse_other_clocks(request);
   if (runs_something(request.command)) refuse_idle_parameters(request);

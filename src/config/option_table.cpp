@@ -108,7 +108,7 @@ std::vector<OptionRow> run_rows() {
      .choices = algorithm_names(), .check = check_one_algorithm, .listing = algorithm_listing, .instead = "--algorithms"},
     {.name = "algorithms", .commands = kCompare | kScale | kPredict | kTune | kInfo, .value = "NAME,NAME",
      .help = "what to compare, to scale, to predict or to tune; paper: the four of the reference paper; all: every one "
-             "that there is. info: the table of them, of all without a value",
+             "that there is, on a chain, a star or a file's graph also those that need a tree. info: the table of them, of all without a value",
      .field = &C::algorithms, .usual = "paper", .choices = algorithm_names(), .instead = "--algorithm", .every = "all",
      .may_be_bare = kInfo},
     {.name = "engine", .commands = kRun | kCompare | kScale | kTune, .help = "virtual: a simulated clock, the same bits every time; threads: real time on this machine",

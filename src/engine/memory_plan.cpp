@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "engine/allocation.hpp"
 #include "engine/model_arena.hpp"
+#include "engine/node_core.hpp"
 #include "engine/record_log.hpp"
 #include "engine/replay.hpp"
 #include "engine/snapshots.hpp"
@@ -18,11 +19,18 @@ namespace {
 
 double floats(double count) { return count * sizeof(float); }
 
+// Bytes in memory, of what a node sends on a channel at a time.
+double mean_message(const Run& run) {
+  double all = 0;
+  for (NodeId i = 0; i < run.network.nodes; ++i) all += static_cast<double>(message_capacity(run, i));
+  return all / run.network.nodes;
+}
+
 struct Sizes {
   explicit Sizes(const Run& run)
       : nodes(run.network.nodes),
         p(static_cast<double>(run.problem.dimension())),
-        message(static_cast<double>(run.codec.capacity(run.problem.dimension()))),
+        message(mean_message(run)),
         workspace(floats(static_cast<double>(run.problem.make_workspace().floats.size()))),
         channels(run.algorithm.channels),
         keeps_gradients(!run.algorithm.sends_its_model) {
@@ -67,13 +75,15 @@ MemoryPlan plan_virtual(const Run& run) {
   const bool is_round = run.algorithm.delivery == Delivery::round;
   MemoryPlan plan;
   plan.models = static_cast<double>(ModelArena::bytes_of(run.network.nodes, run.problem.dimension()));
-  plan.messages = size.nodes * (is_round ? 2 * size.channels : most_messages(run)) * size.message;
+  const bool is_newest = run.algorithm.delivery == Delivery::newest;
+  plan.messages = size.nodes * (is_newest ? most_messages(run) : 2 * size.channels) * size.message;
   plan.gradients = floats((is_round ? run.threads + (size.keeps_gradients ? size.nodes : 0) : size.nodes) * size.p);
   plan.models += size.nodes * size.states;
   plan.workspaces = run.threads * (size.workspace + (size.keeps_gradients ? floats(size.p) : 0));
   plan.records = records_of(run);
   if (run.faults.empty())
-    plan.checkpoint = floats(size.nodes * size.p) + size.nodes * size.states + (is_round ? 0 : plan.messages);
+    plan.checkpoint = floats(size.nodes * size.p) + size.nodes * size.states +
+                      (is_newest || run.algorithm.sends_each_its_own ? plan.messages : 0);
   return plan;
 }
 
@@ -86,15 +96,17 @@ MemoryPlan plan_threads(const Run& run) {
                 size.nodes * size.states;
   for (NodeId i = 0; i < run.network.nodes; ++i) {
     const std::size_t readers = run.network.neighbours(i).size();
-    const std::size_t buffers = run.algorithm.delivery == Delivery::round ? 2 * run.algorithm.channels
-                                                                          : readers + run.link.most_in_flight() + 2;
+    const std::size_t buffers = run.algorithm.delivery == Delivery::newest ? readers + run.link.most_in_flight() + 2
+                                                                           : 2 * run.algorithm.channels;
     plan.messages += static_cast<double>(buffers) * (size.message + kSeparation);
   }
   plan.gradients = floats(size.nodes * size.p);
   plan.workspaces = size.nodes * (size.workspace + size.message +
                                   floats(size.keeps_gradients ? 2 * size.p : size.p));  // and to warm up with
   plan.records = size.nodes * RecordLog::kLeastBytes + records_of(run);
-  if (run.faults.empty()) plan.checkpoint = floats(size.nodes * size.p) + size.nodes * size.states;
+  if (run.faults.empty())
+    plan.checkpoint =
+        floats(size.nodes * size.p) + size.nodes * size.states + (run.algorithm.sends_each_its_own ? plan.messages : 0);
   return plan;
 }
 

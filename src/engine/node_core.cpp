@@ -5,9 +5,20 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <type_traits>
 
 namespace quantimed {
+
+namespace {
+// Of a message for one neighbour: the vector, then the number that travels with it.
+std::size_t stride_of(const Run& run) { return run.codec.capacity(run.problem.dimension()) + kCacheLine; }
+}  // namespace
+
+std::size_t message_capacity(const Run& run, NodeId id) {
+  if (!run.algorithm.sends_each_its_own) return run.codec.capacity(run.problem.dimension());
+  return std::max<std::size_t>(1, run.network.neighbours(id).size()) * stride_of(run);
+}
 
 Protocol protocol_of(const AlgorithmRow& row) {
   std::uint32_t scratch = 0;
@@ -36,6 +47,7 @@ NodeCore::NodeCore(const Run& run, NodeId id)
     channel.sent = round_;
     const bool has_all = run.algorithm.collective_period(run.options) > 0;
     if (!run.algorithm.sends_its_model) channel.terms.reserve(has_all ? run.network.nodes : next_unseen_.size() + 1);
+    if (run.algorithm.sends_each_its_own) channel.scalars.reserve(next_unseen_.size());
   }
   vectors_.resize(1);
 }
@@ -84,11 +96,13 @@ void NodeCore::begin(Round t, Seconds start) {
 
 float NodeCore::weight_from(const Neighbour& j, Round message) const {
   if (run_.algorithm.weights == Weights::mixing) return j.weight;
+  if (run_.algorithm.weights == Weights::ones) return 1;
   return 1 / (1 + static_cast<float>(run_.network.reader_count(j.id, message)));
 }
 
 float NodeCore::self_weight(Round message) const {
   if (run_.algorithm.weights == Weights::mixing) return static_cast<float>(run_.network.self_weight(id_, message));
+  if (run_.algorithm.weights == Weights::ones) return 1;
   return 1 / (1 + static_cast<float>(run_.network.reader_count(id_, message)));
 }
 
@@ -109,6 +123,7 @@ std::size_t NodeCore::encode(Round iteration, std::span<std::byte> message) {
 
 std::size_t NodeCore::publish(Channel c, const Linear& what, float scalar, std::span<std::byte> message,
                               Scratch& scratch) {
+  if (run_.algorithm.sends_each_its_own) return publish_each(c, what, scalar, message, scratch);
   Exchanged& channel = channels_[c.index];
   const auto evaluate_into = [&](std::span<float> out) {
     std::array<Received, Protocol::kMostChannels> received;
@@ -129,6 +144,52 @@ std::size_t NodeCore::publish(Channel c, const Linear& what, float scalar, std::
   channel.is_model = what.is_model();
   channel.own_scalar = scalar;
   return bytes;
+}
+
+// To each neighbour j: what all get, and Σ_{k≠j} of what the others sent in the iteration before, which is where it was
+// then: nobody writes over it before this message has been heard.
+std::size_t NodeCore::publish_each(Channel c, const Linear& what, float scalar, std::span<std::byte> message,
+                                   Scratch& scratch) {
+  Exchanged& channel = channels_[c.index];
+  Linear common;
+  float factor = 0;
+  for (const Linear::Term& term : what) {
+    if (term.source == Source{Source::Kind::rest, c.index})
+      factor += term.factor;
+    else
+      common.terms[common.size++] = term;
+  }
+  scratch.form.resize(x_.size());
+  std::array<Received, Protocol::kMostChannels> received;
+  violations_ += evaluate(sweep_input(received), common, scratch.form);
+  const std::size_t stride = stride_of(run_), bytes = x_.size_bytes();
+  for (std::size_t j = 0; j < next_unseen_.size(); ++j) {
+    const std::span<std::byte> part = message.subspan(j * stride, stride);
+    const std::span<float> out(reinterpret_cast<float*>(part.data()), x_.size());
+    std::ranges::copy(scratch.form, out.begin());
+    float number = scalar;
+    for (std::size_t k = 0; k < channel.terms.size(); ++k) {
+      if (k == j) continue;
+      const float weight = factor * channel.terms[k].weight;
+      violations_ += run_.codec.accumulate(channel.terms[k].message, weight, 0, x_, out);
+      number += weight * channel.scalars[k];
+    }
+    std::memcpy(part.data() + stride - kCacheLine, &number, sizeof number);
+  }
+  published_in_place(c, message.first(std::min(bytes, message.size())));
+  channel.is_model = false;
+  channel.own_scalar = scalar;
+  return next_unseen_.size() * stride;
+}
+
+HeardMessage NodeCore::part_for_this_node(const Neighbour& from, HeardMessage message) const {
+  const auto theirs = run_.network.neighbours(from.id);
+  const auto place = std::ranges::lower_bound(theirs, id_, {}, &Neighbour::id) - theirs.begin();
+  const auto stride = stride_of(run_);
+  const auto part = message.payload.subspan(static_cast<std::size_t>(place) * stride, stride);
+  message.payload = part.first(x_.size_bytes());
+  std::memcpy(&message.scalar, part.data() + stride - kCacheLine, sizeof message.scalar);
+  return message;
 }
 
 void NodeCore::published_in_place(Channel c, std::span<const std::byte> message) {
@@ -201,6 +262,7 @@ void NodeCore::heard(Seconds now) {
 void NodeCore::listen(Channel c, Seconds now) {
   listen(now);
   channels_[c.index].terms.clear();
+  channels_[c.index].scalars.clear();
   channels_[c.index].scalar = 0;
 }
 
@@ -264,6 +326,15 @@ void NodeCore::save(Checkpoint& checkpoint) const {
   deadline_.save(checkpoint.seen_speeds, checkpoint.seen_counts);
   for (std::size_t k = 0; k < lasting_; ++k)
     checkpoint.states.insert(checkpoint.states.end(), floats_[k].begin(), floats_[k].end());
+  if (run_.algorithm.sends_each_its_own)
+    for (const Exchanged& channel : channels_)
+      for (std::size_t k = 0; k < next_unseen_.size(); ++k) {
+        const std::size_t first = checkpoint.states.size();
+        checkpoint.states.resize(first + x_.size() + 1);
+        if (k >= channel.terms.size()) continue;  // before the first have come
+        std::memcpy(&checkpoint.states[first], channel.terms[k].message.data(), x_.size_bytes());
+        checkpoint.states.back() = channel.scalars[k];
+      }
   for (const AlignedVector<double>& values : doubles_)
     checkpoint.wide_states.insert(checkpoint.wide_states.end(), values.begin(), values.end());
   if (run_.algorithm.sends_its_model) return;
@@ -276,15 +347,32 @@ void NodeCore::restore(const Checkpoint& saved, std::span<const double>& seen_sp
   if (!deadline_.restore(seen_speeds, saved.seen_counts[id_])) reject_checkpoint(run_, "its checkpoint lacks speeds");
   if (run_.algorithm.sends_its_model) return;
   const std::size_t p = x_.size(), n = run_.network.nodes, floats = lasting_ * p, doubles = doubles_.size() * p;
-  if (saved.states.size() != n * floats || saved.wide_states.size() != n * doubles || saved.scalars.size() != n ||
+  const std::size_t kept = run_.algorithm.sends_each_its_own ? channels_.size() * (p + 1) : 0;  // for each neighbour
+  const std::size_t first = id_ * floats + run_.network.offsets[id_] * kept;
+  if (saved.states.size() != n * floats + run_.network.neighbour_list.size() * kept ||
+      saved.wide_states.size() != n * doubles || saved.scalars.size() != n ||
       saved.messages.size() != n * channels_.size())
     reject_checkpoint(run_, "its checkpoint lacks what the algorithm keeps beside the models");
   for (std::size_t k = 0; k < lasting_; ++k)
-    std::copy_n(saved.states.begin() + static_cast<std::ptrdiff_t>(id_ * floats + k * p), p, floats_[k].begin());
+    std::copy_n(saved.states.begin() + static_cast<std::ptrdiff_t>(first + k * p), p, floats_[k].begin());
   for (std::size_t k = 0; k < doubles_.size(); ++k)
     std::copy_n(saved.wide_states.begin() + static_cast<std::ptrdiff_t>(id_ * doubles + k * p), p, doubles_[k].begin());
+  if (kept > 0) restore_messages(std::span(saved.states).subspan(first + floats, next_unseen_.size() * kept));
   scalar_ = saved.scalars[id_];
   for (std::size_t c = 0; c < channels_.size(); ++c) channels_[c].sent = saved.messages[id_ * channels_.size() + c];
+}
+
+void NodeCore::restore_messages(std::span<const float> saved) {
+  const std::size_t p = x_.size();
+  for (Exchanged& channel : channels_)
+    for (const Neighbour& from : neighbours()) {
+      AlignedVector<float>& message = heard_before_.emplace_back();
+      message.resize(p);
+      std::copy_n(saved.begin(), p, message.begin());
+      channel.terms.push_back({std::as_bytes(std::span<const float>(message)), weight_from(from, 0)});
+      channel.scalars.push_back(saved[p]);
+      saved = saved.subspan(p + 1);
+    }
 }
 
 void NodeCore::save_unseen(Checkpoint& checkpoint) const {

@@ -45,6 +45,9 @@ struct Update {
   GradientSum gradient;
 };
 
+// Bytes that a node's message on a channel takes in memory: one for all, or one after the other for each neighbour.
+std::size_t message_capacity(const Run& run, NodeId id);
+
 // What the row's text must keep to.
 Protocol protocol_of(const AlgorithmRow& row);
 
@@ -122,10 +125,8 @@ class NodeCore {
   // The same of a general exchange: its messages stay with the channel, for formulas, until the next publication there.
   void listen(Channel c, Seconds now);
   void hear(Channel c, const Neighbour& from, const HeardMessage& message) {
-    const float weight = weight_from(from, channels_[c.index].sent - 1);
-    hear(from, message, channels_[c.index].terms);
-    channels_[c.index].scalar += weight * message.scalar;
-    channels_[c.index].terms.back().weight = weight;
+    if (run_.algorithm.sends_each_its_own) return add(c, from, part_for_this_node(from, message));
+    add(c, from, message);
   }
   Messages heard(Channel c, Seconds now);
   // A collective: the messages of all nodes in ascending order, this one's among them.
@@ -170,11 +171,23 @@ class NodeCore {
     float own_scalar = 0, scalar = 0;
     float own_weight = 0;
     std::vector<MixTerm> terms;
+    std::vector<float> scalars;  // of the terms, where neighbours get messages of their own
   };
 
   StreamKey stream_of(Round message, std::uint32_t channel = 0) const {
     return {.seed = run_.seed, .node = id_, .iteration = message, .purpose = Purpose::quantizer, .draw = channel};
   }
+  void add(Channel c, const Neighbour& from, const HeardMessage& message) {
+    Exchanged& channel = channels_[c.index];
+    const float weight = weight_from(from, channel.sent - 1);
+    hear(from, message, channel.terms);
+    channel.scalar += weight * message.scalar;
+    channel.terms.back().weight = weight;
+    if (run_.algorithm.sends_each_its_own) channel.scalars.push_back(message.scalar);
+  }
+  HeardMessage part_for_this_node(const Neighbour& from, HeardMessage message) const;
+  std::size_t publish_each(Channel c, const Linear& what, float scalar, std::span<std::byte> message, Scratch& scratch);
+  void restore_messages(std::span<const float> saved);
   float weight_from(const Neighbour& j, Round message) const;
   float self_weight(Round message) const;
   void add_vectors();
@@ -189,6 +202,7 @@ class NodeCore {
   std::vector<AlignedVector<double>> doubles_;  // [p] each: wide states
   std::size_t lasting_ = 0;                     // of floats_
   std::vector<Exchanged> channels_;
+  std::vector<AlignedVector<float>> heard_before_;  // [channels · neighbours] of [p]: of a run that was resumed
   float scalar_ = 1;
   GradientTaken gradient_;
   std::uint32_t gradients_ = 0, exchanges_ = 0;  // of this iteration

@@ -7,6 +7,7 @@
 #include "engine/stillness.hpp"
 #include "engine/threads_curve.hpp"
 #include "engine/threads_engine.hpp"
+#include "engine/threads_pair_node.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -50,6 +51,7 @@ ThreadsEngine::ThreadsEngine(const Run& run, Watcher& watcher)
 
 std::unique_ptr<ThreadNode> ThreadsEngine::make_node(NodeId i) {
   if (run_.algorithm.delivery == Delivery::newest) return std::make_unique<NewestThreadNode>(shared_, i);
+  if (run_.algorithm.delivery == Delivery::pairwise) return std::make_unique<PairThreadNode>(shared_, i);
   // With a time limit the number of rounds is not known, and the stride grows as it must.
   const std::uint64_t stride =
       run_.max_time == kForever ? (std::uint64_t{run_.iterations} + run_.evaluations - 1) / run_.evaluations : 1;

@@ -7,7 +7,7 @@
 namespace quantimed {
 
 bool ThreadsCurve::observe(Seconds before_s, Seconds end) {
-  return run_.algorithm.delivery == Delivery::newest ? observe_times(before_s, end) : observe_rounds();
+  return run_.algorithm.delivery == Delivery::round ? observe_rounds() : observe_times(before_s, end);
 }
 
 // The stride that all nodes' copies have from now on: the coarsest among them, and no finer than the one given.
@@ -73,7 +73,7 @@ bool ThreadsCurve::observe_times(Seconds before_s, Seconds end) {
 }
 
 std::pair<Round, Round> ThreadsCurve::last_rounds() const {
-  if (run_.algorithm.delivery == Delivery::newest) return {0, 0};
+  if (run_.algorithm.delivery != Delivery::round) return {0, 0};
   Round first = ~Round{0}, last = 0;
   for (const auto& node : shared_.nodes) {
     if (node->lost_in()) continue;
@@ -92,8 +92,8 @@ void ThreadsCurve::observe_end(Seconds end) {
     living += node->finished();
     models.push_back(node->model().data());
   }
-  const double iteration = run_.algorithm.delivery == Delivery::newest ? all / static_cast<double>(shared_.nodes.size())
-                                                                       : living / static_cast<double>(models.size());
+  const double iteration = run_.algorithm.delivery != Delivery::round ? all / static_cast<double>(shared_.nodes.size())
+                                                                      : living / static_cast<double>(models.size());
   watcher_.observe({.iteration = iteration, .time = end, .models = models});
 }
 

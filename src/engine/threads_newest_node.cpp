@@ -6,10 +6,6 @@
 
 namespace quantimed {
 
-namespace {
-constexpr Round kLastIteration = ~Round{0} - 1;  // an asynchronous node may go beyond T
-}
-
 NewestThreadNode::NewestThreadNode(ThreadedRun& shared, NodeId id)
     : ThreadNode(shared, id, 1),
       mailbox_(shared.run.codec.capacity(shared.run.problem.dimension()),
@@ -23,21 +19,9 @@ NewestThreadNode::NewestThreadNode(ThreadedRun& shared, NodeId id)
   }
 }
 
-// The run ends after T · n updates in all. The others' counts are read now and then: once in n iterations where that
-// is at most a 64th of the run.
 bool NewestThreadNode::wants(Round t) {
-  const auto n = static_cast<Round>(shared_.nodes.size());
-  begin_record(t);
   has_updated_ = false;
-  if (t % std::max<Round>(1, std::min(n, shared_.run.iterations / 64)) == 0) {
-    std::uint64_t updates = 0;
-    for (const auto& node : shared_.nodes) updates += node->finished();
-    if (updates >= std::uint64_t{shared_.run.iterations} * n) shared_.stop.store(true, std::memory_order_release);
-  }
-  if (core_.record.start >= shared_.run.max_time || t >= kLastIteration)
-    shared_.stop.store(true, std::memory_order_release);
-  if (!survives(t)) return false;
-  return !shared_.stop.load(std::memory_order_acquire) && !shared_.abort.load(std::memory_order_acquire);
+  return wants_until_all_have_done(t);
 }
 
 void NewestThreadNode::before_update() {

@@ -301,15 +301,36 @@ void ThreadNode::apply(std::span<const Statement> statements) {
   charge(&RoundRecord::mix);
 }
 
-// Copies the model, and ends the run where it is no longer finite.
+// The run ends after T · n updates in all. The others' counts are read now and then: once in n iterations where that
+// is at most a 64th of the run.
+bool ThreadNode::wants_until_all_have_done(Round t) {
+  constexpr Round kLastIteration = ~Round{0} - 1;  // an asynchronous node may go beyond T
+  const auto n = static_cast<Round>(shared_.nodes.size());
+  begin_record(t);
+  if (t % std::max<Round>(1, std::min(n, shared_.run.iterations / 64)) == 0) {
+    std::uint64_t updates = 0;
+    for (const auto& node : shared_.nodes) updates += node->finished();
+    if (updates >= std::uint64_t{shared_.run.iterations} * n) shared_.stop.store(true, std::memory_order_release);
+  }
+  if (core_.record.start >= shared_.run.max_time || t >= kLastIteration)
+    shared_.stop.store(true, std::memory_order_release);
+  if (!survives(t)) return false;
+  return !shared_.stop.load(std::memory_order_acquire) && !shared_.abort.load(std::memory_order_acquire);
+}
+
 void ThreadNode::capture(std::uint64_t position) {
+  keep_copy(position, round());
+  charge(&RoundRecord::record);
+}
+
+// Copies the model, and ends the run where it is no longer finite.
+void ThreadNode::keep_copy(std::uint64_t position, Round iteration) {
   const std::span<const float> x = core_.x();
-  snapshots_.take(position, round(), x);
+  snapshots_.take(position, iteration, x);
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (std::size_t k = 0; k < x.size(); ++k) sum += x[k] * 0.0f;  // NaN if any coordinate is not finite
   if (!(sum == 0)) shared_.stop.store(true, std::memory_order_release);
-  charge(&RoundRecord::record);
 }
 
 }  // namespace quantimed

@@ -81,7 +81,7 @@ class ThreadNode : public Node {
   virtual std::uint64_t dropped() const { return 0; }  // messages that a full link did not take
 
  protected:
-  void apply(std::span<const Statement> statements) final;
+  void apply(std::span<const Statement> statements) override;
   bool start(const GradientRequest& request) final;
   Gradient finish(Gradient) final { return {.batch = core_.drawn()}; }
   Messages finish(Messages) final { return received_; }
@@ -103,6 +103,10 @@ class ThreadNode : public Node {
   MessageNote note(bool delayed = true) const;
   Seconds link_delay() const;
   void capture(std::uint64_t position);
+  // The same without the time that it takes, of any thread that keeps the others away from the model.
+  void keep_copy(std::uint64_t position, Round iteration);
+  // Where no rounds are shared: whether the run goes on with an iteration of this node.
+  bool wants_until_all_have_done(Round t);
   void wait_until_visible(Seconds visible_at);
   // The fault that was asked for, once its time has come. False: this node leaves the run with this round.
   bool survives(Round t);

@@ -11,7 +11,7 @@ RoundThreadNode::RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t s
                 : shared.run.faults.empty()       ? shared.run.network.eccentricity(id)
                                                   : shared.run.network.nodes) {
   for (std::uint8_t c = 0; c < shared.run.algorithm.channels; ++c) {
-    mailboxes_.push_back(std::make_unique<RoundMailbox>(shared.run.codec.capacity(shared.run.problem.dimension())));
+    mailboxes_.push_back(std::make_unique<RoundMailbox>(message_capacity(shared.run, id)));
     mailboxes_.back()->first_touch();
   }
   place_model(mailboxes_[0]->begin_write(first_round()));

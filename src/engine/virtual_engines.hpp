@@ -1,4 +1,4 @@
-// The two halves of the virtual engine, and when they evaluate.
+// The parts of the virtual engine, one for each delivery, and when they evaluate.
 #pragma once
 
 #include "engine/engine.hpp"
@@ -12,6 +12,7 @@ namespace quantimed {
 
 Outcome run_virtual_round(const Run& run, Watcher& watcher);
 Outcome run_virtual_newest(const Run& run, Watcher& watcher);
+Outcome run_virtual_pair(const Run& run, Watcher& watcher);
 
 // A gradient of a node on the model's clock, at the speed asked for, the machine's or the slower of both. Until a
 // deadline (> 0) it is what the speed allows, and lasts as long as the deadline. Fills the record's compute, batch,

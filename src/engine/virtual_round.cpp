@@ -34,8 +34,8 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
   if (has_other_clock())
     other_clock_.emplace(run, run.charge(!run.charge_wire_bits),
                          run.resume ? run.resume->checkpoint.start_time_other_bits : std::vector<Seconds>{});
-  const std::size_t capacity = run.codec.capacity(p_);
   for (NodeId i = 0; i < run.network.nodes; ++i) {
+    const std::size_t capacity = message_capacity(run, i);
     outboxes_[i].resize(run.algorithm.channels);
     for (auto& slots : outboxes_[i])
       for (Slot& slot : slots) slot.message.resize(capacity);

@@ -36,7 +36,15 @@ Outcome run_virtual(const Run& run, Watcher& watcher) {
         "--algorithm {}: what it costs on a machine is not measured; give one that sends its model as it is "
         "(quantimed-dsgd, dsgd, async-dsgd, q-dsgd), or leave --machine out",
         run.algorithm.name);
-  return run.algorithm.delivery == Delivery::round ? run_virtual_round(run, watcher) : run_virtual_newest(run, watcher);
+  switch (run.algorithm.delivery) {
+    case Delivery::round:
+      return run_virtual_round(run, watcher);
+    case Delivery::newest:
+      return run_virtual_newest(run, watcher);
+    case Delivery::pairwise:
+      break;
+  }
+  return run_virtual_pair(run, watcher);
 }
 
 }  // namespace quantimed

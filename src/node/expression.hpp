@@ -28,6 +28,7 @@ struct Source {
     apart,     // Σ_{j≠i} w_ij (q_j − q_i): a message that is missing adds nothing
     others,    // Σ_{j≠i} w_ij q_j
     mean,      // (1/n) Σ_j q_j over all nodes: what a collective brings
+    rest,      // of a message to node j: Σ_{k≠j} w_ik q_k of the iteration before, so each neighbour gets its own
   } kind;
   std::uint8_t index = 0;  // of the vector or of the channel
   bool operator==(const Source&) const = default;
@@ -83,6 +84,7 @@ constexpr Source mixed(Channel c) { return {Source::Kind::mixed, c.index}; }
 constexpr Source apart(Channel c) { return {Source::Kind::apart, c.index}; }
 constexpr Source others(Channel c) { return {Source::Kind::others, c.index}; }
 constexpr Source mean(Channel c) { return {Source::Kind::mean, c.index}; }
+constexpr Source rest(Channel c) { return {Source::Kind::rest, c.index}; }
 
 }  // namespace formula
 

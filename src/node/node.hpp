@@ -11,6 +11,7 @@
 #include <exception>
 #include <initializer_list>
 #include <span>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -61,6 +62,11 @@ struct Messages {
   float scalar = 0;  // Σ_j w_ij s_j of the numbers that travel with the messages, own included
 };
 
+// Two models have become their mean; false: the partner has left the run, and nothing has changed.
+struct Averaged {
+  bool is_done = false;
+};
+
 class Node {
  public:
   virtual ~Node() = default;
@@ -88,7 +94,8 @@ class Node {
   virtual float& scalar() = 0;
 
   // C(what) to all neighbours, as the channel's next message, and a number with it where the row says so. C: --codec
-  // where the algorithm quantizes, else what is sent is exact.
+  // where the algorithm quantizes, else what is sent is exact. Where the form has rest(c) each neighbour j gets a
+  // message of its own, and so is the number: with it go those that the others sent last, Σ_{k≠j} w_ik s_k.
   void publish(Channel c, const Linear& what, float scalar = 0) {
     protocol_.publishes(c, what);
     send(c, what, scalar);
@@ -110,6 +117,14 @@ class Node {
   auto average(Channel c, const Linear& what) {
     publish(c, what);
     return request_messages({.channel = c, .is_of_all = true});
+  }
+
+  // `pairwise` delivery. The neighbour of iteration t, drawn from a stream of (seed, node, t); itself where it has
+  // none. With it: x_i, x_j ← (x_i + x_j) / 2 at once, whatever node j is doing.
+  virtual NodeId partner(Round) const { throw std::logic_error("a text asks for a partner, which its delivery lacks"); }
+  auto average_with(NodeId j) {
+    protocol_.averages();
+    return Await<Averaged>{*this, {.partner = j}};
   }
 
   // One sweep over the coordinates: all assignments, in their order.
@@ -140,17 +155,25 @@ class Node {
     bool is_newest = false, is_of_all = false;
   };
 
+  struct AverageRequest {
+    NodeId partner = 0;
+  };
+
   // Starts the request; true when it is complete at once. Else the coroutine suspends, and the engine resumes it
   // when the result is there.
   virtual bool start(const GradientRequest& request) = 0;
   virtual bool start(const MessagesRequest& request) = 0;
+  virtual bool start(const AverageRequest&) { return true; }
   virtual Gradient finish(Gradient) = 0;
   virtual Messages finish(Messages) = 0;
+  virtual Averaged finish(Averaged) { throw std::logic_error("this delivery has no averages of two"); }
 
  private:
   template <class Result>
   struct Await {
-    using Request = std::conditional_t<std::is_same_v<Result, Gradient>, GradientRequest, MessagesRequest>;
+    using Request =
+        std::conditional_t<std::is_same_v<Result, Gradient>, GradientRequest,
+                           std::conditional_t<std::is_same_v<Result, Messages>, MessagesRequest, AverageRequest>>;
     Node& node;
     Request request;
     bool await_ready() { return node.start(request); }

@@ -11,6 +11,8 @@
 //   - there is at least one exchange and one pass, and the text ends only where begins() has said so.
 // `newest` delivery: one publication before the first iteration; then gradient and messages, one pass, and one
 // publication: after the pass, or before the messages are asked for.
+// `pairwise` delivery: a node's model changes while it computes, as others average with it. So gradients are taken at
+// copies, the node averages once, and its model changes in one pass after that. All other vectors are kept with it.
 #pragma once
 
 #include "node/expression.hpp"
@@ -19,7 +21,11 @@
 
 namespace quantimed {
 
-enum class Delivery { round, newest };
+enum class Delivery { round, newest, pairwise };
+inline const char* name_of(Delivery delivery) {
+  constexpr const char* kNames[] = {"round", "newest", "pairwise"};
+  return kNames[static_cast<std::size_t>(delivery)];
+}
 
 class Protocol {
  public:
@@ -27,17 +33,22 @@ class Protocol {
 
   // scratch: bit k is set where vector k is scratch.
   Protocol(Delivery delivery, std::uint8_t channels, std::uint32_t vectors, std::uint32_t scratch)
-      : is_round_(delivery == Delivery::round), channels_(channels), vectors_(vectors), scratch_(scratch) {
+      : is_round_(delivery == Delivery::round),
+        is_pairwise_(delivery == Delivery::pairwise),
+        channels_(channels),
+        vectors_(vectors),
+        scratch_(is_pairwise_ ? ~std::uint32_t{1} : scratch) {
     check(channels <= kMostChannels && vectors <= kMostVectors, "an algorithm has too many channels or vectors");
   }
 
   void begins() const {
-    check(is_changed_ && (is_round_ || is_published_),
-          is_round_ ? "a text begins an iteration before it has updated in the one before"
-                    : "a text begins an iteration before it has published what that starts from");
+    const bool is_newest = !is_round_ && !is_pairwise_;
+    check(is_changed_ && (!is_newest || is_published_),
+          is_newest ? "a text begins an iteration before it has published what that starts from"
+                    : "a text begins an iteration before it has updated in the one before");
     for (std::uint8_t c = 0; is_round_ && c < channels_; ++c)
       check(!is_sent_[c], "a text begins an iteration before it has asked for the messages of the one before");
-    check(!is_round_ || has_exchanged_, "a text begins an iteration without an exchange in the one before");
+    check(is_newest || has_exchanged_, "a text begins an iteration without an exchange in the one before");
   }
   void begun(bool goes_on) {
     is_published_ = is_changed_ = has_exchanged_ = has_gradient_ = false;
@@ -64,7 +75,10 @@ class Protocol {
   void takes_gradient(Source at) {
     check(at.kind == Source::Kind::vector && at.index < vectors_, "a text takes a gradient at what is no vector");
     check(!is_changed_, "a text takes a gradient after it has updated in an iteration");
-    check(is_round_ || !has_gradient_, "newest delivery: a text takes a second gradient in one iteration");
+    check(is_round_ || is_pairwise_ || !has_gradient_,
+          "newest delivery: a text takes a second gradient in one iteration");
+    check(!is_pairwise_ || at.index > 0,
+          "pairwise delivery: a text takes a gradient at its model, which others change");
     has_gradient_ = true;
     gradient_at_ = at.index;
   }
@@ -76,9 +90,14 @@ class Protocol {
     is_sent_[c.index] = !is_round_;
     is_there_[c.index] = is_own_there_[c.index] = has_exchanged_ = true;
   }
+  void averages() {
+    check(is_pairwise_, "a text averages with a partner, and its row's delivery is another");
+    check(!has_exchanged_, "a text averages twice in one iteration");
+    has_exchanged_ = true;
+  }
   void passes(std::span<const Statement> statements) {
     check(!statements.empty(), "a pass without a statement");
-    check(is_round_ || !is_changed_, "newest delivery: a text updates twice in one iteration");
+    check(is_round_ || !is_changed_, "a text updates twice in one iteration");
     for (const Statement& statement : statements) {
       check(statement.destination.kind == Source::Kind::vector && statement.destination.index < vectors_,
             "a pass assigns to what is no vector");
@@ -88,7 +107,8 @@ class Protocol {
       if (has_gradient_ && statement.destination.index == gradient_at_) has_gradient_ = false;
       if (!(scratch_ >> statement.destination.index & 1)) is_changed_ = true;
     }
-    check(!is_changed_ || !is_round_ || has_exchanged_, "a text updates before it has its messages");
+    check(!is_changed_ || has_exchanged_ || !(is_round_ || is_pairwise_),
+          is_pairwise_ ? "a text updates before it has averaged" : "a text updates before it has its messages");
   }
   bool is_over() const { return is_over_; }  // begins() has said so
 
@@ -100,15 +120,17 @@ class Protocol {
         check(source.index < vectors_, "a formula reads a vector that its row does not have");
       } else if (source.kind == Source::Kind::gradient) {
         check(has_gradient_, "a formula reads a gradient that was not taken, or whose point has changed since");
+      } else if (check(source.index < channels_, "a formula reads a channel that its row does not have");
+                 source.kind == Source::Kind::rest) {
+        check(!is_there_[source.index], "a formula relays messages that are not of the iteration before");
       } else {
-        check(source.index < channels_, "a formula reads a channel that its row does not have");
         check(source.kind == Source::Kind::own ? is_own_there_[source.index] : is_there_[source.index],
               "a text updates before it has its messages");
       }
     }
   }
 
-  bool is_round_, is_over_ = false;
+  bool is_round_, is_pairwise_, is_over_ = false;
   std::uint8_t channels_;
   std::uint32_t vectors_, scratch_;
   // Of this iteration; what comes before the first is as if one had ended.

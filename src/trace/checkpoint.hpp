@@ -27,9 +27,10 @@ struct Checkpoint {
   std::vector<float> speed;                // [n], samples/s, of the gradient before; 0: none yet
   std::vector<double> seen_speeds;         // all nodes' rings one after the other, where deadlines adapt
   std::vector<std::uint32_t> seen_counts;  // [n], of those
-  // `newest` delivery in virtual time: each node waits for one event, and messages are there or on their way.
+  // Asynchronous in virtual time: each node waits for one event, and messages are there or on their way.
   std::vector<double> event_time;                // [n], s
   std::vector<std::uint8_t> exchanging;          // [n], 0: the event ends its gradient, 1: its exchange
+  std::vector<std::uint32_t> awaits;             // [n], `pairwise`: that a node has behind it in its iteration
   std::vector<std::uint32_t> next_unseen;        // for each neighbour of each node: its first iteration not passed yet
   std::vector<std::uint32_t> message_node;       // [m], the sender; oldest first
   std::vector<std::uint32_t> message_iteration;  // [m]

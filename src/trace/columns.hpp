@@ -79,6 +79,7 @@ inline constexpr std::tuple kCheckpoint{
     Column{"seen_counts", "speeds", &Checkpoint::seen_counts},
     Column{"event_time", "s", &Checkpoint::event_time},
     Column{"exchanging", "1", &Checkpoint::exchanging},
+    Column{"awaits", "1", &Checkpoint::awaits, true},
     Column{"next_unseen", "iterations", &Checkpoint::next_unseen},
     Column{"message_node", "node", &Checkpoint::message_node},
     Column{"message_iteration", "iterations", &Checkpoint::message_iteration},

@@ -82,7 +82,8 @@ std::string checkpoint_finding(const Trace& trace) {
                                      {"start_time_other_bits", c.start_time_other_bits.size()},
                                      {"seen_counts", c.seen_counts.size()},
                                      {"event_time", c.event_time.size()},
-                                     {"exchanging", c.exchanging.size()}})
+                                     {"exchanging", c.exchanging.size()},
+                                     {"awaits", c.awaits.size()}})
     if (length != 0 && length != n) return length_finding("checkpoint", name, length, n);
   for (const auto& [name, length] : {std::pair{"message_iteration", c.message_iteration.size()},
                                      {"message_published", c.message_published.size()},

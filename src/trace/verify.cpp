@@ -94,14 +94,15 @@ std::string summary_figures(const Trace& trace) {
   return {};
 }
 
-// Σ over rounds and nodes of message bytes × neighbours, or once where all nodes average
+// Σ over rounds and nodes of message bytes × neighbours, or once where all nodes average, or two
 std::string total_bytes(const Trace& trace) {
   if (find(trace.summary, "total_bytes") == nullptr) return {};
   constexpr double kMostMessages = 10'000;  // whatever a foreign file says
   const auto messages =
       static_cast<std::uint32_t>(std::clamp(number(trace.summary, "messages_per_iteration", 1), 0.0, kMostMessages));
   const auto period = static_cast<std::size_t>(number(trace.summary, "collective_period", 0));
-  const auto is_collective = [&](std::size_t t) { return period > 0 && (t + 1) % period == 0; };
+  const bool is_pairwise = text(trace.config, "delivery", "") == "pairwise";
+  const auto is_collective = [&](std::size_t t) { return is_pairwise || (period > 0 && (t + 1) % period == 0); };
   double sum = 0;
   Round message = 0;  // the first of the iteration; those that go to all nodes are not counted
   for (std::size_t t = 0; t < trace.rounds.iterations; ++t) {

@@ -40,16 +40,17 @@ std::vector<std::string> refused(const std::string& graph) {
 
 TEST(GraphChoice, RefusesAlgorithmsThatAreNotMadeForTheGraph) {
   EXPECT_THAT(refused("ring"), testing::IsEmpty());
-  EXPECT_THAT(
-      refused("one-peer-exponential"),
-      testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "swift", "q-dsgd", "d2", "exact-diffusion", "extra",
-                                    "choco-sgd", "dcd-psgd", "ecd-psgd", "moniqua", "lead", "beer", "motef"));
+  EXPECT_THAT(refused("one-peer-exponential"),
+              testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "swift", "ad-psgd", "swarmsgd", "relaysgd",
+                                            "q-dsgd", "d2", "exact-diffusion", "extra", "choco-sgd", "dcd-psgd",
+                                            "ecd-psgd", "moniqua", "lead", "beer", "motef"));
   EXPECT_THAT(refused("random-matching"),
-              testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "swift", "q-dsgd", "d2", "exact-diffusion",
-                                            "extra", "choco-sgd", "dcd-psgd", "ecd-psgd", "lead", "beer", "motef"));
+              testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "swift", "ad-psgd", "swarmsgd", "relaysgd",
+                                            "q-dsgd", "d2", "exact-diffusion", "extra", "choco-sgd", "dcd-psgd",
+                                            "ecd-psgd", "lead", "beer", "motef"));
   EXPECT_THAT(refused("directed-exponential"),
-              testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "swift", "q-dsgd", "d2", "exact-diffusion",
-                                            "extra", "moniqua", "lead"));
+              testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "swift", "ad-psgd", "swarmsgd", "relaysgd",
+                                            "q-dsgd", "d2", "exact-diffusion", "extra", "moniqua", "lead"));
 }
 
 TEST(GraphChoice, RefusesOptionsThatAreNotMadeForASchedule) {
@@ -73,11 +74,33 @@ TEST(GraphChoice, RefusesOptionsThatAreNotMadeForASchedule) {
   refuses(c, "--mixing metropolis");
 }
 
+TEST(GraphChoice, SumsThatArePassedOnNeedATree) {
+  const AlgorithmRow& row = find_algorithm("relaysgd");
+  const auto check = [&](const std::string& graph, std::uint32_t nodes) {
+    Config c = on(graph);
+    c.nodes = nodes;
+    require_tree(c, row);
+  };
+  for (const char* graph : {"chain", "star"})
+    for (const std::uint32_t nodes : {1u, 2u, 7u}) EXPECT_NO_THROW(check(graph, nodes)) << graph << nodes;
+  EXPECT_NO_THROW(check("ring", 2));  // one link
+  for (const char* graph : {"ring", "complete", "two-cliques"})
+    EXPECT_THAT([&] { check(graph, 6); },
+                ThrowsMessage<InputError>(AllOf(HasSubstr(std::string("--graph ") + graph), HasSubstr("needs a tree"),
+                                                HasSubstr("chain, star"))));
+  EXPECT_NO_THROW(require_tree(on("ring"), find_algorithm("dsgd")));
+}
+
 TEST(GraphChoice, TheProgramRefusesInOneLine) {
   const Folder folder;
   for (const char* arguments :
        {"run --algorithm d2 --graph one-peer-exponential --nodes 4 --output a.h5",
         "run --algorithm dsgd --graph random-matching --mixing metropolis --nodes 4 --output a.h5",
+        "run --algorithm relaysgd --graph ring --nodes 4 --output a.h5",
+        "run --algorithm relaysgd --graph chain --mixing metropolis --nodes 4 --output a.h5",
+        "run --algorithm ad-psgd --graph ring --mixing metropolis --nodes 4 --output a.h5",
+        "run --algorithm ad-psgd --graph ring --gradient deadline --nodes 4 --output a.h5",
+        "run --algorithm swarmsgd --graph random-matching --nodes 4 --output a.h5",
         "compare --algorithms dsgd,async-dsgd --graph random-matching --nodes 4 --output c",
         "theory --graphs ring,one-peer-exponential,torus,complete --horizons 20 --c2 1 --nodes 4 --output t"}) {
     const Ran ran = run_program(folder, arguments);

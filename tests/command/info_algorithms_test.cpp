@@ -34,7 +34,9 @@ TEST(Info, ListsTheTableOfAlgorithmsForPeopleAndPrograms) {
     const AlgorithmRow& row = algorithm_table()[k];
     const nlohmann::json& said = all["algorithms"][k];
     EXPECT_EQ(said["name"], row.name);
-    EXPECT_EQ(said["delivery"], row.delivery == Delivery::round ? "round" : "newest");
+    EXPECT_EQ(said["delivery"], name_of(row.delivery));
+    EXPECT_EQ(said["needs_tree"], row.graph.tree);
+    EXPECT_EQ(said["minimises"] == "the mean of the nodes' losses", *row.minimises == 0);
     EXPECT_EQ(said["uses_deadline"], row.uses_deadline);
     EXPECT_EQ(said["is_compared"], row.is_compared);
     EXPECT_EQ(said["parameters"].size(), row.parameters.size());

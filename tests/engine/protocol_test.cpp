@@ -132,6 +132,30 @@ Task newest_starts_silent(Node& node, const Options& o) {
   }
 }
 
+Task pair_at_its_model(Node& node, const Options& o) {
+  for (Round t = node.first_round(); node.begins(t); ++t) co_await node.gradient(o.batch);
+}
+Task pair_updates_first(Node& node, const Options& o) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    co_await node.gradient(o.batch, vector(1));
+    node.pass({{x, x - o.alpha * g}});
+    co_await node.average_with(node.partner(t));
+  }
+}
+Task pair_twice(Node& node, const Options&) {
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    co_await node.average_with(node.partner(t));
+    co_await node.average_with(node.partner(t));
+  }
+}
+Task pair_publishes(Node& node, const Options&) {
+  if (node.begins(node.first_round())) node.publish(kModels, x);
+  co_return;
+}
+Task round_averages(Node& node, const Options&) {
+  if (node.begins(node.first_round())) co_await node.average_with(0);
+}
+
 struct Broken {
   const char* name;
   Delivery delivery;
@@ -154,6 +178,11 @@ constexpr Broken kBroken[] = {
     {"sends_a_form", Delivery::round, sends_a_form, "publishes more than its model"},
     {"never_updates", Delivery::round, never_updates, "begins an iteration before it has updated"},
     {"newest_publishes_first", Delivery::newest, newest_publishes_first, "publishes before it has updated"},
+    {"pair_at_its_model", Delivery::pairwise, pair_at_its_model, "takes a gradient at its model"},
+    {"pair_updates_first", Delivery::pairwise, pair_updates_first, "updates before it has averaged"},
+    {"pair_twice", Delivery::pairwise, pair_twice, "averages twice"},
+    {"pair_publishes", Delivery::pairwise, pair_publishes, "channel that its row does not have"},
+    {"round_averages", Delivery::round, round_averages, "averages with a partner"},
     {"newest_starts_silent", Delivery::newest, newest_starts_silent, "begins an iteration before it has published"},
 };
 
@@ -161,7 +190,8 @@ class BrokenText : public testing::TestWithParam<Broken> {};
 
 TEST_P(BrokenText, IsToldSoOnBothEngines) {
   const SmallRun small("dsgd", 4, "ring", "exact");
-  AlgorithmRow row = find_algorithm(GetParam().delivery == Delivery::round ? "dsgd" : "async-dsgd");
+  constexpr const char* kRows[] = {"dsgd", "async-dsgd", "ad-psgd"};
+  AlgorithmRow row = find_algorithm(kRows[static_cast<std::size_t>(GetParam().delivery)]);
   row.run = GetParam().text;
   for (const std::uint32_t threads : {1u, 2u}) {
     auto run = small.run_with(row, *small.codec);

@@ -66,11 +66,11 @@ class KeepingWatcher final : public Watcher {
 // Everything that a Run refers to.
 struct SmallRun {
   explicit SmallRun(const std::string& algorithm, std::uint32_t nodes = 4, const std::string& graph = "ring",
-                    const std::string& codec_text = "low-precision:1e-3")
+                    const std::string& codec_text = "low-precision:1e-3")  // a chain where the row needs a tree
       : row(find_algorithm(algorithm)),
         problem(
             make_problem({.model = "mlp:9", .activation = "sigmoid", .loss = "", .initial_half_widths = {0.5}}, data)),
-        network(make_network(parse_graph(graph), parse_mixing("laplacian"), nodes, 1)),
+        network(make_network(parse_graph(row.graph.tree ? "chain" : graph), parse_mixing("laplacian"), nodes, 1)),
         shards(make_shards(data, parse_partition("contiguous"), nodes, 0, 1)),
         codec(make_codec(row.quantizes ? codec_text : "exact")),
         speed(make_speed_model("uniform:10,90", 1)) {}

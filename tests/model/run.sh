@@ -1,5 +1,5 @@
 #!/bin/sh
-# Verifies the models of both mailboxes, on static graphs and on schedules, and of how a node is given up, with Spin, and that mutated (broken) models are
+# Verifies the models of both mailboxes, on static graphs and on schedules, of how a node is given up and of how two average, with Spin, and that mutated (broken) models are
 # caught.
 # Exit status: 0 all as expected, 1 not, 77 Spin or a C compiler is missing.
 set -u
@@ -107,4 +107,11 @@ caught 'schedule, in place, not waited for'     schedule -DIN_PLACE -DNO_WAIT
 caught 'schedule, done before the update'       schedule -DEARLY_DONE
 caught 'schedule, waits for whom it hears'      schedule -DOWN_SOURCES
 caught 'schedule, waits for another round'      schedule -DWRONG_ROUND
+holds  'pair'                                   pair
+caught 'pair, own lock first'                   pair -DOWN_FIRST
+caught 'pair, one lock'                         pair -DONE_LOCK
+caught 'pair, read without its lock'            pair -DFREE_READ
+caught 'pair, step without its lock'            pair -DFREE_STEP
+caught 'pair, one copy for the curve'           pair -DOWN_COPY
+caught 'pair, copies at two times'              pair -DTWO_CLOCKS
 [ "$failures" = 0 ]

@@ -30,7 +30,8 @@ double distance_to_solution(const char* algorithm, const char* code, Round itera
   const AlgorithmRow& row = find_algorithm(algorithm);
   const Dataset data = lines();
   const auto problem = make_problem({.model = "least-squares"}, data);
-  const Network network = make_network(parse_graph("ring"), parse_mixing("laplacian"), kNodes, 1);
+  const Network network =
+      make_network(parse_graph(row.graph.tree ? "chain" : "ring"), parse_mixing("laplacian"), kNodes, 1);
   const Shards shards = equal_shards(data, kNodes);
   const auto codec = make_codec(row.quantizes ? code : "exact");
   const ConvexProblem convex(data, shards, ConvexLoss::squared, 0);
@@ -66,7 +67,7 @@ constexpr Round kLong = 12'000;
 constexpr double kFloat32 = 2e-5;
 
 TEST(ExactMethod, ReachesTheSolutionOfHeterogeneousData) {
-  for (const char* algorithm : {"d2", "exact-diffusion", "extra", "dsgt", "dsgt-atc", "aug-dgm"})
+  for (const char* algorithm : {"d2", "exact-diffusion", "extra", "dsgt", "dsgt-atc", "aug-dgm", "relaysgd"})
     EXPECT_LT(distance_to_solution(algorithm, "exact", kLong), kFloat32) << algorithm;
 }
 

@@ -132,6 +132,7 @@ inline Checkpoint sample_checkpoint(const Trace& trace) {
   checkpoint.seen_speeds = {40, 42, 44};
   checkpoint.event_time.assign(n, 6.5);
   checkpoint.exchanging.assign(n, 1);
+  checkpoint.awaits.assign(n, 2);
   checkpoint.next_unseen.assign(2 * trace.network.edges.size(), 3);
   checkpoint.message_node = {0, 3};
   checkpoint.message_iteration = {5, 6};

@@ -1,0 +1,29 @@
+// RelaySGD: Vogels, He, Koloskova, Karimireddy, Lin, Stich, Jaggi, "RelaySum for decentralized deep learning on
+// heterogeneous data", NeurIPS 2021. On a tree every node sends each neighbour the sum of all models that lie behind it
+// there, and how many: each is the older the farther it has come.
+//
+// The sum is divided by the number of models that it holds. The authors' program fills up with x_0 what has not come
+// yet, which is the same once all nodes have been heard.
+#include "algorithm/algorithms.hpp"
+
+namespace quantimed {
+
+using namespace formula;
+
+namespace {
+constexpr Channel kSums{0};
+}
+
+Task relay_sgd(Node& node, const Options& o) {
+  const Source m = vector(1);  // momentum, from 0
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    co_await node.gradient(o.batch);
+    // To node j: s_i→j = h_i + Σ_{k≠j} s_k→i and c_i→j = 1 + Σ_{k≠j} c_k→i, where h_i = x_i − α (β m_i + g_i)
+    node.publish(kSums, x - o.alpha * o.momentum * m - o.alpha * g + rest(kSums), 1);
+    const float share = 1 / (co_await node.neighbours(kSums)).scalar;  // 1 + Σ_j c_j→i
+    // m_i ← β m_i + g_i     x_i ← (h_i + Σ_j s_j→i) / (1 + Σ_j c_j→i)
+    node.pass({{m, o.momentum * m + g}, {x, share * x - share * o.alpha * m + share * others(kSums)}});
+  }
+}
+
+}  // namespace quantimed

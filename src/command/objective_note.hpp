@@ -1,0 +1,14 @@
+// What an algorithm minimises, where that is not what its loss is measured by.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace quantimed {
+
+// One sentence; empty where the algorithm minimises Σ f_i, the nodes' speeds differ from one iteration to the next
+// alone, or their shards are alike. Resolved options.
+std::string objective_note(std::string_view algorithm, std::string_view engine, std::string_view speed,
+                           std::string_view partition);
+
+}  // namespace quantimed

@@ -1,0 +1,72 @@
+#include "engine/threads_pair_node.hpp"
+
+#include "base/error.hpp"
+#include "engine/pairs.hpp"
+
+#include <algorithm>
+
+namespace quantimed {
+
+PairThreadNode::PairThreadNode(ThreadedRun& shared, NodeId id) : ThreadNode(shared, id, 1) {
+  place_model({});
+  guarded_.steps = first_round();
+}
+
+NodeId PairThreadNode::partner(Round t) const { return partner_of(shared_.run, core_.id(), t); }
+
+void PairThreadNode::take(PairThreadNode& of) {
+  if (of.guarded_.lock.try_lock()) return;
+  wait_for(of.core_.id(), round(), [&] { return of.guarded_.lock.try_lock(); });
+}
+
+// The model holds up to now: who is about to change it copies it, if the curve wants it.
+void PairThreadNode::keep_copy_before_change(Seconds now) {
+  const auto position = static_cast<std::uint64_t>(now / NewestThreadNode::kGrid_s);
+  if (position >= snapshots_.next()) keep_copy(position, guarded_.steps);
+}
+
+void PairThreadNode::apply(std::span<const Statement> statements) {
+  const bool is_step = std::ranges::any_of(statements, [](const Statement& s) { return s.destination == formula::x; });
+  const Held own(*this, *this);
+  charge(&RoundRecord::wait);
+  if (is_step) {
+    keep_copy_before_change(charged_until_);
+    charge(&RoundRecord::record);
+  }
+  ThreadNode::apply(statements);
+  guarded_.version += is_step;
+  guarded_.steps += is_step;
+}
+
+bool PairThreadNode::start(const AverageRequest& request) {
+  is_averaged_ = false;
+  if (request.partner == core_.id()) return true;
+  const double bytes = core_.wire_bytes(std::as_bytes(core_.x()));
+  const PairCost cost = cost_of_pair(shared_.run, bytes, shared_.run.charge(true));
+  core_.record.bytes += cost.bytes;
+  if (shared_.run.link.delays()) wait_until_visible(charged_until_ + cost.on_link);
+  is_averaged_ = average_both(node(request.partner));
+  return true;
+}
+
+bool PairThreadNode::average_both(PairThreadNode& partner) {
+  const bool is_lower = core_.id() < partner.core_.id();
+  const Held first(*this, is_lower ? *this : partner);
+  const Held second(*this, is_lower ? partner : *this);
+  charge(&RoundRecord::wait);
+  if (partner.lost_in()) return false;
+  keep_copy_before_change(charged_until_);
+  partner.keep_copy_before_change(charged_until_);
+  charge(&RoundRecord::record);
+  average_models(core_.x(), partner.core_.x());
+  charge(&RoundRecord::mix);
+  averaged({partner.core_.id(), guarded_.version++, partner.guarded_.version++, partner.guarded_.steps});
+  return true;
+}
+
+// In one place, under both locks: the order in which a run would have to be repeated.
+void PairThreadNode::averaged(const Averaging& averaging) {
+  core_.record.staleness = static_cast<float>(round()) - static_cast<float>(averaging.its_iteration);
+}
+
+}  // namespace quantimed

@@ -1,0 +1,27 @@
+// Who minimises something else is said where it matters, and only there.
+#include "command/objective_note.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace quantimed {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST(ObjectiveNote, IsForNodesThatStaySlowAndHaveDataOfTheirOwn) {
+  for (const char* algorithm : {"amb", "ad-psgd", "swarmsgd"}) {
+    EXPECT_THAT(objective_note(algorithm, "virtual", "slow-nodes:1,10,50", "by-label"),
+                AllOf(HasSubstr(algorithm), HasSubstr("weighted by their speeds"), HasSubstr("--partition by-label")));
+    EXPECT_THAT(objective_note(algorithm, "threads", "none", "contiguous"), HasSubstr(algorithm));
+    EXPECT_THAT(objective_note(algorithm, "virtual", "slow-nodes:1,10,50", "iid"), IsEmpty());
+    EXPECT_THAT(objective_note(algorithm, "virtual", "uniform:10,90", "by-label"), IsEmpty());
+  }
+  for (const char* algorithm : {"dsgd", "async-dsgd", "swift", "quantimed-dsgd", "nobody-knows"})
+    EXPECT_THAT(objective_note(algorithm, "virtual", "slow-nodes:1,10,50", "by-label"), IsEmpty());
+}
+
+}  // namespace
+}  // namespace quantimed
