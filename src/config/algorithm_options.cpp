@@ -54,9 +54,10 @@ void check_gradient_of(const Config& config, const AlgorithmRow& row) {
   if (asked != "deadline") return;
   if (row.delivery != Delivery::round)
     throw InputError(
-        "--gradient {}: {} waits for nobody and has no rounds that a deadline could end; leave it out, or "
+        "--gradient {}: {} {} and has no rounds that a deadline could end; leave it out, or "
         "name the algorithms that it is for, dsgd=deadline",
-        config.gradient, row.name);
+        config.gradient, row.name,
+        row.delivery == Delivery::newest ? "takes the newest messages" : "averages with one neighbour at a time");
   if (const std::size_t gradients = row.gradients(parameter_options(config, row)); gradients > 1)
     throw InputError(
         "--gradient {}: {} takes {} gradients an iteration, and a deadline ends one; give --local-steps 1, or batch "
