@@ -7,7 +7,8 @@
 .DEFAULT_GOAL := all
 
 JOBS := $(shell nproc)
-CTEST := --output-on-failure --no-tests=error -j $(JOBS)
+# Two more tests than cores: those of SLURM, and some others, mostly wait.
+CTEST := --output-on-failure --no-tests=error -j $(shell expr $(JOBS) + 2)
 
 # $(call build,PRESET,FOLDER[,--target …]): configures where that has not succeeded yet, then builds all; CMake notices changes.
 define build

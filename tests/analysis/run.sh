@@ -1,6 +1,6 @@
 #!/bin/sh
-# The analysis tests: run.sh PYTHON studies|report|page. `page` needs a browser; `studies` runs studies and the
-# documentation's commands, `report` is everything else.
+# The analysis tests: run.sh PYTHON docs|studies|figures|report|page. `docs` runs the documentation's commands, `page`
+# needs a browser, `report` is everything that no other part names.
 # Exit status: 0 all pass, 1 not, 77 what they need is not installed.
 set -u
 python=$1 part=$2
@@ -22,11 +22,16 @@ if [ "$part" = page ]; then
   command -v chromedriver >/dev/null 2>&1 || skip 'no chromedriver' "$what" chromium-driver
   exec "$python" -m pytest -q -rs -p no:cacheprovider test_page.py
 fi
-studies='test_docs.py test_field.py test_study.py test_theory.py'
-if [ "$part" = report ]; then
-  set -- --ignore=test_page.py
-  for file in $studies; do set -- "$@" "--ignore=$file"; done
-  exec "$python" -m pytest -q -rs -p no:cacheprovider --durations=5 "$@" .
-fi
+docs=test_docs.py
+studies='test_field.py test_study.py test_theory.py'
+figures='test_figures.py test_report.py test_tables.py'
 # shellcheck disable=SC2086  # several words
-exec "$python" -m pytest -q -rs -p no:cacheprovider --durations=5 $studies
+case $part in
+  docs) set -- $docs ;;
+  studies) set -- $studies ;;
+  figures) set -- $figures ;;
+  *)
+    set -- . --ignore=test_page.py
+    for file in $docs $studies $figures; do set -- "$@" "--ignore=$file"; done ;;
+esac
+exec "$python" -m pytest -q -rs -p no:cacheprovider --durations=5 "$@"

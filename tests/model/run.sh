@@ -1,6 +1,6 @@
 #!/bin/sh
-# Verifies the models of both mailboxes, on static graphs and on schedules, of how a node is given up and of how two average, with Spin, and that mutated (broken) models are
-# caught.
+# run.sh mailboxes|seats|schedules|pairs: verifies the models of both mailboxes, of how a node is given up, of mailboxes on
+# schedules and of how two average, with Spin, and that mutated (broken) models are caught.
 # Exit status: 0 all as expected, 1 not, 77 Spin or a C compiler is missing.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,8 +15,12 @@ trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 failures=0
 
-# build -O1|-O0 MODEL FLAGS → ./pan. What is caught takes its compiler longer than itself: -O0.
+# build -O1|-O0 MODEL FLAGS → ./pan, where it is another one than before. What is caught takes its compiler longer than
+# itself: -O0.
+built=
 build() {
+  [ "$*" != "$built" ] || return 0
+  built=$*
   optimise=$1; model=$2; shift 2
   if ! spin "$@" -a "$here/$model.pml" >spin.log 2>&1 || ! cc "$optimise" -DNFAIR=3 -DVECTORSZ=2048 -o pan pan.c 2>cc.log; then
     cat spin.log cc.log
@@ -56,6 +60,8 @@ caught() {
   verdict "$what" 1 -noclaim
 }
 
+case ${1:-} in
+mailboxes)
 holds  'round'                                  round
 ends   'round'                                  round
 holds  'round, written in place'                round -DIN_PLACE
@@ -77,6 +83,8 @@ caught 'newest, header read late'               newest -DLATE_HEADER
 caught 'newest, spare buffer not checked'       newest -DVERSIONS=4 -DUNCHECKED_SPARE
 caught 'newest, in flight, one buffer fewer'    newest -DIN_FLIGHT=1 -DVERSIONS=4 -DFEWER_BUFFERS
 caught 'newest, in flight, ring too small'      newest -DIN_FLIGHT=1 -DSMALL_RING
+;;
+seats)
 holds  'seat'                                   seat
 holds  'seat, path'                             seat -DPATH
 holds  'seat, written in place'                 seat -DIN_PLACE
@@ -97,6 +105,8 @@ caught 'seat, message not looked for again'     seat -DNO_SECOND_LOOK
 caught 'seat, last round lowered late'          seat -DSTOP -DROUNDS=5 -DLATE_LOWERING
 caught 'seat, last round lowered too far'       seat -DSTOP -DROUNDS=5 -DPATH -DFURTHEST=1
 caught 'seat, last round not looked at'         seat -DSTOP -DROUNDS=5 -DAPART -DDEAF
+;;
+schedules)
 holds  'schedule'                               schedule
 holds  'schedule, three nodes, four rounds'     schedule -DNODES=3 -DROUNDS=4
 ends   'schedule, three nodes'                  schedule -DNODES=3
@@ -107,6 +117,8 @@ caught 'schedule, in place, not waited for'     schedule -DIN_PLACE -DNO_WAIT
 caught 'schedule, done before the update'       schedule -DEARLY_DONE
 caught 'schedule, waits for whom it hears'      schedule -DOWN_SOURCES
 caught 'schedule, waits for another round'      schedule -DWRONG_ROUND
+;;
+pairs)
 holds  'pair'                                   pair
 caught 'pair, own lock first'                   pair -DOWN_FIRST
 caught 'pair, one lock'                         pair -DONE_LOCK
@@ -114,4 +126,9 @@ caught 'pair, read without its lock'            pair -DFREE_READ
 caught 'pair, step without its lock'            pair -DFREE_STEP
 caught 'pair, one copy for the curve'           pair -DOWN_COPY
 caught 'pair, copies at two times'              pair -DTWO_CLOCKS
+;;
+*)
+  echo "usage: tests/model/run.sh mailboxes|seats|schedules|pairs" >&2
+  exit 2 ;;
+esac
 [ "$failures" = 0 ]
