@@ -112,7 +112,8 @@ TEST(GraphChoice, TheProgramRefusesInOneLine) {
 // W(k) as its definition, the mean W as edges; bytes as they were sent and not to all that are ever linked.
 TEST(GraphChoice, ATraceOfAScheduleVerifies) {
   const Folder folder;
-  const std::string small = " --nodes 5 --samples-per-node 20 --batch 5 --iterations 20 --link paper:3 ";
+  const std::string small =
+      " --dataset digits --model mlp:4 --nodes 5 --samples-per-node 20 --batch 5 --iterations 20 --link paper:3 ";
   for (const char* graph : {"one-peer-exponential", "random-matching", "directed-exponential"})
     for (const char* algorithm : {"dsgd-atc", "aug-dgm", "gossip-pga", "allreduce-sgd"}) {
       const std::string what = std::string(" --graph ") + graph + " --algorithm " + algorithm + small;
