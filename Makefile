@@ -137,7 +137,7 @@ tidy: deps all ## clang-tidy over src/, with the list in .clang-tidy
 cppcheck: ## cppcheck over src/
 	@tests/lint.sh cppcheck
 
-warnings: deps ## builds all with warnings as errors, as developers do (QUANTIMED_WERROR); in build/warnings
+warnings: deps ## builds all file by file with warnings as errors, as developers do; in build/warnings
 	@$(call build,warnings,build/warnings)
 
 shellcheck: ## shellcheck over every shell script

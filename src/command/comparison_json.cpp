@@ -17,8 +17,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kFormat = "quantimed-comparison";
-constexpr int kVersion = 1;
+constexpr const char* kComparisonFormat = "quantimed-comparison";
+constexpr int kComparisonVersion = 1;
 
 // ---- out -----------------------------------------------------------------------------------------
 Json figure(double value) {
@@ -322,18 +322,18 @@ std::string text_of(const Json& document) {
 
 }  // namespace
 
-std::string comparison_json_mark() { return fmt::format("{{\n \"format\": \"{}\",", kFormat); }
+std::string comparison_json_mark() { return fmt::format("{{\n \"format\": \"{}\",", kComparisonFormat); }
 
 std::string comparison_json(const std::vector<Comparison>& comparisons) {
   Json list = Json::array();
   for (const Comparison& one : comparisons) list.push_back(comparison(one));
-  return text_of({{"format", kFormat}, {"version", kVersion}, {"comparisons", list}});
+  return text_of({{"format", kComparisonFormat}, {"version", kComparisonVersion}, {"comparisons", list}});
 }
 
 std::string answer_json(const std::string& text) {
   const Json document = parse(text);
   refuse_unknown(document, "the document", {"runs", "targets", "baseline", "samples", "families"});
-  Json answer = {{"format", kFormat}, {"version", kVersion}};
+  Json answer = {{"format", kComparisonFormat}, {"version", kComparisonVersion}};
   if (document.contains("runs")) answer["comparisons"] = answer_runs(document);
   if (document.contains("samples")) answer["medians"] = answer_samples(document["samples"]);
   if (document.contains("families")) answer["families"] = answer_families(document["families"]);

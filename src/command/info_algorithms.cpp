@@ -19,8 +19,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kFormat = "quantimed-info";
-constexpr int kVersion = 1;
+constexpr const char* kInfoFormat = "quantimed-info";
+constexpr int kInfoVersion = 1;
 
 const char* word(CodecNeed need) {
   switch (need) {
@@ -42,7 +42,7 @@ const char* word(StateRow::Kind kind) {
 }
 
 // One kind of iteration, and how many of the first `of` are of it.
-struct Kind {
+struct IterationKind {
   Exchanges exchanges;
   std::uint32_t count;
 };
@@ -56,11 +56,12 @@ std::uint32_t period_of(const AlgorithmRow& row) {
       std::ranges::any_of(row.parameters, [](const ParameterUse& use) { return use.parameter == Parameter::period; });
   return has_period ? usual_options(row).period : 1;
 }
-std::vector<Kind> kinds_of(const AlgorithmRow& row) {
-  std::vector<Kind> kinds;
+std::vector<IterationKind> kinds_of(const AlgorithmRow& row) {
+  std::vector<IterationKind> kinds;
   for (Round t = 0; t < period_of(row); ++t) {
     const Exchanges here = row.exchanges(usual_options(row), t);
-    const auto same = std::ranges::find_if(kinds, [&](const Kind& kind) { return is_same(kind.exchanges, here); });
+    const auto same =
+        std::ranges::find_if(kinds, [&](const IterationKind& kind) { return is_same(kind.exchanges, here); });
     if (same == kinds.end())
       kinds.push_back({here, 1});
     else
@@ -71,9 +72,9 @@ std::vector<Kind> kinds_of(const AlgorithmRow& row) {
 
 // "1"; "2, one after the other"; "1 (7 of 8 iterations), 1 all-reduce (1 of 8)"
 std::string messages_text(const AlgorithmRow& row) {
-  const std::vector<Kind> kinds = kinds_of(row);
+  const std::vector<IterationKind> kinds = kinds_of(row);
   std::vector<std::string> parts;
-  for (const Kind& kind : kinds) {
+  for (const IterationKind& kind : kinds) {
     const Exchanges& e = kind.exchanges;
     std::string text = fmt::format("{}{}", e.count * e.vectors, e.is_collective ? " all-reduce" : "");
     if (e.count > 1) text += fmt::format(", in {} exchanges", e.count);
@@ -145,7 +146,7 @@ Json json_of(const AlgorithmRow& row) {
                           {"most_is_allowed", parameter.has_most},
                           {"whole", parameter.is_whole}});
   }
-  for (const Kind& kind : kinds_of(row))
+  for (const IterationKind& kind : kinds_of(row))
     messages.push_back({{"exchanges", kind.exchanges.count},
                         {"vectors", kind.exchanges.vectors},
                         {"all_reduce", kind.exchanges.is_collective},
@@ -204,8 +205,10 @@ std::string algorithms_text(std::span<const std::string> names) {
 }
 
 std::string info_json(const Machine* machine, std::span<const std::string> algorithms) {
-  Json document = {
-      {"format", kFormat}, {"version", kVersion}, {"software_version", build::kVersion}, {"commit", build::kCommit}};
+  Json document = {{"format", kInfoFormat},
+                   {"version", kInfoVersion},
+                   {"software_version", build::kVersion},
+                   {"commit", build::kCommit}};
   if (machine) {
     document["machine"] = json_of(environment(*machine, blas::description()));
     document["sgemm_gflops"] = blas::measured_sgemm_rate() / 1e9;

@@ -28,11 +28,11 @@ constexpr std::string_view kNameATrace = "; name a trace that `quantimed run` wr
 constexpr std::string_view kMachineFileStart = "; What the steps of a node cost on this machine";
 
 // Where and how a run is written and how many workers compute it; the target is looked for on the finished curve.
-constexpr const char* kWithoutEffect[] = {"output", "quiet", "threads", "repeats", "target-loss"};
+constexpr const char* kOutsideARun[] = {"output", "quiet", "threads", "repeats", "target-loss"};
 
 bool decides(const OptionRow& row) {
   return row.in_ini && (row.commands & kRun) != 0 && !std::holds_alternative<std::monostate>(row.field) &&
-         std::ranges::find(kWithoutEffect, std::string_view(row.name)) == std::end(kWithoutEffect);
+         std::ranges::find(kOutsideARun, std::string_view(row.name)) == std::end(kOutsideARun);
 }
 
 // PATH of "file:PATH"; "" for another kind.

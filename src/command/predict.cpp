@@ -56,7 +56,7 @@ RoundTimes round_times(const Trace& trace) {
   return times;
 }
 
-struct Comparison {
+struct PredictedTimes {
   std::string algorithm;
   RoundTimes predicted;
   std::vector<RoundTimes> measured;  // of the runs that are VALID
@@ -74,7 +74,7 @@ void print_line(const std::string& what, double predicted, const std::vector<Rou
   fmt::print("\n");
 }
 
-void print_comparison(const Comparison& c) {
+void print_comparison(const PredictedTimes& c) {
   fmt::print("\n{}\n", c.algorithm);
   if (c.measured.empty()) {
     fmt::print("  predicted round: {:.2f} us; no measured run is VALID: {}\n", 1e6 * c.predicted.median, c.invalid);
@@ -137,7 +137,7 @@ class Prediction {
   std::uint32_t nodes_ = 0;
   std::size_t piece_ = 0;
   DataSplit data_;
-  std::vector<Comparison> results_;
+  std::vector<PredictedTimes> results_;
   std::vector<Extrapolation> extrapolations_;
   bool interrupted_ = false;
   std::string kept_machine_;  // when the machine file was made that an earlier study has left; "": there was none
@@ -262,10 +262,10 @@ void Prediction::extrapolate(ProgressLine& line, const std::string& algorithm) {
 }
 
 void Prediction::compare(ProgressLine& line, const std::string& algorithm) {
-  Comparison result{.algorithm = algorithm,
-                    .predicted = round_times(run(line, predicted_config(algorithm, nodes_), "predicted")),
-                    .measured = {},
-                    .invalid = {}};
+  PredictedTimes result{.algorithm = algorithm,
+                        .predicted = round_times(run(line, predicted_config(algorithm, nodes_), "predicted")),
+                        .measured = {},
+                        .invalid = {}};
   for (std::uint32_t repeat = 0; repeat < given_.repeats && !interrupted_; ++repeat) {
     const Trace trace = run(line, measured_config(algorithm, repeat), "measured");
     if (trace.verdict == "VALID")
@@ -316,7 +316,7 @@ int Prediction::operator()() {
              nodes_, c.model, c.dataset, c.batch, c.iterations, c.speed, c.link, given_.repeats,
              given_.repeats == 1 ? "" : "s");
   fmt::print("{}", own_options_text(given_, algorithms_));
-  for (const Comparison& result : results_) print_comparison(result);
+  for (const PredictedTimes& result : results_) print_comparison(result);
   if (!extrapolations_.empty())
     fmt::print(
         "\nPredicted for other numbers of cores, each like those measured; that more cores share caches, memory and\n"

@@ -19,7 +19,7 @@ namespace quantimed {
 namespace {
 
 // How it is written, and how many workers compute it.
-constexpr std::string_view kWithoutEffect[] = {"output", "quiet", "threads", "json"};
+constexpr std::string_view kOutsideAStudy[] = {"output", "quiet", "threads", "json"};
 
 std::string mark(const std::string& command) {
   return fmt::format("# A study by quantimed {0}; to repeat it: quantimed {0} --config FILE\n", command);
@@ -47,7 +47,7 @@ std::string differing(const std::string& command, const Config& had, const Confi
   const unsigned bit = find_command(command)->bit;
   for (const OptionRow& row : option_table()) {
     const bool counts = row.in_ini && (row.commands & bit) != 0 && !std::holds_alternative<std::monostate>(row.field) &&
-                        std::ranges::find(kWithoutEffect, row.name) == std::end(kWithoutEffect);
+                        std::ranges::find(kOutsideAStudy, row.name) == std::end(kOutsideAStudy);
     const std::string before = get_option(row, had), after = get_option(row, now);
     if (counts && before != after && !is_enlarged(command, row.name, had, now))
       return fmt::format("--{} {}, not {}", row.name, before, after);

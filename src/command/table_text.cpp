@@ -26,13 +26,13 @@ std::size_t width_of(const std::string& utf8) {  // one column a code point
 }
 
 // A sentence cut at its numbers: texts[0] numbers[0] texts[1] … texts.back(). What follows a letter is part of a name.
-struct Cut {
+struct Pieces {
   std::vector<std::string> texts, numbers;
 };
 
-Cut cut(const std::string& sentence) {
+Pieces cut(const std::string& sentence) {
   static const std::regex kNumber(R"(\b\d+(\.\d+)?)");
-  Cut result;
+  Pieces result;
   std::string rest = sentence;
   for (std::sregex_iterator at(sentence.begin(), sentence.end(), kNumber), end; at != end; ++at) {
     result.texts.push_back(at->prefix());
@@ -56,7 +56,7 @@ std::vector<std::pair<std::string, std::size_t>> tally(std::span<const std::stri
   const auto value = [](const std::string& number) { return std::strtod(number.c_str(), nullptr); };
   std::map<std::vector<std::string>, Group> groups;  // by the texts between the numbers
   for (const std::string& sentence : sentences) {
-    const Cut parts = cut(sentence);
+    const Pieces parts = cut(sentence);
     Group& group = groups[parts.texts];
     if (group.count++ == 0)
       for (const std::string& number : parts.numbers) group.ranges.push_back({number, number});

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "command/experiment.hpp"
+#include "statistics/judgement.hpp"
 
 #include <fmt/core.h>
 
@@ -14,7 +15,6 @@ namespace quantimed {
 
 namespace {
 
-constexpr double kFalls[] = {0.50, 0.75, 0.90, 0.95, 0.99};  // of the way from the start to the best
 constexpr double kPlateau = 0.05;
 constexpr int kHalvings = 6;  // of a grid's step: beyond them trials are the same
 

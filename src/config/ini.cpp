@@ -7,25 +7,21 @@
 
 #include "base/error.hpp"
 #include "base/text_file.hpp"
+#include "config/item_text.hpp"
 #include "config/option_table.hpp"
 
 namespace quantimed {
 
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r";
+constexpr const char* kBlanks = " \t\r";
 constexpr std::uint64_t kMostBytes = 1 << 20;
-
-std::string trimmed(const std::string& text) {
-  const std::size_t first = text.find_first_not_of(kBlanks);
-  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
 
 std::string without_comment(const std::string& text) {
   for (std::size_t i = 0; i < text.size(); ++i)
-    if (text[i] == '#' && (i == 0 || kBlanks.find(text[i - 1]) != std::string_view::npos))
-      return trimmed(text.substr(0, i));
-  return trimmed(text);
+    if (text[i] == '#' && (i == 0 || std::string_view(kBlanks).find(text[i - 1]) != std::string_view::npos))
+      return trimmed(text.substr(0, i), kBlanks);
+  return trimmed(text, kBlanks);
 }
 
 // A value that starts with a quote ends at the next one that no backslash precedes.
@@ -43,7 +39,7 @@ std::string unquoted(const std::string& text) {
 }
 
 std::string quoted_where_needed(const std::string& value) {
-  if (!value.empty() && value.find('#') == std::string::npos && value[0] != '"' && trimmed(value) == value)
+  if (!value.empty() && value.find('#') == std::string::npos && value[0] != '"' && trimmed(value, kBlanks) == value)
     return value;
   std::string quoted = "\"";
   for (const char c : value) {
@@ -60,13 +56,13 @@ bool is_of_a_study(const std::string& line) {
 
 void read_line(const std::string& line, std::set<std::string>& seen, Config& config) {
   if (without_comment(line).empty()) return;
-  if (is_of_a_study(trimmed(line)))
+  if (is_of_a_study(trimmed(line, kBlanks)))
     throw InputError("{}: is a line of a study file, which bench/study runs; --config takes \"name = value\" lines",
                      without_comment(line));
   const std::size_t equals = line.find('=');
-  if (equals == std::string::npos || trimmed(line.substr(0, equals)).find('#') != std::string::npos)
+  if (equals == std::string::npos || trimmed(line.substr(0, equals), kBlanks).find('#') != std::string::npos)
     throw InputError("{}: not a line \"name = value\"; write {} = ...", without_comment(line), without_comment(line));
-  const std::string name = trimmed(line.substr(0, equals)), rest = trimmed(line.substr(equals + 1));
+  const std::string name = trimmed(line.substr(0, equals), kBlanks), rest = trimmed(line.substr(equals + 1), kBlanks);
   const OptionRow* row = find_option(name);
   if (!row) throw unknown_option(name);
   if (std::holds_alternative<std::monostate>(row->field))

@@ -23,7 +23,7 @@ namespace quantimed {
 
 namespace {
 
-constexpr CommandRow kCommands[] = {
+constexpr CommandRow kCommandTable[] = {
     {kRun, "run", "[OPTIONS]", "one run: one HDF5 trace"},
     {kCompare, "compare", "[OPTIONS]", "algorithms x seeds, paired: a folder of traces, and a table"},
     {kCalibrate, "calibrate", "[OPTIONS]", "measures what a node's steps cost on this machine, into a file"},
@@ -386,17 +386,17 @@ std::vector<OptionRow> output_rows() {
 
 }  // namespace
 
-std::span<const CommandRow> command_table() { return kCommands; }
+std::span<const CommandRow> command_table() { return kCommandTable; }
 
 const CommandRow* find_command(const std::string& name) {
-  for (const CommandRow& row : kCommands)
+  for (const CommandRow& row : kCommandTable)
     if (name == row.name) return &row;
   return name == "plot" ? find_command("report") : nullptr;
 }
 
 InputError unknown_command(const std::string& name) {
   std::vector<std::string> known;
-  for (const CommandRow& row : kCommands) known.emplace_back(row.name);
+  for (const CommandRow& row : kCommandTable) known.emplace_back(row.name);
   std::string meant = command_meant_by(name);
   if (meant.empty()) meant = nearest(name, known);
   return InputError("{}: not a command; {}", name,

@@ -19,6 +19,7 @@
 #include "base/error.hpp"
 #include "codec/codec.hpp"
 #include "config/config.hpp"
+#include "config/item_text.hpp"
 #include "config/nearest.hpp"
 
 namespace quantimed {
@@ -103,11 +104,6 @@ double target_of(const std::string& text) {
   return failure == std::errc{} && stop == text.data() + text.size() && std::isfinite(value) ? value : 0;
 }
 
-std::string trimmed(const std::string& text) {
-  const std::size_t first = text.find_first_not_of(' ');
-  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
-}
-
 std::vector<NamedStep> split_steps(const std::string& text) {
   std::vector<NamedStep> steps;
   if (text.empty()) return steps;
@@ -185,10 +181,6 @@ void refuse_target(const std::string& option, const std::string& text, const Nam
   if (entry.has_target)
     throw InputError("{} {}: only --alpha and --epsilon have values for one target; give {}={}", option, text,
                      entry.name, entry.step);
-}
-
-std::string quoted_item(const std::string& text, const std::string& item) {
-  return item == text ? "" : fmt::format("\"{}\" is ", item);
 }
 
 bool is_in_range(const ParameterRow& row, double value) {

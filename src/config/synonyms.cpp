@@ -65,7 +65,7 @@ constexpr Synonym kOptions[] = {
     {"force", "overwrite"},
 };
 
-constexpr Synonym kCommands[] = {
+constexpr Synonym kCommandSynonyms[] = {
     {"train", "run"},       {"simulate", "run"},   {"bench", "compare"},  {"benchmark", "compare"},
     {"cmp", "compare"},     {"search", "tune"},    {"sweep", "tune"},     {"check", "verify"},
     {"scaling", "scale"},   {"convert", "export"}, {"repeat", "replay"},  {"reproduce", "replay"},
@@ -83,6 +83,6 @@ std::string meant(std::span<const Synonym> synonyms, const std::string& word) {
 }  // namespace
 
 std::string option_meant_by(const std::string& word) { return meant(kOptions, word); }
-std::string command_meant_by(const std::string& word) { return meant(kCommands, word); }
+std::string command_meant_by(const std::string& word) { return meant(kCommandSynonyms, word); }
 
 }  // namespace quantimed

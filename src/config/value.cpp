@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "base/error.hpp"
+#include "config/item_text.hpp"
 #include "config/nearest.hpp"
 #include "config/option_table.hpp"
 #include "config/steps.hpp"
@@ -60,10 +61,6 @@ bool is_whole(std::string_view item) {
   return !item.empty() && std::ranges::all_of(item, [](char c) { return '0' <= c && c <= '9'; });
 }
 
-std::string quoted_item(const std::string& text, const std::string& item) {
-  return item == text ? "" : fmt::format("\"{}\" is ", item);
-}
-
 // "1e3", "2.5e4": the digits of a whole number that is written with a power of ten; nothing else is changed.
 std::string without_exponent(const std::string& item) {
   double value = 0;
@@ -109,12 +106,6 @@ std::string parse<std::string>(const OptionRow& row, const std::string& text, co
                      near.empty() ? "" : "did you mean " + near + "? ", known, words);
   }
   return item;
-}
-
-// "dsgd, q-dsgd" is a list, too.
-std::string trimmed(const std::string& item) {
-  const std::size_t first = item.find_first_not_of(' ');
-  return first == std::string::npos ? "" : item.substr(first, item.find_last_not_of(' ') - first + 1);
 }
 
 // "3", or for seeds "1-5".

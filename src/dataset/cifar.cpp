@@ -65,7 +65,7 @@ Dataset read_files(const std::vector<fs::path>& files, bool grey) {
   return data;
 }
 
-void check_labels(const Dataset& data, const fs::path& path, std::uint32_t classes) {
+void check_cifar_labels(const Dataset& data, const fs::path& path, std::uint32_t classes) {
   for (const float label : data.targets)
     if (label >= static_cast<float>(classes))
       reject_data(path, fmt::format("label {} is outside 0 … {}", label, classes - 1), kMendFetchAgain);
@@ -94,8 +94,8 @@ Reading read_cifar(const CifarFiles& files, bool grey, std::uint32_t classes) {
     source.files.push_back(source.test = files.test);
   if (!files.test.empty()) split.test = read_files({files.test}, grey);
   if (classes == 0) return {std::move(split), Targets::labels};
-  check_labels(split.train, files.train.front(), classes);
-  if (split.test) check_labels(*split.test, files.test, classes);
+  check_cifar_labels(split.train, files.train.front(), classes);
+  if (split.test) check_cifar_labels(*split.test, files.test, classes);
   split.train.classes = classes;
   return {std::move(split), Targets::classes};
 }

@@ -14,12 +14,6 @@ namespace {
 constexpr std::uint32_t kTrain = 10'000, kTest = 2'000, kMostFeatures = 2'000;
 constexpr std::uint32_t kSample = 0, kSolution = 1;  // what a stream is for: its iteration
 
-// Box and Muller's transform; of each pair the first alone, so that a value depends on its own two draws.
-double normal(Stream& random) {
-  const double radius = std::sqrt(-2 * std::log(1 - random.uniform()));
-  return radius * std::cos(2 * std::numbers::pi * random.uniform());
-}
-
 std::uint32_t parse_features(const std::string& name) {
   const std::string text = name.substr(name.find(':') + 1);
   std::uint32_t features = 0;
@@ -54,6 +48,12 @@ Dataset draw(const DatasetRequest& request, const std::vector<double>& w, std::u
 }
 
 }  // namespace
+
+// Box and Muller's transform; of each pair the first alone, so that a value depends on its own two draws.
+double normal(Stream& random) {
+  const double radius = std::sqrt(-2 * std::log(1 - random.uniform()));
+  return radius * std::cos(2 * std::numbers::pi * random.uniform());
+}
 
 DataSplit generate_gaussian(const DatasetRequest& request) {
   const std::uint32_t features = parse_features(request.name);

@@ -1,6 +1,7 @@
 // Normal features with a linear model's answers: problems whose solution can be computed (theory/).
 #pragma once
 
+#include "base/random.hpp"
 #include "dataset/dataset.hpp"
 
 namespace quantimed {
@@ -9,5 +10,8 @@ namespace quantimed {
 // "gaussian-logistic:D":  the same a and w, P(y = 1) = σ(3 aᵀw)
 // 10,000 and 2,000 samples; the seed alone fixes every one. Throws InputError for a D outside 1 … 2,000.
 DataSplit generate_gaussian(const DatasetRequest& request);
+
+// One value of N(0, 1), from two draws.
+double normal(Stream& random);
 
 }  // namespace quantimed

@@ -106,7 +106,7 @@ std::uint32_t largest_label(const Dataset& data) {
   return static_cast<std::uint32_t>(*std::max_element(data.targets.begin(), data.targets.end()));
 }
 
-void check_labels(const Dataset& data, const fs::path& labels, std::uint32_t classes) {
+void check_idx_labels(const Dataset& data, const fs::path& labels, std::uint32_t classes) {
   if (const auto worst = largest_label(data); worst >= classes)
     reject_data(labels, fmt::format("label {} is outside 0 … {}", worst, classes - 1), kMendFetchAgain);
 }
@@ -209,9 +209,9 @@ Reading read_idx(const IdxFiles& files, std::uint32_t classes) {
                   "use files of the same set");
   }
   if (classes == 0) return {std::move(split), Targets::labels};
-  check_labels(split.train, files.train_labels, classes);
+  check_idx_labels(split.train, files.train_labels, classes);
   split.train.classes = classes;
-  if (split.test) check_labels(*split.test, files.test_labels, classes);
+  if (split.test) check_idx_labels(*split.test, files.test_labels, classes);
   return {std::move(split), Targets::classes};
 }
 

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <numbers>
 #include <numeric>
 
 #include "base/error.hpp"
 #include "base/random.hpp"
+#include "dataset/gaussian.hpp"
 
 namespace quantimed {
 
@@ -22,11 +22,6 @@ constexpr std::uint32_t kShuffle = 0, kMix = 1;
 void shuffle(std::span<SampleId> rows, Stream& random) {
   for (std::size_t i = rows.size(); i > 1; --i)
     std::swap(rows[i - 1], rows[random.index(static_cast<std::uint32_t>(i))]);
-}
-
-double normal(Stream& random) {  // Box–Muller
-  const double radius = std::sqrt(-2.0 * std::log(1.0 - random.uniform()));
-  return radius * std::cos(2.0 * std::numbers::pi * random.uniform());
 }
 
 // log of a Gamma(shape, 1) variate: G. Marsaglia and W. W. Tsang, "A simple method for generating gamma variables",

@@ -10,7 +10,6 @@ namespace quantimed {
 
 namespace {
 
-constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr std::size_t kFirstResolved = 3;  // the first point whose segment counts as resolved
 
 double middle_of(double a, double b, double c) { return std::max(std::min(a, b), std::min(std::max(a, b), c)); }

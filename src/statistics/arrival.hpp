@@ -17,11 +17,13 @@
 
 namespace quantimed {
 
+inline constexpr double kNever = std::numeric_limits<double>::infinity();  // s
+
 struct Arrival {
-  double time = std::numeric_limits<double>::infinity();  // s; ∞: never
-  double from = time, until = time;                       // the points around it; both ∞: never
+  double time = kNever;              // s
+  double from = time, until = time;  // the points around it; both ∞: never
   bool is_resolved = true;
-  bool is_there() const { return time < std::numeric_limits<double>::infinity(); }
+  bool is_there() const { return time < kNever; }
 };
 
 // The running median of three. A loss that is not finite counts as ∞. [K] as the curve.

@@ -12,7 +12,6 @@ namespace quantimed {
 
 namespace {
 
-constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr double kQuotable = 200;  // targets are rounded to a power of ten below this part of the fall
 
 using Key = std::pair<std::uint64_t, std::uint32_t>;  // seed, repeat

@@ -1,6 +1,7 @@
 #include "statistics/race.hpp"
 
 #include "base/error.hpp"
+#include "statistics/arrival.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +10,6 @@ namespace quantimed {
 
 namespace {
 
-constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr double kPrintsAboveOne = 1.005;  // "1.01×": what prints as 1.00 is no lead
 
 bool arrived(const Finish& run) { return run.fate == Fate::arrived; }

@@ -12,8 +12,6 @@ namespace quantimed {
 
 namespace {
 
-using Kind = GraphRequest::Kind;
-
 // "name" or "name:value"; a missing colon is not the same as an empty value.
 struct Parts {
   std::string_view name;
@@ -50,15 +48,15 @@ GraphRequest parse_graph(const std::string& text) {
     if (wanted && (!value || value->empty()))
       throw InputError("--graph {}: {} is missing; write --graph {}", text, *wanted, graph.syntax);
     GraphRequest request{.kind = graph.kind, .path = {}};
-    if (graph.kind == Kind::file) request.path = *value;
-    if (graph.kind == Kind::erdos_renyi) {
+    if (graph.kind == GraphRequest::Kind::file) request.path = *value;
+    if (graph.kind == GraphRequest::Kind::erdos_renyi) {
       const auto p = number(*value);
       if (!p || !(*p > 0 && *p <= 1))
         throw InputError("--graph {}: P is the probability of an edge; give a number in (0, 1], e.g. erdos-renyi:0.4",
                          text);
       request.probability = *p;
     }
-    if (graph.kind == Kind::k_regular) {
+    if (graph.kind == GraphRequest::Kind::k_regular) {
       const auto k = number(*value);
       if (!k || !(*k >= 1 && *k <= 1e9) || *k != std::floor(*k))
         throw InputError(
@@ -94,9 +92,9 @@ std::string_view topology::name_of(GraphRequest::Kind kind) {
 
 std::string topology::describe(const GraphRequest& graph) {
   const std::string_view name = name_of(graph.kind);
-  if (graph.kind == Kind::erdos_renyi) return fmt::format("{}:{}", name, graph.probability);
-  if (graph.kind == Kind::k_regular) return fmt::format("{}:{}", name, graph.degree);
-  if (graph.kind == Kind::file) return fmt::format("{}:{}", name, graph.path);
+  if (graph.kind == GraphRequest::Kind::erdos_renyi) return fmt::format("{}:{}", name, graph.probability);
+  if (graph.kind == GraphRequest::Kind::k_regular) return fmt::format("{}:{}", name, graph.degree);
+  if (graph.kind == GraphRequest::Kind::file) return fmt::format("{}:{}", name, graph.path);
   return std::string(name);
 }
 

@@ -14,8 +14,6 @@ namespace quantimed {
 
 namespace {
 
-using Kind = Schedule::Kind;
-
 std::uint32_t hops(std::uint32_t nodes) {
   return nodes > 1 ? static_cast<std::uint32_t>(std::bit_width(nodes - 1)) : 0;
 }
@@ -55,12 +53,12 @@ const std::vector<NodeId>& matching(std::uint32_t nodes, std::uint64_t seed, Rou
 
 struct Scheduled {
   GraphRequest::Kind graph;
-  Kind kind;
+  Schedule::Kind kind;
 };
 constexpr Scheduled kScheduled[] = {
-    {GraphRequest::Kind::one_peer_exponential, Kind::one_peer_exponential},
-    {GraphRequest::Kind::random_matching, Kind::random_matching},
-    {GraphRequest::Kind::directed_exponential, Kind::directed_exponential},
+    {GraphRequest::Kind::one_peer_exponential, Schedule::Kind::one_peer_exponential},
+    {GraphRequest::Kind::random_matching, Schedule::Kind::random_matching},
+    {GraphRequest::Kind::directed_exponential, Schedule::Kind::directed_exponential},
 };
 
 }  // namespace
@@ -72,17 +70,17 @@ std::span<const Neighbour> Network::peers(NodeId i, Round k, Side side, std::vec
   };
   room.clear();
   switch (schedule.kind) {
-    case Kind::one_peer_exponential:
+    case Schedule::Kind::one_peer_exponential:
       if (all > 0) room.push_back({peer(k % all), 0.5f});
       break;
-    case Kind::random_matching:
+    case Schedule::Kind::random_matching:
       if (const NodeId j = matching(nodes, schedule.seed, k)[i]; j != i) room.push_back({j, 0.5f});
       break;
-    case Kind::directed_exponential:
+    case Schedule::Kind::directed_exponential:
       for (std::uint32_t hop = 0; hop < all; ++hop) room.push_back({peer(hop), 1 / (1 + static_cast<float>(all))});
       std::ranges::sort(room, {}, &Neighbour::id);
       break;
-    case Kind::none:
+    case Schedule::Kind::none:
       throw InternalError("a static graph has no schedule");
   }
   return room;
@@ -90,20 +88,20 @@ std::span<const Neighbour> Network::peers(NodeId i, Round k, Side side, std::vec
 
 std::uint32_t Network::reader_count(NodeId i, Round k) const {
   switch (schedule.kind) {
-    case Kind::one_peer_exponential:
+    case Schedule::Kind::one_peer_exponential:
       return nodes > 1 ? 1 : 0;
-    case Kind::random_matching:
+    case Schedule::Kind::random_matching:
       return nodes % 2 == 0 || matching(nodes, schedule.seed, k)[i] != i ? 1 : 0;
-    case Kind::directed_exponential:
+    case Schedule::Kind::directed_exponential:
       return hops(nodes);
-    case Kind::none:
+    case Schedule::Kind::none:
       break;
   }
   return static_cast<std::uint32_t>(neighbours(i).size());
 }
 
 double Network::mean_readers(NodeId i, Round first, std::uint32_t messages) const {
-  if (schedule.kind != Kind::random_matching || nodes % 2 == 0) return reader_count(i, first);
+  if (schedule.kind != Schedule::Kind::random_matching || nodes % 2 == 0) return reader_count(i, first);
   double sum = 0;
   for (std::uint32_t k = 0; k < messages; ++k) sum += reader_count(i, first + k);
   return sum / messages;
@@ -129,7 +127,7 @@ std::uint32_t Network::messages_until_all_hear(NodeId i, Round k, std::uint32_t 
 Schedule::Kind topology::schedule_of(GraphRequest::Kind kind) {
   for (const Scheduled& one : kScheduled)
     if (one.graph == kind) return one.kind;
-  return Kind::none;
+  return Schedule::Kind::none;
 }
 
 std::string_view topology::name_of(Schedule::Kind kind) {
@@ -141,7 +139,7 @@ std::string_view topology::name_of(Schedule::Kind kind) {
 Schedule::Kind topology::schedule_named(std::string_view name) {
   for (const Scheduled& one : kScheduled)
     if (name_of(one.graph) == name) return one.kind;
-  return Kind::none;
+  return Schedule::Kind::none;
 }
 
 // Both exponential graphs look the same from every node, and a matching is as likely to have one pair as another.
@@ -151,7 +149,7 @@ void topology::unite(Network& network) {
   network.weights.clear();
   network.self_weights.assign(n, 1);
   if (n == 1) return;
-  if (network.schedule.kind == Kind::random_matching) {
+  if (network.schedule.kind == Schedule::Kind::random_matching) {
     const double share = 1.0 / (n % 2 == 0 ? n - 1 : n);  // of messages in which two nodes are a pair
     for (NodeId i = 0; i < n; ++i)
       for (NodeId j = i + 1; j < n; ++j) network.edges.emplace_back(i, j);
@@ -159,7 +157,7 @@ void topology::unite(Network& network) {
     network.self_weights.assign(n, 1 - share * (n - 1) / 2);
     return;
   }
-  const bool is_one_peer = network.schedule.kind == Kind::one_peer_exponential;
+  const bool is_one_peer = network.schedule.kind == Schedule::Kind::one_peer_exponential;
   const double weight = is_one_peer ? 0.5 / all : 1.0 / (1 + all);  // of a hop, in the mean over messages
   std::map<std::pair<NodeId, NodeId>, double> mean;
   for (NodeId i = 0; i < n; ++i)

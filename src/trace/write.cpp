@@ -36,7 +36,7 @@ constexpr std::size_t kCompactBytes = 4096;       // up to this a data set lives
 constexpr std::size_t kChunkBytes = 1u << 20;     // fits HDF5's default chunk cache
 constexpr std::size_t kReserveBytes = 32u << 20;  // a block of rounds, a chunk in the packing, and HDF5: about 25 MiB
 static_assert(RoundsSource::kBlockValues * sizeof(float) == kChunkBytes);
-constexpr unsigned kDeflateLevel = 1;  // what the file says of its chunks
+constexpr unsigned kStatedLevel = 1;  // what the file says of its chunks
 
 Space scalar() { return Space(H5Screate(H5S_SCALAR), "scalar"); }
 
@@ -104,7 +104,7 @@ PropertyList layout(std::span<const hsize_t> shape, std::size_t value_bytes, hsi
   chunk[0] = rows;
   need(H5Pset_chunk(list, static_cast<int>(shape.size()), chunk.data()), "layout");
   need(H5Pset_shuffle(list), "layout");
-  need(H5Pset_deflate(list, kDeflateLevel), "layout");
+  need(H5Pset_deflate(list, kStatedLevel), "layout");
   return list;
 }
 

@@ -25,8 +25,8 @@ double error(std::span<const float> z, std::span<const float> x) {
   return sum;
 }
 
-AlignedVector<float> coded(const std::string& text, std::span<const float> x, std::uint32_t iteration = 1,
-                           Encoded* result = nullptr) {
+AlignedVector<float> sparse_coded(const std::string& text, std::span<const float> x, std::uint32_t iteration = 1,
+                                  Encoded* result = nullptr) {
   const auto codec = make_codec(text);
   return decoded(*codec, encoded(*codec, x, quantizer_key(iteration), result), x.size());
 }
@@ -57,30 +57,30 @@ TEST(TopK, MatchesASort) {
       const std::size_t k =
           std::min(p, std::max<std::size_t>(1, static_cast<std::size_t>(std::round(share * static_cast<double>(p)))));
       auto x = random_vector(p, 0.9, p);
-      EXPECT_EQ(coded(fmt::format("top-k:{}", share), x), sorted_twin(x, k)) << p << " " << share;
+      EXPECT_EQ(sparse_coded(fmt::format("top-k:{}", share), x), sorted_twin(x, k)) << p << " " << share;
       for (float& v : x) v = std::round(v * 3) * 0x1p-140f;  // ties, zeros of both signs, subnormal numbers
-      EXPECT_EQ(coded(fmt::format("top-k:{}", share), x), sorted_twin(x, k)) << p << " " << share;
+      EXPECT_EQ(sparse_coded(fmt::format("top-k:{}", share), x), sorted_twin(x, k)) << p << " " << share;
       for (std::size_t i = 0; i < p; ++i)
         x[i] = std::ldexp(x[i] < 0 ? -1.0f : 1.0f, static_cast<int>(i * 37 % 250) - 125);
-      EXPECT_EQ(coded(fmt::format("top-k:{}", share), x), sorted_twin(x, k)) << p << " " << share;
+      EXPECT_EQ(sparse_coded(fmt::format("top-k:{}", share), x), sorted_twin(x, k)) << p << " " << share;
     }
 }
 
 TEST(TopK, TakesMagnitudesAndOfTiesTheLowerIndex) {
   const AlignedVector<float> x = {3, -5, 1, 4, 2, 6, -4, 4, 5, 0};
-  EXPECT_EQ(coded("top-k:0.4", x), (AlignedVector<float>{0, -5, 0, 4, 0, 6, 0, 0, 5, 0}));
-  EXPECT_EQ(coded("top-k:0.2", x), (AlignedVector<float>{0, -5, 0, 0, 0, 6, 0, 0, 0, 0}));
-  EXPECT_EQ(coded("top-k:1", x), x);
+  EXPECT_EQ(sparse_coded("top-k:0.4", x), (AlignedVector<float>{0, -5, 0, 4, 0, 6, 0, 0, 5, 0}));
+  EXPECT_EQ(sparse_coded("top-k:0.2", x), (AlignedVector<float>{0, -5, 0, 0, 0, 6, 0, 0, 0, 0}));
+  EXPECT_EQ(sparse_coded("top-k:1", x), x);
 }
 
 TEST(TopK, KeepsAnInfinityAsTheLargestFloatAndNoNaN) {
   const AlignedVector<float> x = {1, std::nanf(""), -INFINITY, 2, INFINITY, 0.5f};
   Encoded e;
-  const auto z = coded("top-k:0.5", x, 1, &e);
+  const auto z = sparse_coded("top-k:0.5", x, 1, &e);
   EXPECT_EQ(z, (AlignedVector<float>{0, 0, -3.4028234664e38f, 2, 3.4028234664e38f, 0}));
   EXPECT_EQ(e.overflows, 3u);
   // The NaN is left out, and still counted.
-  coded("top-k:0.1", x, 1, &e);
+  sparse_coded("top-k:0.1", x, 1, &e);
   EXPECT_EQ(e.overflows, 3u);
 }
 
@@ -88,9 +88,9 @@ TEST(TopK, ConstantIsReachedWhereAllMagnitudesAreEqual) {
   AlignedVector<float> x(1000, 0.5f);
   for (std::size_t k = 0; k < x.size(); k += 3) x[k] = -0.5f;
   for (const double share : {0.001, 0.01, 0.1, 0.9})
-    EXPECT_NEAR(error(coded(fmt::format("top-k:{}", share), x), x), (1 - share) * square(x), 1e-9) << share;
+    EXPECT_NEAR(error(sparse_coded(fmt::format("top-k:{}", share), x), x), (1 - share) * square(x), 1e-9) << share;
   x[7] = 3;
-  EXPECT_LT(error(coded("top-k:0.1", x), x), 0.9 * square(x));
+  EXPECT_LT(error(sparse_coded("top-k:0.1", x), x), 0.9 * square(x));
 }
 
 // ---- the indices on a wire --------------------------------------------------------------------------
@@ -225,8 +225,8 @@ TEST(RandomK, ConstantsAreExactOnAverage) {
   for (const double share : {0.05, 0.3, 0.9}) {
     double plain = 0, unbiased = 0;
     for (std::uint32_t key = 0; key < keys; ++key) {
-      plain += error(coded(fmt::format("random-k:{}", share), x, key), x);
-      unbiased += error(coded(fmt::format("random-k-unbiased:{}", share), x, key), x);
+      plain += error(sparse_coded(fmt::format("random-k:{}", share), x, key), x);
+      unbiased += error(sparse_coded(fmt::format("random-k-unbiased:{}", share), x, key), x);
     }
     EXPECT_NEAR(plain / keys / square(x), 1 - share, 0.01 * (1 - share)) << share;
     EXPECT_NEAR(unbiased / keys / square(x), 1 / share - 1, 0.02 * (1 / share - 1)) << share;
@@ -236,20 +236,20 @@ TEST(RandomK, ConstantsAreExactOnAverage) {
 TEST(RandomK, WhatItsFactorMakesTooLargeIsAnOverflow) {
   const AlignedVector<float> x(10, 1e38f);
   Encoded e;
-  const auto z = coded("random-k-unbiased:0.2", x, 1, &e);  // 5e38
+  const auto z = sparse_coded("random-k-unbiased:0.2", x, 1, &e);  // 5e38
   EXPECT_EQ(e.overflows, 2u);
   EXPECT_EQ(*std::max_element(z.begin(), z.end()), 3.4028234664e38f);
-  coded("random-k:0.2", x, 1, &e);
+  sparse_coded("random-k:0.2", x, 1, &e);
   EXPECT_EQ(e.overflows, 0u);
 }
 
 // ---- sign -------------------------------------------------------------------------------------------
 TEST(Sign, IsTheMeanMagnitudeWithItsSigns) {
   const AlignedVector<float> x = {1, -2, 0, -0.0f, 5};
-  EXPECT_EQ(coded("sign", x), (AlignedVector<float>{1.6f, -1.6f, 1.6f, 1.6f, 1.6f}));
+  EXPECT_EQ(sparse_coded("sign", x), (AlignedVector<float>{1.6f, -1.6f, 1.6f, 1.6f, 1.6f}));
   const AlignedVector<float> bad = {1, std::nanf(""), -INFINITY, -2};
   Encoded e;
-  EXPECT_EQ(coded("sign", bad, 1, &e), (AlignedVector<float>{0.75f, 0.75f, -0.75f, -0.75f}));
+  EXPECT_EQ(sparse_coded("sign", bad, 1, &e), (AlignedVector<float>{0.75f, 0.75f, -0.75f, -0.75f}));
   EXPECT_EQ(e.overflows, 2u);
 }
 
@@ -260,7 +260,8 @@ TEST(Sign, OfBlocksIsSignOfEachBlock) {
       const auto x = random_vector(p, 0.9, p);
       AlignedVector<float> twin;
       for (std::size_t at = 0; at < p; at += length)
-        for (const float v : coded("sign", std::span(x).subspan(at, std::min(length, p - at)))) twin.push_back(v);
+        for (const float v : sparse_coded("sign", std::span(x).subspan(at, std::min(length, p - at))))
+          twin.push_back(v);
       const auto codec = make_codec(fmt::format("sign:{}", length));
       const auto message = encoded(*codec, x, quantizer_key(1));
       EXPECT_EQ(decoded(*codec, message, p), twin) << length << " " << p;
@@ -275,14 +276,14 @@ TEST(Sign, ConstantIsThatOfTheNorms) {
   double magnitudes = 0;
   for (const float v : x) magnitudes += std::abs(static_cast<double>(v));
   const double delta = magnitudes * magnitudes / (static_cast<double>(p) * square(x));
-  EXPECT_NEAR(error(coded("sign", x), x) / square(x), 1 - delta, 1e-6);
+  EXPECT_NEAR(error(sparse_coded("sign", x), x) / square(x), 1 - delta, 1e-6);
   EXPECT_NEAR(make_codec("sign")->variance_bound(x) / square(x), 1 - delta, 1e-6);
-  EXPECT_LT(error(coded("sign:32", x), x), error(coded("sign", x), x));
+  EXPECT_LT(error(sparse_coded("sign:32", x), x), error(sparse_coded("sign", x), x));
   // The worst vector: one coordinate alone.
   AlignedVector<float> one(p, 0.0f);
   one[17] = 4;
-  EXPECT_NEAR(error(coded("sign", one), one) / square(one), 1 - make_codec("sign")->constant(p), 1e-6);
-  EXPECT_NEAR(error(coded("sign:512", one), one) / square(one), 1 - make_codec("sign:512")->constant(p), 1e-6);
+  EXPECT_NEAR(error(sparse_coded("sign", one), one) / square(one), 1 - make_codec("sign")->constant(p), 1e-6);
+  EXPECT_NEAR(error(sparse_coded("sign:512", one), one) / square(one), 1 - make_codec("sign:512")->constant(p), 1e-6);
 }
 
 // ---- qsgd-rescaled ----------------------------------------------------------------------------------
@@ -291,8 +292,8 @@ TEST(QsgdRescaled, IsQsgdDividedByTau) {
   const auto x = random_vector(p, 0.9);
   for (const int levels : {1, 4, 100}) {
     const double s = levels, tau = 1 + std::min(700 / (s * s), std::sqrt(700.0) / s);
-    const auto plain = coded(fmt::format("qsgd:{}", levels), x);
-    const auto z = coded(fmt::format("qsgd-rescaled:{}", levels), x);
+    const auto plain = sparse_coded(fmt::format("qsgd:{}", levels), x);
+    const auto z = sparse_coded(fmt::format("qsgd-rescaled:{}", levels), x);
     for (std::size_t k = 0; k < p; ++k) ASSERT_NEAR(z[k], plain[k] / tau, 1e-6 * std::abs(plain[k])) << levels;
   }
 }
@@ -306,7 +307,7 @@ TEST(QsgdRescaled, ContractsEveryVector) {
       for (const bool is_spike : {false, true}) {
         if (is_spike) x[p / 2] = 100;
         double sum = 0;
-        for (std::uint32_t key = 0; key < keys; ++key) sum += error(coded(codec->name(), x, key), x);
+        for (std::uint32_t key = 0; key < keys; ++key) sum += error(sparse_coded(codec->name(), x, key), x);
         EXPECT_LE(sum / keys, 1.03 * codec->variance_bound(x) + 1e-9) << p << " " << levels;
         EXPECT_LT(sum / keys, 1.001 * (1 - codec->constant(p)) * square(x)) << p << " " << levels;
       }

@@ -21,7 +21,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-const std::string kSmall =
+const std::string kOptionsRun =
     " --dataset digits --nodes 4 --graph ring --samples-per-node 50 --model mlp:8 --batch 10 --iterations 6 "
     "--evaluations 2 --alpha 0.2 --epsilon 0.5 ";
 
@@ -125,7 +125,7 @@ TEST(Checked, TheCodeIsOneThatTheAlgorithmsMessagesCanTake) {
 // LEAD's reference follows an unbiased code of variance ω only as fast as 1/(1 + ω).
 TEST(Checked, ACodeThatIsTooNoisyForItsAveragingIsRefused) {
   const Folder folder;
-  const std::string line = "run --algorithm lead --codec qsgd:1" + kSmall;
+  const std::string line = "run --algorithm lead --codec qsgd:1" + kOptionsRun;
   const Ran refused = run_program(folder, line + "--output made.h5");
   EXPECT_EQ(refused.status, 2);
   EXPECT_THAT(refused.err, AllOf(HasSubstr("--averaging 0.5"), HasSubstr("give --averaging")));
@@ -136,7 +136,7 @@ TEST(Checked, ACodeThatIsTooNoisyForItsAveragingIsRefused) {
 TEST(Gradients, ThatCannotBeAreRefusedByTheProgramBeforeItDoesAnything) {
   const Folder folder;
   const auto refused = [&](const std::string& line) {
-    const Ran ran = run_program(folder, line + kSmall + "--output made");
+    const Ran ran = run_program(folder, line + kOptionsRun + "--output made");
     EXPECT_EQ(ran.status, 2) << line;
     EXPECT_FALSE(std::filesystem::exists(folder / "made")) << line;
     return ran.err;
@@ -151,7 +151,7 @@ TEST(Gradients, ThatCannotBeAreRefusedByTheProgramBeforeItDoesAnything) {
 
 TEST(Gradients, AreInTheResolvedOptionsAndTheTrace) {
   const Folder folder;
-  const Ran dry = run_program(folder, "compare --dry-run --seeds 1 --gradient q-dsgd=deadline" + kSmall);
+  const Ran dry = run_program(folder, "compare --dry-run --seeds 1 --gradient q-dsgd=deadline" + kOptionsRun);
   ASSERT_EQ(dry.status, 0) << dry.err;
   std::map<std::string, std::string> said;
   std::string algorithm;
@@ -165,7 +165,8 @@ TEST(Gradients, AreInTheResolvedOptionsAndTheTrace) {
                 {"quantimed-dsgd", "deadline"}, {"dsgd", "batch"}, {"async-dsgd", "batch"}, {"q-dsgd", "deadline"}}));
   for (const auto& [name, gradient] : {std::pair{"quantimed-dsgd", "deadline"}, std::pair{"dsgd", "batch"}}) {
     const std::string output = std::string(name) + ".h5";
-    ASSERT_EQ(run_program(folder, fmt::format("run --algorithm {} --output {}{}", name, output, kSmall)).status, 0);
+    ASSERT_EQ(run_program(folder, fmt::format("run --algorithm {} --output {}{}", name, output, kOptionsRun)).status,
+              0);
     const Trace trace = read_trace(folder / output);
     EXPECT_EQ(text(trace.config, "gradient", ""), gradient);
     for (const ParameterRow& row : parameter_table()) EXPECT_EQ(find(trace.config, row.option), nullptr) << row.option;
@@ -175,7 +176,7 @@ TEST(Gradients, AreInTheResolvedOptionsAndTheTrace) {
 
 TEST(Gradients, ThatAreOverABatchAreVerifiedAsSuch) {
   const Folder folder;
-  ASSERT_EQ(run_program(folder, "run --algorithm quantimed-dsgd --output t.h5" + kSmall).status, 0);
+  ASSERT_EQ(run_program(folder, "run --algorithm quantimed-dsgd --output t.h5" + kOptionsRun).status, 0);
   Trace trace = read_trace(folder / "t.h5");  // batches differ
   EXPECT_EQ(checks::fixed_batches(trace), "");
   for (auto& [name, value] : trace.config)
@@ -188,7 +189,8 @@ TEST(Gradients, ThatAreOverABatchAreVerifiedAsSuch) {
 TEST(ComparedByDefault, AreThePapersFour) {
   const Folder folder;
   for (const char* command : {"compare --seeds 1", "tune --trials 1 --seeds 101"}) {
-    const Ran ran = run_program(folder, std::string(command) + " --dry-run" + kSmall.substr(0, kSmall.find("--alpha")));
+    const Ran ran =
+        run_program(folder, std::string(command) + " --dry-run" + kOptionsRun.substr(0, kOptionsRun.find("--alpha")));
     ASSERT_EQ(ran.status, 0) << ran.err;
     for (const AlgorithmRow& row : algorithm_table()) {
       const std::string own = fmt::format(

@@ -22,7 +22,7 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const std::string kProblem =
+const std::string kBudgetProblem =
     "--dataset digits --nodes 5 --graph ring --model mlp:4 --samples-per-node 40 --batch 10 --evaluations 5 --threads "
     "1 ";
 const char* const kAlgorithms[] = {"quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd"};
@@ -41,7 +41,7 @@ std::map<std::string, Trace> traces_of(const std::string& folder) {
 
 TEST(Budget, EveryAlgorithmGetsTheSameTimeAndNobodyMoreIterationsThanWereAskedFor) {
   const Folder folder;
-  const Ran ran = run_program(folder, "compare --seeds 3 --iterations 60 --output c " + kProblem);
+  const Ran ran = run_program(folder, "compare --seeds 3 --iterations 60 --output c " + kBudgetProblem);
   ASSERT_EQ(ran.status, 0) << ran.err;
   const auto traces = traces_of(folder / "c");
   ASSERT_EQ(traces.size(), 4u);
@@ -71,11 +71,11 @@ TEST(Budget, EveryAlgorithmGetsTheSameTimeAndNobodyMoreIterationsThanWereAskedFo
 
 TEST(Budget, ATimeThatIsGivenIsTheTime) {
   const Folder folder;
-  const Ran ran =
-      run_program(folder, "compare --algorithms dsgd,async-dsgd --seeds 1 --max-time 2min --output c " + kProblem);
+  const Ran ran = run_program(
+      folder, "compare --algorithms dsgd,async-dsgd --seeds 1 --max-time 2min --output c " + kBudgetProblem);
   ASSERT_EQ(ran.status, 0) << ran.err;
   for (const auto& [name, trace] : traces_of(folder / "c")) EXPECT_EQ(number(trace.config, "max-time", 0), 120) << name;
-  const Ran both = run_program(folder, "compare --max-time 5 --iterations 9 " + kProblem);
+  const Ran both = run_program(folder, "compare --max-time 5 --iterations 9 " + kBudgetProblem);
   EXPECT_EQ(both.status, 2);
   EXPECT_THAT(both.err, HasSubstr("--iterations 9: --max-time 5"));
 }
@@ -84,7 +84,7 @@ TEST(Budget, IterationsAreEqualWhereTheyAreAskedFor) {
   const Folder folder;
   const Ran ran = run_program(
       folder,
-      "compare --algorithms dsgd,async-dsgd --seeds 1 --iterations 9 --budget iterations --output c " + kProblem);
+      "compare --algorithms dsgd,async-dsgd --seeds 1 --iterations 9 --budget iterations --output c " + kBudgetProblem);
   ASSERT_EQ(ran.status, 0) << ran.err;
   for (const auto& [name, trace] : traces_of(folder / "c"))
     EXPECT_EQ(number(trace.summary, "iterations", 0), 9) << name;
@@ -92,7 +92,7 @@ TEST(Budget, IterationsAreEqualWhereTheyAreAskedFor) {
 
 TEST(Budget, IsFoundToTheSameBitInVirtualTime) {
   const Folder folder;
-  const std::string command = "compare --algorithms dsgd,q-dsgd --seeds 1 --iterations 30 --dry-run " + kProblem;
+  const std::string command = "compare --algorithms dsgd,q-dsgd --seeds 1 --iterations 30 --dry-run " + kBudgetProblem;
   const std::string first = run_program(folder, command).out;
   EXPECT_THAT(first, HasSubstr("max-time = "));
   EXPECT_EQ(run_program(folder, command).out, first);

@@ -12,7 +12,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kRun =
+const std::string kDataRun =
     "run --nodes 2 --graph complete --samples-per-node 10 --iterations 3 --batch 4 --algorithm dsgd "
     "--threads 1 --output t.h5 ";
 
@@ -32,7 +32,7 @@ std::string years() {
 TEST(DataProgram, LeastSquaresRegressesOnWholeNumbersAndSaysSo) {
   const Folder folder;
   write(folder / "years", years());
-  Ran run = run_program(folder, kRun + "--model least-squares --dataset years");
+  Ran run = run_program(folder, kDataRun + "--model least-squares --dataset years");
   ASSERT_EQ(run.status, 0) << run.err;
   EXPECT_THAT(run.err,
               HasSubstr("note: --dataset years: the targets are 40 distinct whole numbers, 1922 to 1961: taken as "
@@ -40,7 +40,7 @@ TEST(DataProgram, LeastSquaresRegressesOnWholeNumbersAndSaysSo) {
   EXPECT_THAT(run.out, HasSubstr("2 features, values to regress on, 40 training, no test set (looked for years.t)"));
   EXPECT_THAT(run.out, Not(HasSubstr("accuracy")));
   EXPECT_EQ(read_trace(folder / "t.h5").mean_model.size(), 2u);
-  run = run_program(folder, kRun + "--overwrite --model logistic --dataset years");
+  run = run_program(folder, kDataRun + "--overwrite --model logistic --dataset years");
   EXPECT_THAT(run.err, HasSubstr("the labels 1922-1961 are classes 0 to 39"));
   EXPECT_THAT(run.out, HasSubstr("40 classes (labels 1922-1961)"));
 }
@@ -51,7 +51,7 @@ TEST(DataProgram, ATestSetOfOtherLabelsIsRefused) {
   for (int k = 0; k < 30; ++k) text += fmt::format("{} 1:{}\n", k % 2 ? "+1" : "-1", k);
   write(folder / "mix", text);
   write(folder / "mix.t", "0 1:1\n1 1:2\n");
-  const Ran run = run_program(folder, kRun + "--model logistic --dataset mix");
+  const Ran run = run_program(folder, kDataRun + "--model logistic --dataset mix");
   EXPECT_EQ(run.status, 2);
   EXPECT_THAT(run.err, HasSubstr("mix.t has 1 samples of 2 with labels that training has not, 0 for instance"));
 }
@@ -67,11 +67,11 @@ TEST(DataProgram, ChosenClassesAreLabels) {
 TEST(DataProgram, SpeedsWithDecimalCommasAreRefused) {
   const Folder folder;
   write(folder / "speeds.csv", "10,5 20,5\n");
-  Ran run = run_program(folder, kRun + "--dataset digits --speed file:speeds.csv");
+  Ran run = run_program(folder, kDataRun + "--dataset digits --speed file:speeds.csv");
   EXPECT_EQ(run.status, 2);
   EXPECT_THAT(run.err, HasSubstr("decimal points"));
   write(folder / "speeds.csv", "1,10,20\n2,10,20\n3,10,20\n");
-  run = run_program(folder, kRun + "--dataset digits --speed file:speeds.csv");
+  run = run_program(folder, kDataRun + "--dataset digits --speed file:speeds.csv");
   EXPECT_EQ(run.status, 2);
   EXPECT_THAT(run.err, HasSubstr("has 3 columns for 2 nodes; leave the first column out"));
 }

@@ -15,12 +15,9 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const std::string kProgram = "'" QUANTIMED_PROGRAM "' ";
-const std::string kSmall =
+const std::string kFaultyRun =
     " --dataset digits --nodes 6 --graph ring --samples-per-node 100 --model mlp:8 --iterations 40 --evaluations 10 "
     "--alpha 0.2 --epsilon 0.5 --output t.h5 ";
-
-bool is_one_line(const std::string& text) { return std::ranges::count(text, '\n') == 1 && text.ends_with('\n'); }
 
 void expect_good_trace(const Folder& folder, RunStatus status) {
   const Trace trace = read_trace(folder / "t.h5");
@@ -33,7 +30,7 @@ TEST(FaultProgram, QuantimedAndAsynchronousGoOnWithoutALostNode) {
   for (const std::string engine : {"", "--engine threads --nodes 4 --oversubscribe --deadline 0.005 --iterations 400 "})
     for (const std::string algorithm : {"quantimed-dsgd", "async-dsgd"}) {
       const Folder folder;
-      std::string options = kSmall;
+      std::string options = kFaultyRun;
       if (!engine.empty()) options.replace(options.find("--nodes 6"), 9, "");
       if (!engine.empty()) options.replace(options.find("--iterations 40"), 15, "");
       const Ran ran = run_program(folder, "run" + options + engine + "--algorithm " + algorithm +
@@ -50,7 +47,7 @@ TEST(FaultProgram, SynchronousRunsSayWhoIsMissingAndEndWithStatusOne) {
   for (const std::string engine : {"", "threads"})
     for (const std::string algorithm : {"dsgd", "q-dsgd"}) {
       const Folder folder;
-      std::string options = kSmall;
+      std::string options = kFaultyRun;
       if (!engine.empty())
         options =
             " --dataset digits --engine threads --nodes 4 --oversubscribe --graph ring --samples-per-node 100 "
@@ -79,7 +76,7 @@ TEST(FaultProgram, OptionsThatMakeNoSenseAreRefused) {
   const Folder folder;
   for (const std::string options : {"--fault crash:6@1", "--fault 'crash:1@-1'", "--fault fire", "--fault 'crash:1@1;'",
                                     "--patience 0", "--patience -1", "--patience soon"}) {
-    const Ran ran = run_program(folder, "run" + kSmall + options);
+    const Ran ran = run_program(folder, "run" + kFaultyRun + options);
     EXPECT_EQ(ran.status, 2) << options;
     EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
     EXPECT_THAT(ran.err, HasSubstr(options.substr(0, options.find(' ')))) << options;
@@ -88,7 +85,7 @@ TEST(FaultProgram, OptionsThatMakeNoSenseAreRefused) {
 
 TEST(FaultProgram, AFileThatMayNotGrowIsOneLineAndNothingIsLeftBehind) {  // as on a full disk
   const Folder folder;
-  const Ran ran = run_program(folder, "--version; ulimit -f 8; " + kProgram + "run" + kSmall);
+  const Ran ran = run_program(folder, "--version; ulimit -f 8; " + kProgram + "run" + kFaultyRun);
   EXPECT_EQ(ran.status, 4);
   EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
   EXPECT_THAT(ran.err, AllOf(HasSubstr("t.h5: cannot be written"), HasSubstr("ulimit")));
@@ -96,7 +93,7 @@ TEST(FaultProgram, AFileThatMayNotGrowIsOneLineAndNothingIsLeftBehind) {  // as 
     EXPECT_THAT(entry.path().filename().string(), testing::AnyOf("out", "err", "t.h5.lock"));
 }
 
-const std::string kEndless =
+const std::string kEndlessRun =
     "run --dataset digits --samples-per-node 200 --algorithm dsgd --iterations 10000000 --output a/t.h5 & p=$!; " +
     until_there("a/t.h5.lock");
 
@@ -105,7 +102,7 @@ TEST(FaultProgram, ARunOutlivesAFolderThatIsAwayForAWhile) {
   for (const char* away_s : {"6", "60"}) {  // it tries every two seconds of its own; others may need the cores, too
     const Folder folder;
     std::filesystem::create_directory(folder / "a");
-    const Ran ran = run_program(folder, kEndless + "mv a b; sleep " + away_s + "; mv b a; kill -INT $p; wait $p");
+    const Ran ran = run_program(folder, kEndlessRun + "mv a b; sleep " + away_s + "; mv b a; kill -INT $p; wait $p");
     EXPECT_EQ(ran.status, 75) << ran.err;
     const Trace trace = read_trace(folder / "a/t.h5");
     EXPECT_EQ(trace.status, RunStatus::interrupted);
@@ -118,7 +115,7 @@ TEST(FaultProgram, ARunOutlivesAFolderThatIsAwayForAWhile) {
 TEST(FaultProgram, AFolderThatIsGoneIsOneLine) {
   const Folder folder;
   std::filesystem::create_directory(folder / "a");
-  const Ran ran = run_program(folder, kEndless + "mv a b; sleep 1; kill -INT $p; wait $p");
+  const Ran ran = run_program(folder, kEndlessRun + "mv a b; sleep 1; kill -INT $p; wait $p");
   EXPECT_EQ(ran.status, 2);
   EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
   EXPECT_THAT(ran.err, HasSubstr("a/t.h5: cannot be written: No such file or directory"));

@@ -22,32 +22,25 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kProgram = "'" QUANTIMED_PROGRAM "' ";
-const std::string kSmall =
-    " --dataset digits --nodes 4 --graph ring --samples-per-node 20 --batch 8 --model mlp:4 --evaluations 2 --alpha "
+const std::string kOutputRun =
+    " --dataset digits --nodes 4 --graph ring --samples-per-node 20 --batch 8 --model mlp:4 --evaluations "
+    "2 --alpha "
     "0.1 "
     "--epsilon 0.5 --threads 1 ";
 
 const std::string kTuned =
-    " --dataset digits --nodes 4 --graph ring --samples-per-node 20 --batch 8 --model mlp:4 --evaluations 2 --threads "
+    " --dataset digits --nodes 4 --graph ring --samples-per-node 20 --batch 8 --model mlp:4 --evaluations "
+    "2 --threads "
     "1 ";
 
-bool is_one_line(const std::string& text) { return std::ranges::count(text, '\n') == 1 && text.ends_with('\n'); }
-void spill(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
 ino_t inode(const std::string& path) {
   struct stat status {};
   return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
 }
 
-void expect_refused(const Ran& ran, const std::string& says, const std::string& of) {
-  EXPECT_EQ(ran.status, 2) << of << ": " << ran.out << ran.err;
-  EXPECT_TRUE(is_one_line(ran.err)) << of << ": " << ran.err;
-  EXPECT_THAT(ran.err, HasSubstr(says)) << of;
-}
-
 TEST(Outputs, ThatQuantimedDidNotWriteAreRefusedAndStayAsTheyAre) {
   const Folder folder;
-  const std::string run = "run --algorithm dsgd --iterations 5 --quiet" + kSmall;
+  const std::string run = "run --algorithm dsgd --iterations 5 --quiet" + kOutputRun;
   ASSERT_EQ(run_program(folder, "export --dataset digits --output data.h5").status, 0);
   spill(folder / "data.svm", "1 1:0.5\n2 1:0.25\n");
   spill(folder / "graph.txt", "0 1\n1 2\n2 3\n0 3\n");
@@ -73,7 +66,7 @@ TEST(Outputs, ThatQuantimedDidNotWriteAreRefusedAndStayAsTheyAre) {
 
 TEST(Outputs, WhatARunReadsIsNeverWhatItWrites) {
   const Folder folder;
-  const std::string run = "run --algorithm dsgd --iterations 5 --quiet" + kSmall;
+  const std::string run = "run --algorithm dsgd --iterations 5 --quiet" + kOutputRun;
   ASSERT_EQ(run_program(folder, run + "--output speeds.h5").status, 0);
   fs::create_hard_link(folder / "speeds.h5", folder / "other.h5");
   const std::string before = contents(folder / "speeds.h5");
@@ -84,7 +77,7 @@ TEST(Outputs, WhatARunReadsIsNeverWhatItWrites) {
 
 TEST(Outputs, FilesBesideTheOutputAreNotTakenForItsOwn) {
   const Folder folder;
-  const std::string run = "run --algorithm dsgd --iterations 5 --quiet --overwrite" + kSmall;
+  const std::string run = "run --algorithm dsgd --iterations 5 --quiet --overwrite" + kOutputRun;
   for (const std::string end : {".partial", ".lock"}) {
     spill(folder / ("a.h5" + end), "1 1:0.5\n");
     expect_refused(run_program(folder, run + "--output a.h5"), "a.h5" + end, end);
@@ -101,7 +94,7 @@ TEST(Outputs, FilesBesideTheOutputAreNotTakenForItsOwn) {
 
 TEST(Outputs, ACompleteRunOfTheSameOptionsIsKept) {
   const Folder folder;
-  const std::string run = "run --algorithm dsgd --iterations 5" + kSmall + "--output a.h5";
+  const std::string run = "run --algorithm dsgd --iterations 5" + kOutputRun + "--output a.h5";
   const Ran first = run_program(folder, run);
   ASSERT_EQ(first.status, 0) << first.err;
   const ino_t file = inode(folder / "a.h5");
@@ -125,7 +118,7 @@ TEST(Outputs, ACompleteRunOfTheSameOptionsIsKept) {
 
 TEST(Outputs, ARunOfOtherOptionsIsReplacedOnlyOnDemand) {
   const Folder folder;
-  const std::string run = "run --algorithm dsgd --quiet" + kSmall + "--output a.h5 ";
+  const std::string run = "run --algorithm dsgd --quiet" + kOutputRun + "--output a.h5 ";
   ASSERT_EQ(run_program(folder, run + "--iterations 5").status, 0);
   const std::string before = contents(folder / "a.h5");
   expect_refused(run_program(folder, run + "--iterations 6"), "--iterations 5, not 6", "iterations");
@@ -137,7 +130,7 @@ TEST(Outputs, ARunOfOtherOptionsIsReplacedOnlyOnDemand) {
 
 TEST(Outputs, ATraceOfAnotherVersionOrChangedSinceIsReplacedOnlyOnDemand) {
   const Folder folder;
-  const std::string run = "run --algorithm dsgd --quiet --iterations 5" + kSmall + "--output ";
+  const std::string run = "run --algorithm dsgd --quiet --iterations 5" + kOutputRun + "--output ";
   ASSERT_EQ(run_program(folder, run + "a.h5").status, 0);
   Trace trace = read_trace(folder / "a.h5");
   trace.software_version = "0.0.9";
@@ -162,7 +155,7 @@ TEST(Outputs, ATraceOfAnotherVersionOrChangedSinceIsReplacedOnlyOnDemand) {
 TEST(Outputs, WithoutANameEveryRunHasItsOwn) {
   const Folder folder;
   for (const std::string more : {"--iterations 5", "--iterations 6", "--iterations 5"})
-    ASSERT_EQ(run_program(folder, "run --algorithm dsgd --quiet" + kSmall + more).status, 0) << more;
+    ASSERT_EQ(run_program(folder, "run --algorithm dsgd --quiet" + kOutputRun + more).status, 0) << more;
   EXPECT_EQ(std::distance(fs::directory_iterator(folder / "runs"), {}), 2);
 }
 
@@ -270,7 +263,8 @@ TEST(Outputs, TheTraceSaysWhatWasRead) {
 // ---- what was begun
 // --------------------------------------------------------------------------------------------------
 
-const std::string kEndless = "run --algorithm dsgd --quiet --iterations 100000000" + kSmall + "--output a.h5 ";
+const std::string kEndlessOutput =
+    "run --algorithm dsgd --quiet --iterations 100000000" + kOutputRun + "--output a.h5 ";
 
 // Its status, once it had begun.
 int begin_and_stop(const Folder& folder, const std::string& run) {
@@ -281,7 +275,7 @@ int begin_and_stop(const Folder& folder, const std::string& run) {
 
 TEST(Outputs, ARunThatWasInterruptedIsNotThrownAway) {
   const Folder folder;
-  const std::string& run = kEndless;
+  const std::string& run = kEndlessOutput;
   ASSERT_EQ(begin_and_stop(folder, run), 75);
   const std::string before = contents(folder / "a.h5");
   expect_refused(run_program(folder, run), "--resume a.h5", "the same options");
@@ -298,7 +292,7 @@ TEST(Outputs, ARunThatWasInterruptedIsNotThrownAway) {
 
 TEST(Outputs, AnOlderRunsPartialIsNotResumedInPlaceOfOneThatDiedBeforeItWrote) {
   const Folder folder;
-  const std::string& run = kEndless;
+  const std::string& run = kEndlessOutput;
   ASSERT_EQ(begin_and_stop(folder, run), 75);
   fs::rename(folder / "a.h5", folder / "a.h5.partial");
   const Ran killed =
@@ -312,7 +306,7 @@ TEST(Outputs, AnOlderRunsPartialIsNotResumedInPlaceOfOneThatDiedBeforeItWrote) {
 
 TEST(Outputs, WhatWasStoppedIsToldInTrueWordsAndNumbers) {
   const Folder folder;
-  const std::string run = "run --algorithm dsgd --iterations 100000000" + kSmall + "--output a.h5 ";
+  const std::string run = "run --algorithm dsgd --iterations 100000000" + kOutputRun + "--output a.h5 ";
   const Ran stopped = run_program(
       folder, run + "& p=$!; while ! test -e a.h5.lock; do sleep 0.02; done; sleep 0.3; kill -TERM $p; wait $p");
   ASSERT_EQ(stopped.status, 75);
@@ -366,7 +360,7 @@ TEST(Outputs, EveryCommandLeavesWhatIsNotItsOwn) {
 TEST(Outputs, FoldersOfOtherOptionsAreRefusedUnlessOverwrite) {
   const Folder folder;
   const std::string compare =
-      "compare --quiet --algorithms dsgd --seeds 1 --budget iterations" + kSmall + "--output c --iterations ";
+      "compare --quiet --algorithms dsgd --seeds 1 --budget iterations" + kOutputRun + "--output c --iterations ";
   ASSERT_EQ(run_program(folder, compare + "5").status, 0);
   expect_refused(run_program(folder, compare + "6"), "--iterations 5, not 6", "compare");
   EXPECT_EQ(run_program(folder, compare + "6 --overwrite").status, 0);
@@ -436,7 +430,7 @@ void expect_continued(const std::string& command, File&& file) {
 }
 
 TEST(Outputs, ACompareThatWasStoppedContinues) {
-  expect_continued("compare --algorithms dsgd --seeds 1-400 --budget iterations --iterations 5" + kSmall,
+  expect_continued("compare --algorithms dsgd --seeds 1-400 --budget iterations --iterations 5" + kOutputRun,
                    [](std::size_t runs) { return fmt::format("dsgd-seed{}.h5", runs); });
 }
 
@@ -469,7 +463,7 @@ void expect_completed(const std::string& command, const std::vector<std::string>
 }
 
 TEST(Outputs, WhatIsMissingOfAComparisonIsRunAndNothingElse) {
-  expect_completed("compare --algorithms dsgd,q-dsgd --seeds 1-2 --budget iterations --iterations 5" + kSmall,
+  expect_completed("compare --algorithms dsgd,q-dsgd --seeds 1-2 --budget iterations --iterations 5" + kOutputRun,
                    {"q-dsgd-seed1.h5", "dsgd-seed2.h5"}, {"comparison.json", "table.md"});
 }
 
@@ -485,7 +479,7 @@ TEST(Outputs, PacesThatQuantimedDidNotMeasureAreRefused) {
   expect_refused(run_program(folder,
                              "compare --algorithms dsgd --seeds 1 --engine threads --oversubscribe --output c "
                              "--iterations 5" +
-                                 kSmall),
+                                 kOutputRun),
                  "paces.txt", "compare");
   EXPECT_EQ(contents(folder / "c/paces.txt"), "my own paces\n");
 }

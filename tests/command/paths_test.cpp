@@ -16,11 +16,11 @@ using testing::Not;
 struct Path {
   std::string name, reason;
 };
-const std::string kLong(300, 'a');
+const std::string kLongName(300, 'a');
 const Path kPaths[] = {{"loop", "Too many levels of symbolic links"},
                        {"loop/x.h5", "Too many levels of symbolic links"},
-                       {kLong, "File name too long"},
-                       {kLong + "/x.h5", "File name too long"},
+                       {kLongName, "File name too long"},
+                       {kLongName + "/x.h5", "File name too long"},
                        {"file/x.h5", ""}};
 
 // Root may search every folder; these it may not.

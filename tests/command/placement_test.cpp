@@ -16,7 +16,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-const std::string kRun =
+const std::string kPlacedRun =
     "run --engine threads --dataset digits --model mlp:8 --samples-per-node 100 --iterations 20 --evaluations 2 "
     "--algorithm dsgd --output t.h5 ";
 
@@ -56,11 +56,11 @@ TEST(PlacementOption, SiblingsCountOnlyWithSmt) {
     GTEST_SKIP() << "needs processing units 0 and 1";
   const Folder folder;
   const Environment one_core(Variables{{"HWLOC_SYNTHETIC", "core:1 pu:2"}});
-  const Ran refused = run_program(folder, kRun + "--nodes 2");
+  const Ran refused = run_program(folder, kPlacedRun + "--nodes 2");
   EXPECT_EQ(refused.status, 2);
   EXPECT_THAT(refused.err, HasSubstr("--nodes 2"));
-  EXPECT_EQ(run_program(folder, kRun + "--nodes 2 --placement list:0,1").status, 2);
-  const Ran accepted = run_program(folder, kRun + "--nodes 2 --smt");
+  EXPECT_EQ(run_program(folder, kPlacedRun + "--nodes 2 --placement list:0,1").status, 2);
+  const Ran accepted = run_program(folder, kPlacedRun + "--nodes 2 --smt");
   ASSERT_EQ(accepted.status, 0) << accepted.err;
   const Trace trace = read_trace(folder / "t.h5");
   EXPECT_EQ(text(trace.environment, "node_cores", ""), "0-1");
@@ -71,10 +71,10 @@ TEST(PlacementOption, SiblingsCountOnlyWithSmt) {
 TEST(PlacementOption, OneNodeForEachL3) {
   const Folder folder;
   const Environment one_cache(Variables{{"HWLOC_SYNTHETIC", "l3:1 " + enough_cores()}});
-  const Ran refused = run_program(folder, kRun + "--nodes 2 --placement l3");
+  const Ran refused = run_program(folder, kPlacedRun + "--nodes 2 --placement l3");
   EXPECT_EQ(refused.status, 2);
   EXPECT_THAT(refused.err, HasSubstr("room for 1"));
-  const Ran accepted = run_program(folder, kRun + "--placement l3");  // --nodes auto is what there is room for
+  const Ran accepted = run_program(folder, kPlacedRun + "--placement l3");  // --nodes auto is what there is room for
   ASSERT_EQ(accepted.status, 0) << accepted.err;
   EXPECT_EQ(number(read_trace(folder / "t.h5").config, "nodes", 0), 1);
 }
@@ -84,7 +84,7 @@ TEST(PlacementOption, AListDecidesWhoIsWhere) {
   if (cores.size() < 2) GTEST_SKIP() << "needs two cores";
   const Folder folder;
   const std::string list = std::to_string(cores[1]) + "," + std::to_string(cores[0]);
-  const Ran ran = run_program(folder, kRun + "--placement list:" + list);
+  const Ran ran = run_program(folder, kPlacedRun + "--placement list:" + list);
   ASSERT_EQ(ran.status, 0) << ran.err;
   const Trace trace = read_trace(folder / "t.h5");
   EXPECT_EQ(text(trace.environment, "node_cores", ""), list);
@@ -108,15 +108,15 @@ TEST(PlacementOption, AnAllocationSeesOnlyItsOwnCores) {
   const Folder folder;
   const Environment job(
       Variables{{"SLURM_JOB_ID", "4711"}, {"SLURM_CPUS_PER_TASK", "1"}, {"SLURM_JOB_NODELIST", "n[1-2]"}});
-  const Ran ran = run_on_unit(own, folder, kRun);
+  const Ran ran = run_on_unit(own, folder, kPlacedRun);
   ASSERT_EQ(ran.status, 0) << ran.err;
   const Trace trace = read_trace(folder / "t.h5");
   EXPECT_EQ(text(trace.environment, "affinity", ""), std::to_string(own));
   EXPECT_EQ(text(trace.environment, "node_cores", ""), std::to_string(own));
   EXPECT_EQ(text(trace.environment, "slurm_job", ""), "4711");
   EXPECT_EQ(number(trace.config, "nodes", 0), 1);
-  EXPECT_EQ(run_on_unit(own, folder, kRun + "--nodes 2").status, 2);
-  const Ran refused = run_on_unit(own, folder, kRun + "--placement list:" + std::to_string(foreign));
+  EXPECT_EQ(run_on_unit(own, folder, kPlacedRun + "--nodes 2").status, 2);
+  const Ran refused = run_on_unit(own, folder, kPlacedRun + "--placement list:" + std::to_string(foreign));
   EXPECT_EQ(refused.status, 2);
   EXPECT_THAT(refused.err, HasSubstr("may not be used"));
 }

@@ -12,7 +12,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kSmall = "--dataset digits --model mlp:6 --samples-per-node 50 --batch 10 --quiet ";
+const std::string kPredictedRun = "--dataset digits --model mlp:6 --samples-per-node 50 --batch 10 --quiet ";
 
 class Predict : public ::testing::Test {
  protected:
@@ -23,7 +23,7 @@ class Predict : public ::testing::Test {
 };
 
 TEST_F(Predict, AMachineIsCalibratedAndItsRunsPredicted) {
-  Ran ran = run_program(folder, "calibrate --nodes 2 --output m.ini " + kSmall);
+  Ran ran = run_program(folder, "calibrate --nodes 2 --output m.ini " + kPredictedRun);
   ASSERT_EQ(ran.status, 0) << ran.err;
   const MachineFile machine = read_machine_file(folder / "m.ini");
   EXPECT_EQ(machine.cores, 2u);
@@ -37,7 +37,8 @@ TEST_F(Predict, AMachineIsCalibratedAndItsRunsPredicted) {
   }
   // Without stragglers and links a predicted round of DSGD is the sum of its steps, however many nodes there are.
   ran = run_program(
-      folder, "run --algorithm dsgd --machine m.ini --nodes 20 --graph ring --iterations 30 --output p.h5 " + kSmall);
+      folder,
+      "run --algorithm dsgd --machine m.ini --nodes 20 --graph ring --iterations 30 --output p.h5 " + kPredictedRun);
   ASSERT_EQ(ran.status, 0) << ran.err;
   const Trace trace = read_trace(folder / "p.h5");
   EXPECT_THAT(verify_trace(trace), testing::IsEmpty());
@@ -52,7 +53,7 @@ TEST_F(Predict, SetsPredictionBesideMeasurement) {
       run_program(folder,
                   "predict --nodes 2 --graph complete --algorithms dsgd,async-dsgd --iterations 60 --repeats 2 "
                   "--cores 2,8 --speed uniform:2000,9000 --link alpha-beta:1e-4,1e9 --output p " +
-                      kSmall);
+                      kPredictedRun);
   ASSERT_EQ(ran.status, 0) << ran.err;
   for (const char* words :
        {"predicted", "measured", "dsgd", "async-dsgd", "2 measured runs", "| async-dsgd | 8 ", "p/machine.ini"})
@@ -63,7 +64,7 @@ TEST_F(Predict, SetsPredictionBesideMeasurement) {
 
 TEST_F(Predict, GivenAgainItTakesItsOwnMeasurementAgain) {
   const std::string predict =
-      "predict --nodes 2 --graph complete --algorithms dsgd --iterations 60 --repeats 1 --output p " + kSmall;
+      "predict --nodes 2 --graph complete --algorithms dsgd --iterations 60 --repeats 1 --output p " + kPredictedRun;
   ASSERT_EQ(run_program(folder, predict).status, 0);
   const std::string machine = contents(folder / "p/machine.ini");
   const Ran again = run_program(folder, predict);
@@ -85,17 +86,17 @@ TEST_F(Predict, GivenAgainItTakesItsOwnMeasurementAgain) {
 }
 
 TEST_F(Predict, AMachineFileIsForItsOwnModel) {
-  ASSERT_EQ(run_program(folder, "calibrate --nodes 2 --output m.ini " + kSmall).status, 0);
+  ASSERT_EQ(run_program(folder, "calibrate --nodes 2 --output m.ini " + kPredictedRun).status, 0);
   const struct {
     std::string arguments, says;
   } cases[] = {
       {"run --machine m.ini --dataset digits --model mlp:7", "--machine m.ini: measured for mlp:6"},
-      {"run --machine m.ini --algorithm q-dsgd --codec rounding " + kSmall, "code rounding"},
-      {"run --machine m.ini --engine threads " + kSmall, "--machine m.ini: on threads"},
-      {"run --machine m.ini --link paper:3 " + kSmall, "--link paper:3"},
-      {"run --machine none.ini " + kSmall, "--machine none.ini"},
-      {"predict --machine none.ini " + kSmall, "--machine none.ini"},
-      {"calibrate --nodes 1 " + kSmall, "--nodes 1"},
+      {"run --machine m.ini --algorithm q-dsgd --codec rounding " + kPredictedRun, "code rounding"},
+      {"run --machine m.ini --engine threads " + kPredictedRun, "--machine m.ini: on threads"},
+      {"run --machine m.ini --link paper:3 " + kPredictedRun, "--link paper:3"},
+      {"run --machine none.ini " + kPredictedRun, "--machine none.ini"},
+      {"predict --machine none.ini " + kPredictedRun, "--machine none.ini"},
+      {"calibrate --nodes 1 " + kPredictedRun, "--nodes 1"},
   };
   for (const auto& [arguments, says] : cases) {
     const Ran ran = run_program(folder, arguments);

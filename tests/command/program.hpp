@@ -1,9 +1,12 @@
 // Runs the built program as a user would: a command line in, exit status and both outputs back.
 #pragma once
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 
 #include <unistd.h>
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +18,8 @@
 #include "here.hpp"
 
 namespace quantimed {
+
+inline const std::string kProgram = "'" QUANTIMED_PROGRAM "' ";  // for the shell
 
 struct Ran {
   int status;
@@ -42,6 +47,16 @@ inline std::string contents(const std::string& path) {
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
   return text.str();
+}
+
+inline void spill(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+
+inline bool is_one_line(const std::string& text) { return std::ranges::count(text, '\n') == 1 && text.ends_with('\n'); }
+
+inline void expect_refused(const Ran& ran, const std::string& says, const std::string& of) {
+  EXPECT_EQ(ran.status, 2) << of << ": " << ran.out << ran.err;
+  EXPECT_TRUE(is_one_line(ran.err)) << of << ": " << ran.err;
+  EXPECT_THAT(ran.err, testing::HasSubstr(says)) << of;
 }
 
 // For the shell, after "PROGRAM … &": waits until a file is there, or until the program has ended without it.

@@ -19,7 +19,7 @@ namespace {
 using testing::HasSubstr;
 
 // Short enough to be run whole, and too long to be over when its first signal comes.
-const std::string kLong =
+const std::string kLongRun =
     " --dataset digits --nodes 10 --samples-per-node 100 --model mlp:16 --batch 30 --iterations 700 --evaluations 10 "
     "--alpha 0.2 --epsilon 0.5 --quiet --threads 1 ";
 
@@ -56,7 +56,7 @@ TEST(ResumedProgram, GivesTheTraceOfARunThatWasNeverStopped) {
   } cases[] = {{"quantimed-dsgd --deadline-adapt", "USR1"}, {"async-dsgd", "TERM"}};
   for (const auto& c : cases) {
     const Folder folder;
-    const std::string run = "run --algorithm " + std::string(c.algorithm) + kLong;
+    const std::string run = "run --algorithm " + std::string(c.algorithm) + kLongRun;
     ASSERT_EQ(run_program(folder, run + "--output whole.h5").status, 0);
     Ran ran = run_until_stopped(folder, run + "--output a.h5 " + and_stop(c.signal, "a.h5", "0"));
     ASSERT_EQ(ran.status, 75) << ran.err;

@@ -19,11 +19,12 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-const std::string kProgram = QUANTIMED_PROGRAM;
+const std::string kProgramPath = QUANTIMED_PROGRAM;
 const std::string kRefusals =
     "LD_PRELOAD='" + (std::filesystem::path(QUANTIMED_PROGRAM).parent_path() / "refusals.so").string() + "' ";
 const std::string kThreads =
-    "run --engine threads --dataset digits --model mlp:8 --samples-per-node 50 --iterations 20 --evaluations 2 "
+    "run --engine threads --dataset digits --model mlp:8 --samples-per-node 50 --iterations 20 "
+    "--evaluations 2 "
     "--output t.h5 ";
 
 // A command of the shell's, not of the program's.
@@ -32,8 +33,6 @@ Ran run_shell(const Folder& folder, const std::string& command) {
   return run_program(
       folder, "--version > /dev/null 2>&1; unset QUANTIMED_STARTED OPENBLAS_NUM_THREADS OMP_WAIT_POLICY; " + command);
 }
-
-bool is_one_line(const std::string& text) { return std::ranges::count(text, '\n') == 1 && text.back() == '\n'; }
 
 // A hung program is ended, with 124 or 137.
 const std::string kInTime = "timeout -k 5 120 ";
@@ -53,9 +52,9 @@ TEST(Start, NoVariableOfOpenMPLeavesFewerCores) {
         "OMP_PLACES='{0}'", "GOMP_CPU_AFFINITY=0", "KMP_AFFINITY=granularity=fine,compact", "OMP_NUM_THREADS=1",
         "OMP_THREAD_LIMIT=1", "OMP_PROC_BIND_ALL=true"}) {
     const Folder folder;
-    const Ran nodes = run_shell(folder, variable + " " + kProgram + " run --dry-run --engine threads");
+    const Ran nodes = run_shell(folder, variable + " " + kProgramPath + " run --dry-run --engine threads");
     EXPECT_THAT(nodes.out, HasSubstr("\nnodes = " + std::to_string(cores) + "\n")) << variable << nodes.err;
-    const Ran threads = run_shell(folder, variable + " " + kProgram + " run --dry-run");
+    const Ran threads = run_shell(folder, variable + " " + kProgramPath + " run --dry-run");
     EXPECT_THAT(threads.out, HasSubstr("\nthreads = " + std::to_string(cores) + "\n")) << variable << threads.err;
   }
 }
@@ -63,14 +62,14 @@ TEST(Start, NoVariableOfOpenMPLeavesFewerCores) {
 TEST(Start, ARunSaysWhichVariablesItIgnoredAndWhatDecided) {
   const Folder folder;
   const Ran ran = run_shell(
-      folder, "OMP_PROC_BIND=spread OMP_PLACES=cores " + kProgram + " " + kThreads + "--oversubscribe --nodes 2");
+      folder, "OMP_PROC_BIND=spread OMP_PLACES=cores " + kProgramPath + " " + kThreads + "--oversubscribe --nodes 2");
   ASSERT_EQ(ran.status, 0) << ran.err;
   const Trace trace = read_trace(folder / "t.h5");
   EXPECT_EQ(text(trace.environment, "affinity", ""), to_list(affinity().get()));
   EXPECT_THAT(text(trace.environment, "ignored_variables", ""),
               AllOf(HasSubstr("OMP_PROC_BIND=spread"), HasSubstr("OMP_PLACES=cores")));
   EXPECT_NE(text(trace.environment, "cores_rule", ""), "");
-  const Ran plain = run_shell(folder, kProgram + " " + kThreads + "--oversubscribe --nodes 2 --overwrite");
+  const Ran plain = run_shell(folder, kProgramPath + " " + kThreads + "--oversubscribe --nodes 2 --overwrite");
   ASSERT_EQ(plain.status, 0) << plain.err;
   EXPECT_EQ(text(read_trace(folder / "t.h5").environment, "ignored_variables", "none"), "");
 }
@@ -81,7 +80,7 @@ TEST(Start, AMaskOfTheParentIsKeptAndSaid) {
   Ran info, run, refused;
   std::jthread([&] {
     pin_this_thread(usable_cores()[0]);
-    info = run_shell(folder, "env -u SLURM_CPU_BIND_TYPE -u SLURM_CPUS_PER_TASK " + kProgram + " info --quiet");
+    info = run_shell(folder, "env -u SLURM_CPU_BIND_TYPE -u SLURM_CPUS_PER_TASK " + kProgramPath + " info --quiet");
     run = run_program(folder, kThreads);
     refused = run_program(folder, kThreads + "--nodes 2");
   }).join();
@@ -95,7 +94,7 @@ TEST(Start, AMaskOfTheParentIsKeptAndSaid) {
 
 TEST(Start, InfoNamesAKernelThatTheEnvironmentForces) {
   const Folder folder;
-  const Ran ran = run_shell(folder, "OPENBLAS_CORETYPE=Haswell " + kProgram + " info");
+  const Ran ran = run_shell(folder, "OPENBLAS_CORETYPE=Haswell " + kProgramPath + " info");
   EXPECT_THAT(ran.out, AllOf(HasSubstr("blas_variables = OPENBLAS_CORETYPE=Haswell"),
                              HasSubstr("  - OPENBLAS_CORETYPE=Haswell is set")));
 }
@@ -105,10 +104,10 @@ TEST(Start, InfoNamesAKernelThatTheEnvironmentForces) {
 TEST(Start, KeepsItsNameItsArgumentsAndWhatIsLeftOfTheEnvironment) {
   const Folder folder;
   const Ran ran =
-      run_shell(folder, "QUANTIMED_STARTED=1:other QUANTIMED_SET_ASIDE_OMP_PLACES=stale " + kProgram + " info");
+      run_shell(folder, "QUANTIMED_STARTED=1:other QUANTIMED_SET_ASIDE_OMP_PLACES=stale " + kProgramPath + " info");
   EXPECT_THAT(ran.out, AllOf(HasSubstr("ignored_variables = \n"), Not(HasSubstr("stale"))));
   const Ran named = run_shell(
-      folder, kProgram +
+      folder, kProgramPath +
                   " run --engine threads --dataset digits --model mlp:8 --samples-per-node 50 --nodes 1 --iterations "
                   "100000000 --output t.h5 & p=$!; while kill -0 $p && ! test -e t.h5.lock; do sleep 0.05; done; "
                   "cat /proc/$p/comm; kill -INT $p; wait $p");
@@ -119,16 +118,17 @@ TEST(Start, WhereItMayNotStartAgainItSaysSoAndBindsNobody) {
   if (kIsSanitized) GTEST_SKIP() << "a sanitizer's runtime must be loaded first";
   const Folder folder;
   const Ran ran = run_shell(
-      folder, "REFUSE_RESTART=1 OMP_PROC_BIND=true " + kRefusals + kProgram + " run --dry-run --engine threads");
+      folder, "REFUSE_RESTART=1 OMP_PROC_BIND=true " + kRefusals + kProgramPath + " run --dry-run --engine threads");
   EXPECT_EQ(ran.status, 0);
   EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
   EXPECT_THAT(ran.err, AllOf(HasSubstr("cannot start itself again"), HasSubstr("OPENBLAS_NUM_THREADS=1")));
   EXPECT_THAT(ran.out, HasSubstr("\nnodes = " + std::to_string(usable_cores().size()) + "\n"));
-  const Ran limited = run_shell(folder, "ulimit -v 3000000; REFUSE_RESTART=1 " + kRefusals + kProgram + " --version");
+  const Ran limited =
+      run_shell(folder, "ulimit -v 3000000; REFUSE_RESTART=1 " + kRefusals + kProgramPath + " --version");
   EXPECT_EQ(limited.status, 4) << limited.err;
   EXPECT_THAT(limited.err, AllOf(HasSubstr("memory is limited"), HasSubstr("ulimit -v")));
-  const Ran as_wanted = run_shell(
-      folder, "REFUSE_RESTART=1 OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=passive " + kRefusals + kProgram + " --version");
+  const Ran as_wanted = run_shell(folder, "REFUSE_RESTART=1 OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=passive " +
+                                              kRefusals + kProgramPath + " --version");
   EXPECT_EQ(as_wanted.status, 0);
   EXPECT_EQ(as_wanted.err, "");
 }
@@ -141,13 +141,14 @@ TEST(Start, EveryCommandEndsUnderEveryLimitOnMemory) {
   for (const std::string command :
        {"--version", "--help", "info --quiet",
         "run --dataset digits --nodes 3 --samples-per-node 20 --iterations 3 --output t.h5 --quiet",
-        "run --engine threads --oversubscribe --nodes 2 --dataset digits --samples-per-node 20 --iterations 3 --output "
+        "run --engine threads --oversubscribe --nodes 2 --dataset digits --samples-per-node 20 "
+        "--iterations 3 --output "
         "t.h5 --quiet",
         "theory --dry-run", "verify t.h5"})
     for (const int limit_kb : {30'000, 60'000, 90'000, 120'000, 200'000, 300'000, 500'000, 900'000}) {
       const Folder folder;
       const Ran ran =
-          run_shell(folder, "ulimit -v " + std::to_string(limit_kb) + "; " + kInTime + kProgram + " " + command);
+          run_shell(folder, "ulimit -v " + std::to_string(limit_kb) + "; " + kInTime + kProgramPath + " " + command);
       EXPECT_THAT(ran.status, testing::AnyOf(0, 2, 4, 127)) << command << " within " << limit_kb << " kB: " << ran.err;
       if (ran.status == 2) {
         EXPECT_THAT(command, StartsWith("verify")) << ran.err;
@@ -176,7 +177,7 @@ TEST(Start, AThreadThatIsRefusedEndsEveryRunWithStatusFour) {
     for (int granted = 0; granted <= 4; ++granted) {
       const Folder folder;
       const Ran ran = run_shell(folder, "export REFUSE_THREADS_BEYOND=" + std::to_string(granted) + "; " + kRefusals +
-                                            kInTime + kProgram + " " + command);
+                                            kInTime + kProgramPath + " " + command);
       if (ran.status == 0) {
         EXPECT_GE(granted, 2) << command;  // as many threads as that were not asked for
         continue;

@@ -13,35 +13,36 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const std::string kProgram = "'" QUANTIMED_PROGRAM "' ";
-const std::string kRun =
-    "run --algorithm dsgd --dataset digits --nodes 4 --graph ring --samples-per-node 20 --batch 8 --model mlp:4 "
+const std::string kPrintingRun =
+    "run --algorithm dsgd --dataset digits --nodes 4 --graph ring --samples-per-node 20 --batch 8 --model "
+    "mlp:4 "
     "--iterations 5 --alpha 0.1 --epsilon 0.5 --threads 1 ";
 
 // Every command that prints, as short as can be.
-const std::vector<std::string> kCommands = {kRun + "--overwrite --output t.h5",
-                                            kRun + "--dry-run",
-                                            "compare --algorithms dsgd --seeds 1 --dataset digits --nodes 4 --graph "
-                                            "ring --samples-per-node 20 --iterations 5 --output c --overwrite",
-                                            "compare --dry-run --dataset digits",
-                                            "tune --dry-run --dataset digits",
-                                            "theory --dry-run",
-                                            "scale --dry-run --cores 1 --graph complete --dataset digits",
-                                            "verify a.h5",
-                                            "verify a.h5 a.h5",
-                                            "info --dependencies",
-                                            "info --contents --dataset digits",
-                                            "export --dataset digits --output d.h5 --overwrite",
-                                            "help",
-                                            "help run",
-                                            "run --help",
-                                            "version",
-                                            "--version"};
+const std::vector<std::string> kPrintingCommands = {
+    kPrintingRun + "--overwrite --output t.h5",
+    kPrintingRun + "--dry-run",
+    "compare --algorithms dsgd --seeds 1 --dataset digits --nodes 4 --graph "
+    "ring --samples-per-node 20 --iterations 5 --output c --overwrite",
+    "compare --dry-run --dataset digits",
+    "tune --dry-run --dataset digits",
+    "theory --dry-run",
+    "scale --dry-run --cores 1 --graph complete --dataset digits",
+    "verify a.h5",
+    "verify a.h5 a.h5",
+    "info --dependencies",
+    "info --contents --dataset digits",
+    "export --dataset digits --output d.h5 --overwrite",
+    "help",
+    "help run",
+    "run --help",
+    "version",
+    "--version"};
 
 TEST(StandardOutput, ThatIsFullIsAnErrorOfEveryCommand) {
   const Folder folder;
-  ASSERT_EQ(run_program(folder, kRun + "--output a.h5").status, 0);
-  for (const std::string& command : kCommands) {
+  ASSERT_EQ(run_program(folder, kPrintingRun + "--output a.h5").status, 0);
+  for (const std::string& command : kPrintingCommands) {
     const Ran ran = run_program(folder, command + " > /dev/full");
     EXPECT_EQ(ran.status, 4) << command << ": " << ran.err;
     EXPECT_EQ(ran.err,
@@ -58,18 +59,18 @@ TEST(StandardOutput, ThatIsClosedIsAnErrorWhereThereIsSomethingToSay) {
   EXPECT_EQ(help.status, 1);
   EXPECT_THAT(help.err, StartsWith("quantimed: standard output cannot be written: "));
   // No file that the run opens may take its number.
-  const Ran quiet = run_program(folder, kRun + "--quiet --output t.h5 >&- 2>&- <&-");
+  const Ran quiet = run_program(folder, kPrintingRun + "--quiet --output t.h5 >&- 2>&- <&-");
   EXPECT_EQ(quiet.status, 0);
   EXPECT_TRUE(verify_trace(read_trace(folder / "t.h5")).empty());
-  const Ran loud = run_program(folder, kRun + "--overwrite --output t.h5 >&-");
+  const Ran loud = run_program(folder, kPrintingRun + "--overwrite --output t.h5 >&-");
   EXPECT_EQ(loud.status, 1);
   EXPECT_TRUE(verify_trace(read_trace(folder / "t.h5")).empty());
 }
 
 TEST(StandardOutput, WhoseReaderIsGoneEndsTheProgramQuietly) {
   const Folder folder;
-  ASSERT_EQ(run_program(folder, kRun + "--output a.h5").status, 0);
-  for (const std::string& command : kCommands)
+  ASSERT_EQ(run_program(folder, kPrintingRun + "--output a.h5").status, 0);
+  for (const std::string& command : kPrintingCommands)
     for (const std::string ignored : {"", "trap '' PIPE; "}) {
       // The reader ends before the program begins.
       const Ran ran = run_program(folder, "--version > /dev/null; " + ignored + "{ sleep 0.05; " + kProgram + command +
@@ -83,7 +84,7 @@ TEST(StandardError, ThatCannotBeWrittenEndsNothing) {
   const Folder folder;
   for (const std::string where : {"2> /dev/full", "2>&-"}) {
     EXPECT_EQ(run_program(folder, "run --no-such-option " + where).status, 2) << where;
-    EXPECT_EQ(run_program(folder, kRun + "--overwrite --quiet --output t.h5 " + where).status, 0) << where;
+    EXPECT_EQ(run_program(folder, kPrintingRun + "--overwrite --quiet --output t.h5 " + where).status, 0) << where;
   }
 }
 
@@ -96,7 +97,7 @@ void set(Attributes& attributes, const std::string& name, Attribute value) {
 
 struct Verified : testing::Test {
   Verified() {
-    EXPECT_EQ(run_program(folder, kRun + "--output good.h5 --quiet").status, 0);
+    EXPECT_EQ(run_program(folder, kPrintingRun + "--output good.h5 --quiet").status, 0);
     good = read_trace(folder / "good.h5");
     bytes = contents(folder / "good.h5");
   }

@@ -17,16 +17,9 @@ using testing::HasSubstr;
 using testing::Not;
 
 const std::string kProblem =
-    " --dataset digits --graph ring --samples-per-node 20 --batch 8 --model mlp:4 --evaluations 2 --threads 1 ";
+    " --dataset digits --graph ring --samples-per-node 20 --batch 8 --model mlp:4 --evaluations 2 "
+    "--threads 1 ";
 const std::string kVirtual = " --nodes 4 --budget iterations" + kProblem;
-
-void spill(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
-
-void expect_refused(const Ran& ran, const std::string& says, const std::string& of) {
-  EXPECT_EQ(ran.status, 2) << of << ": " << ran.out << ran.err;
-  EXPECT_EQ(std::ranges::count(ran.err, '\n'), 1) << of << ": " << ran.err;
-  EXPECT_THAT(ran.err, HasSubstr(says)) << of;
-}
 
 // Until a trace or its lock is there and a little longer, then a signal.
 Ran stop(const Folder& folder, const std::string& command, const std::string& trace, const std::string& after = "0.3") {

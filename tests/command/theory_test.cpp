@@ -10,12 +10,12 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kSmall =
+constexpr const char* kTheoryRun =
     "theory --nodes 4 --samples-per-node 10 --l2 4 --horizons 20,40,80,160 --seeds 1-3 --c1 0.3 --c2 1 ";
 
 TEST(Theory, WritesWhatItMeasured) {
   const Folder folder;
-  const Ran ran = run_program(folder, std::string(kSmall) + "--output out1");
+  const Ran ran = run_program(folder, std::string(kTheoryRun) + "--output out1");
   ASSERT_EQ(ran.status, 0) << ran.err;
   EXPECT_EQ(ran.err, "");
   for (const char* word : {"distance", "penalty-distance", "bias", "bound", "finding", "gamma^2", "| 160"})
@@ -30,8 +30,8 @@ TEST(Theory, WritesWhatItMeasured) {
 
 TEST(Theory, TheNumberOfThreadsChangesNothing) {
   const Folder folder;
-  ASSERT_EQ(run_program(folder, std::string(kSmall) + "--threads 1 --output one").status, 0);
-  ASSERT_EQ(run_program(folder, std::string(kSmall) + "--threads 3 --output three").status, 0);
+  ASSERT_EQ(run_program(folder, std::string(kTheoryRun) + "--threads 1 --output one").status, 0);
+  ASSERT_EQ(run_program(folder, std::string(kTheoryRun) + "--threads 3 --output three").status, 0);
   for (const char* name : {"measurements.csv", "curves.csv", "fits.csv", "constants.csv"})
     EXPECT_EQ(contents(folder / ("one/" + std::string(name))), contents(folder / ("three/" + std::string(name))))
         << name;
@@ -88,7 +88,7 @@ TEST(Theory, ADivergedRunIsNamedAndNotFitted) {
 
 TEST(Theory, AShortRangeOfTheInitialErrorDecidesNothing) {
   const Folder folder;
-  const Ran ran = run_program(folder, std::string(kSmall) + "--output out1");
+  const Ran ran = run_program(folder, std::string(kTheoryRun) + "--output out1");
   ASSERT_EQ(ran.status, 0) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("not decided: the initial error dominates up to T = 160"));
   EXPECT_THAT(ran.out, HasSubstr("| start"));

@@ -128,14 +128,14 @@ TEST(Tuning, SaysWhereTheBestLiesAtTheEdge) {
   EXPECT_EQ(edge_of_grid({.alpha = trials[6].alpha, .mixing = "1"}, trials), "");
 }
 
-const std::string kProblem =
+const std::string kTuningProblem =
     "--dataset digits --nodes 4 --graph ring --model mlp:6 --samples-per-node 50 --batch 10 --iterations 20 "
     "--evaluations 8 --threads 1 ";
 
 TEST(Tune, FindsStepsThatCompareTakesAsTheyAre) {
   const Folder folder;
-  const Ran tune =
-      run_program(folder, "tune --algorithms dsgd,q-dsgd --trials 8 --seeds 101-102 --output t --quiet " + kProblem);
+  const Ran tune = run_program(
+      folder, "tune --algorithms dsgd,q-dsgd --trials 8 --seeds 101-102 --output t --quiet " + kTuningProblem);
   ASSERT_EQ(tune.status, 0) << tune.err;
   EXPECT_EQ(tune.err, "");
   EXPECT_THAT(tune.out, HasSubstr("quantimed compare --config t/tuned.ini"));
@@ -177,7 +177,7 @@ TEST(Tune, RefusesInOneLine) {
 
 TEST(Tune, ADryRunSaysWhatItWouldCost) {
   const Folder folder;
-  const Ran ran = run_program(folder, "tune --algorithms dsgd --trials 8 --dry-run " + kProblem);
+  const Ran ran = run_program(folder, "tune --algorithms dsgd --trials 8 --dry-run " + kTuningProblem);
   EXPECT_EQ(ran.status, 0) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("# 17 runs, "));  // 8 + 3 with two more seeds + the published with 3
   EXPECT_FALSE(std::filesystem::exists(folder / "runs"));

@@ -82,7 +82,7 @@ TEST(LibsvmTestSet, OfAnotherFormatIsNamed) {
 
 namespace {
 
-const std::string kImages = idx({3, 1, 2}, "abcdef"), kLabels = idx({3}, {0, 1, 1});
+const std::string kImagesFile = idx({3, 1, 2}, "abcdef"), kLabelsFile = idx({3}, {0, 1, 1});
 const std::string kTestImages = idx({1, 1, 2}, "xy"), kTestLabels = idx({1}, {1});
 
 }  // namespace
@@ -107,8 +107,8 @@ TEST(IdxTestSet, IsFoundWithDashesDotsPackingsAndCapitals) {
     const auto write = [&](const std::string& name, const std::string& bytes) {
       write_file(folder / name, packed(bytes, std::filesystem::path(name).extension()));
     };
-    write(names.images, kImages);
-    write(names.labels, kLabels);
+    write(names.images, kImagesFile);
+    write(names.labels, kLabelsFile);
     write(names.test_images, kTestImages);
     write(names.test_labels, kTestLabels);
     write_file(folder / ("._" + names.images), std::string("\0\5\x16\7", 4));  // macOS leaves these
@@ -122,8 +122,8 @@ TEST(IdxTestSet, IsFoundWithDashesDotsPackingsAndCapitals) {
 
 TEST(IdxTestSet, OfAnotherSetInTheFolderIsNotTaken) {
   const TemporaryFolder folder;
-  write_file(folder / "emnist-letters-train-images-idx3-ubyte", kImages);
-  write_file(folder / "emnist-letters-train-labels-idx1-ubyte", kLabels);
+  write_file(folder / "emnist-letters-train-images-idx3-ubyte", kImagesFile);
+  write_file(folder / "emnist-letters-train-labels-idx1-ubyte", kLabelsFile);
   write_file(folder / "emnist-digits-test-images-idx3-ubyte", kTestImages);
   write_file(folder / "emnist-digits-test-labels-idx1-ubyte", kTestLabels);
   const DataSplit split = load(folder.path());
@@ -136,8 +136,8 @@ TEST(IdxTestSet, OfAnotherSetInTheFolderIsNotTaken) {
 TEST(IdxTestSet, AFolderOfSeveralSetsIsNotGuessedAt) {
   const TemporaryFolder folder;
   for (const std::string set : {"emnist-letters", "emnist-digits"}) {
-    write_file(folder / (set + "-train-images-idx3-ubyte"), kImages);
-    write_file(folder / (set + "-train-labels-idx1-ubyte"), kLabels);
+    write_file(folder / (set + "-train-images-idx3-ubyte"), kImagesFile);
+    write_file(folder / (set + "-train-labels-idx1-ubyte"), kLabelsFile);
   }
   EXPECT_THAT(error_of(folder.path()), HasSubstr("several training sets, emnist-digits-train-images-idx3-ubyte and "
                                                  "emnist-letters-train-images-idx3-ubyte; name the images file"));

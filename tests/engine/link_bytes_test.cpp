@@ -7,13 +7,13 @@
 namespace quantimed {
 namespace {
 
-constexpr Round kIterations = 2;
+constexpr Round kSentIterations = 2;
 
 // Seconds of an iteration, of which all but a few milliseconds are the link's.
 double iteration_s(const char* algorithm, const char* link, bool on_threads) {
   const SmallRun small(algorithm, 2, "complete");
   auto run = small.run();
-  run.iterations = kIterations;
+  run.iterations = kSentIterations;
   run.evaluations = 1;
   run.link = parse_link(link);
   run.charge_wire_bits = true;
@@ -26,7 +26,7 @@ double iteration_s(const char* algorithm, const char* link, bool on_threads) {
   KeepingWatcher watcher = small.watcher();
   const Outcome outcome = on_threads ? run_threads(run, watcher) : run_virtual(run, watcher);
   EXPECT_EQ(outcome.failure, "");
-  return outcome.end_time / kIterations;
+  return outcome.end_time / kSentIterations;
 }
 
 // The real clock may take longer than the link's time, never less; three exchanges too many would be twice as long.

@@ -40,7 +40,7 @@ Units placed(const std::string& policy, const std::string& synthetic, const std:
 }
 
 template <class Function>
-std::string error_of(Function&& function) {
+std::string refusal_of(Function&& function) {
   try {
     function();
   } catch (const InputError& error) {
@@ -69,7 +69,7 @@ TEST(Placement, L3TakesOneCoreOfEach) {
   EXPECT_EQ(placed("l3", kTwoPackages), (Units{0, 4, 8, 12}));
   EXPECT_EQ(placed("l3", kTwoPackages, "", true), (Units{0, 4, 8, 12}));
   EXPECT_EQ(placed("l3", kTwoPackages, "2-3,5,13-15"), (Units{2, 5, 13}));
-  EXPECT_THAT(error_of([] { placed("l3", "node:2 core:4 pu:2"); }), HasSubstr("--placement l3"));
+  EXPECT_THAT(refusal_of([] { placed("l3", "node:2 core:4 pu:2"); }), HasSubstr("--placement l3"));
 }
 
 TEST(Placement, StaysInsideTheMask) {
@@ -86,7 +86,7 @@ TEST(Placement, KnowsSiblingsByTheTopologyAndNotByNumber) {
   EXPECT_EQ(placed("compact", linux_order, "", true), (Units{0, 2, 1, 3}));
   EXPECT_EQ(placed("spread", linux_order, "", true), (Units{0, 1, 2, 3}));
   EXPECT_EQ(placed("compact", linux_order, "2-3"), (Units{2, 3}));
-  EXPECT_THAT(error_of([&] { placed("list:0,2", linux_order); }), HasSubstr("0 and 2"));
+  EXPECT_THAT(refusal_of([&] { placed("list:0,2", linux_order); }), HasSubstr("0 and 2"));
 }
 
 TEST(Placement, TakesMachinesOfAnySize) {
@@ -130,19 +130,19 @@ TEST(Placement, AListIsTakenAsItIs) {
 TEST(Placement, AListsErrorsNameWhatIsWrong) {
   for (const char* text : {"list:", "list:,", "list:1,", "list:a", "list:-1", "list:1-", "list:1-2-3", "list:0x1",
                            "list:1 ", "list:99999999999", "list:7-663233", "list", "lists:1", "", "Compact"})
-    EXPECT_THAT(error_of([&] { parse_placement(text); }), HasSubstr(std::string("--placement ") + text + ": "));
-  EXPECT_THAT(error_of([] { parse_placement("list:3-1"); }), HasSubstr("give 1-3"));
-  EXPECT_THAT(error_of([] { parse_placement("list:0-3,2"); }), HasSubstr("unit 2 is there twice"));
-  EXPECT_THAT(error_of([] { placed("list:0,4", kTwoPackages, "0-3"); }), HasSubstr("unit 4 may not be used"));
-  EXPECT_THAT(error_of([] { placed("list:0,16", kTwoPackages); }), HasSubstr("choose among 0-15"));
-  EXPECT_THAT(error_of([] { placed("list:4,0,5", kTwoPackages); }), HasSubstr("units 4 and 5 are siblings"));
+    EXPECT_THAT(refusal_of([&] { parse_placement(text); }), HasSubstr(std::string("--placement ") + text + ": "));
+  EXPECT_THAT(refusal_of([] { parse_placement("list:3-1"); }), HasSubstr("give 1-3"));
+  EXPECT_THAT(refusal_of([] { parse_placement("list:0-3,2"); }), HasSubstr("unit 2 is there twice"));
+  EXPECT_THAT(refusal_of([] { placed("list:0,4", kTwoPackages, "0-3"); }), HasSubstr("unit 4 may not be used"));
+  EXPECT_THAT(refusal_of([] { placed("list:0,16", kTwoPackages); }), HasSubstr("choose among 0-15"));
+  EXPECT_THAT(refusal_of([] { placed("list:4,0,5", kTwoPackages); }), HasSubstr("units 4 and 5 are siblings"));
 }
 
 TEST(Placement, RefusesMoreNodesThanItHasRoomFor) {
   EXPECT_NO_THROW(require_units(parse_placement("l3"), 4, 4));
-  EXPECT_THAT(error_of([] { require_units(parse_placement("l3"), 4, 5); }), HasSubstr("room for 4"));
-  EXPECT_THAT(error_of([] { require_units(parse_placement("list:0,1"), 2, 3); }), HasSubstr("--placement list:0,1"));
-  EXPECT_THAT(error_of([] { require_units(parse_placement("spread"), 2, 3); }), HasSubstr("only 2 cores"));
+  EXPECT_THAT(refusal_of([] { require_units(parse_placement("l3"), 4, 5); }), HasSubstr("room for 4"));
+  EXPECT_THAT(refusal_of([] { require_units(parse_placement("list:0,1"), 2, 3); }), HasSubstr("--placement list:0,1"));
+  EXPECT_THAT(refusal_of([] { require_units(parse_placement("spread"), 2, 3); }), HasSubstr("only 2 cores"));
 }
 
 TEST(Placement, NumbersAreListedInTheirOrder) {
@@ -165,7 +165,7 @@ TEST(Pin, MovesTheThreadToEachUnit) {
 
 TEST(Pin, RefusesWhatIsNotThere) {
   for (const int unit : {50'000, 500'000})
-    EXPECT_THAT(error_of([&] { pin_this_thread(unit); }), HasSubstr("processing unit " + std::to_string(unit)));
+    EXPECT_THAT(refusal_of([&] { pin_this_thread(unit); }), HasSubstr("processing unit " + std::to_string(unit)));
 }
 
 TEST(Memory, IsWhereTheKernelSaysItIs) {
@@ -212,7 +212,7 @@ TEST(Placement, AThreadsRunSaysWhereItsNodesWere) {
   EXPECT_NE(text(outcome.placement, "node_numa", ""), "");
   EXPECT_THAT(outcome.verdict.why(), testing::StartsWith("2 nodes share 1 cores"));
   run.oversubscribe = false;
-  EXPECT_THAT(error_of([&] { run_threads(run, watcher); }), HasSubstr("1 processing units for 2 nodes"));
+  EXPECT_THAT(refusal_of([&] { run_threads(run, watcher); }), HasSubstr("1 processing units for 2 nodes"));
 }
 
 }  // namespace

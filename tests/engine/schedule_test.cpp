@@ -34,7 +34,7 @@ INSTANTIATE_TEST_SUITE_P(Table, EverySchedule,
                            return name;
                          });
 
-Run on_threads(Run run) {
+Run oversubscribed(Run run) {
   run.speed = nullptr;
   run.link = {};
   run.oversubscribe = true;
@@ -52,7 +52,7 @@ TEST_P(EverySchedule, FixedBatchesGiveTheSameBitsOnThreadsAndInVirtualTime) {
   run.iterations = 200;
   KeepingWatcher in_virtual = small.watcher(), in_real_time = small.watcher();
   run_virtual(run, in_virtual);
-  run_threads(on_threads(run), in_real_time);
+  run_threads(oversubscribed(run), in_real_time);
   ASSERT_EQ(in_virtual.cuts.size(), in_real_time.cuts.size());
   for (std::size_t k = 0; k < in_virtual.cuts.size(); ++k)
     EXPECT_EQ(in_virtual.cuts[k].models, in_real_time.cuts[k].models) << k;
@@ -62,7 +62,7 @@ TEST_P(EverySchedule, FixedBatchesGiveTheSameBitsOnThreadsAndInVirtualTime) {
 TEST_P(EverySchedule, EndsWithOneRoundAtTheTimeLimitOnThreads) {
   for (int repeat = 0; repeat < 5; ++repeat) {
     const SmallRun small(algorithm(), kNodes, graph());
-    auto run = on_threads(small.run());
+    auto run = oversubscribed(small.run());
     run.iterations = 1000000;
     run.deadline.fixed_s = 1e-3;
     run.max_time = 0.03;

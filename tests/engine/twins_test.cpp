@@ -16,7 +16,7 @@
 namespace quantimed {
 namespace {
 
-constexpr Round kIterations = 50;
+constexpr Round kTwinIterations = 50;
 
 // Another code, which remembers what everyone decodes of each message.
 class Remembering final : public ForwardingCodec {
@@ -70,7 +70,7 @@ class Twin : public testing::TestWithParam<std::string> {
     run.options.gamma = gamma;
     run.options.momentum = 0.5f;
     run.options.period = 3;
-    run.iterations = kIterations;
+    run.iterations = kTwinIterations;
     run.evaluations = 1;
     KeepingWatcher watcher = small.watcher();
     const Outcome outcome = run_virtual(run, watcher);
@@ -93,7 +93,7 @@ class Twin : public testing::TestWithParam<std::string> {
       };
     twin::Matrix x0;
     for (const auto& model : start) x0.emplace_back(model.begin(), model.end());
-    const twin::Matrix expected = twin::run(GetParam(), setting, x0, kIterations);
+    const twin::Matrix expected = twin::run(GetParam(), setting, x0, kTwinIterations);
     ASSERT_GT(distance(start[0], expected[0]), 1e-2) << "nothing has happened";
     for (NodeId i = 0; i < small.network.nodes; ++i)
       EXPECT_LE(distance(watcher.cuts.back().models[i], expected[i]), 1e-5 * norm(expected[i])) << "node " << i;

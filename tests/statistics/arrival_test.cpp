@@ -11,7 +11,6 @@ namespace quantimed {
 namespace {
 
 using testing::ElementsAre;
-constexpr double kNever = std::numeric_limits<double>::infinity();
 
 TEST(Arrival, OnACurveThatFallsIsLinearBetweenItsPoints) {
   const std::vector<double> time = {0, 1, 3, 4, 8}, loss = {10, 8, 5, 2, 1};

@@ -1,5 +1,7 @@
 #include "statistics/median.hpp"
 
+#include "statistics/arrival.hpp"
+
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -8,8 +10,6 @@
 
 namespace quantimed {
 namespace {
-
-constexpr double kNever = std::numeric_limits<double>::infinity();
 
 TEST(Median, IsTheMeanOfTheMiddleTwoAndTakesNeverAsTheLargest) {
   EXPECT_EQ(median({4, 1, 2, 3}), 2.5);  // not the lower middle, 2

@@ -1,5 +1,7 @@
 #include "statistics/paired.hpp"
 
+#include "statistics/arrival.hpp"
+
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -11,7 +13,6 @@ namespace {
 
 using testing::DoubleNear;
 using testing::ElementsAre;
-constexpr double kNever = std::numeric_limits<double>::infinity();
 
 TEST(Paired, TIsThatOfTheLogarithms) {
   // Logs 0.1 … 0.5: mean 0.3, sd 0.15811, t = 4.2426 with 4 degrees of freedom: p = 0.01324 (R: 2*pt(-4.2426, 4)).

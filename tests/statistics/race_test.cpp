@@ -7,8 +7,6 @@
 namespace quantimed {
 namespace {
 
-constexpr double kNever = std::numeric_limits<double>::infinity();
-
 Finish at(double time, double end = 1000) {
   Finish run{.fate = Fate::arrived, .time = time, .from = time, .until = time};
   run.end = end;

@@ -13,7 +13,7 @@
 namespace quantimed {
 namespace {
 
-constexpr std::uint32_t kNodes = 7;
+constexpr std::uint32_t kReferenceNodes = 7;
 
 // Node i's part of x*_α on a ring, f_i = ½ (x − c_i)²: (I − W) x + α (x − c) = 0, solved in the ring's own modes, with
 // W = I − L/4 (the paper's κ = d_max + 2), whose eigenvalues are 1 − (1 − cos 2πk/n)/2.
@@ -35,13 +35,13 @@ const std::vector<float> kCentres = {0.5f, -1.0f, 2.0f, 0.25f, -0.75f, 1.5f, 0.0
 
 TEST(Reference, ThePenaltyFunctionsMinimiserOnARingIsTheClosedForm) {
   const Dataset data = centres(kCentres);
-  const ConvexProblem f(data, equal_shards(data, kNodes), ConvexLoss::squared, 0);
-  const Network ring = make_network(parse_graph("ring"), {}, kNodes, 1);
+  const ConvexProblem f(data, equal_shards(data, kReferenceNodes), ConvexLoss::squared, 0);
+  const Network ring = make_network(parse_graph("ring"), {}, kReferenceNodes, 1);
   const Minimum minimum = minimise(f);
   for (const double alpha : {1.0, 0.1, 1e-3}) {
     const PenaltyMinimum penalty = minimise_penalty(f, ring, alpha, smoothness(f).mu, minimum.x);
     const std::vector<double> exact = ring_solution(kCentres, alpha);
-    for (NodeId i = 0; i < kNodes; ++i) EXPECT_NEAR(penalty.x[i], exact[i], 1e-12) << alpha;
+    for (NodeId i = 0; i < kReferenceNodes; ++i) EXPECT_NEAR(penalty.x[i], exact[i], 1e-12) << alpha;
     EXPECT_LT(penalty.error, 1e-10);
   }
 }
@@ -49,14 +49,14 @@ TEST(Reference, ThePenaltyFunctionsMinimiserOnARingIsTheClosedForm) {
 // ‖x*_α,i − x*‖² = O(α²): with α = T^(−δ/2) that is the T^−δ of the proof's second step.
 TEST(Reference, TheBiasFallsWithTheSquareOfAlpha) {
   const Dataset data = centres(kCentres);
-  const ConvexProblem f(data, equal_shards(data, kNodes), ConvexLoss::squared, 0);
-  const Network ring = make_network(parse_graph("ring"), {}, kNodes, 1);
+  const ConvexProblem f(data, equal_shards(data, kReferenceNodes), ConvexLoss::squared, 0);
+  const Network ring = make_network(parse_graph("ring"), {}, kReferenceNodes, 1);
   const Minimum minimum = minimise(f);
   const auto bias = [&](double alpha) {
     const PenaltyMinimum penalty = minimise_penalty(f, ring, alpha, 1, minimum.x);
     double sum = 0;
     for (const double x : penalty.x) sum += (x - minimum.x[0]) * (x - minimum.x[0]);
-    return sum / kNodes;
+    return sum / kReferenceNodes;
   };
   EXPECT_NEAR(std::log10(bias(1e-3) / bias(1e-4)), 2, 0.01);
   EXPECT_NEAR(std::log10(bias(1e-4) / bias(1e-5)), 2, 0.001);
@@ -64,11 +64,11 @@ TEST(Reference, TheBiasFallsWithTheSquareOfAlpha) {
 
 TEST(Reference, TheMeanIsTheMinimumOfSquares) {
   const Dataset data = centres(kCentres);
-  const ConvexProblem f(data, equal_shards(data, kNodes), ConvexLoss::squared, 0);
+  const ConvexProblem f(data, equal_shards(data, kReferenceNodes), ConvexLoss::squared, 0);
   const Minimum minimum = minimise(f);
   double mean = 0, variance = 0;
-  for (const float c : kCentres) mean += static_cast<double>(c) / kNodes;
-  for (const float c : kCentres) variance += std::pow(static_cast<double>(c) - mean, 2) / kNodes;
+  for (const float c : kCentres) mean += static_cast<double>(c) / kReferenceNodes;
+  for (const float c : kCentres) variance += std::pow(static_cast<double>(c) - mean, 2) / kReferenceNodes;
   EXPECT_NEAR(minimum.x[0], mean, 1e-14);
   EXPECT_NEAR(minimum.value, variance / 2, 1e-14);
 }

@@ -22,7 +22,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-Network make(const std::string& graph, std::uint32_t nodes, std::uint64_t seed = 1) {
+Network scheduled(const std::string& graph, std::uint32_t nodes, std::uint64_t seed = 1) {
   return make_network(parse_graph(graph), parse_mixing("laplacian"), nodes, seed);
 }
 
@@ -55,7 +55,7 @@ class EverySchedule : public testing::TestWithParam<std::tuple<const char*, std:
 
 TEST_P(EverySchedule, HasTwoEndsAndRowsAndColumnsThatSumToOne) {
   const auto& [graph, n] = GetParam();
-  const Network network = make(graph, n);
+  const Network network = scheduled(graph, n);
   std::set<std::pair<NodeId, NodeId>> seen;
   for (Round k = 0; k < 200; ++k) {
     std::vector<double> columns(n);
@@ -84,7 +84,7 @@ TEST_P(EverySchedule, HasTwoEndsAndRowsAndColumnsThatSumToOne) {
 // The mean of W(k) over many messages, without its directions.
 TEST_P(EverySchedule, SaysItsMeanWeights) {
   const auto& [graph, n] = GetParam();
-  const Network network = make(graph, n);
+  const Network network = scheduled(graph, n);
   constexpr Round kMessages = 6000;
   std::vector<double> mean(std::size_t{n} * n);
   std::vector<Neighbour> room;
@@ -105,7 +105,7 @@ INSTANTIATE_TEST_SUITE_P(All, EverySchedule,
                                           testing::Values(1u, 2u, 3u, 6u, 8u, 9u)));
 
 TEST(OnePeerExponential, SendsAheadByPowersOfTwoInTurn) {
-  const Network network = make("one-peer-exponential", 6);  // 1, 2, 4, 1, …
+  const Network network = scheduled("one-peer-exponential", 6);  // 1, 2, 4, 1, …
   EXPECT_THAT(readers(network, 5, 0), ElementsAre(0));
   EXPECT_THAT(readers(network, 5, 1), ElementsAre(1));
   EXPECT_THAT(readers(network, 5, 2), ElementsAre(3));
@@ -118,7 +118,7 @@ TEST(OnePeerExponential, SendsAheadByPowersOfTwoInTurn) {
 TEST(OnePeerExponential, BringsTheExactMeanForPowersOfTwoAlone) {
   for (const std::uint32_t n : {2u, 8u, 16u, 6u, 12u})
     for (Round first = 0; first < 4; ++first) {
-      const Network network = make("one-peer-exponential", n);
+      const Network network = scheduled("one-peer-exponential", n);
       std::vector<double> x(n);
       for (NodeId i = 0; i < n; ++i) x[i] = i * i;
       const double mean = std::accumulate(x.begin(), x.end(), 0.0) / n;
@@ -130,14 +130,14 @@ TEST(OnePeerExponential, BringsTheExactMeanForPowersOfTwoAlone) {
 }
 
 TEST(DirectedExponential, SendsToAllPowersOfTwo) {
-  const Network network = make("directed-exponential", 8);
+  const Network network = scheduled("directed-exponential", 8);
   EXPECT_THAT(readers(network, 6, 5), ElementsAre(0, 2, 7));
   EXPECT_THAT(sources(network, 6, 5), ElementsAre(2, 4, 5));
   EXPECT_EQ(network.self_weight(6, 5), 0.25);
 }
 
 TEST(RandomMatching, IsDrawnAlikeByEveryThreadAndInAnyOrder) {
-  const Network network = make("random-matching", 9, 4);
+  const Network network = scheduled("random-matching", 9, 4);
   std::vector<std::vector<NodeId>> forward, backward;
   for (Round k = 0; k < 40; ++k) forward.push_back(sources(network, k % 9, k));
   std::thread([&] {
@@ -153,7 +153,7 @@ TEST(RandomMatching, IsDrawnAlikeByEveryThreadAndInAnyOrder) {
 }
 
 TEST(RandomMatching, DependsOnTheSeedAndLeavesOneOverAtMost) {
-  const Network a = make("random-matching", 9, 4), b = make("random-matching", 9, 5);
+  const Network a = scheduled("random-matching", 9, 4), b = scheduled("random-matching", 9, 5);
   std::vector<int> left_over(9);
   int same = 0;
   for (Round k = 0; k < 900; ++k) {
@@ -169,11 +169,11 @@ TEST(RandomMatching, DependsOnTheSeedAndLeavesOneOverAtMost) {
 }
 
 TEST(Schedules, SayHowManyMessagesUntilAllHaveHeard) {
-  EXPECT_EQ(make("one-peer-exponential", 1).messages_until_all_hear(0, 0, 1), 0u);
-  EXPECT_EQ(make("one-peer-exponential", 8).messages_until_all_hear(3, 1, 1), 3u);
-  EXPECT_EQ(make("directed-exponential", 8).messages_until_all_hear(3, 0, 1), 3u);  // 7 = 1 + 2 + 4
-  EXPECT_EQ(make("ring", 8).messages_until_all_hear(3, 0, 1), make("ring", 8).eccentricity(3));
-  const Network random = make("random-matching", 4);
+  EXPECT_EQ(scheduled("one-peer-exponential", 1).messages_until_all_hear(0, 0, 1), 0u);
+  EXPECT_EQ(scheduled("one-peer-exponential", 8).messages_until_all_hear(3, 1, 1), 3u);
+  EXPECT_EQ(scheduled("directed-exponential", 8).messages_until_all_hear(3, 0, 1), 3u);  // 7 = 1 + 2 + 4
+  EXPECT_EQ(scheduled("ring", 8).messages_until_all_hear(3, 0, 1), scheduled("ring", 8).eccentricity(3));
+  const Network random = scheduled("random-matching", 4);
   for (Round k = 0; k < 50; ++k) EXPECT_GE(random.messages_until_all_hear(0, k, 1), 2u);
 }
 
@@ -182,7 +182,8 @@ TEST(Schedules, HaveWeightsOfTheirOwn) {
     EXPECT_THAT([&] { make_network(parse_graph("random-matching"), parse_mixing(mixing), 4, 1); },
                 ThrowsMessage<InputError>(
                     AllOf(HasSubstr(std::string("--mixing ") + mixing), HasSubstr("leave --mixing out"))));
-  EXPECT_THAT([] { make("random-matching", 4'000'000'000u); }, ThrowsMessage<InputError>(HasSubstr("fewer nodes")));
+  EXPECT_THAT([] { scheduled("random-matching", 4'000'000'000u); },
+              ThrowsMessage<InputError>(HasSubstr("fewer nodes")));
 }
 
 TEST(Schedules, AreKnownByTheirNames) {
@@ -193,7 +194,7 @@ TEST(Schedules, AreKnownByTheirNames) {
     EXPECT_EQ(topology::schedule_named(name), topology::schedule_of(graph.kind));
   }
   EXPECT_EQ(topology::schedule_named("ring"), Schedule::Kind::none);
-  EXPECT_FALSE(make("ring", 5).is_scheduled());
+  EXPECT_FALSE(scheduled("ring", 5).is_scheduled());
 }
 
 }  // namespace
