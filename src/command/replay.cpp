@@ -64,6 +64,9 @@ void require_recording(const std::string& path, const Trace& trace) {
         path);
   if (number(trace.config, "no-record", 0) != 0)
     throw InputError("{}: is of a run with --no-record, which cannot be replayed; run it without", path);
+  if (text(trace.config, "delivery", "") == "pairwise")
+    throw InputError("{}: is of {}, whose averages of two are in no log yet; it cannot be replayed", path,
+                     text(trace.config, "algorithm", ""));
   throw InputError("{}: has no log of what its clock decided, and cannot be replayed; run it again", path);
 }
 

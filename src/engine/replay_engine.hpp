@@ -127,7 +127,8 @@ class ReplayNode final : public Node {
   Messages received_;
   double drawn_ = 0;  // samples of this iteration
   std::size_t next_model_ = 0, next_point_ = 0;
-  bool has_published_ = false;
+  bool has_published_ = false, has_updated_ = false;  // at all; in this iteration
+  Round published_ = 0;                               // newest: the iteration that starts from it
 };
 
 class ReplayRun {

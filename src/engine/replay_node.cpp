@@ -51,6 +51,7 @@ bool ReplayNode::wants(Round t) {
     replay_.deliver(core.id(), shown[next_point_].point, core.x());
   core.begin(t, 0);
   drawn_ = 0;
+  has_updated_ = false;
   return t < replay_.iterations(core.id()) && !replay_.stop_.load(std::memory_order_relaxed);
 }
 
@@ -142,18 +143,20 @@ void ReplayNode::hear() {
 }
 
 void ReplayNode::send(Channel c, const Linear& what, float scalar) {
+  const Round number = !is_newest() ? core.sent(c) : has_published_ ? core.round() + (has_updated_ ? 1 : 0) : 0;
+  if (is_newest() && has_published_ && number == published_) return;  // x_0 again
+  has_published_ = true;
+  published_ = number;
+  const bool is_simple = replay_.run_.algorithm.sends_its_model;
   std::vector<Held> before;
   std::swap(before, held_[c.index]);
-  const bool is_simple = replay_.run_.algorithm.sends_its_model;
-  const Round number = !is_newest() ? core.sent(c) : has_published_ ? core.round() + 1 : 0;
-  has_published_ = true;
   const std::uint32_t readers = replay_.readers_of(*this, c, number);
   if (is_newest() && readers == 0) {
     core.published_in_place(c, {});
   } else {
     const std::uint64_t key = MessageStore::key(c, number);
     MessageStore& store = replay_.stores_[core.id()];
-    auto stored = store.make(replay_.run_.codec.capacity(x_.size()));
+    auto stored = store.make(message_capacity(replay_.run_, core.id()));
     std::size_t bytes = 0;
     if (is_simple) {
       bytes = core.encode(is_newest() ? number : core.round(), stored->bytes);
@@ -166,8 +169,8 @@ void ReplayNode::send(Channel c, const Linear& what, float scalar) {
     stored->readers = readers + 1;  // itself, until its next one
     held_[c.index].push_back({core.id(), key});
     replay_.count_kept();
-    for (const NodeId i : store.put(key, std::move(stored)))
-      replay_.queue_.push(replay_.began(i, replay_.nodes_[i]->core.round()), i);
+    const std::vector<NodeId> waited = store.put(key, std::move(stored));
+    for (const NodeId i : waited) replay_.queue_.push(replay_.began(i, replay_.nodes_[i]->core.round()), i);
   }
   release(before);
 }
@@ -185,6 +188,7 @@ void ReplayNode::release_all() {
 }
 
 void ReplayNode::apply(std::span<const Statement> statements) {
+  has_updated_ = true;
   if (!replay_.run_.algorithm.sends_its_model) {
     core.carry_out(statements);
   } else {

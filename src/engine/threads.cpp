@@ -45,7 +45,7 @@ ThreadsEngine::ThreadsEngine(const Run& run, Watcher& watcher)
       meeting_(run.network.nodes + 1),
       failures_(run.network.nodes),
       checkpoints_(static_cast<std::int64_t>(resumed_count(run, "checkpoints"))),
-      keeps_log_(run.resume ? run.resume->recording.has_value() : run.keeps_log),
+      keeps_log_(run.resume ? run.resume->recording.has_value() : run.keeps_log && can_be_replayed(run.algorithm)),
       logs_(run.network.nodes),
       logged_(run.network.nodes) {}
 

@@ -36,7 +36,7 @@ ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_st
     LogReader before(shared.run, id, logs[id]);
     while (before.iteration() < first_round()) before.skip();
     replay_log_.emplace(before.last_reads());
-  } else if (shared.run.keeps_log && !shared.run.resume) {
+  } else if (shared.run.keeps_log && !shared.run.resume && can_be_replayed(shared.run.algorithm)) {
     replay_log_.emplace(std::vector<std::int64_t>(neighbours, -1));
   }
   scratch_.batch.reserve(std::max<std::size_t>(shared.run.options.batch, ChunkCosts::kLargest));

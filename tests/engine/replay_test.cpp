@@ -83,6 +83,7 @@ INSTANTIATE_TEST_SUITE_P(Table, EveryAlgorithmsRun, testing::ValuesIn(all_algori
 });
 
 TEST_P(EveryAlgorithmsRun, IsReplayedToTheBit) {
+  if (!can_be_replayed(find_algorithm(GetParam()))) GTEST_SKIP() << "averages of two are in no log yet";
   const SmallRun small(GetParam());
   auto run = on_threads(small, 150);
   run.options.momentum = 0.5f;
@@ -91,14 +92,14 @@ TEST_P(EveryAlgorithmsRun, IsReplayedToTheBit) {
   expect_bit_exact(small, run, record(small, run));
 }
 
-struct Case {
+struct RealCase {
   const char* name;
   const char *algorithm, *codec;
   std::function<void(Run&)> change;
 };
-void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+void PrintTo(const RealCase& c, std::ostream* out) { *out << c.name; }
 
-class WhateverTheClockDecides : public testing::TestWithParam<Case> {};
+class WhateverTheClockDecides : public testing::TestWithParam<RealCase> {};
 
 TEST_P(WhateverTheClockDecides, IsReplayedToTheBit) {
   const auto& [name, algorithm, codec, change] = GetParam();
@@ -113,52 +114,52 @@ TEST_P(WhateverTheClockDecides, IsReplayedToTheBit) {
 INSTANTIATE_TEST_SUITE_P(
     Replay, WhateverTheClockDecides,
     testing::Values(
-        Case{"Stragglers", "async-dsgd", "exact", [](Run&) {}},
-        Case{"Machine", "async-dsgd", "exact", [](Run& run) { run.speed = nullptr; }},
-        Case{"Interference", "async-dsgd", "exact",
-             [](Run& run) { run.interference = parse_interference("1,0.3,0.002", 4); }},
-        Case{"DelayedLink", "async-dsgd", "exact", [](Run& run) { run.link = parse_link("alpha-beta:0.002,1e9"); }},
-        Case{"DroppedMessages", "async-dsgd", "exact",
-             [](Run& run) {
-               run.link = parse_link("alpha-beta:0.05,1e9");
-               run.options.batch = 1;
-               run.iterations = 1500;
-             }},
-        Case{"AsyncDeadline", "async-dsgd", "exact",
-             [](Run& run) {
-               run.gradient_until_deadline = true;
-               run.deadline.adapts = true;
-               run.deadline.batch = 8;
-             }},
-        Case{"Crash", "async-dsgd", "exact", [](Run& run) { run.faults = parse_faults("crash:2@0.02", 4); }},
-        Case{"Stall", "async-dsgd", "exact", [](Run& run) { run.faults = parse_faults("stall:1@0.01,0.02", 4); }},
-        Case{"Deadline", "quantimed-dsgd", "low-precision:1e-3", [](Run&) {}},
-        Case{"MeasuredDeadline", "quantimed-dsgd", "low-precision:1e-3",
-             [](Run& run) {
-               run.deadline.fixed_s = 0;
-               run.deadline.batch = 8;
-               run.speed = nullptr;
-             }},
-        Case{"AdaptedDeadline", "quantimed-dsgd", "qsgd:8",
-             [](Run& run) {
-               run.deadline.adapts = true;
-               run.deadline.batch = 8;
-             }},
-        Case{"DeadlineFloat16", "quantimed-dsgd", "float16", [](Run& run) { run.speed = nullptr; }},
-        Case{"DeadlineModulo", "quantimed-dsgd", "modulo:1e-3,14", [](Run&) {}},
-        Case{"DeadlineCrash", "quantimed-dsgd", "low-precision:1e-3",
-             [](Run& run) {
-               run.faults = parse_faults("crash:3@0.03", 4);
-               run.patience_s = 0.05;
-             }},
-        Case{"DsgdDeadline", "dsgd", "exact", [](Run& run) { run.gradient_until_deadline = true; }},
-        Case{"ChocoTopK", "choco-sgd", "top-k:0.1", [](Run& run) { run.gradient_until_deadline = true; }},
-        Case{"AnytimeMinibatch", "amb", "exact", [](Run&) {}},
-        Case{"TimeLimit", "async-dsgd", "exact",
-             [](Run& run) {
-               run.iterations = 1'000'000;
-               run.max_time = 0.2;
-             }}),
+        RealCase{"Stragglers", "async-dsgd", "exact", [](Run&) {}},
+        RealCase{"Machine", "async-dsgd", "exact", [](Run& run) { run.speed = nullptr; }},
+        RealCase{"Interference", "async-dsgd", "exact",
+                 [](Run& run) { run.interference = parse_interference("1,0.3,0.002", 4); }},
+        RealCase{"DelayedLink", "async-dsgd", "exact", [](Run& run) { run.link = parse_link("alpha-beta:0.002,1e9"); }},
+        RealCase{"DroppedMessages", "async-dsgd", "exact",
+                 [](Run& run) {
+                   run.link = parse_link("alpha-beta:0.05,1e9");
+                   run.options.batch = 1;
+                   run.iterations = 1500;
+                 }},
+        RealCase{"AsyncDeadline", "async-dsgd", "exact",
+                 [](Run& run) {
+                   run.gradient_until_deadline = true;
+                   run.deadline.adapts = true;
+                   run.deadline.batch = 8;
+                 }},
+        RealCase{"Crash", "async-dsgd", "exact", [](Run& run) { run.faults = parse_faults("crash:2@0.02", 4); }},
+        RealCase{"Stall", "async-dsgd", "exact", [](Run& run) { run.faults = parse_faults("stall:1@0.01,0.02", 4); }},
+        RealCase{"Deadline", "quantimed-dsgd", "low-precision:1e-3", [](Run&) {}},
+        RealCase{"MeasuredDeadline", "quantimed-dsgd", "low-precision:1e-3",
+                 [](Run& run) {
+                   run.deadline.fixed_s = 0;
+                   run.deadline.batch = 8;
+                   run.speed = nullptr;
+                 }},
+        RealCase{"AdaptedDeadline", "quantimed-dsgd", "qsgd:8",
+                 [](Run& run) {
+                   run.deadline.adapts = true;
+                   run.deadline.batch = 8;
+                 }},
+        RealCase{"DeadlineFloat16", "quantimed-dsgd", "float16", [](Run& run) { run.speed = nullptr; }},
+        RealCase{"DeadlineModulo", "quantimed-dsgd", "modulo:1e-3,14", [](Run&) {}},
+        RealCase{"DeadlineCrash", "quantimed-dsgd", "low-precision:1e-3",
+                 [](Run& run) {
+                   run.faults = parse_faults("crash:3@0.03", 4);
+                   run.patience_s = 0.05;
+                 }},
+        RealCase{"DsgdDeadline", "dsgd", "exact", [](Run& run) { run.gradient_until_deadline = true; }},
+        RealCase{"ChocoTopK", "choco-sgd", "top-k:0.1", [](Run& run) { run.gradient_until_deadline = true; }},
+        RealCase{"AnytimeMinibatch", "amb", "exact", [](Run&) {}},
+        RealCase{"TimeLimit", "async-dsgd", "exact",
+                 [](Run& run) {
+                   run.iterations = 1'000'000;
+                   run.max_time = 0.2;
+                 }}),
     [](const auto& test) { return std::string(test.param.name); });
 
 TEST(Replay, OfASparseGraphAndALongRunKeepsFewMessages) {
