@@ -23,13 +23,13 @@ using testing::HasSubstr;
 using testing::Not;
 
 const std::string kOutputRun =
-    " --dataset digits --nodes 4 --graph ring --samples-per-node 20 --batch 8 --model mlp:4 --evaluations "
+    " --dataset gaussian-logistic:3 --nodes 4 --graph ring --samples-per-node 20 --batch 8 --model mlp:4 --evaluations "
     "2 --alpha "
     "0.1 "
     "--epsilon 0.5 --threads 1 ";
 
 const std::string kTuned =
-    " --dataset digits --nodes 4 --graph ring --samples-per-node 20 --batch 8 --model mlp:4 --evaluations "
+    " --dataset gaussian-logistic:3 --nodes 4 --graph ring --samples-per-node 20 --batch 8 --model mlp:4 --evaluations "
     "2 --threads "
     "1 ";
 

@@ -23,7 +23,7 @@ const std::string kProgramPath = QUANTIMED_PROGRAM;
 const std::string kRefusals =
     "LD_PRELOAD='" + (std::filesystem::path(QUANTIMED_PROGRAM).parent_path() / "refusals.so").string() + "' ";
 const std::string kThreads =
-    "run --engine threads --dataset digits --model mlp:8 --samples-per-node 50 --iterations 20 "
+    "run --engine threads --dataset gaussian-logistic:3 --model mlp:8 --samples-per-node 50 --iterations 20 "
     "--evaluations 2 "
     "--output t.h5 ";
 
@@ -140,8 +140,8 @@ TEST(Start, EveryCommandEndsUnderEveryLimitOnMemory) {
   if (kIsSanitized) GTEST_SKIP() << "sanitizers reserve more address space than these limits grant";
   for (const std::string command :
        {"--version", "--help", "info --quiet",
-        "run --dataset digits --nodes 3 --samples-per-node 20 --iterations 3 --output t.h5 --quiet",
-        "run --engine threads --oversubscribe --nodes 2 --dataset digits --samples-per-node 20 "
+        "run --dataset gaussian-logistic:3 --nodes 3 --samples-per-node 20 --iterations 3 --output t.h5 --quiet",
+        "run --engine threads --oversubscribe --nodes 2 --dataset gaussian-logistic:3 --samples-per-node 20 "
         "--iterations 3 --output "
         "t.h5 --quiet",
         "theory --dry-run", "verify t.h5"})
@@ -162,7 +162,7 @@ TEST(Start, EveryCommandEndsUnderEveryLimitOnMemory) {
 TEST(Start, AThreadThatIsRefusedEndsEveryRunWithStatusFour) {
   if (kIsSanitized) GTEST_SKIP() << "a sanitizer's runtime must be loaded first";
   const std::string small =
-      " --dataset digits --samples-per-node 50 --iterations 50 --model mlp:4 --output t.h5 --quiet ";
+      " --dataset gaussian-logistic:3 --samples-per-node 50 --iterations 50 --model mlp:4 --output t.h5 --quiet ";
   for (const std::string& command :
        {"run --threads 3 --nodes 4" + small,
         "run --engine threads --nodes 3 --threads 1 --graph complete --oversubscribe" + small,

@@ -14,7 +14,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 const std::string kPrintingRun =
-    "run --algorithm dsgd --dataset digits --nodes 4 --graph ring --samples-per-node 20 --batch 8 --model "
+    "run --algorithm dsgd --dataset gaussian-logistic:3 --nodes 4 --graph ring --samples-per-node 20 --batch 8 --model "
     "mlp:4 "
     "--iterations 5 --alpha 0.1 --epsilon 0.5 --threads 1 ";
 
@@ -22,7 +22,7 @@ const std::string kPrintingRun =
 const std::vector<std::string> kPrintingCommands = {
     kPrintingRun + "--overwrite --output t.h5",
     kPrintingRun + "--dry-run",
-    "compare --algorithms dsgd --seeds 1 --dataset digits --nodes 4 --graph "
+    "compare --algorithms dsgd --seeds 1 --dataset gaussian-logistic:3 --nodes 4 --graph "
     "ring --samples-per-node 20 --iterations 5 --output c --overwrite",
     "compare --dry-run --dataset digits",
     "tune --dry-run --dataset digits",
