@@ -67,7 +67,7 @@ deb: deps ## a package for this distribution, in build/deb
 # Python's suites time the program out, or preload libraries before the sanitizer's.
 asan: deps ## the tests in C++ under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(call build,asan,build/asan)
-	ctest --test-dir build/asan $(CTEST) -LE '^(analysis|slurm|model|lint)$$'
+	ctest --test-dir build/asan $(CTEST) -LE '^(analysis|slurm|package|model|lint)$$'
 
 # Only what has atomics. Tests with several OpenMP workers stay out: OpenMP's runtime is not instrumented and looks like
 # a race. Some kernels place memory where ThreadSanitizer cannot have it, hence setarch.
