@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # The outer build: one word a job, CMake below. `make help` lists the words.
 .PHONY: all build/quantimed deps run paper field theory report test install deb asan tsan fuzz valgrind bench coverage format format-check \
   tidy cppcheck shellcheck warnings clean help

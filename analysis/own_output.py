@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a script may write over: nothing, or a file that begins as its own do. Needs the standard library alone."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How every script here ends: what cannot be written to standard output is an error, a closed pipe ends quietly.
 
 Python alone notices a full disk or a closed pipe only when it flushes after `main`, and then prints a traceback or

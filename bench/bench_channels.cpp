@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The mailboxes beside what one would use instead, all against a bare flag (carriers.hpp, exchange.hpp).
 //
 //   latency/CARRIER/BYTES                          one way, between two cores

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What carries a message from one thread to others: our mailboxes, a bare flag, and what one would use instead.
 //
 // The same work for all. The sender copies the message from a source; a reader sums all bytes, in place. Two buffers

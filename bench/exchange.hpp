@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A message carried from thread to thread, each pinned: one way in a ping-pong, or streamed from one to several.
 // A carrier and the bare flag take turns, so that noise from outside meets both.
 #pragma once

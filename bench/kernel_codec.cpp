@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Every code: encode of a whole model, accumulate of one message, and one node's mixing (20 neighbours, in slices that
 // stay in L1), each beside memcpy of the same model. Ratios are what to read: run with
 //   --benchmark_repetitions=20 --benchmark_enable_random_interleaving=true --benchmark_report_aggregates_only=true

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // How near a gradient comes to the core's own large sgemm. Counters are in FLOP/s; divide a gradient's by sgemm's of
 // the same run:
 //   --benchmark_enable_random_interleaving=true --benchmark_repetitions=20 --benchmark_report_aggregates_only=true

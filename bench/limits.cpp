@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The table of `make bench`: each kernel beside the limit that this machine sets it, measured in the same seconds.
 //
 //   gradient             784–50–10, 50 of a shard of 200, bytes    limit: its FLOPs at this core's large sgemm rate

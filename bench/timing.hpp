@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Timing in alternation: what is compared is measured in the same seconds, and quoted as a ratio.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # What a program was built from, and how. Included, it makes the library quantimed_build_info and a step of every build;
 # the step is this file again, as a script: it writes generated/build_info.cpp, and leaves it alone where its text is
 # the same, so that nothing is linked again.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # `cmake --install`: the program, its library for algorithms from outside of this repository, report, studies, SLURM
 # scripts, manual page and completion. All of it may be moved together; share/quantimed is laid out as the repository is.
 include(GNUInstallDirs)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Functions for the batch scripts: runs that survive a time limit. Sourced by them, never run.
 # shellcheck shell=bash
 #

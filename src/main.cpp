@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // parse → build → run → write
 #include "algorithm/own.hpp"
 #include "base/build_info.hpp"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
 # tests/lint.sh clocks|format|shell|cppcheck|licence: one look at all sources; licence-write puts in the missing lines. Exit status 77 where the tool is missing, or is
 # of another version than Debian 12's: what another finds is news, but no fault of who only wants to test the program.
 set -u

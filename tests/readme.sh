@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
 # Every test that tests/README.md names exists: Suite.Name[/parameter] in C++, test_name in Python.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)

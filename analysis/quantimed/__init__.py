@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Traces of quantimed in Python: `import quantimed; study = quantimed.read("runs/mine")`, then `quantimed.runs(study)`,
 `curves`, `rounds` and `network` as data frames of pandas, with units in their `attrs`."""
 from .frames import by_name, curves, edges, network, rounds, runs, units

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Data frames of a study. Columns have the names that the report's tables have; a column's unit is in
 `frame.attrs["units"]`, as the trace says it: "s", "bytes", "samples", "1" for what has none.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Traces in a folder: what can be read, what counts, and what was left out and why.
 
 Opening a study reads attributes and curves only. What each node did in each iteration is read when a figure asks

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """quantimed-report: the command line."""
 
 from __future__ import annotations

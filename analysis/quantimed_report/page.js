@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Filters the runs, draws their curves, enlarges figures, copies configurations. Plain JavaScript, no library, no network.
 "use strict";
 (() => {

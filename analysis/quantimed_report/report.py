@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The page: everything in one HTML file, and the figures and tables beside it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The summary and the runs as CSV."""
 
 from __future__ import annotations

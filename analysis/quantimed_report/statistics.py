@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Medians, intervals, targets and winners. All of them come from `quantimed judge`, the suite's one implementation
 (src/statistics); here is only the way to it. What a rule is, and why, stands in its headers.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """One look for all figures: a colour for each algorithm, sizes for one column of a paper, PNG and PDF."""
 
 from __future__ import annotations

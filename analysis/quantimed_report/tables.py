@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The summary: a table for each setting, never averaged over different ones; as numbers and as text; spreadsheet.py
 has it for other programs.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a table says in one sentence, and whether to believe it. Who won is the program's word (statistics.py); here it
 is put beside what speaks for it and against it."""
 

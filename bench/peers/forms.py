@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """DSGD on 50 nodes as one writes it in NumPy, and what all forms share: setting, data, graph, start and loss.
 
 Setting: 50 nodes, Erdős–Rényi 0.4, W = I − L/(d_max + 2), 200 MNIST images a node in file order, 784–50–10, sigmoid

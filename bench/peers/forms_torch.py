@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The same iteration as forms.py, as one writes it in PyTorch."""
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
 """Times an iteration of DSGD in virtual time beside the same iteration written in PyTorch and in NumPy.
 
     bench/peers/peers.py [--program build/quantimed] [--data FOLDER] [--cores 0,1] [--repeats 7] [--iterations 100]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Each published claim beside what was found. A conclusion follows from a rule that is printed with it.
 
 Targets are those of the study's file (`targets = 2.2, 2.0, 1.9`), stated before the runs; a file without them takes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The studies that are no claim of their own: quantizers, the link, nodes, shards, ReLU, and the tuning."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A study of tuned steps compares algorithms under equal conditions, or is refused.
 
     tuned-by = mnist-tune.ini       # the study, beside this one, whose trials chose the steps

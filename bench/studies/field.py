@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The field of algorithms head to head: each setting of bench/field tuned and compared, into results/field.md.
 
 The program tunes and compares; here is the order and the cost. field_settings.py has the settings, field_page.py the page.

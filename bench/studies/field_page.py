@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """results/field.md: what the comparisons of the field found. Sentences are said only where the figures carry them."""
 from __future__ import annotations
 

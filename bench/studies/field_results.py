@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a part of the field left behind: its comparison.json as the program judged it, and what its traces say beside."""
 from __future__ import annotations
 

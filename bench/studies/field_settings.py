@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The settings of bench/field: the program's own files of options, read one after the other: base.ini, SETTING.ini and what a
 form adds. How many runs each takes is reckoned here."""
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """When which one wins: at most ten sentences, each only where the tests carry it."""
 from __future__ import annotations
 

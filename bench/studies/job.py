@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A run of a study and the file it is to become: what lies under that name, and whether it is exactly this run."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Where each number of the report comes from: [S3] stands beside it, and `bench/paper --trace S3` explains it."""
 from __future__ import annotations
 

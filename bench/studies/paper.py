@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The paper, repeated: runs its studies, judges its claims, writes results/paper.md."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Small pictures for the claims. Colours by Okabe and Ito: told apart by the colour-blind too."""
 from __future__ import annotations
 

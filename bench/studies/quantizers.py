@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The quantizers written again in NumPy, to measure their variance on trained models against the bounds.
 
 Nothing is shared with src/codec. `measured` is E‖Q(x) − x‖², over draws; it must not exceed `bound`.

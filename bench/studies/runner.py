@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Runs a plan: one process of one worker thread a core, resumed where it stopped.
 
 Virtual time gives the same bits whatever runs beside it, so cores may be shared freely.

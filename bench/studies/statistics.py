@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Medians, intervals, targets and winners: the program's, which has the one implementation (src/statistics, `quantimed
 judge`). Here is the way to it, and what a study's tables print of it."""
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A study file: which runs there are.
 
     include = common.ini            # read first, relative to this file; later lines win

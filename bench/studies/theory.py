@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The theorems by experiment: runs bench/experiments/theory with `quantimed theory`, writes results/theory.md."""
 from __future__ import annotations
 

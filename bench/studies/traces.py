@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What the claims need of a trace, and its curve by both ways to charge the bits of its messages."""
 from __future__ import annotations
 

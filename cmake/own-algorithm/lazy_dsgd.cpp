@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // An example: DSGD with a lazy step, x_i ← (1 − θ) x_i + θ (Σ_j w_ij (x_j − α g_j)). θ is --gamma.
 #include "algorithm/own.hpp"
 #include "node/expression.hpp"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """slurm/cancel: ends a study's jobs."""
 from __future__ import annotations
 

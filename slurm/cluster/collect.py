@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """slurm/collect: verifies a study's traces, merges, reports. The study's last job; also by hand, at any time."""
 from __future__ import annotations
 

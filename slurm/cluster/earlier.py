@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """slurm/earlier: what an earlier attempt left under a trace's name, for the batch scripts that are submitted by hand."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a study will take, before it is submitted: from earlier runs of its folder, or from a few seconds of each kind of
 run here; and from that how many runs go into a task."""
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A study's folder: what lies where (slurm/README.md has the table), and what its jobs wrote down."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Nodes on which no run gets to begin, while others work: a program or a library that is not there, a file system that is
 not mounted. They are never busy, so SLURM gives them one task after the other."""
 from __future__ import annotations

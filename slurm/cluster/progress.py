@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How far a run is, from the trace that it writes now and then (RUN.h5.partial), or left when it was stopped."""
 from __future__ import annotations
 

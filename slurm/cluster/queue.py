@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What SLURM says: submits jobs, and reads the queue. Everything goes by job name, so that a job whose id was never
 written down, since the submission was killed, is found too."""
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """--retries: the collection job submits runs that failed once more, with more memory where they were short of it, and not
 on nodes where no run began."""
 from __future__ import annotations

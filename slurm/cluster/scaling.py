@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """slurm/scaling-table: one table of speed-up and efficiency over all core counts of a folder, as `quantimed scale` has it
 for those that it measured in one go."""
 from __future__ import annotations

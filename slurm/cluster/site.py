@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a site asks of a job: from a site file (slurm/site.example), and from the command line, which wins."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How each run of a study stands, and why: from the traces, from what the jobs wrote down, and from SLURM."""
 from __future__ import annotations
 

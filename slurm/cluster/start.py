@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How slurm/submit, status and collect begin: with a Python that has the packages, and errors in one line."""
 from __future__ import annotations
 

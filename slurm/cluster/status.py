@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """slurm/status: a study at a glance."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """slurm/submit: a study file in, job ids out."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The tables of a study's folder. A thing has the same name here and in the report's own tables."""
 from __future__ import annotations
 

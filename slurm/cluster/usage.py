@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What the tasks of a study used of what they asked for, from what each wrote down; no accounting is needed."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // AD-PSGD: Lian, Zhang, Zhang, Liu, "Asynchronous decentralized parallel stochastic gradient descent", ICML 2018. Once
 // its gradient is there a node averages with one random neighbour, which computes on meanwhile; then it steps along a
 // gradient whose point may have changed under it.

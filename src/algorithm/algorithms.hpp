@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The algorithms' texts, one file a paper; table.cpp lists them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Anytime Minibatch: Ferdinand, Al-Lawati, Draper, Nokleby, "Anytime minibatch: exploiting stragglers in online
 // distributed optimization", ICLR 2019. A node computes until a deadline; r exchanges then average what all have done,
 // weighted by how much that is; dual averaging with the constant step 1/β = α.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Asynchronous DSGD: Lian, Zhang, Zhang, Liu, "Asynchronous decentralized parallel stochastic gradient descent",
 // ICML 2018, in the form that QuanTimed-DSGD is compared with: a node averages with the newest models of all of its
 // neighbours, as soon as its own gradient is there. Nobody waits, and nobody else changes a node's model.

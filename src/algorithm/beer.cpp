@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // BEER: Zhao, Li, Li, Richtárik, Chi, "BEER: fast O(1/T) rate for decentralized nonconvex optimization with
 // communication compression", NeurIPS 2022; and MoTEF: Islamov, Gao, Stich, "Near optimal decentralized optimization
 // with compression and momentum tracking", 2024. Gradient tracking with compressed differences; MoTEF tracks a moving

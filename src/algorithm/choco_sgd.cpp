@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // CHOCO-SGD: Koloskova, Stich, Jaggi, "Decentralized stochastic optimization and gossip algorithms with compressed
 // communication", ICML 2019. Messages are compressed differences to a reference that all neighbours keep in common;
 // their mixing is damped by γ.

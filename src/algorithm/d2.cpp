@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // D²: Tang, Lian, Yan, Zhang, Liu, "D²: decentralized training over decentralized data", ICML 2018; and exact
 // diffusion: Yuan, Ying, Zhao, Sayed, "Exact diffusion for distributed optimization and learning", IEEE TSP 2019, which
 // is D² with (I + W)/2 and so needs no bound on W's smallest eigenvalue.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // DCD-PSGD and ECD-PSGD: Tang, Gan, Zhang, Zhang, Liu, "Communication compression for decentralized training", NeurIPS
 // 2018. DCD sends compressed differences, ECD extrapolated models, whose range grows with the iterations.
 #include "algorithm/algorithms.hpp"

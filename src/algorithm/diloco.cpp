@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // DiLoCo: Douillard et al., "DiLoCo: distributed low-communication training of language models", 2023. What τ local
 // steps have moved the common model by is the gradient of an outer step with Nesterov momentum. The inner steps are
 // SGD's.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // DSGD, synchronous: Yuan, Ling, Yin, "On the convergence of decentralized gradient descent", SIAM J. Optim. 2016,
 // with stochastic gradients.
 //

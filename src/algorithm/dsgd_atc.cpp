@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // DSGD, adapt then combine: Chen, Sayed, "Diffusion adaptation strategies for distributed optimization and learning
 // over networks", IEEE TSP 2012; with momentum also called DSGDm. The other order, combine while adapting, is dsgd.
 //

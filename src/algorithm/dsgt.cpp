@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Gradient tracking in three forms. dsgt: DIGing, Nedić, Olshevsky, Shi, "Achieving geometric convergence for
 // distributed optimization over time-varying graphs", SIAM J. Optim. 2017; Pu, Nedić, "Distributed stochastic gradient
 // tracking methods", Math. Program. 2021. dsgt-atc: adapt then combine, Di Lorenzo, Scutari, "NEXT: in-network

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // EXTRA: Shi, Ling, Wu, Yin, "EXTRA: an exact first-order algorithm for decentralized consensus optimization", SIAM J.
 // Optim. 2015.
 //

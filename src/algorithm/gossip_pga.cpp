@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Gossip with periodic global averaging: Chen, Yuan, Zhang, Pan, Xu, Yin, "Accelerating gossip SGD with periodic global
 // averaging", ICML 2021. DSGD, adapt then combine, that averages all nodes in every H-th iteration.
 #include "algorithm/algorithms.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // LEAD: Liu, Li, Wang, Tang, Yan, "Linear convergent decentralized optimization with compression", ICLR 2021. A
 // primal-dual method that reaches the solution of heterogeneous data with unbiased codes; a: how fast the reference h
 // follows.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Local DSGD: Li, Yang, Wang, Zhang, "Communication-efficient local decentralized SGD methods", 2019; Koloskova,
 // Loizou, Boreiri, Jaggi, Stich, "A unified theory of decentralized SGD with changing topology and local updates", ICML
 // 2020.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // All-reduce SGD and local SGD, the centralized yardsticks: Stich, "Local SGD converges fast and communicates little",
 // ICLR 2019. τ steps of one's own, then the mean of all nodes; all-reduce SGD is τ = 1.
 #include "algorithm/algorithms.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Moniqua: Lu, De Sa, "Moniqua: modulo quantized communication in decentralized SGD", ICML 2020. Messages are models
 // modulo a range (--codec modulo), taken nearest to the receiver's own; the own message is decoded in the same way, so
 // that the mean of all models is exact.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The numbers that an algorithm's text needs, resolved.
 #pragma once
 

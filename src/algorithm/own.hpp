@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Rows from outside of this repository, in programs that link the library with its main().
 #pragma once
 

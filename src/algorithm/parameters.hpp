@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What can be set of an algorithm beside its steps α and ε. One parameter, one row: its option, its range, its place in
 // Options. Which algorithms have it, and their own usual values, is said in their rows.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Q-DSGD, the quantized-only baseline: Reisizadeh, Mokhtari, Hassani, Pedarsani, "An exact quantized decentralized
 // gradient descent algorithm", IEEE TSP 2019, with stochastic gradients as in the experiments of QuanTimed-DSGD.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Quasi-global momentum: Lin, Karimireddy, Stich, Jaggi, "Quasi-global momentum: accelerating decentralized deep
 // learning on heterogeneous data", ICML 2021. The momentum follows what a node's model has moved by, mixing included; μ
 // = β.

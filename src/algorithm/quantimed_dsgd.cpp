@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // QuanTimed-DSGD: Reisizadeh, Taheri, Mokhtari, Hassani, Pedarsani, "Robust and Communication-Efficient
 // Collaborative Learning", NeurIPS 2019, Algorithm 1.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // RelaySGD: Vogels, He, Koloskova, Karimireddy, Lin, Stich, Jaggi, "RelaySum for decentralized deep learning on
 // heterogeneous data", NeurIPS 2021. On a tree every node sends each neighbour the sum of all models that lie behind it
 // there, and how many: each is the older the farther it has come.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // SGP, stochastic gradient push: Assran, Loizou, Ballas, Rabbat, "Stochastic gradient push for distributed deep
 // learning", ICML 2019. A message's weight is its sender's choice (columns of P sum to 1), and a number ω that travels
 // with it tells how much weight a node has gathered. The model kept is z_i = x_i/ω_i.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // SwarmSGD: Nadiradze, Sabour, Davies, Li, Alistarh, "Asynchronous decentralized SGD with quantized and local updates",
 // NeurIPS 2021, non-blocking and with exact models. After H steps of its own a node averages with one random neighbour,
 // which computes on meanwhile, and adds what its steps have moved it by. H = 1 is ad-psgd.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // SWIFT: Bornstein, Rabbani, Wang, Bedi, Huang, "SWIFT: rapid decentralized federated learning via wait-free model
 // communication", ICLR 2023. A node sends its model once its gradient is there, and mixes with the newest models of its
 // neighbours in every C-th step. Nobody waits. Against async-dsgd what neighbours read is one gradient older.

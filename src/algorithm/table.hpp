@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // One algorithm, one row. Help, completion, sweeps, checkpoints, checks and tests iterate this table.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What this program was built from, and how. A step of every build writes the text (cmake/build_info.cmake), so it is
 // that of the sources compiled, not that of the day CMake was first run.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Three kinds of failure, and nothing else: the user's input is wrong (exit status 2), the machine refuses what the run
 // needs (exit status 4), or we are wrong (exit status 1).
 #pragma once

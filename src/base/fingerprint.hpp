@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A short name for contents: two files or data sets of the same fingerprint are the same for all purposes but fraud.
 #pragma once
 

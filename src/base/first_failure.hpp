@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // An exception must not leave a parallel region of OpenMP. Here it waits for the region's end.
 #pragma once
 

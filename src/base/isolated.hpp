@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A process of its own for a library that is not ours to fix.
 //
 // A file that was forged byte by byte can crash libhdf5, hang it, or make it take all memory; and it crashes where

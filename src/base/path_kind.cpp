@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "base/path_kind.hpp"
 
 #include "base/error.hpp"

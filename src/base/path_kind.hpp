@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What is at a path that a user named, without an exception that says neither option nor path.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Counter-based randomness: a separate stream for each (seed, node, iteration, purpose).
 // No stream depends on scheduling, engine or thread count, so two algorithms that run with the same seed
 // see the same graph, start, samples and speeds.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The program's three standard streams: what cannot be written to standard output is an error at the end of every
 // command, what cannot be written to standard error is lost and ends nothing.
 #pragma once

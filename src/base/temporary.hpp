@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A new, empty file beside the one it will be renamed to.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Text files that users name: read whole, within bounds, and quoted in errors.
 #pragma once
 

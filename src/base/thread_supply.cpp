@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "base/thread_supply.hpp"
 
 #include "base/error.hpp"

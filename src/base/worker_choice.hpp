@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // How many workers a parallel region gets, of the many alike that a run consists of: all of them, or one.
 //
 // Waking workers costs microseconds, and where other programs take the cores a region ends when its slowest worker has

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The only user of OpenBLAS. Row-major, one thread a call.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What travels from node to node: a header, and the payload as the codec wrote it, read in place.
 #pragma once
 

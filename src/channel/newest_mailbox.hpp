@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // `newest` delivery: the writer never waits, a reader never sees a torn message and never goes back to an older one.
 // One writer, R registered readers, R + 2 buffers: the newest message, one pinned by each reader, one being written.
 //

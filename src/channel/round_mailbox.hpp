@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // `round` delivery: every neighbour reads every message, in order. Two slots, one writer, no acknowledgement.
 //
 // Why the owner i may overwrite slot t mod 2, which holds its round t−2, as soon as its own algorithm gets there.

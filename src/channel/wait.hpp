@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Waiting for another node: spin, then yield, then sleep. Spinning wakes within a fraction of a microsecond; yielding
 // and sleeping keep a machine with more nodes than cores from collapsing.
 #pragma once

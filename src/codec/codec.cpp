@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "codec/codec.hpp"
 
 #include "base/error.hpp"

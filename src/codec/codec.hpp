@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Q(x): a model, or a difference of models, as a message. Unbiased or a contraction (CodecClass), packed into real
 // bits, decoded as it is accumulated.
 #pragma once

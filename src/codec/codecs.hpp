@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The codes, one file each. They take values that are already right: table.cpp parses and judges them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // exact: the model itself, float32 on the wire. The paper's clock charges 16 bits a coordinate, what it calls full
 // precision; the wire carries 32.
 #include <cstring>

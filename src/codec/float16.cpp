@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // float16: IEEE half precision, 16 bits a coordinate, rounded to one of the two neighbouring halves at random so that
 // it is unbiased (rounding to nearest is not, and a bias of half a unit each round would be the algorithm's to bear).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // low-precision and rounding: every coordinate to one of the two neighbouring points of a grid of step Δ, with the
 // probabilities that make it unbiased (paper, Quantizers). Variance at most p Δ² / 4, whatever x.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // modulo: the indices of low-precision's grid, sent modulo 2^b. The receiver takes the representative nearest to its
 // own model, which is the right one while |x_i − x_j| < Δ (2^(b−1) − 1) in every coordinate (an index is within 1 of
 // x/Δ). Then it decodes to the very numbers that low-precision sends, in b bits instead of as many as the weights are

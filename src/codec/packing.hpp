@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Signed integers in real bits. 512 of them are one block, packed vertically so that every vector unit can work on
 // 16 at a time: integer number i of a block belongs to lane i mod 16 and row i / 16; a lane is a stream of bits in
 // which row r takes the bits r·width … r·width + width − 1 (two's complement, lowest bit first); word w of the 16

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // qsgd:LEVELS: Q(x)_i = ‖x‖ sign(x_i) ξ_i, where ξ_i is one of the two neighbours of |x_i| / ‖x‖ among the multiples
 // of 1/s, unbiased (Alistarh et al., "QSGD", NeurIPS 2017; s = LEVELS). The variance grows with ‖x‖².
 // It is a grid of step ‖x‖ / s, found anew for each x, with indices −s … s in ⌈log2(2 s + 1)⌉ bits.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Unbiased stochastic rounding to integers, the heart of every grid code.
 #pragma once
 

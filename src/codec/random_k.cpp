@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // random-k:SHARE: k = max(1, round(SHARE · p)) coordinates as they are, each set of k equally likely; the others are 0.
 // Biased; E‖Q(x) − x‖² = (1 − k/p) ‖x‖² (Stich, Cordonnier, Jaggi, NeurIPS 2018).
 // random-k-unbiased:SHARE: the same times p/k. Unbiased; E‖Q(x) − x‖² = (p/k − 1) ‖x‖².

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // sign: Q(x)_i = (‖x‖₁ / p) sign(x_i), with sign(0) = +1. Biased; ‖Q(x) − x‖² = ‖x‖² − ‖x‖₁² / p exactly, at most
 // (1 − 1/p) ‖x‖² (Karimireddy, Rebjock, Stich, Jaggi, "Error feedback fixes SignSGD", ICML 2019).
 // sign:B: the same in each block of B coordinates, with scales of their own; the last block may be shorter.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What the sparse codes share: k of p coordinates as a message, their values in the order of their indices.
 //
 // In memory a reader of a slice must find its values without a look at the others. Blocks are of 512 coordinates:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // sparsifier:M: x_i becomes sign(x_i) M with probability |x_i| / M, else 0 (paper, Quantizers: the quantization
 // sparsifier). It is the grid of step M cut to −1, 0, 1, so it shares the grid's rounding; 2 bits a coordinate.
 // The probability is a multiple of 2^−16: the bias is at most M 2^−17.

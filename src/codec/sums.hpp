@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Sums over a vector, in an order that does not depend on the machine's vectors: lane k mod 16, then the lanes.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // --codec: the table of codes, and what a user may write.
 #include <algorithm>
 #include <charconv>

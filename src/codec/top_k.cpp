@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // top-k:SHARE: the k = max(1, round(SHARE · p)) coordinates that are largest in magnitude, as they are, ties to the
 // lower index; the others are 0. Biased; ‖Q(x) − x‖² ≤ (1 − k/p) ‖x‖² (Stich, Cordonnier, Jaggi, "Sparsified SGD with
 // memory", NeurIPS 2018), with equality where all are of one magnitude.

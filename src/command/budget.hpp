@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The same time for every algorithm of a comparison, and the horizon T that each may expect to reach in it.
 //
 // Nobody does more than --iterations: without a --max-time the time is the one in which the algorithm with the shortest

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Calibrating from a Config: shared by `calibrate` and `predict`.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // --tuned-by: what step sizes were tuned for, as one line of text that `quantimed tune` writes and everybody can read:
 //   trials=24; seeds=101-103; budget=time; program=0.2.0 3f9a12bc; dataset=mnist; …; alpha=dsgd=0.9,…; check=5c1e0d2a
 // A run recomputes what must be equal and says where it is not. The check at the end finds lines that were changed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The program's commands. Each returns the exit status; errors are thrown.
 #pragma once
 

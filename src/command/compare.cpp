@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Algorithms × seeds, paired: a run of each algorithm with each seed sees the same graph, start, samples and speeds.
 #include "algorithm/table.hpp"
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Which step sizes a comparison runs: one setting of each algorithm, and where --alpha or --epsilon name some for a
 // target loss (dsgd@1.9=0.4), those too. What is the same is run once.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What a set of runs says about its algorithms: tables, sentences and warnings. compare.cpp plans and runs; judge.cpp
 // reads a document. Here nothing runs and no file is read.
 //

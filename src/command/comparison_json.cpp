@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A comparison as programs read it, and the documents that `quantimed judge` answers. JSON has no infinity: never is
 // the string "inf", which float() and strtod read, and a figure that is not there is null.
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A comparison as people read it: the answer, then times to each target on every clock, then the other figures.
 #include "command/comparison.hpp"
 #include "command/table_text.hpp"

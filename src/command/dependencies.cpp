@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The libraries that are in use here, as each states its own version.
 #include "base/build_info.hpp"
 #include "blas/blas.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "command/experiment.hpp"
 
 #include "algorithm/own.hpp"

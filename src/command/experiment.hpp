@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // From a Config to a Trace: everything between the command line and the engines.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "base/error.hpp"
 #include "base/path_kind.hpp"
 #include "command/commands.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Figures of merit, a line each, for programs that read what another printed (ReFrame, Ramble, scripts).
 #pragma once
 

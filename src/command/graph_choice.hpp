@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Which graphs an algorithm and its options may run on.
 #pragma once
 

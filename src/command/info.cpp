@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
 #include "blas/blas.hpp"

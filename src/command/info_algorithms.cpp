@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The table of algorithms, for people and for programs.
 #include "algorithm/table.hpp"
 #include "base/build_info.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Parts of what `quantimed info` prints.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The tables of `quantimed info --jitter`, and a line on each figure.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The statistics of the suite for other programs: a JSON document in, its judgement out.
 #include "base/error.hpp"
 #include "command/commands.hpp"

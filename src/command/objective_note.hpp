@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What an algorithm minimises, where that is not what its loss is measured by.
 #pragma once
 

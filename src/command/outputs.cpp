@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "command/outputs.hpp"
 
 #include "base/build_info.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What stands where a command is about to write, and whether it may be replaced.
 //
 // No command replaces a file that quantimed did not write, whatever it is: a data set, a graph, a table, a link to one.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The same algorithm text in virtual time, with this machine's measured costs, and on its cores: what was predicted
 // beside what was measured.
 #include "algorithm/table.hpp"

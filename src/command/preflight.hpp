@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Validate, then time: a run starts only if its mathematics holds on a sample.
 #pragma once
 

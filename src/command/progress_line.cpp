@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "command/progress_line.hpp"
 
 #include "base/streams.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // How far a command is and how long it will take: one line on a terminal; elsewhere, in a job's log, a line every half
 // minute.
 #pragma once

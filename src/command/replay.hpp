@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Runs in real time once more, from what their traces have recorded of the clock's decisions (engine/replay.hpp).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // `quantimed report`: hands over to analysis/quantimed-report, which is in Python.
 #include "base/error.hpp"
 #include "command/commands.hpp"

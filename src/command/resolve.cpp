@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The options that follow from others, or from the machine.
 #include "algorithm/table.hpp"
 #include "base/error.hpp"

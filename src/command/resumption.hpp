@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // From a stopped run's trace to what goes on from it: `run --resume`, and the runs of a command of several.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Throughput over numbers of cores, in real time: one node a core, strong and weak studies, each point repeated.
 #include "base/error.hpp"
 #include "base/path_kind.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Strong and weak scaling: which runs a study takes, and what follows from their times. No clock, no files.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The objects of one run, from a resolved Config.
 #pragma once
 

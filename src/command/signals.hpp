@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // SIGINT, SIGTERM and SIGUSR1 ask a run to finish its iteration and write its trace. A second SIGINT kills; the others
 // come from batch systems, which repeat them while the trace is being written.
 #pragma once

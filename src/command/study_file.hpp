@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // FOLDER/study.ini: which study the traces and tables of a folder are of, so that no other one's are written over them.
 //
 // It holds the options as `--config` reads them, the version, and fingerprints of what is read. A study that is given

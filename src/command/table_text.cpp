@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "command/table_text.hpp"
 
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Tables as people read them and Markdown takes them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The theorems by experiment: runs along one axis (horizons, deadlines or graphs) × seeds, in virtual time, one run a
 // thread; exponents with their uncertainty, held against the promise.
 #include "algorithm/table.hpp"

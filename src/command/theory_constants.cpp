@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The constants of a theorem's bound, measured or computed for the problem at hand.
 #include "command/theory_report.hpp"
 #include "theory/estimates.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What `quantimed theory` found, as files and as a table.
 #pragma once
 

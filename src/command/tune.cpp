@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Step sizes for each algorithm, found with the same budget; every trial is kept. tuning.hpp says how.
 #include "algorithm/table.hpp"
 #include "base/error.hpp"

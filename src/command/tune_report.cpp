@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "command/tune_report.hpp"
 
 #include "command/certificate.hpp"

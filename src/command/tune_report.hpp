@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What a search of step sizes leaves behind: the table, all trials, and the .ini for quantimed compare.
 #pragma once
 

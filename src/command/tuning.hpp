@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Step sizes by trial: which steps a search tries, and which win. No clock, no files.
 //
 // Every algorithm gets the same number of trials over its own step sizes: three quarters of them on a logarithmic grid

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "base/build_info.hpp"
 #include "base/error.hpp"
 #include "base/streams.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What keeps a comparison from saying what it seems to say.
 #include "algorithm/parameters.hpp"
 #include "command/comparison.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "config/algorithm_options.hpp"
 
 #include <fmt/ranges.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What --gamma and its like and --gradient come to for one algorithm. Every function takes the algorithm's row, and a
 // Config as given or resolved.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What to cite, from the rows of the algorithms.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What shells offer after a TAB, and the manual page; from the tables alone.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // One plain value for all that a user can set. config.cpp is the only user of Boost.ProgramOptions.
 // What each field is called, may hold and means to a user: one row of option_table.cpp.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // --help, from the tables alone.
 #pragma once
 

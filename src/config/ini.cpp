@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Not Boost's .ini parser: it knows no line numbers, and cuts every value at its first '#'.
 #include "config/ini.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // .ini files: "name = value" lines.
 #pragma once
 

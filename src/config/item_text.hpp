@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Texts of options' values: the items of a list, and how a refusal quotes one.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The manual page, in troff's man macros.
 #include "base/build_info.hpp"
 #include "config/completion.hpp"

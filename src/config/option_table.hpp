@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The one table of options. The parser, the .ini reader and writer, --help and the tests iterate it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The little language of options that have a value for each algorithm, --alpha and --epsilon and those like --gamma:
 //   steps  := [NAME [@ LOSS] =] step {, [NAME [@ LOSS] =] step}
 //   step   := NUMBER | power | NUMBER * power | NUMBER / power

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The checks of options that have a value for each algorithm, as they are read.
 #pragma once
 

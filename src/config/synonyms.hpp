@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Words of the field, and of other programs, for what is called otherwise here.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Quantities as people write them: 5ms, 2min, 100MB, 1e3. What is kept is the plain number of the base unit.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Text to field and back. Every refusal reads "--OPTION TEXT: what is wrong; give what is right".
 #include <algorithm>
 #include <charconv>

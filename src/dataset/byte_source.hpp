@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Bytes from a file that may be compressed, with every failure a one-line InputError.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The known data sets: one table, one row each. Help, errors and the search iterate it.
 #include "dataset/catalogue.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // CIFAR-10, binary version (A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009).
 // A file is a row of records: one label byte (0 … 9), then the red, green and blue planes of 32×32 bytes each.
 // There is no header, so the size is the only sign of truncation.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Which files belong together, by their names.
 #include <algorithm>
 #include <array>

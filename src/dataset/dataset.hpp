@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A labelled data set in memory, from a file, a folder, or generated.
 // The formats, the known names and where they are looked for: datasets/README.md.
 #pragma once

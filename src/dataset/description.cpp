@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What was read, as people see it, and its fingerprint.
 #include <cmath>
 #include <filesystem>

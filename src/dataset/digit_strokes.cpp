@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "dataset/digit_strokes.hpp"
 
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // How the generated digits are written: strokes on the unit square, x to the right, y downwards.
 #pragma once
 

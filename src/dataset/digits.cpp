@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A digit is a few strokes on the unit square: polygons, or smooth curves through their points. Each sample picks one
 // of its digit's ways of writing, moves every point a little, turns, stretches, slants and shifts the whole, draws it
 // with a pen of its own width and softness, and adds noise to the pixels.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Handwriting-like digits, generated: something to learn from on a machine without any data set.
 #pragma once
 

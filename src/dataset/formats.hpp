@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The module's own readers, one a file format. All throw InputError; none trusts a number that a file states
 // before it has been held against the file's size.
 #pragma once

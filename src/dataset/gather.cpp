@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The gradient's first step: the batch's rows, as floats.
 #include <algorithm>
 #include <cstring>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Normal features with a linear model's answers: problems whose solution can be computed (theory/).
 #pragma once
 

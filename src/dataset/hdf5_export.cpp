@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Writes the HDF5 layout that hdf5_format.cpp reads.
 #include <array>
 #include <cstring>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Reads the HDF5 layout that datasets/README.md documents:
 //   /                root attributes schema = "quantimed-dataset", schema_version = 1, name, classes
 //   /train/features  [samples, features], uint8 (read as byte / 255) or float32

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // RAII around the HDF5 handles that this module opens.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // HDF5 locks every file that it opens, and some cluster file systems have no locks. We need none: data and traces never
 // change once they are there. HDF5_USE_FILE_LOCKING overrides that, so a refusal is still told apart.
 #pragma once

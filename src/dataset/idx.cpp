@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // IDX, the format of MNIST's four files (Y. LeCun, C. Cortes, C. Burges, "The MNIST database").
 // Big-endian: two zero bytes, the element type (0x08: unsigned byte), the number of dimensions d, then d sizes of
 // 32 bits, then the elements, last dimension fastest. Images [samples, rows, columns], labels [samples].

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // From the numbers that stand as targets in a source to classes, or to values to regress on. Training alone decides:
 // a test set is read with what was decided for training, whatever it holds.
 #pragma once

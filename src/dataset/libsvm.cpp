@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // LIBSVM text (C.-C. Chang and C.-J. Lin, "LIBSVM: a library for support vector machines"), dense in memory.
 // A line is a sample: LABEL INDEX:VALUE INDEX:VALUE …, indices ascending, absent features 0, '#' opens a comment.
 // Indices start at 1, or at 0 where training has an index 0.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // From a name or a path to a reader, and from its result to the classes asked for.
 #include <algorithm>
 #include <array>

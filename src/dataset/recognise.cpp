@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Formats that are not read, told by their first bytes, and the way to turn each into one that is.
 //
 // A command in a message has {FILE} where the file's name stands and {H5} where that of the HDF5 file does; both are

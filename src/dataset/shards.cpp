@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Deals the first n·m rows of a data set out to n nodes. Every partition deals the same rows, so f(x) is the same
 // function whichever is chosen, and only who holds what differs.
 #include "dataset/shards.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What the numbers that stand as targets are, where the files leave it open: labels of classes, or values to regress
 // on.
 #pragma once

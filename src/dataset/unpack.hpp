@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Streams that unpack gzip, bzip2 and xz. Whether a file is compressed is told by its first bytes, never by its name.
 #pragma once
 

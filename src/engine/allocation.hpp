@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What the batch system and the control group grant of what the machine has.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Measures what the steps of a node cost on this machine, with the runtime itself: short real runs, timed phase by
 // phase, and for what they do not show apart (gradients of other batches, further neighbours, latency) loops over the
 // same code on the same pinned cores.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // How many samples to start before looking at the clock again.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Why this process may use as many cores as it may: what decided, for people who wonder where the others are.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // How much of a run a node's thread was not on its core though it wanted to be: other programs, or the hypervisor, held
 // it. Read once at the start of a run and once at its end, by the thread itself.
 #pragma once

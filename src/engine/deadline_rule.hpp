@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // T_d: given, chosen once from measured or modelled speeds, or adapted in every iteration.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What an engine is given, and what it gives back. Engines never ask which algorithm they run.
 #pragma once
 

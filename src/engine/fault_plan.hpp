@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What is still to strike, and when. One meaning on every clock: a fault strikes between two iterations of its node, at
 // the first that begins at its time or later. What has begun is ended.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // --fault: nodes that die or fall silent in the middle of a run, on either engine's clock.
 //
 // A fault strikes a node between two of its rounds (fault_plan.hpp). What the others do is said by the algorithm's row

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The machine as hwloc describes it, what of it this process may use, and where threads and memory really are.
 #pragma once
 

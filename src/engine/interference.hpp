@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // --interference: real competition for the nodes' cores, as other tenants of a machine make it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // How much of each core's time goes to others while a program wants all of it: what a timing on this machine may blame
 // on the machine. Two measures: detours (a thread reads the clock without pause; a gap between two reads is time that
 // it did not have) and a fixed quantum of work, repeated (what such gaps, clock rate and shared units cost real work).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "engine/link_model.hpp"
 
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // --link: what a message costs besides the machine's own time.
 #pragma once
 

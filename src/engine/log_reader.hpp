@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Reads what replay_log.hpp writes, of one node, front to back. The log is not trusted: whatever is wrong with it is an
 // InputError that names the node and the iteration.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What this machine is, and what about it spoils timings. For /environment of a trace and `quantimed info`.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What the steps of a node cost on a machine, measured once: from this the virtual engine predicts a threads run.
 #pragma once
 

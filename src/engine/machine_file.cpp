@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "engine/machine_file.hpp"
 
 #include "base/error.hpp"

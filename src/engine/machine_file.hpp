@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A machine's costs as a file, so that runs can be predicted where, and when, the machine is not there.
 #pragma once
 

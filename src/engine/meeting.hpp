@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Where a fixed number of threads meet, again and again, unless one of them breaks it off: std::barrier would keep the
 // others waiting for ever for one that was never started, or that has left for another reason.
 #pragma once

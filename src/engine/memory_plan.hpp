@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What a run takes of the machine's memory, reckoned in one place from what the engines allocate, and asked for before
 // they do: memory is granted when it is touched, and where it is short the system kills without a word.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The models of all nodes in one piece of memory, each on its own cache lines.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "engine/node_core.hpp"
 
 #include "engine/resumption.hpp"

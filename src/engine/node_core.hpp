@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What a node computes, and never when: its model and samples, its gradient, its message, its update, what it has heard
 // and what it records of an iteration. No clock, no thread and no queue is in here: every engine calls these in its own
 // time, and hands in what its clock shows.

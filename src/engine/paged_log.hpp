@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Values on their way from one thread to another that takes them, in pages. Pages that were emptied come back, so that
 // to put a value is a store, and touches no new memory while the other thread keeps up.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // `pairwise` delivery, what is the same on every clock: who averages with whom, and what that is.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Which cores the nodes of a real-time run live on. Processing units have their operating-system numbers here.
 #pragma once
 

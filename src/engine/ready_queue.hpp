@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Which nodes can go on, shared by the virtual engine's workers.
 //
 // Each worker takes what it made ready last: neighbours of the node that it has just run, whose models and messages

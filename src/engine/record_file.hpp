@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Records that memory should not hold, in a file without a name: it is gone when the run is.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // One node's records on their way from its own thread to another that takes them.
 #pragma once
 

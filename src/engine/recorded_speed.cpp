@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "engine/recorded_speed.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // --speed file:PATH: speeds that were recorded, by whatever or by a run of ours.
 #pragma once
 

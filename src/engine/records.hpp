@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What each node did in each of its iterations, while it happens; Rounds is the same, as the trace stores it. However
 // long the run, memory holds the newest records only.
 #pragma once

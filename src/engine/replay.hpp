@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A real-time run once more, without a clock: what it decided comes from the run's own log (replay_log.hpp), and so
 // every bit is the same, whatever computes it and in whatever order.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The parts of a replay: nodes, the messages between them, and who may run.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What the clock decided of one node's run, written down as it happens. With the options it fixes every bit of the run:
 // streams of random numbers are counted, and messages are read whole.
 //

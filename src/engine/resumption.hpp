@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Stopping and going on: what both engines save alike, and what they ask of a checkpoint before they trust it.
 //
 // Algorithms are coroutines, whose frames cannot be saved. Instead a run stops where every node's next await is known,

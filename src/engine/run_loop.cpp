@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "engine/run_loop.hpp"
 
 #include "engine/faults.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What a run is on any clock: watched, reported, stopped, checkpointed, ended. An engine says how its nodes get on.
 #pragma once
 

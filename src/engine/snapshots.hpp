@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Copies of one node's model along a real-time run, at marks that all nodes agree on: every stride-th round, or every
 // stride-th step of a time grid. When the memory is full every second copy is given up and the stride doubles, so the
 // copies stay evenly spread however long the run turns out to be, and are between half of what was asked for and all of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "engine/speed_model.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // --speed: how many samples a second each node computes, in each iteration.
 //
 // A speed is a pure function of (seed, node, round): any thread may ask, in any order, and two algorithms that run

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The watch for deadlocks: how long no node has ended an iteration, and how long is too long.
 #pragma once
 

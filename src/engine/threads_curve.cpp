@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "engine/threads_curve.hpp"
 
 #include "engine/resumption.hpp"

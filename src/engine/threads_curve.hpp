@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The curve of a run on threads, drawn off the clock from the copies that its nodes kept of their models.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Real time: one node per core, pinned, with lock-free mailboxes and real deadlines.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What a run on threads says of itself when it has ended: counts, where its nodes were, and whether its timings count.
 #include "engine/threads_engine.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "engine/threads_node.hpp"
 
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A node on its own pinned thread, in real time. Awaits do their work and return without suspending, so an
 // algorithm's text runs straight through. While it runs a node does not lock, print, or touch the allocator.
 #pragma once

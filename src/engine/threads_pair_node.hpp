@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A node of `pairwise` delivery on its own thread: other threads change its model while it computes.
 //
 // A lock for each model is held while the model is read or changed, and never over a gradient: gradients are taken at

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The paper's clock for synchronous algorithms. Values and time are computed apart: what a node computes depends on
 // its inputs' rounds only, and when, on the durations that its rounds report. So one run can have several clocks that
 // charge its messages differently.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The parts of the virtual engine, one for each delivery, and when they evaluate.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Virtual time for `newest` delivery: a discrete-event simulation.
 //
 // The clock alone decides the order of events, (time, node). What a node reads depends on that order, so updates and

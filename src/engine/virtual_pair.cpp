@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "engine/virtual_pair.hpp"
 
 #include "base/error.hpp"

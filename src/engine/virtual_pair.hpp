@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Virtual time for `pairwise` delivery: a discrete-event simulation.
 //
 // The clock alone decides the order of events, (time, node): ends of gradients, and averagings, each of which is one

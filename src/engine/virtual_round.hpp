@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Virtual time for `round` delivery.
 //
 // A node waits only for the messages of its own round, so values depend on no clock: workers run whatever node is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A run in virtual time, of either delivery: from one moment at which all models belong together to the next.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What an algorithm's formulas are made of: a source is a vector of the node, its gradient, or what a channel has
 // brought; a linear form is a short sum of them; a statement assigns one. They are values that an engine carries out,
 // in one sweep over the coordinates. All vectors have p coordinates.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A node's own stochastic gradient: samples drawn with replacement from its shard, in counter-based order.
 #pragma once
 

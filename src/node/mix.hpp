@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The update that DSGD and its kin share, as a fused pass over the model. (General formulas: sweep.hpp.)
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // All that an algorithm sees: one node, its model, and what it can do.
 //
 // An algorithm is a coroutine over these, and its text is the paper's pseudo-code. Engines decide when each step

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What every engine relies on, and an algorithm's text must keep to. Whatever the engine, a text that does otherwise is
 // told the rule that it breaks, instead of reading what was never sent or waiting for it.
 //

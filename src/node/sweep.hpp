@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Formulas carried out: block by block through the first-level cache, so that each vector is read from memory once, and
 // a message is decoded once for each way that it is read. The result of a coordinate does not depend on the others.
 #pragma once

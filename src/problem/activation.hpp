@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The hidden units' function φ, over whole arrays.
 #pragma once
 

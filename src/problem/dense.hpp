@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Layers of fully connected units: least squares and logistic regression (one layer, no bias), and mlp.
 //
 //   A_0 = X                        [b, d]   the gathered batch, its rows input_stride_ apart

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // float32 exp, log(1 + u), sigmoid and tanh as straight-line code, which a compiler turns into vectors inside a
 // `#pragma omp simd` loop without relaxed floating point: infinities and NaN pass through as they should.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The loss at the output units, and where the backward pass begins.
 //
 // z: [samples, outputs], the output layer's sums; y: the targets of the rows. With one output y is the target's own

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What is minimised: f(x) = (1/n) Σ_i (1/m) Σ_{θ in shard i} ℓ(x, θ), plus an ℓ2 term (paper.md).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Runs before the constructors of all libraries, and so before OpenBLAS starts a thread for each core and before
 // OpenMP's runtime binds the first thread to one of them, which main() could not tell from a mask that the user gave.
 // Both read the environment, and what is changed in it here by setenv() does not last: the C library takes it over

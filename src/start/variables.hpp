@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Variables of the environment that would change how many threads the libraries start, where they run and how they
 // wait, all of which this program decides itself. One table: start.cpp acts on it before the libraries see it,
 // machine.cpp tells what was found.

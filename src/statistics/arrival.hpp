@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // When a curve has fallen to a target, and what it is known of that time.
 //
 // Rule: a run has arrived at the time from which its loss stays at or below the target until the run ends. What stays

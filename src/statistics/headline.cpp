@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "statistics/headline.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What a judgement says, in sentences that stand alone.
 #pragma once
 

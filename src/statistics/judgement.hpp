@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What runs say about their algorithms: who was the fastest to each of several targets, on each clock.
 //
 // Targets are given before the runs, or five shares of the fall from the start to the best loss that any run which

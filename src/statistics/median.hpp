@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The one median of the project, and what a few values say of it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Whether one of a pair is faster: tests on ratios, and Holm's correction for several.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Who was the fastest to one target on one clock, and whether that may be said.
 //
 // Every algorithm has the same pairs (a seed, or a repeat), in the same order. A run that missed the target, diverged

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "theory/convex_problem.hpp"
 
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The problems whose solution can be computed, in float64: least squares and logistic regression with one output.
 //
 //   f(x) = (1/n) Σ_i f_i(x),   f_i(x) = (1/m) Σ_{θ=(a,y) in shard i} ℓ(aᵀx, y) + λ/(2N) ‖x‖²,   N = n · m

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "theory/estimates.hpp"
 
 #include "base/random.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The constants of problems whose solution is not known: from float32 gradients, at one model.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What a fitted exponent says of a theorem's bound, and which term of a quantity a horizon measures.
 #pragma once
 

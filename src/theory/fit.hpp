@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Power laws through measured points: y ≈ C x^exponent.
 #pragma once
 

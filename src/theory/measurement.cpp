@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "theory/measurement.hpp"
 
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Watches one run and measures what the theorems speak of, off the clock.
 #pragma once
 

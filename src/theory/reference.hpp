@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What the theorems are about: x*, f*, the penalty function's minimiser, and the constants (paper.md, "Theory").
 #pragma once
 

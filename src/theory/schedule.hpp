@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The theorems' step sizes and promises (paper.md, "Theory to be checked by experiment"), and what is measured.
 #pragma once
 

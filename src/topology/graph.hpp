@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The edges of each kind of graph, before any weight is put on them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // --graph file:PATH, one edge "i j" a line. The file may be anybody's: nothing in it is believed before it is checked.
 // An edge may be listed again, also from its other end, as exports of adjacency matrices do; it counts once.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The communication graph and the mixing matrix W on it.
 #pragma once
 

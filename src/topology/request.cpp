@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What the user may write after --graph and --mixing.
 #include <charconv>
 #include <cmath>

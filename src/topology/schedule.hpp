@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What a schedule is called, and its union of graphs as a Network that says of itself which schedule it is.
 #pragma once
 

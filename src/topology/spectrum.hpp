@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // β, the second-largest |eigenvalue| of W, in three ways that check each other.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What a stopped run needs to go on, as plain data, beside its curve and its rounds. The engines write and read it;
 // the trace stores it as /checkpoint, with one row of columns.hpp for each member.
 #pragma once

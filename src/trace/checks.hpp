@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The checks of `verify`, each beside the part of a trace that it is about; verify.cpp lists them.
 // Every one returns one line that says where and by how much the trace fails it, or nothing.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "trace/chunk_packer.hpp"
 
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A chunk as HDF5's filters would leave it, shuffled (equal exponent bytes meet) and deflated, so that HDF5 only has to
 // store it: it then keeps nothing that a flush would have to write later, when memory may have run out. Nothing here
 // knows HDF5.

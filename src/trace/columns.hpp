@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The one table of what a trace's groups hold: name and unit in the file, and the vector in memory. Writer, reader
 // and verifier iterate it, so a new column is one row here and one member in trace.hpp.
 #pragma once

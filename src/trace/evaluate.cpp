@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "trace/evaluate.hpp"
 
 #include "base/first_failure.hpp"

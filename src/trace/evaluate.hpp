@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The curve's points: computed off the clock, from a consistent cut of all nodes' models.
 #pragma once
 

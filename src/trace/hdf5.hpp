@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The HDF5 C library behind RAII. Internal to src/trace: nothing outside includes it.
 #pragma once
 

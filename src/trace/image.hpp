@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A trace's bytes on their way to and from the disk. Nothing here knows HDF5.
 //
 // After HDF5's own end the file carries a seal: 32 bytes with the checksum of all before. HDF5 ignores it, and its

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "trace/output_lock.hpp"
 
 #include "base/error.hpp"

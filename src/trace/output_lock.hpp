@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Two processes never write one output: who does holds a lock on PATH.lock, which the kernel gives up when the process
 // dies, however it dies.
 #pragma once

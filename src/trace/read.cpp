@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // HDF5 file → Trace. The file is not trusted: every size is held against the file's own before memory is taken,
 // links must stay inside the file, and only the filters that the writer uses are run.
 #include "base/error.hpp"

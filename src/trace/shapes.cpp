@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "trace/shapes.hpp"
 
 #include "trace/columns.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Lengths and indices, which must hold before anything else may be read: /rounds has as many columns as the network
 // has nodes, an edge names nodes that exist, a timeline's phase has a name.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // All that a run leaves behind, as plain data.
 //
 //   trace.cpp    words and attributes             verdict.hpp  VALID, or all reasons against it

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // VALID, or INVALID and every reason why the times of a run do not count.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The list of checks, and those that are about words and totals.
 #include "trace/checks.hpp"
 #include "trace/columns.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // W again, from its edges and weights alone.
 #include "topology/schedule.hpp"
 #include "trace/checks.hpp"

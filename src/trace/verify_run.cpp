@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What the nodes did and what the curve says, held against each other.
 #include "trace/checks.hpp"
 #include "trace/columns.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Trace → HDF5 image → ImageFile. HDF5 never sees a full disk, after which it could no longer close its file: the image
 // is memory to it, and ImageFile tells of the disk.
 #include "base/error.hpp"

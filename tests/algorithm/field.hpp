@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What the twins' formulas are made of: vectors of all nodes, their sums, and the exchange of messages.
 #pragma once
 

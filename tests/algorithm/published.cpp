@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The algorithms as their papers write them, which the forms in twins.cpp must equal; see twins.hpp.
 #include "algorithm/field.hpp"
 #include "algorithm/twins.hpp"

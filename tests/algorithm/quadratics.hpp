@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Problems, graphs and codecs for tests of the twins: all of them repeat bit for bit.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The algorithms in the form that has a message per line and states that sum to zero; see twins.hpp.
 #include "algorithm/twins.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The naive twins of the algorithms: all nodes at once, float64, plain loops, nothing of quantimed's own. An
 // algorithm's text is compared with its twin; the twin is compared with the published form, known special cases and
 // fixed points.

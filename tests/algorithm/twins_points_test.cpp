@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Where the twins come to rest, and what they conserve on the way there.
 #include <gtest/gtest.h>
 

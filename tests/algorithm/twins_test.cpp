@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The twins against the published forms, and against each other where one is a special case of the other.
 #include "algorithm/twins.hpp"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Real traces for the tests, made by the built program: QUANTIMED_PROGRAM names it."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
 # The analysis tests: run.sh PYTHON docs|studies|figures|report|page. `docs` runs the documentation's commands, `page`
 # needs a browser, `report` is everything that no other part names.
 # Exit status: 0 all pass, 1 not, 77 what they need is not installed.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The commands by which the program's refusals, and datasets/README.md, turn other formats into ones that are read."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Every command that a README shows is run, and what it prints is looked at.
 
 A fenced block marked `sh` or `python` is run as one script, in a folder that looks like a clone with a built program. Comments

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """datasets/fetch against folders and a server on this machine: whole files, broken ones and hostile ones."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """bench/field: a small field is tuned, compared and reported; the page says what the program judged."""
 from __future__ import annotations
 

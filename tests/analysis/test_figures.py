@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What is drawn is what the traces hold; every axis says what it is, in which unit; who has nothing to say says so."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The steps that make run takes are those that the trials beside them say, and a trial gives what it gave."""
 
 from __future__ import annotations

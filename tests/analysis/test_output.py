@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What cannot be written to standard output is an error of every script; a closed pipe ends it quietly."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The page in a browser: headless Chromium, from file://."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The peers that bench/peers times: every form makes the same step, and a wrong gradient would be seen."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The structure that Perfetto reads, and that arrows tell what the trace recorded."""
 
 from __future__ import annotations

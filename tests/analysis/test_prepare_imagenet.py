@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """datasets/prepare-imagenet on photographs made here and on real ones, and its results in the program."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Against values worked out by hand; computed by the program."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """bench/study and bench/paper: files, grids, resuming, and claims on traces whose truth is known."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """bench/theory: runs what is asked, keeps what is finished, writes a report with a plot for each experiment."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What is read, what counts, and what is skipped and why."""
 
 from __future__ import annotations

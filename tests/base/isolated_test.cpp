@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A child that crashes, hangs, takes too much or says nonsense is an error here, and nothing else.
 #include "base/isolated.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The rule is tested with times that a made-up machine says, so that no test depends on this machine's.
 #include "base/worker_choice.hpp"
 

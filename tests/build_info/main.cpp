@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Prints what it says of its own build, a line each.
 #include "base/build_info.hpp"
 

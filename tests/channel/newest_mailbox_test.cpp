@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "channel/newest_mailbox.hpp"
 
 #include <gtest/gtest.h>

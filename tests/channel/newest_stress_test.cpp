@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Torn messages, order and progress of NewestMailbox under load, and proof that the detector can fail.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The torn-message detector: every word of a payload follows from its version and its place, and so does the length.
 #pragma once
 

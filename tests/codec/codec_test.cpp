@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What every code promises: sizes, determinism, slices, unbiasedness and variance.
 #include "codec/codec.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What each code promises on its own: its points, its bits, its overflows, and how it is written.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // modulo: the same numbers as low-precision in fewer bits while neighbours are near; found out when they are not.
 #include <fmt/core.h>
 #include <gmock/gmock.h>

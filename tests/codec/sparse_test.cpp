@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // top-k, random-k and sign: what they keep, what it costs, and their constants, each against a naive twin.
 #include <fmt/core.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What a message is charged for is what a sender could put on a wire, without the padding that it has in memory.
 #include "codec/packing.hpp"
 #include "codec_testing.hpp"

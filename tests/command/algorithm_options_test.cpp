@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What the command line says of an algorithm beside its steps: resolved, checked before any work, and kept in the
 // trace.
 #include "config/algorithm_options.hpp"

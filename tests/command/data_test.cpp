@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What the program says of the data it reads, and what it refuses.
 #include "command/program.hpp"
 #include "trace/trace.hpp"

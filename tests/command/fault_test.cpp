@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Faults as a user meets them: lost nodes, a full disk, a folder that goes away, memory that is refused.
 #include "command/program.hpp"
 #include "here.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Which graphs go with which algorithms and options: what is refused is refused before any work.
 #include "command/graph_choice.hpp"
 

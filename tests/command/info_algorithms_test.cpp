@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // info --algorithms and info --json.
 #include "algorithm/table.hpp"
 #include "command/program.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // info --jitter: the tables on made-up figures, and the program itself.
 #include "command/jitter_text.hpp"
 #include "command/program.hpp"

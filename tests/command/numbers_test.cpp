@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Steps, penalties, deadlines, speeds and links at 0, negative and huge: each ends as it is said to end, and what it
 // leaves behind verifies.
 #include "command/program.hpp"

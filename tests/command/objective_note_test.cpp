@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Who minimises something else is said where it matters, and only there.
 #include "command/objective_note.hpp"
 

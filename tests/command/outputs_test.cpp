@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What a command does with what stands where it is about to write.
 #include "command/program.hpp"
 #include "trace/trace.hpp"

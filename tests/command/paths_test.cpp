@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Paths that the system refuses: one line with the option, the path and the system's reason, whichever command it is.
 #include "command/program.hpp"
 

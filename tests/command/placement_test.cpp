@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // --placement and --smt from outside, on this machine under other names and masks.
 #include "engine/placement.hpp"
 #include "command/program.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // `calibrate`, `run --machine` and `predict`, as a user would call them.
 #include "command/program.hpp"
 #include "engine/machine_file.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Runs the built program as a user would: a command line in, exit status and both outputs back.
 #pragma once
 

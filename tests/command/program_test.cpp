@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The program from outside: what it prints, what it writes, how it ends.
 #include "command/program.hpp"
 #include "engine/placement.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // LD_PRELOAD: what a limit refuses, also to root, whom limits on processes do not bind.
 //   REFUSE_THREADS_BEYOND=K  more than K threads at a time, beside the first
 //   REFUSE_RESTART=1         a program's wish to start itself again with other variables

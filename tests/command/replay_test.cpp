@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Runs in real time that are replayed, as a user would: from their traces, whole, changed, killed.
 #include "command/program.hpp"
 #include "trace/same.hpp"

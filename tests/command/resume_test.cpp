@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Runs of the program that are stopped, killed, or asked to go on from what cannot go on.
 #include "command/program.hpp"
 #include "here.hpp"

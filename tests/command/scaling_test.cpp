@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // scale: its plan and its figures on made-up times, and the program itself.
 #include "command/scaling.hpp"
 #include "algorithm/table.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What the program does before main(): it undoes bindings, keeps its libraries from starting threads, and ends with an
 // error where the machine refuses what it needs.
 #include "command/program.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Standard output that refuses, and `verify`'s exit status.
 #include "command/program.hpp"
 #include "trace/trace.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Studies that are given again: what is continued, what is kept, and what is refused.
 #include "command/program.hpp"
 #include "trace/trace.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // --gamma and its like and --gradient: what they are read as, and what they come to for an algorithm.
 #include "config/algorithm_options.hpp"
 

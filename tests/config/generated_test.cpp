@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Any command line gives a request, or one line that names the option or the word at fault.
 #include "config/parse.hpp"
 

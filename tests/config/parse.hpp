@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Short ways to parse a command line in a test.
 #pragma once
 

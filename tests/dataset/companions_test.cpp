@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Which test set belongs to which training set.
 #include "dataset/files.hpp"
 #include "dataset/formats.hpp"

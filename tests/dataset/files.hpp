@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Small files for the data set tests, in a folder of the test's own that goes with it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // From labels to classes or values, and what a test set may not do to it.
 #include "dataset/files.hpp"
 #include "dataset/target.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The same text on both engines, and on any number of workers: the same bits.
 #include "engine/agreement.hpp"
 #include "engine/small_run.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The same bits, and where two runs part.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The paper's clock against sums done by hand.
 #include "engine/small_run.hpp"
 #include "engine/virtual_clock.hpp"

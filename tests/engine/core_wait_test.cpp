@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "engine/core_wait.hpp"
 
 #include <gmock/gmock.h>

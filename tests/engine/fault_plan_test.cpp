@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // When a fault strikes: the same rule on every clock.
 #include "engine/small_run.hpp"
 

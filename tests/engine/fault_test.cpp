@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Nodes that die or fall silent: who goes on, who waits, and what the others' numbers become.
 #include "engine/forwarding_codec.hpp"
 #include "engine/small_run.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Another code, passed on: what a test watches or breaks of it is overridden.
 #pragma once
 

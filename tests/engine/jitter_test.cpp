@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The statistics on made-up times; the measurement only for what does not depend on speed.
 #include "engine/jitter.hpp"
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A link is charged for the messages of one exchange, however many an iteration has; a collective as a ring all-reduce:
 // on threads as in virtual time.
 #include "engine/small_run.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The real machine must be readable, and a made-up one must be read exactly.
 #include "engine/machine.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The memory that a run asks for is what it takes.
 #include "engine/memory_plan.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Averages of two: against a twin that takes the run's own order of events, and that nothing is lost between threads.
 #include "engine/pairs.hpp"
 #include "engine/same_samples.hpp"

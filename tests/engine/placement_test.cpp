@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Orders on made-up machines against orders written down by hand; threads and memory on the real one.
 #include "engine/placement.hpp"
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A text that breaks the order of an iteration is told so, on either engine, instead of reading what was never sent,
 // repeating its samples or waiting for ever.
 #include "engine/small_run.hpp"

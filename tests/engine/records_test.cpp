@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Records on their way from the node to the trace: none is lost, doubled or changed, whether memory or a file holds it.
 #include "engine/records.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Memory that is refused at any moment of a virtual run, inside of a parallel region too, ends the run with an
 // exception or an outcome that says so; never the program.
 #include "engine/small_run.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Sums that are passed on along a tree: on other trees than the twins' chain, and where they are known.
 #include "engine/same_samples.hpp"
 #include "engine/small_run.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A run in real time, whatever its clock decided, is recomputed to the bit from its log; and a log that is not the
 // run's is found out.
 #include "engine/small_run.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A virtual run that is stopped, at whatever moment and however often, and goes on, gives the bits of one that is not.
 #include "engine/small_run.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What a twin is given of a run: its W, and gradients in float64 over the samples that the engines draw.
 #pragma once
 

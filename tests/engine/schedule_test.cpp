@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Graphs that are directed, or another for every message: the same bits on every engine, and what theory says of them.
 #include "engine/agreement.hpp"
 #include "engine/small_run.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A small run for tests: synthetic bytes, a small network, all four algorithms.
 #pragma once
 

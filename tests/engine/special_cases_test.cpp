@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What algorithms have in common, and what they promise: special cases that are other algorithms bit for bit, and
 // states that sum to zero over the nodes.
 #include "engine/small_run.hpp"

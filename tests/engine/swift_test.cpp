@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // SWIFT where it is deterministic: nodes of one speed, whose models are on the link for a while, step together.
 #include "engine/same_samples.hpp"
 #include "engine/small_run.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Each algorithm against its twin: naive matrices in float64, written from the papers' equations, that know nothing of
 // nodes, channels, formulas or engines. Given the same samples, and with a quantizing code the same decoded messages,
 // the models are the same but for the rounding of float32.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // One run of `round` delivery gives the curves of both ways to charge bits: its second clock is, bit for bit, the clock
 // of the run that charges the other way.
 #include "engine/small_run.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Clang's fuzzer on the target that QUANTIMED_FUZZ names: fuzz [libFuzzer's options] CORPUS
 #include "fuzz/targets.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Every reader on the corpus, on deterministic mutations of it and on files made to be costly. What must hold: nothing
 // but InputError, of one line; at most 10 times the input and 64 MiB of memory; at most a second for each MiB.
 #include "fuzz/targets.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "fuzz/seeds.hpp"
 
 #include "dataset/files.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Seeds in binary formats, made by the writers themselves: a few hundred bytes each, HDF5 a few thousand.
 #pragma once
 

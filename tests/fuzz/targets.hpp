@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What is fuzzed: one function for each reader of foreign bytes. libfuzzer.cpp drives one of them with Clang's fuzzer,
 // replay_test.cpp all of them with the corpus and deterministic mutations of it, under any compiler.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Puts every target's seeds into a folder of its own, as libFuzzer wants them: write_seeds CORPUS OUTPUT
 #include "dataset/files.hpp"
 #include "fuzz/targets.hpp"

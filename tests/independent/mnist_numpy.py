@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """The four algorithms on MNIST in plain NumPy, written from the equations and sharing nothing with src/.
 
     mnist_numpy.py DATA_FOLDER [ITERATIONS [SEEDS]]     prints: algorithm seed iteration time loss

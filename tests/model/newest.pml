@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* NewestMailbox (src/channel/newest_mailbox.hpp): one writer, two readers, VERSIONS messages.
  *
  * Checked: a reader never sees a torn message, one that is not visible yet, or an older one than before; it sees the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Averaging of two models on threads (src/engine/threads_pair_node.hpp): three nodes, all neighbours.
  *
  * Every node reads its model (to take a gradient there, with no lock), averages with whichever neighbour it draws, and

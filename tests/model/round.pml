@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* RoundMailbox (src/channel/round_mailbox.hpp): three nodes, all neighbours, so each mailbox has two readers.
  *
  * Checked: with the algorithm's order  publish(t) → receive all z_j,t → update reads them in place → publish(t+1)

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
 # run.sh mailboxes|seats|schedules|pairs: verifies the models of both mailboxes, of how a node is given up, of mailboxes on
 # schedules and of how two average, with Spin, and that mutated (broken) models are caught.
 # Exit status: 0 all as expected, 1 not, 77 Spin or a C compiler is missing.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* RoundMailbox on a schedule (src/channel/round_mailbox.hpp): a graph that is directed and another for every message.
  *
  * In round t node i sends to i + hop[t] and hears i − hop[t] (mod NODES), where each hop is any of 1 … NODES − 1: all

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
 # The tests of what a user gets: run.sh PYTHON PART, which is test_PART.py.
 # Exit status: 0 all pass, 1 not, 77 what they need is not installed.
 set -u

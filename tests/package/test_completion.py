@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What shells offer after a TAB, asked of the shells themselves; and the manual page, as man reads it."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What `cmake --install` leaves, after it was moved and without the source tree: a run, a comparison, a report, a study's dry
 run, completion, the manual page, and a program with an algorithm of its own. QUANTIMED_BUILD names the build folder."""
 from __future__ import annotations

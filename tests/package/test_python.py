@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`pip install ./analysis`, as somebody without the repository has it: `import quantimed`, the report, studies."""
 from __future__ import annotations
 

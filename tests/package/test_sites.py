@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`run --fom`, and the files of slurm/site/ that read it: parsed and held against what the program prints and what CMake asks for.
 None of Spack, ReFrame, Ramble, Apptainer and EasyBuild is a package of Debian's: none of them was run."""
 from __future__ import annotations

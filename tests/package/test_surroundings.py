@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What scripts take from where they lie: data sets come from QUANTIMED_DATA and from nowhere else."""
 from __future__ import annotations
 

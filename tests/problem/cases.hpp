@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Small data sets and every combination of model, activation and loss, for the tests of src/problem.
 #pragma once
 

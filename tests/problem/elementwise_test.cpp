@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The vectorised functions against float64 on dense grids.
 #include "problem/elementwise.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Losses and gradients that NumPy computed (golden/make_golden.py).
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Gradients and losses against the naive twin, finite differences and themselves.
 #include <gtest/gtest.h>
 

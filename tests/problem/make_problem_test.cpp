@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What make_problem builds, and what it refuses.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The naive twin of DenseProblem: one sample at a time, scalar loops, float64, formulas as in the books.
 #pragma once
 

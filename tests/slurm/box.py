@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A real SLURM cluster on one machine: its daemons are children of this process and end with it.
 
     box.py FOLDER [NODES [CPUS]]      starts one, prints what to export, and ends with Ctrl-C

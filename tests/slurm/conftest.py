@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Small studies with the built program: QUANTIMED_PROGRAM names it."""
 from __future__ import annotations
 

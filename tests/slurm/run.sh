@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
 # The SLURM tests: run.sh PYTHON offline|cluster|failures|scripts. All but `offline` need a SLURM.
 # Exit status: 0 all pass, 1 not, 77 what they need is not installed.
 set -u

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Studies on a real SLURM, from submit to report. No test depends on how fast the machine is."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Studies on a real SLURM, when something goes wrong: cut, cancelled, killed, a bad node, no answer. No test depends on how fast
 the machine is."""
 from __future__ import annotations

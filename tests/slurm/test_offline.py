@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What needs no cluster: the scripts' text, the site file, folders that move and merge, file systems without locks."""
 from __future__ import annotations
 

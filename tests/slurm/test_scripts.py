@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The batch scripts by themselves on a real SLURM, and jobs that have no more than they were given. No test depends on how fast
 the machine is."""
 from __future__ import annotations

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "statistics/judgement.hpp"
 
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Equal algorithms: how often is one of them called the fastest? In at most 5 %, of a target and of a whole comparison.
 #include "statistics/judgement.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "statistics/paired.hpp"
 
 #include "statistics/arrival.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Heterogeneous data and full gradients: the exact methods reach the solution as nearly as float32 allows, whatever
 // code their messages go through; DSGD stops beside it.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "theory/fit.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What asynchronous methods minimise where some nodes stay slow and data are heterogeneous: a node that steps more
 // often counts more where two models become their mean; where every step mixes, it mixes more often, too, and does not.
 #include <gtest/gtest.h>

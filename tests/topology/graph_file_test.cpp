@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // --graph file:PATH with files good and hostile.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Which nodes each kind of graph links, and what is refused.
 #include "topology/graph.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The promises of Network, for every graph × size × mixing.
 #include "topology/network.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What --graph and --mixing accept, and that refusals name the option, the value and the mend.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Graphs that are directed or change with the message: who hears whom, with which weights, and what that brings about.
 #include "topology/schedule.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Closed forms against LAPACK against Lanczos.
 #include "topology/spectrum.hpp"
 

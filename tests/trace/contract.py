@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Checks with h5py the names, units and values that h5py_test.cpp wrote: contract.py WITH_TIMELINE WITHOUT"""
 
 import sys

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The names that scripts rely on, read by a program that is not ours.
 #include "here.hpp"
 #include "sample.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Files that are not to be trusted: reading one ends in InputError or in a correct trace.
 #include "base/random.hpp"
 #include "same.hpp"

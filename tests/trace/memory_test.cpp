@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Memory that is refused from some moment on, at every moment of writing a trace.
 #include "sample.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What is written is what is read; and where it cannot be written, nothing is left behind.
 #include "base/error.hpp"
 #include "here.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Traces compared value by value; NaN equals NaN.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A trace in which every invariant holds, and a folder that is gone after the test.
 #pragma once
 

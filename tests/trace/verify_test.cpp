@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Every check of `verify` finds its own fault, and finds nothing in a trace that is right.
 #include "sample.hpp"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """One figure a file: TITLE, CAPTION and draw(study), which gives a figure or says why there is none."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Accuracy of the mean model against time and against iterations."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Distribution of batch sizes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Loss against the bits that went over the wire."""
 
 from __future__ import annotations

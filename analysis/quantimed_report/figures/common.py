@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What figures share: comparable groups of runs, panels, bands and units."""
 
 from __future__ import annotations

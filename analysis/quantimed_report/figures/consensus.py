@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How far the nodes' models are from each other."""
 
 from __future__ import annotations

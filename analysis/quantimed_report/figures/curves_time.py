@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Loss of the mean model against time."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How far the mean model is from a stationary point."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The network, and the spectrum of its mixing matrix W."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How far gradients ended from their deadlines."""
 
 from __future__ import annotations

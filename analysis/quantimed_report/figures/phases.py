@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Where the time went: the phases of an iteration, by algorithm."""
 
 from __future__ import annotations

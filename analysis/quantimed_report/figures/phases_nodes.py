@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Where the time went, node by node."""
 
 from __future__ import annotations

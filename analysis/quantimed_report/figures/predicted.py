@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Predicted against measured iterations, phase by phase, from the folders that `quantimed predict` leaves."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Performance profile over all comparisons of a study."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Rates of the theory: how fast the gradient, or the loss, falls with the horizon T."""
 
 from __future__ import annotations

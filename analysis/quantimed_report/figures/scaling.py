@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Speed-up and efficiency over cores, from the folders that `quantimed scale` leaves."""
 
 from __future__ import annotations

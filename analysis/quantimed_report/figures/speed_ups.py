@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Speed-up to one target over the baseline, paired by seed."""
 
 from __future__ import annotations

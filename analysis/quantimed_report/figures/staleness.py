@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How old the models are that a node mixes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Time to several targets, with the runs that missed them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Two kinds of time: nodes that stop computing together at a deadline, and nodes that go on at once."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # A Ramble repository's applications/quantimed/application.py; Benchpark takes it as it is.
 from ramble.appkit import *
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # reframe -c slurm/site/reframe/quantimed_check.py -C slurm/site/reframe/settings.py -r
 # `quantimed` is found by PATH, or by a module that your settings load. What each figure is: `quantimed run --fom`.
 import reframe as rfm

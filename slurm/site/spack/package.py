@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # A Spack repository's packages/quantimed/package.py. `git = "file:///…"` is for a clone on this machine; put the address
 # in that your site gets sources from.
 from spack.package import *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Writes mlp_5_4_3.txt: losses and gradients of a 5-4-3 network in float64, by NumPy's matrix products.
 
 Independent of the program: losses from their definitions, gradients by complex-step differentiation
