@@ -38,7 +38,7 @@ class TraceReplay {
   std::string path_;
   Trace trace_;
   Config config_;
-  std::unique_ptr<DataSplit> data_;
+  std::shared_ptr<const DataSplit> data_;
   std::unique_ptr<Setup> setup_;
   std::uint32_t workers_;
   Progress curve_;

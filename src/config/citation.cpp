@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "config/citation.hpp"
 
+#include "config/item_text.hpp"
+
 #include "algorithm/table.hpp"
 #include "base/build_info.hpp"
 #include "base/error.hpp"
@@ -22,9 +24,6 @@ struct Paper {
   std::vector<std::string> authors;
   std::string title, venue, year;  // no year: not a paper
 };
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 std::vector<std::string> authors_in(std::string_view text) {
   std::vector<std::string> authors;

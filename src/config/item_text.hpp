@@ -8,6 +8,10 @@
 
 namespace quantimed {
 
+// In every locale.
+inline bool is_digit(char c) { return '0' <= c && c <= '9'; }
+inline bool is_letter(char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); }
+
 // Without blanks around it: "dsgd, q-dsgd" is a list, too.
 inline std::string trimmed(const std::string& item, const char* blanks = " ") {
   const std::size_t first = item.find_first_not_of(blanks);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "config/units.hpp"
 
+#include "config/item_text.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
@@ -24,11 +26,8 @@ constexpr UnitRow kBandwidths[] = {{"B", 1, false},          {"kB", 1e3, false},
                                    {"GB", 1e9, false},       {"TB", 1e12, false},        {"KiB", 1024, false},
                                    {"MiB", 1048576, false},  {"GiB", 1073741824, false}, {"kbit", 125, false},
                                    {"Mbit", 125'000, false}, {"Gbit", 125e6, false}};
-
-bool is_digit(char c) { return '0' <= c && c <= '9'; }
-bool is_letter(char c) {
-  return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z') || c == '/' || static_cast<unsigned char>(c) >= 0x80;
-}
+// "MB/s", "µs"
+bool is_unit_letter(char c) { return is_letter(c) || c == '/' || static_cast<unsigned char>(c) >= 0x80; }
 
 double in_base_unit(double value, std::string word, char unit, const std::string& option, const std::string& text) {
   const bool is_time = unit == 's';
@@ -50,7 +49,7 @@ std::string without_units(const std::string& option, const std::string& text, co
   for (std::size_t at = 0; at < text.size();) {
     if (text[at] == ';') number = 0;
     const bool starts = is_digit(text[at]) || (text[at] == '.' && at + 1 < text.size() && is_digit(text[at + 1]));
-    const bool in_a_word = at > 0 && (is_letter(text[at - 1]) || is_digit(text[at - 1]));
+    const bool in_a_word = at > 0 && (is_unit_letter(text[at - 1]) || is_digit(text[at - 1]));
     double value = 0;
     const char* const end = text.data() + text.size();
     const auto [stop, failure] = std::from_chars(text.data() + at, end, value);
@@ -59,7 +58,7 @@ std::string without_units(const std::string& option, const std::string& text, co
       continue;
     }
     const std::string_view digits(text.data() + at, static_cast<std::size_t>(stop - text.data()) - at);
-    const char* const word_end = std::find_if_not(stop, end, is_letter);
+    const char* const word_end = std::find_if_not(stop, end, is_unit_letter);
     const std::string word(stop, word_end);
     const char unit = units.empty() ? '-' : units[std::min(number++, units.size() - 1)];
     if (word.empty() || unit == '-')

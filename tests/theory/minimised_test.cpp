@@ -12,17 +12,17 @@
 namespace quantimed {
 namespace {
 
-constexpr std::uint32_t kNodes = 12;
+constexpr std::uint32_t kNodesOfEach = 12;
 constexpr double kFaster = 4;  // the second half of the nodes
 
 // f_i(x) = ½ (a_i x − b_i)², a sample each: the slow half has its solutions near −1, the fast one near 2.
 struct Lines {
   Lines() {
     std::vector<float> features, targets;
-    for (std::uint32_t i = 0; i < kNodes; ++i) {
+    for (std::uint32_t i = 0; i < kNodesOfEach; ++i) {
       const float a = 0.7f + 0.05f * static_cast<float>(i);
       features.push_back(a);
-      targets.push_back(a * (i < kNodes / 2 ? -1.0f : 2.0f));
+      targets.push_back(a * (i < kNodesOfEach / 2 ? -1.0f : 2.0f));
     }
     data = table(features, targets);
     solution = optimum(features, targets, 1);
@@ -30,8 +30,8 @@ struct Lines {
   }
   static double optimum(std::span<const float> a, std::span<const float> b, double weight) {
     double up = 0, down = 0;
-    for (std::uint32_t i = 0; i < kNodes; ++i) {
-      const double w = i < kNodes / 2 ? 1 : weight;
+    for (std::uint32_t i = 0; i < kNodesOfEach; ++i) {
+      const double w = i < kNodesOfEach / 2 ? 1 : weight;
       up += w * static_cast<double>(a[i]) * static_cast<double>(b[i]);
       down += w * static_cast<double>(a[i]) * static_cast<double>(a[i]);
     }
@@ -43,8 +43,8 @@ struct Lines {
 
 double mean_model(const char* algorithm, const Lines& lines) {
   const auto problem = make_problem({.model = "least-squares"}, lines.data);
-  const Network network = make_network(parse_graph("complete"), parse_mixing("laplacian"), kNodes, 1);
-  const Shards shards = equal_shards(lines.data, kNodes);
+  const Network network = make_network(parse_graph("complete"), parse_mixing("laplacian"), kNodesOfEach, 1);
+  const Shards shards = equal_shards(lines.data, kNodesOfEach);
   const auto codec = make_codec("exact");
   const auto speed = make_speed_model("slow-nodes:6,4,40", 1);
   Run run{.algorithm = find_algorithm(algorithm),
@@ -63,7 +63,7 @@ double mean_model(const char* algorithm, const Lines& lines) {
   EXPECT_EQ(run_virtual(run, watcher).failure, "");
   double sum = 0;
   for (const auto& model : watcher.cuts.back().models) sum += static_cast<double>(model[0]);
-  return sum / kNodes;
+  return sum / kNodesOfEach;
 }
 
 TEST(Minimised, IsWeightedBySpeedsWhereTwoAverage) {
