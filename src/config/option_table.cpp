@@ -30,7 +30,7 @@ constexpr CommandRow kCommandTable[] = {
     {kCalibrate, "calibrate", "[OPTIONS]", "measures what a node's steps cost on this machine, into a file"},
     {kPredict, "predict", "[OPTIONS]", "virtual time against real time on this machine, phase by phase"},
     {kTune, "tune", "[OPTIONS]", "step sizes, the same budget for each algorithm, into an .ini to compare"},
-    {kTheory, "theory", "[OPTIONS]", "the theorems' rates by experiment: fits exponents, compares with the bound"},
+    {kTheory, "theory", "[OPTIONS]", "the theorems' rates by experiment, compared with the bounds"},
     {kScale, "scale", "[OPTIONS]", "strong and weak scaling over cores, in real time: traces and tables"},
     {kReport, "report", "FOLDER...", "a page, figures and tables of the traces in a folder"},
     {kJudge, "judge", "[FILE|-]", "medians, targets, winners of a JSON document (analysis/README.md)"},

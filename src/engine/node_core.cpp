@@ -300,24 +300,30 @@ void NodeCore::carry_out(const Update& update, std::span<const MixTerm> terms, s
   x_ = vectors_[0].single = out;
 }
 
-// A few coordinates of each, so that it costs nothing: the last ones, which move in every iteration of every model here
+namespace {
+
+// A few coordinates, so that it costs nothing: the last ones, which move in every iteration of every model here
 // (biases), and others that change with t.
-std::uint16_t NodeCore::state_check() const {
+template <class T>
+void add_some(std::uint64_t& sum, std::span<const T> x, Round t) {
+  using Bits = std::conditional_t<sizeof(T) == sizeof(std::uint32_t), std::uint32_t, std::uint64_t>;
   constexpr std::size_t kEach = 8;
   constexpr std::uint64_t kMix = 0x9e3779b97f4a7c15;
-  std::uint64_t sum = round_;
-  const auto add = [&]<class T>(std::span<const T> x) {
-    using Bits = std::conditional_t<sizeof(T) == sizeof(std::uint32_t), std::uint32_t, std::uint64_t>;
-    const auto add_some = [&](std::span<const T> some) {
-      for (const T value : some) sum = (std::rotl(sum, 5) ^ std::bit_cast<Bits>(value)) * kMix;
-    };
-    const std::size_t count = std::min(kEach, x.size());
-    add_some(x.last(count));
-    if (x.size() > count) add_some(x.subspan(std::uint64_t{round_} * kEach % (x.size() - count), count));
+  const auto add = [&](std::span<const T> some) {
+    for (const T value : some) sum = (std::rotl(sum, 5) ^ std::bit_cast<Bits>(value)) * kMix;
   };
-  add(std::span<const float>(x_));
-  for (std::size_t k = 0; k < lasting_; ++k) add(std::span<const float>(floats_[k]));
-  for (const AlignedVector<double>& values : doubles_) add(std::span<const double>(values));
+  const std::size_t count = std::min(kEach, x.size());
+  add(x.last(count));
+  if (x.size() > count) add(x.subspan(std::uint64_t{t} * kEach % (x.size() - count), count));
+}
+
+}  // namespace
+
+std::uint16_t NodeCore::state_check() const {
+  std::uint64_t sum = round_;
+  add_some<float>(sum, x_, round_);
+  for (std::size_t k = 0; k < lasting_; ++k) add_some<float>(sum, floats_[k], round_);
+  for (const AlignedVector<double>& values : doubles_) add_some<double>(sum, values, round_);
   return static_cast<std::uint16_t>(sum >> 48);
 }
 

@@ -37,6 +37,7 @@ ReplayRun::ReplayRun(const Run& run, const ReplayRequest& request, Watcher& watc
       models_(run.network.nodes),
       shown_(run.network.nodes),
       points_(request.points.size()),
+      broken_(run.network.nodes, {kNever, nullptr}),
       stores_(run.network.nodes),
       wrong_since_(run.network.nodes) {
   check(run.resume == nullptr, "a replay is from the start");
@@ -54,7 +55,7 @@ ReplayRun::ReplayRun(const Run& run, const ReplayRequest& request, Watcher& watc
   }
 }
 
-// Where a log is wrong its node says so, once it gets there: an earlier difference is the one to tell.
+// Where a log ends or is none its node says so, once it gets there: an earlier difference is the one to tell.
 void ReplayRun::count_readers() {
   if (run_.algorithm.delivery != Delivery::newest) return;
   const auto logs = logs_of(request_.recording);
@@ -71,6 +72,7 @@ void ReplayRun::count_readers() {
         }
       }
     } catch (const InputError&) {
+      broken_[i] = {log.iteration(), std::current_exception()};
     }
   }
 }

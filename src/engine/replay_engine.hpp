@@ -139,6 +139,7 @@ class ReplayRun {
 
  private:
   friend class ReplayNode;
+  static constexpr Round kNever = ~Round{0};
   // What is to be done with a node's model as it begins an iteration; in ascending order.
   struct Expected {
     Round iteration;
@@ -178,11 +179,11 @@ class ReplayRun {
   std::vector<std::vector<Expected>> models_;      // [n]
   std::vector<std::vector<Shown>> shown_;          // [n]
   std::vector<Point> points_;
-  std::vector<MessageStore> stores_;  // [n]
+  std::vector<std::pair<Round, std::exception_ptr>> broken_;  // [n]: where the log cannot be read, and why
+  std::vector<MessageStore> stores_;                          // [n]
   std::vector<std::unique_ptr<ReplayNode>> nodes_;
   EarliestFirst queue_;
 
-  static constexpr Round kNever = ~Round{0};
   std::vector<std::atomic<Round>> wrong_since_;  // [n], the first iteration that went wrong
   std::mutex mutex_;                             // guards what follows
   std::condition_variable changed_;

@@ -50,6 +50,7 @@ bool ReplayNode::wants(Round t) {
   const auto& shown = replay_.shown_[core.id()];
   for (; next_point_ < shown.size() && shown[next_point_].iteration == t; ++next_point_)
     replay_.deliver(core.id(), shown[next_point_].point, core.x());
+  if (const auto& [broken, why] = replay_.broken_[core.id()]; t == broken) std::rethrow_exception(why);
   core.begin(t, 0);
   drawn_ = 0;
   has_updated_ = false;

@@ -12,6 +12,8 @@ namespace quantimed {
 
 namespace {
 
+constexpr Round kLastIteration = ~Round{0} - 1;  // an asynchronous node may go beyond T
+
 std::span<float> as_floats(std::span<std::byte> bytes, std::size_t count) {
   check(bytes.size() >= count * sizeof(float), "a model is larger than its message");
   return {reinterpret_cast<float*>(bytes.data()), count};  // cache-line aligned, and std::byte may hold any type
@@ -305,7 +307,6 @@ void ThreadNode::apply(std::span<const Statement> statements) {
 // The run ends after T · n updates in all. The others' counts are read now and then: once in n iterations where that
 // is at most a 64th of the run.
 bool ThreadNode::wants_until_all_have_done(Round t) {
-  constexpr Round kLastIteration = ~Round{0} - 1;  // an asynchronous node may go beyond T
   const auto n = static_cast<Round>(shared_.nodes.size());
   begin_record(t);
   if (t % std::max<Round>(1, std::min(n, shared_.run.iterations / 64)) == 0) {

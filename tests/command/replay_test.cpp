@@ -66,12 +66,15 @@ TEST(ReplayProgram, ALogThatWasChangedIsFoundAtItsPlace) {
   Trace trace = read_trace(folder / "a.h5");
   ASSERT_TRUE(trace.recording);
   auto& log = trace.recording->log;
-  log[3] ^= 0x55;  // of node 0, iteration 0, whose first two bytes say what it read: the model it came to
+  // The last byte of node 0: of the state that its last iteration came to.
+  std::uint8_t& state = log[static_cast<std::size_t>(trace.recording->log_bytes[0]) - 1];
+  state ^= 0x55;
   write_trace(folder / "changed.h5", trace);
   const Ran changed = run_program(folder, "replay changed.h5");
   EXPECT_EQ(changed.status, 5) << changed.out;
-  EXPECT_THAT(changed.out, HasSubstr("differs first at node 0, iteration 0: its model"));
-  log[3] ^= 0x55;
+  EXPECT_THAT(changed.out, HasSubstr("differs first at node 0, iteration " +
+                                     std::to_string(trace.recording->iterations[0] - 1) + ": its model"));
+  state ^= 0x55;
   log.pop_back();
   --trace.recording->log_bytes.back();
   write_trace(folder / "cut.h5", trace);

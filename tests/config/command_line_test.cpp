@@ -94,6 +94,8 @@ const std::map<std::string, std::string> kOther = {{"algorithm", "dsgd"},
                                                    {"quantities", "bias,gap"},
                                                    {"output", "a folder/x.h5"},
                                                    {"timeline", "true"},
+                                                   {"no-record", "true"},
+                                                   {"replay", "true"},
                                                    {"quiet", "true"},
                                                    {"json", "true"},
                                                    {"jitter", "true"},
@@ -106,6 +108,7 @@ bool has_field(const OptionRow& row) { return !std::holds_alternative<std::monos
 // What an option needs beside it so as not to contradict the rest.
 std::vector<std::string> company(const OptionRow& row) {
   if (row.clocks == kRealTime) return {"--engine", "threads"};
+  if (row.commands == kVerify) return {"a.h5"};
   return {};
 }
 

@@ -26,8 +26,8 @@ class RandomConfig {
   Config draw() {
     Config config;
     for (const OptionRow& row : option_table()) std::visit([&](auto member) { fill(row, config, member); }, row.field);
-    config.dry_run = config.jitter = config.dependencies = config.json = config.overwrite = config.contents =
-        false;  // not written
+    config.dry_run = config.replay = config.jitter = config.dependencies = config.json = config.overwrite =
+        config.contents = false;  // not written
     config.resume.clear();
     return config;
   }
