@@ -114,8 +114,10 @@ bool ReplayNode::gather() {
   for (; gathered_ < wanted_.size(); ++gathered_) {
     Wanted& wanted = wanted_[gathered_];
     const std::uint64_t key = MessageStore::key(request_.channel, wanted.number);
-    wanted.message = replay_.stores_[wanted.from.id].find_or_wait(key, core.id());
-    if (!wanted.message) return false;
+    // Where it is not there yet another worker may run this node from now on: nothing of it is touched any more.
+    const MessageStore::Stored* message = replay_.stores_[wanted.from.id].find_or_wait(key, core.id());
+    if (!message) return false;
+    wanted.message = message;
     if (wanted.from.id != core.id()) held_[request_.channel.index].push_back({wanted.from.id, key});
   }
   hear();
