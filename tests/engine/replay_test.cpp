@@ -173,6 +173,15 @@ TEST(Replay, OfASparseGraphAndALongRunKeepsFewMessages) {
   EXPECT_LT(replayed.most_messages, replayed.iterations / 2);
 }
 
+// A node that waits is run by another worker as soon as its message is there, while the one before still leaves it.
+TEST(Replay, IsTheSameHoweverOftenAndWithMoreWorkersThanCores) {
+  const SmallRun small("async-dsgd", 4, "complete");
+  const auto run = on_threads(small, 500);
+  const Recorded recorded = record(small, run);
+  for (int repeat = 0; repeat < 40; ++repeat)
+    ASSERT_FALSE(replay_of(small, run, *recorded.outcome.recording, recorded.rounds, 4).difference) << repeat;
+}
+
 TEST(Replay, OfAScheduleIsBitExact) {
   for (const char* graph : {"one-peer-exponential", "random-matching", "directed-exponential"}) {
     SCOPED_TRACE(graph);
