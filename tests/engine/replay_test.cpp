@@ -286,9 +286,11 @@ TEST(Replay, RefusesALogThatIsCutOrForged) {
   std::size_t refused = 0;
   for (int repeat = 0; repeat < 100; ++repeat) {
     Recording recording = whole;
-    if (repeat % 2 == 0) {  // the last node's log ends early
-      const auto cut = static_cast<std::int64_t>(1 + random() % static_cast<std::size_t>(recording.log_bytes.back()));
-      recording.log_bytes.back() -= cut;
+    if (repeat % 2 == 0) {  // the last log ends early; a node that had no turn has none
+      std::int64_t& last = *std::ranges::find_if(recording.log_bytes.rbegin(), recording.log_bytes.rend(),
+                                                 [](std::int64_t bytes) { return bytes > 0; });
+      const auto cut = static_cast<std::int64_t>(1 + random() % static_cast<std::size_t>(last));
+      last -= cut;
       recording.log.resize(recording.log.size() - static_cast<std::size_t>(cut));
     } else {  // anything
       for (std::uint8_t& byte : recording.log) byte = static_cast<std::uint8_t>(random());
