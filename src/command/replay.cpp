@@ -14,6 +14,7 @@
 #include "command/summary.hpp"
 #include "engine/log_reader.hpp"
 #include "engine/machine.hpp"
+#include "engine/resumption.hpp"
 #include "trace/columns.hpp"
 #include "trace/image.hpp"
 
@@ -218,11 +219,9 @@ int replay_command(const Request& request) {
   const Replayed replayed =
       replay(draws ? request.config.evaluations : 0, [&](double done) { line.show(0, "replay", done); });
   line.clear();
-  if (replayed.interrupted) {
-    tell("quantimed: stopped after {} of {} iterations; nothing was found to differ so far\n", replayed.iterations,
-         sum_of(replay.trace().recording->iterations));
-    return kInterrupted;
-  }
+  if (replayed.interrupted)
+    throw Stopped(fmt::format("stopped after {} of {} iterations; nothing was found to differ so far",
+                              replayed.iterations, sum_of(replay.trace().recording->iterations)));
   fmt::print("{}: {}", path, verdict_of(replay, replayed));
   if (replayed.difference) return kInvalid;
   if (draws) {
@@ -251,20 +250,12 @@ void cut_rounds(Rounds& rounds, const std::vector<Round>& cut) {
 
 void resume_from_log(Resumption& resumption, const Run& run, Evaluator& evaluator, const ProgressReport& report) {
   Trace& trace = resumption.trace;
-  const std::vector<Round> all = latest_cut(run, *trace.recording);
-  std::vector<Round> cut = all;
+  Recording recording = std::move(*trace.recording);
   // Records and logs are taken one after the other: an iteration may be in one of them alone.
-  for (NodeId i = 0; i < cut.size(); ++i) {
-    Round recorded = 0;
-    while (recorded < trace.rounds.iterations &&
-           !std::isnan(trace.rounds.start_time[std::size_t{recorded} * trace.rounds.nodes + i]))
-      ++recorded;
-    cut[i] = std::min(cut[i], recorded);
-  }
-  Recording recording = cut_at(run, *trace.recording, cut);
-  recording.iterations = latest_cut(run, recording);
-  recording = cut_at(run, recording, recording.iterations);
-  cut.assign(recording.iterations.begin(), recording.iterations.end());
+  for (NodeId i = 0; i < recording.iterations.size(); ++i)
+    recording.iterations[i] = std::min(recording.iterations[i], recorded(trace.rounds, i));
+  const std::vector<Round> cut = latest_cut(run, recording);
+  recording = cut_at(run, recording, cut);
   if (std::ranges::all_of(cut, [](Round t) { return t == 0; }))
     throw InputError("--resume {}: was killed before its first iterations were written; run it again", resumption.path);
   cut_rounds(trace.rounds, cut);
@@ -293,7 +284,7 @@ void resume_from_log(Resumption& resumption, const Run& run, Evaluator& evaluato
   trace.checkpoint->start_time = ends;
   Attributes& state = trace.checkpoint->state;
   state.emplace_back("clock", clock);
-  state.emplace_back("wall_time_s", clock);
+  state.emplace_back("wall_time_s", clock);  // what came before the clock ran is not known
   if (run.uses_deadline() && !trace.rounds.deadline.empty())
     state.emplace_back("deadline_s", static_cast<double>(trace.rounds.deadline.front()));
   trace.mean_model.assign(evaluator.mean_model().begin(), evaluator.mean_model().end());

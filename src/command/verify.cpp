@@ -19,8 +19,6 @@ namespace quantimed {
 
 namespace {
 
-struct Interrupted {};  // by a signal, between two files
-
 // What a file turns out to be.
 enum Kind : std::size_t { valid, invalid, unfinished, diverged, differs, changed, broken, unreadable, kKinds };
 constexpr const char* kWords[kKinds] = {"VALID",   "INVALID", "unfinished", "diverged", "not replayed to the bit",
@@ -78,7 +76,7 @@ std::string standing_text(const Trace& trace, Kind kind) {
 }
 
 // With --replay: what came of it, on a line of its own. False: other bits.
-bool is_replayed(const std::string& path, const Trace& trace, const Config& config, Counts& counts) {
+bool is_replayed(const std::string& path, Trace trace, const Config& config, Counts& counts) {
   if (!trace.recording) {
     ++counts.untried;
     fmt::print("  not replayed: {}\n", text(trace.config, "engine", "") == "virtual"
@@ -87,10 +85,10 @@ bool is_replayed(const std::string& path, const Trace& trace, const Config& conf
     return true;
   }
   ProgressLine line(1, config.quiet);
-  TraceReplay replay(path, trace, config.threads);
+  TraceReplay replay(path, std::move(trace), config.threads);
   const Replayed replayed = replay(0, [&](double done) { line.show(0, "replay", done); });
   line.clear();
-  if (replayed.interrupted) throw Interrupted();
+  if (replayed.interrupted) throw Stopped("stopped; what is printed above stands");
   fmt::print("  {}", verdict_of(replay, replayed));
   counts.replayed += !replayed.difference;
   keep_verdict(path, replayed);
@@ -100,7 +98,7 @@ bool is_replayed(const std::string& path, const Trace& trace, const Config& conf
 Kind verify_file(const std::string& path, const Config& config, Counts& counts) {
   const bool quiet = config.quiet;
   try {
-    const Trace trace = read_trace(path);
+    Trace trace = read_trace(path);
     const std::vector<std::string> findings = findings_of(trace, path);
     Kind kind = kind_of(trace, findings);
     fmt::print("{}: {}; {} iterations of {} nodes, {} points; {}\n", path, standing_text(trace, kind),
@@ -108,7 +106,7 @@ Kind verify_file(const std::string& path, const Config& config, Counts& counts) 
                findings.empty() ? "all invariants hold" : fmt::format("{} broken", findings.size()));
     for (const std::string& finding : findings) fmt::print("  {}\n", finding);
     if (!quiet) fmt::print("{}", deadline_report(trace.rounds));
-    if (config.replay && kind != broken && !is_replayed(path, trace, config, counts)) kind = differs;
+    if (config.replay && kind != broken && !is_replayed(path, std::move(trace), config, counts)) kind = differs;
     return kind;
   } catch (const DamagedTrace& error) {
     tell("quantimed: {}\n", error.what());
@@ -136,12 +134,7 @@ std::string summary(const Counts& counts, std::size_t files) {
 int verify_command(const Request& request) {
   Counts counts;
   if (request.config.replay) catch_signals();
-  try {
-    for (const std::string& path : request.arguments) ++counts.of[verify_file(path, request.config, counts)];
-  } catch (const Interrupted&) {
-    tell("quantimed: stopped; what is printed above stands\n");
-    return kInterrupted;
-  }
+  for (const std::string& path : request.arguments) ++counts.of[verify_file(path, request.config, counts)];
   if (request.arguments.size() > 1) fmt::print("{}", summary(counts, request.arguments.size()));
   if (counts.of[unreadable] + counts.of[broken] > 0) return kBadInput;
   return counts.of[changed] + counts.of[invalid] + counts.of[differs] > 0 ? kInvalid : kDone;

@@ -16,7 +16,7 @@ constexpr std::pair<const char*, const char*> kStatuses[] = {
     {"2", "bad usage or input"},
     {"3", "the run diverged"},
     {"4", "the machine refused memory, threads or room on a disk: the same command can succeed later"},
-    {"5", "verify: a trace whose verdict is INVALID"},
+    {"5", "verify: a trace that is INVALID or was changed; replay: it gives other bits"},
     {"75", "stopped by a signal, and can be resumed"},
 };
 constexpr std::pair<const char*, const char*> kVariables[] = {

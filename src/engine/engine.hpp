@@ -37,7 +37,7 @@ struct Resume {
   std::string path;  // of the trace, for messages
   const Checkpoint& checkpoint;
   Rounds rounds;                            // of the iterations that had ended; the engine takes them
-  std::optional<Recording> recording = {};  // of those, where it was kept; the engine takes it
+  std::optional<Recording> recording = {};  // of those, where it was kept
 };
 
 // One run, resolved. The referenced objects outlive it.

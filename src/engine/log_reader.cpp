@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "engine/chunk_costs.hpp"
+#include "engine/resumption.hpp"
 
 #include <algorithm>
 
@@ -72,6 +73,17 @@ std::vector<std::span<const std::uint8_t>> logs_of(const Recording& recording) {
     at += logs.back().size();
   }
   return logs;
+}
+
+bool keeps_log(const Run& run) {
+  return run.resume ? run.resume->recording.has_value() : run.keeps_log && can_be_replayed(run.algorithm);
+}
+
+std::vector<std::int64_t> last_reads(const Run& run, NodeId i) {
+  if (!run.resume) return std::vector<std::int64_t>(run.network.neighbours(i).size(), -1);
+  LogReader log(run, i, logs_of(*run.resume->recording)[i]);
+  while (log.iteration() < first_round(run, i)) log.skip();
+  return log.last_reads();
 }
 
 std::vector<Round> latest_cut(const Run& run, const Recording& recording) {

@@ -43,6 +43,11 @@ class LogReader {
 // Each node's part of a recording. [n]
 std::vector<std::span<const std::uint8_t>> logs_of(const Recording& recording);
 
+// Whether this run on threads keeps a log: one that goes on, where it has its beginning.
+bool keeps_log(const Run& run);
+// What a node had read last of each neighbour when the run was stopped; −1 in a new run. [neighbours]
+std::vector<std::int64_t> last_reads(const Run& run, NodeId i);
+
 // How far all nodes can be replayed together: what each of them has read was sent within these iterations. [n] A run
 // that was killed may have written down that a message was read and not yet that it was sent.
 std::vector<Round> latest_cut(const Run& run, const Recording& recording);

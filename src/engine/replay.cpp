@@ -100,26 +100,27 @@ void ReplayRun::list_points() {
 
 double ReplayRun::began(NodeId i, Round t) const {
   const Rounds& rounds = request_.rounds;
-  if (t >= rounds.iterations) return static_cast<double>(rounds.iterations) + t;  // after all that are recorded
-  return rounds.start_time[std::size_t{t} * rounds.nodes + i];
+  if (t >= rounds.iterations) return kForever;
+  const Seconds start = rounds.start_time[std::size_t{t} * rounds.nodes + i];
+  return std::isnan(start) ? kForever : start;  // not recorded
 }
 
-std::uint32_t ReplayRun::readers_of(ReplayNode& node, Channel, Round number) {
-  const NodeCore& core = node.core;
-  if (run_.algorithm.delivery == Delivery::newest) return reads_[core.id()][number];
+std::uint32_t ReplayRun::readers_of(NodeCore& sender, Round number) const {
+  if (run_.algorithm.delivery == Delivery::newest) return reads_[sender.id()][number];
+  const auto reads = [&](NodeId j) { return iterations(j) > sender.round(); };
   std::uint32_t readers = 0;
-  if (run_.algorithm.exchanges(run_.options, core.round()).is_collective) {
-    for (NodeId j = 0; j < run_.network.nodes; ++j) readers += j != core.id() && iterations(j) > core.round();
-    return readers;
-  }
-  for (const Neighbour& j : node.core.readers(number)) readers += iterations(j.id) > core.round();
+  if (run_.algorithm.exchanges(run_.options, sender.round()).is_collective)
+    for (NodeId j = 0; j < run_.network.nodes; ++j) readers += j != sender.id() && reads(j);
+  else
+    for (const Neighbour& j : sender.readers(number)) readers += reads(j.id);
   return readers;
 }
 
 void ReplayRun::count_kept() {
   const std::uint64_t kept = kept_messages_.fetch_add(1, std::memory_order_relaxed) + 1;
-  const std::lock_guard lock(mutex_);
-  most_messages_ = std::max(most_messages_, kept);
+  std::uint64_t most = most_messages_.load(std::memory_order_relaxed);
+  while (kept > most && !most_messages_.compare_exchange_weak(most, kept, std::memory_order_relaxed)) {
+  }
 }
 
 void ReplayRun::found(Difference difference) {
@@ -156,7 +157,7 @@ void ReplayRun::step(NodeId i, Scratch& scratch) {
     }
     if (!node.task.resume()) {
       check(node.is_over(), "an algorithm's text ended by itself");
-      node.release_all();
+      if (!request_.wants_checkpoint) node.release_all();  // which holds messages that were heard
       return queue_.end_one();
     }
     if (node.need == ReplayNode::Need::gradient) return queue_.push(began(i, node.core.round()), i);

@@ -167,7 +167,7 @@ class ReplayRun {
 
   Round iterations(NodeId i) const { return request_.recording.iterations[i]; }
   double began(NodeId i, Round t) const;
-  std::uint32_t readers_of(ReplayNode& node, Channel c, Round number);
+  std::uint32_t readers_of(NodeCore& sender, Round number) const;
   void deliver(NodeId i, std::size_t point, std::span<const float> x);
   void found(Difference difference);
   void count_kept();
@@ -192,8 +192,7 @@ class ReplayRun {
   bool is_interrupted_ = false;
   std::optional<Difference> difference_;
   std::exception_ptr failure_;
-  std::uint64_t compared_ = 0, most_messages_ = 0;
-  std::atomic<std::uint64_t> done_ = 0, kept_messages_ = 0;
+  std::atomic<std::uint64_t> done_ = 0, compared_ = 0, kept_messages_ = 0, most_messages_ = 0;
   std::atomic<bool> stop_ = false;
 };
 

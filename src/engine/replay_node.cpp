@@ -44,8 +44,7 @@ bool ReplayNode::wants(Round t) {
   const auto& models = replay_.models_[core.id()];
   for (; next_model_ < models.size() && models[next_model_].iteration == t; ++next_model_) {
     if (model_fingerprint(core.x()) != models[next_model_].fingerprint) differs("its whole model");
-    const std::lock_guard lock(replay_.mutex_);
-    ++replay_.compared_;
+    replay_.compared_.fetch_add(1, std::memory_order_relaxed);
   }
   const auto& shown = replay_.shown_[core.id()];
   for (; next_point_ < shown.size() && shown[next_point_].iteration == t; ++next_point_)
@@ -154,7 +153,7 @@ void ReplayNode::send(Channel c, const Linear& what, float scalar) {
   const bool is_simple = replay_.run_.algorithm.sends_its_model;
   std::vector<Held> before;
   std::swap(before, held_[c.index]);
-  const std::uint32_t readers = replay_.readers_of(*this, c, number);
+  const std::uint32_t readers = replay_.readers_of(core, number);
   if (is_newest() && readers == 0) {
     core.published_in_place(c, {});
   } else {

@@ -42,6 +42,12 @@ void reject_checkpoint(const Run& run, const std::string& why) {
                    run.resume->path, why);
 }
 
+Round recorded(const Rounds& rounds, NodeId i) {
+  std::size_t ended = 0;
+  while (ended < rounds.iterations && !std::isnan(rounds.start_time[ended * rounds.nodes + i])) ++ended;
+  return static_cast<Round>(ended);
+}
+
 void require_fit(const Run& run) {
   const auto& [path, c, rounds, recording] = *run.resume;
   const std::size_t n = run.network.nodes, p = run.problem.dimension();
@@ -50,8 +56,7 @@ void require_fit(const Run& run) {
   for (const double time : c.start_time)
     if (!(time >= 0 && std::isfinite(time))) reject_checkpoint(run, fmt::format("an iteration starts at {} s", time));
   for (NodeId i = 0; i < n; ++i) {
-    std::size_t ended = 0;
-    while (ended < rounds.iterations && !std::isnan(rounds.start_time[ended * n + i])) ++ended;
+    const Round ended = recorded(rounds, i);
     if (ended != c.iteration[i])
       reject_checkpoint(run, fmt::format("node {} is in iteration {}, but {} were recorded", i, c.iteration[i], ended));
     if (recording && (recording->iterations.size() != n || recording->iterations[i] != c.iteration[i]))

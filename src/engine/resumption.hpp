@@ -30,6 +30,9 @@ Records start_records(const Run& run);
 double resumed(const Run& run, const std::string& name);
 std::uint64_t resumed_count(const Run& run, const std::string& name);
 
+// How many iterations of a node are recorded.
+Round recorded(const Rounds& rounds, NodeId i);
+
 // What every engine relies on. Throws InputError that names the trace.
 void require_fit(const Run& run);
 [[noreturn]] void reject_checkpoint(const Run& run, const std::string& why);

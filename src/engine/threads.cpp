@@ -46,9 +46,13 @@ ThreadsEngine::ThreadsEngine(const Run& run, Watcher& watcher)
       meeting_(run.network.nodes + 1),
       failures_(run.network.nodes),
       checkpoints_(static_cast<std::int64_t>(resumed_count(run, "checkpoints"))),
-      keeps_log_(run.resume ? run.resume->recording.has_value() : run.keeps_log && can_be_replayed(run.algorithm)),
+      keeps_log_(keeps_log(run)),
       logs_(run.network.nodes),
-      logged_(run.network.nodes) {}
+      logged_(run.network.nodes) {
+  if (!keeps_log_ || !run.resume) return;
+  const auto before = logs_of(*run.resume->recording);
+  for (std::size_t i = 0; i < logs_.size(); ++i) logs_[i].assign(before[i].begin(), before[i].end());
+}
 
 std::unique_ptr<ThreadNode> ThreadsEngine::make_node(NodeId i) {
   if (run_.algorithm.delivery == Delivery::newest) return std::make_unique<NewestThreadNode>(shared_, i);
@@ -202,19 +206,17 @@ void ThreadsEngine::take_logs() {
 std::optional<Recording> ThreadsEngine::recording() const {
   if (!keeps_log_) return {};
   Recording recording;
-  if (run_.resume) recording = *run_.resume->recording;
-  const Recording before = std::exchange(recording, {});
-  const auto logs_before = logs_of(before);
+  if (run_.resume) {  // whole models from before the cut
+    const Recording& before = *run_.resume->recording;
+    recording.model_node = before.model_node;
+    recording.model_iteration = before.model_iteration;
+    recording.model_fingerprint = before.model_fingerprint;
+  }
   for (std::size_t i = 0; i < logs_.size(); ++i) {
-    if (i < logs_before.size()) recording.log.insert(recording.log.end(), logs_before[i].begin(), logs_before[i].end());
     recording.log.insert(recording.log.end(), logs_[i].begin(), logs_[i].end());
-    const std::size_t earlier = i < logs_before.size() ? logs_before[i].size() : 0;
-    recording.log_bytes.push_back(static_cast<std::int64_t>(earlier + logs_[i].size()));
+    recording.log_bytes.push_back(static_cast<std::int64_t>(logs_[i].size()));
     recording.iterations.push_back(logged_[i]);
   }
-  recording.model_node = before.model_node;
-  recording.model_iteration = before.model_iteration;
-  recording.model_fingerprint = before.model_fingerprint;
   return recording;
 }
 

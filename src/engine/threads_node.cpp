@@ -33,15 +33,7 @@ ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_st
       sum_(shared.run.problem.dimension()),
       faults_(shared.run.faults, [&](const Fault& fault) { return fault.node == id; }),
       finished_(first_round()) {
-  const std::size_t neighbours = core_.neighbours().size();
-  if (shared.run.resume && shared.run.resume->recording) {
-    const auto logs = logs_of(*shared.run.resume->recording);
-    LogReader before(shared.run, id, logs[id]);
-    while (before.iteration() < first_round()) before.skip();
-    replay_log_.emplace(before.last_reads());
-  } else if (shared.run.keeps_log && !shared.run.resume && can_be_replayed(shared.run.algorithm)) {
-    replay_log_.emplace(std::vector<std::int64_t>(neighbours, -1));
-  }
+  if (keeps_log(shared.run)) replay_log_.emplace(last_reads(shared.run, id));
   scratch_.batch.reserve(std::max<std::size_t>(shared.run.options.batch, ChunkCosts::kLargest));
   scratch_.terms.reserve(core_.neighbours().size());
   if (!shared.run.algorithm.sends_its_model) scratch_.form.resize(sum_.size(), 0);

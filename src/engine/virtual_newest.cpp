@@ -96,20 +96,11 @@ void NewestEngine::carry_out_with(std::uint32_t team) {
   violations_ += violations;
 }
 
-// Until the node's next event. A lost node has none.
-void NewestEngine::resume(NodeId i) {
-  try {
-    if (!nodes_[i]->task.resume()) check(nodes_[i]->is_over(), "an algorithm's text ended by itself");
-  } catch (const std::exception& error) {
-    fail(i, error);
-  }
-}
-
 bool NewestEngine::begin() {
   if (run_.resume)
     restore();
   else
-    for (NodeId i = 0; i < nodes_.size() && !broke_off(); ++i) resume(i);
+    for (NodeId i = 0; i < nodes_.size() && !broke_off(); ++i) resume(*nodes_[i]);
   return !broke_off();
 }
 
@@ -120,7 +111,7 @@ bool NewestEngine::advance() {
     now_ = std::min(event.time, run_.max_time);
     if (event.time > run_.max_time) return false;
     events_.pop();
-    resume(event.node);
+    resume(*nodes_[event.node]);
   }
   return !broke_off();
 }

@@ -115,7 +115,6 @@ class NewestEngine final : public VirtualRun {
  private:
   friend class NewestNode;
 
-  void resume(NodeId i);
   void compute_pending();
   void carry_out_with(std::uint32_t team);
   const Sent& newest_visible(NodeId j);

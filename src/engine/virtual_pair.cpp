@@ -153,20 +153,11 @@ void PairEngine::compute_pending() {
   failure.rethrow();
 }
 
-// Until the node's next event. A lost node has none.
-void PairEngine::resume(NodeId i) {
-  try {
-    if (!nodes_[i]->task.resume()) check(nodes_[i]->is_over(), "an algorithm's text ended by itself");
-  } catch (const std::exception& error) {
-    fail(i, error);
-  }
-}
-
 bool PairEngine::begin() {
   if (run_.resume)
     restore();
   else
-    for (NodeId i = 0; i < nodes_.size() && !broke_off(); ++i) resume(i);
+    for (NodeId i = 0; i < nodes_.size() && !broke_off(); ++i) resume(*nodes_[i]);
   return !broke_off();
 }
 
@@ -179,7 +170,7 @@ bool PairEngine::advance() {
     if (time > run_.max_time) return false;
     events_.pop();
     nodes_[node]->event_is_due();
-    resume(node);
+    resume(*nodes_[node]);
   }
   return !broke_off();
 }

@@ -81,7 +81,6 @@ class PairEngine final : public VirtualRun {
   friend class PairNode;
   using Event = std::pair<Seconds, NodeId>;
 
-  void resume(NodeId i);
   void compute_pending();
   void restore();
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "engine/virtual_run.hpp"
 
+#include "base/error.hpp"
 #include "engine/resumption.hpp"
 
 #include <algorithm>
@@ -34,6 +35,14 @@ void VirtualNode::plan(const GradientRequest& request) {
 VirtualRun::VirtualRun(const Run& run, Watcher& watcher)
     : RunLoop(run, watcher), p_(run.problem.dimension()), arena_(run.network.nodes, p_), schedule_(run) {
   for (NodeId i = 0; i < run.network.nodes; ++i) models_.push_back(arena_.model(i).data());
+}
+
+void VirtualRun::resume(VirtualNode& node) {
+  try {
+    if (!node.task.resume()) check(node.is_over(), "an algorithm's text ended by itself");
+  } catch (const std::exception& error) {
+    fail(node.core.id(), error);
+  }
 }
 
 void VirtualRun::lose(NodeId i, Round t) {
