@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Nodes that die or fall silent: who goes on, who waits, and what the others' numbers become.
 #include "engine/forwarding_codec.hpp"
+#include "engine/resumption.hpp"
 #include "engine/small_run.hpp"
 
 #include "algorithm/algorithms.hpp"
@@ -44,13 +45,6 @@ Run on_threads(Run run) {
   run.deadline.slack_s = 100;  // other tenants of the machine
   run.oversubscribe = true;
   return run;
-}
-
-// Iterations that were recorded of a node.
-Round recorded(const Rounds& rounds, NodeId i) {
-  Round count = 0;
-  while (count < rounds.iterations && !std::isnan(rounds.start_time[count * rounds.nodes + i])) ++count;
-  return count;
 }
 
 TEST(Fault, TextIsUnderstoodOrRefusedWithTheOptionsName) {
