@@ -30,6 +30,11 @@ inline void cpu_pause() {
 #endif
 }
 
+// Sleeps as std::this_thread::sleep_for does, and counts it.
+void sleep_for(Seconds time);
+// How long this thread has slept so, which is no waiting for a core.
+Seconds slept() noexcept;
+
 // The slow side of one wait: knows how long it has lasted, and gives the core away when it is time.
 class Backoff {
  public:

@@ -7,6 +7,7 @@
 #include "command/outputs.hpp"
 #include "command/setup.hpp"
 #include "command/signals.hpp"
+#include "command/table_text.hpp"
 #include "engine/engine.hpp"
 
 #include <fmt/format.h>
@@ -64,41 +65,8 @@ std::string key_of(Config c) {
   return fmt::format("{:016x}", hash);
 }
 
-// Measured paces of a folder: a line "KEY SECONDS WALL" each, below a first line that says so.
-class PaceFile {
- public:
-  explicit PaceFile(const std::string& folder) : path_(folder.empty() ? "" : folder + "/paces.txt") {
-    if (!path_.empty()) require_own_text(path_, kHeader);
-  }
-
-  bool find(const std::string& key, Pace& pace) const {
-    std::ifstream file(path_);
-    for (std::string name; file >> name;) {
-      Pace kept;
-      if (file >> kept.clock >> kept.wall && name == key && kept.clock > 0) {
-        pace = kept;
-        return true;
-      }
-      file.clear();
-      file.ignore(1 << 10, '\n');
-    }
-    return false;
-  }
-  void add(const std::string& key, const Pace& pace) const {
-    if (path_.empty()) return;
-    const bool is_new = kind_of_path("--output", path_) == PathKind::nothing;
-    std::ofstream file(path_, std::ios::app);
-    if (is_new) file << kHeader;
-    file << fmt::format("{} {} {}\n", key, pace.clock, pace.wall);
-    file.close();
-    if (!file) throw InputError("--output {}: cannot be written; free some space or write elsewhere", path_);
-  }
-
- private:
-  static constexpr std::string_view kHeader =
-      "# paces measured by quantimed: key, seconds on the run's clock, seconds on the wall\n";
-  std::string path_;
-};
+constexpr std::string_view kPacesHeader =
+    "# paces measured by quantimed: key, seconds on the run's clock, seconds on the wall\n";
 
 }  // namespace
 
@@ -136,29 +104,52 @@ Pace measure_pace(const Config& resolved, const DataSplit& data) {
   return {.clock = watcher.time / watcher.iteration, .wall = wall / watcher.iteration};
 }
 
-Budget plan_budget(const Config& given, const std::vector<Config>& algorithms, const DataSplit& data,
-                   const std::string& folder) {
+Paces::Paces(const std::string& folder, bool overwrite) : path_(folder + "/paces.txt"), has_more_(overwrite) {
+  require_own_text(path_, kPacesHeader);
+  if (overwrite) return;
+  std::ifstream file(path_);
+  for (std::string key; file >> key;) {
+    Pace pace;
+    if (file >> pace.clock >> pace.wall && pace.clock > 0) paces_[key] = pace;
+    file.clear();
+    file.ignore(1 << 10, '\n');
+  }
+}
+
+Pace Paces::of(const Config& resolved, const DataSplit& data) {
+  const std::string key = key_of(resolved);
+  if (const auto kept = paces_.find(key); kept != paces_.end()) return kept->second;
+  const Pace pace = measure_pace(resolved, data);
+  if (!(pace.clock > 0)) return pace;
+  has_more_ = true;
+  return paces_[key] = pace;
+}
+
+void Paces::keep() {
+  if (!has_more_ || paces_.empty()) return;
+  std::string text(kPacesHeader);
+  for (const auto& [key, pace] : paces_) text += fmt::format("{} {} {}\n", key, pace.clock, pace.wall);
+  write_text(path_, text);
+  has_more_ = false;
+}
+
+Budget plan_budget(const Config& given, const std::vector<Config>& algorithms, const DataSplit& data, Paces& paces,
+                   std::optional<Seconds> kept_time) {
   Budget budget;
   if (given.budget != "time") return budget;
   budget.time = given.max_time;
   if (std::isfinite(budget.time) && std::none_of(algorithms.begin(), algorithms.end(), depends_on_horizon))
     return budget;
-  const PaceFile kept(given.engine == "virtual" ? "" : folder);
   Seconds shortest = kForever;
   for (const Config& algorithm : algorithms) {
-    Pace pace;
-    const std::string key = key_of(algorithm);
-    if (!kept.find(key, pace)) {
-      pace = measure_pace(algorithm, data);
-      if (pace.clock > 0) kept.add(key, pace);
-    }
+    const Pace pace = paces.of(algorithm, data);
     if (!(pace.clock > 0) && !signal_came())
       throw InputError("--budget time: the clock charges {} nothing for an iteration; give --budget iterations",
                        algorithm.algorithm);
     budget.paces.push_back(pace);
     shortest = std::min(shortest, pace.clock);
   }
-  if (!std::isfinite(budget.time)) budget.time = rounded(given.iterations * shortest);
+  if (!std::isfinite(budget.time)) budget.time = kept_time.value_or(rounded(given.iterations * shortest));
   return budget;
 }
 

@@ -81,12 +81,12 @@ std::string other_bits(const Config& config) { return config.bits == "wire" ? "p
 
 // The budget of those runs that are made once more for the other count of bits: the same time, and the iterations that
 // the algorithm is expected to do in it by that count.
-Budget by_other_clock(Budget budget, const std::vector<Config>& algorithms, const DataSplit& data) {
+Budget by_other_clock(Budget budget, const std::vector<Config>& algorithms, const DataSplit& data, Paces& paces) {
   for (std::size_t k = 0; k < budget.paces.size(); ++k) {
     if (!has_one_clock(algorithms[k])) continue;
     Config other = algorithms[k];
     other.bits = other_bits(other);
-    if (const Pace pace = measure_pace(other, data); pace.clock > 0) budget.paces[k] = pace;
+    if (const Pace pace = paces.of(other, data); pace.clock > 0) budget.paces[k] = pace;
   }
   return budget;
 }
@@ -182,12 +182,13 @@ int compare_command(const Request& request) {
   StudyFile study("compare", folder, study_config(given, algorithms, algorithms_own.front()));
   DataSplit data = load_data(algorithms_own.front());
   require_codecs(algorithms_own, data);
-  if (!given.dry_run) study.require_same(data);
+  study.require_same(data);
   std::uint64_t data_seed = given.seeds.front();
   catch_signals();
-  const Budget budget = plan_budget(given, algorithms_own, data, given.dry_run ? "" : folder);
+  Paces paces(folder, given.overwrite);
+  const Budget budget = plan_budget(given, algorithms_own, data, paces, study.kept_time());
   if (signal_came()) return kInterrupted;
-  const Plan planned = plan(given, steps, budget, by_other_clock(budget, algorithms_own, data), folder);
+  const Plan planned = plan(given, steps, budget, by_other_clock(budget, algorithms_own, data, paces), folder);
   if (signal_came()) return kInterrupted;
   const std::vector<Config>& runs = planned.runs;
   if (given.dry_run) {
@@ -196,7 +197,8 @@ int compare_command(const Request& request) {
   }
   require_replaceable(runs, true);
   require_own_text(folder + "/comparison.json", comparison_json_mark());
-  study.write();
+  paces.keep();
+  study.write(budget.time);
 
   std::vector<ComparedRun> results;
   ComparedRun first;  // may wait for its second clock

@@ -203,6 +203,9 @@ void Prediction::take_own_machine_file() {
                {"number of cores", fmt::format("{}", file.cores), fmt::format("{}", nodes_)},
                {"--dataset", file.dataset, given_.dataset},
                {"--model", file.model, given_.model},
+               {"--batch", fmt::format("{}", file.batch), fmt::format("{}", given_.batch)},
+               {"--placement", file.placement, given_.placement},
+               {"contents of the data (fingerprint)", file.data, fingerprint(data_)},
                {"program", file.software, program}};
   for (const auto& [what, had, now] : parts)
     if (had != now)
@@ -294,9 +297,9 @@ int Prediction::operator()() {
   }
   make_folder("--output", folder_);
   require_writable_folder(folder_, "--output", folder_);
+  data_ = load_data(given_);
   take_own_machine_file();
   require_own_files();
-  data_ = load_data(given_);
   for (const std::string& algorithm : algorithms_) {
     const Config config = measured_config(algorithm, 0);
     require_codecs({&config, 1}, data_);

@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <fstream>
 #include <string_view>
 #include <utility>
@@ -26,6 +28,8 @@ std::string mark(const std::string& command) {
   return fmt::format("# A study by quantimed {0}; to repeat it: quantimed {0} --config FILE\n", command);
 }
 
+constexpr std::string_view kTimeMark = "# time: ";
+
 std::string program_line() { return fmt::format("# program: {} ({})", build::kVersion, build::kCommit); }
 
 template <class T>
@@ -37,6 +41,7 @@ bool holds_all(const std::vector<T>& has, const std::vector<T>& wanted) {
 bool is_enlarged(const std::string& command, std::string_view option, const Config& had, const Config& now) {
   if (command == "tune") return false;  // each trial depends on those before it
   if (option == "algorithms") return holds_all(now.algorithms, had.algorithms);
+  if (command == "compare" && option == "target-loss") return true;  // looked for on the curves that are there
   if (command == "compare" && option == "seeds") return holds_all(now.seeds, had.seeds);
   if (command == "compare" && option == "repeats") return had.repeats > 1 && now.repeats > had.repeats;  // their names
   if (command == "scale" && option == "cores") return holds_all(now.cores, had.cores);
@@ -119,12 +124,21 @@ void StudyFile::require_same(const DataSplit& data) {
   read_ini(path_, had);
   if (const std::string option = differing(command_, had, config_); !option.empty())
     refuse(fmt::format("holds a study with {}", option));
+  std::string time;
+  if (std::getline(file, time) && time.starts_with(kTimeMark)) {
+    Seconds kept = 0;
+    const auto read = std::from_chars(time.data() + kTimeMark.size(), time.data() + time.size(), kept);
+    if (read.ec != std::errc() || !(kept > 0)) refuse("study.ini in it has no time in its line \"" + time + "\"");
+    kept_time_ = kept;
+  }
   if (const std::string other = differing_contents(parsed_contents(contents), contents_); !other.empty())
     refuse("holds a study in which " + other);
 }
 
-void StudyFile::write() const {
-  write_text(path_, fmt::format("{}{}\n{}\n{}", mark(command_), program_line(), contents_line(), study_ini(config_)));
+void StudyFile::write(Seconds time) const {
+  const std::string line = std::isfinite(time) ? fmt::format("{}{} s for every algorithm\n", kTimeMark, time) : "";
+  write_text(path_,
+             fmt::format("{}{}\n{}\n{}{}", mark(command_), program_line(), contents_line(), line, study_ini(config_)));
 }
 
 }  // namespace quantimed

@@ -3,14 +3,15 @@
 //
 // It holds the options as `--config` reads them, the version, and fingerprints of what is read. A study that is given
 // again continues. It may be given again with more of what its runs are counted by: compare takes more --seeds,
-// --algorithms and --repeats, scale more --algorithms, --cores and --repeats, or both studies; runs that are there are
-// kept, and the tables become those of all. Whatever else differs is refused unless --overwrite.
+// --algorithms and --repeats and other targets, scale more --algorithms, --cores and --repeats, or both studies; runs
+// that are there are kept, and the tables become those of all. Whatever else differs is refused unless --overwrite.
 #pragma once
 
 #include "command/outputs.hpp"
 #include "config/config.hpp"
 #include "dataset/dataset.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,10 @@ class StudyFile {
 
   // Throws InputError that names what differs with both values, unless --overwrite.
   void require_same(const DataSplit& data);
-  // Before the first run.
-  void write() const;
+  // The time of each run of the study that is there, where --max-time does not say it; after require_same().
+  std::optional<Seconds> kept_time() const { return kept_time_; }
+  // Before the first run. `time`: of each run; infinite where iterations end them.
+  void write(Seconds time = kForever) const;
 
  private:
   std::string contents_line() const;
@@ -33,6 +36,7 @@ class StudyFile {
   std::string command_, folder_, path_;
   Config config_;
   Fingerprints contents_;
+  std::optional<Seconds> kept_time_;
 };
 
 // `config` as an .ini of a study: without --algorithm, which compare and tune do not take.

@@ -293,7 +293,8 @@ int Tuning::operator()() {
   require_codecs(configs, data_);
   if (!given_.dry_run) study.require_same(data_);
   catch_signals();
-  budget_ = plan_budget(given_, configs, data_, given_.dry_run ? "" : folder_);
+  Paces paces(folder_, given_.overwrite);
+  budget_ = plan_budget(given_, configs, data_, paces);
   if (signal_came()) return kInterrupted;
   for (const Search& search : searches_)
     for (std::size_t trial = 0; trial < search.trials.size(); ++trial)
@@ -303,6 +304,7 @@ int Tuning::operator()() {
                                runs_of_one() * searches_.size()));
     return kDone;
   }
+  paces.keep();
   study.write();
   tell_cost();
   line_.emplace(runs_of_one() * searches_.size(), given_.quiet);

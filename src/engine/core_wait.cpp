@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "engine/core_wait.hpp"
 
+#include "channel/wait.hpp"
+
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -43,12 +45,13 @@ CoreUse core_use() noexcept {
   timespec cpu{};
   if (::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu) == 0)
     use.cpu = static_cast<double>(cpu.tv_sec) + 1e-9 * static_cast<double>(cpu.tv_nsec);
+  use.slept = slept();
   use.time = std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
   return use;
 }
 
 double core_wait(const CoreUse& start, const CoreUse& end) {
-  const Seconds time = end.time - start.time, without_core = time - (end.cpu - start.cpu);
+  const Seconds time = end.time - start.time, without_core = time - (end.cpu - start.cpu) - (end.slept - start.slept);
   if (!(time > 0)) return 0;
   const bool never_blocked = start.blocked && end.blocked && *start.blocked == *end.blocked;
   Seconds waited = without_core;

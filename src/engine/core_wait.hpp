@@ -17,6 +17,7 @@ inline constexpr double kMostCoreWait = 0.05;  // of the run's time, of each nod
 struct CoreUse {
   Seconds time = 0;                           // on the steady clock
   Seconds cpu = 0;                            // that this thread has had
+  Seconds slept = 0;                          // of its own will
   std::optional<Seconds> queued = {};         // that it was ready to run and did not; nothing: the kernel does not say
   std::optional<std::uint64_t> blocked = {};  // how often it gave up its core to wait for something
 };
@@ -25,7 +26,7 @@ struct CoreUse {
 CoreUse core_use() noexcept;
 
 // The share of the time between two readings that the thread waited for its core. What the kernel counted in its queue;
-// where the thread never blocked, or the kernel does not count, all time without a core.
+// where the thread never blocked, or the kernel does not count, all time without a core but what it slept.
 double core_wait(const CoreUse& start, const CoreUse& end);
 
 struct LongWait {

@@ -76,6 +76,10 @@ struct Section {
     if (found == values.not_found()) refuse(path, fmt::format("[{}] has no {}", name, key));
     return found->second.data();
   }
+  std::string text_if_there(const char* key) const {
+    const auto found = values.find(key);
+    return found == values.not_found() ? "" : found->second.data();
+  }
   template <class T>
   T number(const char* key, const std::string& from, T least, T most) const {
     T value{};
@@ -129,10 +133,11 @@ void write_machine_file(const std::string& path, const MachineFile& machine) {
   std::string text = fmt::format(
       "; What the steps of a node cost on this machine: medians, in seconds, with every core at work.\n"
       "; gradient_s is samples:seconds, mix_s is neighbours:seconds. Made by `quantimed calibrate`.\n"
-      "[machine]\nversion = {}\nsoftware = {}\ncreated = {}\ncpu = {}\ncores = {}\ndataset = {}\nmodel = {}\n"
-      "dimension = {}\nflops_per_sample = {}\ninvalid = {}\n",
+      "[machine]\nversion = {}\nsoftware = {}\ncreated = {}\ncpu = {}\ncores = {}\ndataset = {}\ndata = {}\n"
+      "model = {}\nbatch = {}\nplacement = {}\ndimension = {}\nflops_per_sample = {}\ninvalid = {}\n",
       kVersion, machine.software, machine.created, one_line(machine.cpu), machine.cores, one_line(machine.dataset),
-      one_line(machine.model), machine.dimension, machine.flops_per_sample, one_line(machine.invalid));
+      machine.data, one_line(machine.model), machine.batch, machine.placement, machine.dimension,
+      machine.flops_per_sample, one_line(machine.invalid));
   for (const auto& [name, costs] : machine.codes) {
     text += fmt::format("\n[{}]\n", name);
     for (const PointsRow& row : kPoints) text += fmt::format("{} = {}\n", row.name, to_text(costs.*row.value));
@@ -166,6 +171,9 @@ MachineFile read_machine_file(const std::string& path) {
   machine.dataset = head.text("dataset");
   machine.model = head.text("model");
   machine.invalid = head.text("invalid");
+  machine.placement = head.text_if_there("placement");
+  machine.data = head.text_if_there("data");
+  if (!head.text_if_there("batch").empty()) machine.batch = head.number<std::uint32_t>("batch", 0, kMostCount);
   machine.cores = head.number<std::uint32_t>("cores", 1, 1'000'000);
   machine.dimension = head.number<std::uint64_t>("dimension", 1, kMostCount);
   machine.flops_per_sample = head.number<double>("flops_per_sample", 0, 1e18);

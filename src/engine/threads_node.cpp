@@ -6,7 +6,6 @@
 #include "engine/resumption.hpp"
 
 #include <cmath>
-#include <thread>
 
 namespace quantimed {
 
@@ -78,7 +77,7 @@ bool ThreadNode::survives(Round t) {
            shared_.stop.load(std::memory_order_acquire);
   };
   const Seconds end = due->lasts < kForever ? shared_.now() + due->lasts : 0;
-  while (shared_.now() < end && !must_wake()) std::this_thread::sleep_for(std::chrono::duration<Seconds>(kNap_s));
+  while (shared_.now() < end && !must_wake()) sleep_for(kNap_s);
   if (shared_.abort.load(std::memory_order_acquire)) throw RunAborted{};
   charge(&RoundRecord::record);
   if (due->lasts < kForever && !is_given_up()) return true;

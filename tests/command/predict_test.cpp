@@ -82,6 +82,12 @@ TEST_F(Predict, GivenAgainItTakesItsOwnMeasurementAgain) {
   EXPECT_THAT(other.err, HasSubstr("p/machine.ini: was measured with another --dataset: digits, not "));
   EXPECT_THAT(other.err, HasSubstr("--machine p/machine.ini"));
   EXPECT_EQ(contents(folder / "p/machine.ini"), machine);
+  // Nor where no trace is left to say what the nodes were.
+  for (const auto& trace : {"p/measured-dsgd-repeat1.h5", "p/predicted-dsgd-n2.h5"})
+    std::filesystem::remove(folder / trace);
+  const Ran elsewhere = run_program(folder, predict + "--placement spread");
+  EXPECT_EQ(elsewhere.status, 2);
+  EXPECT_THAT(elsewhere.err, HasSubstr("p/machine.ini: was measured with another --placement: compact, not spread"));
   EXPECT_EQ(run_program(folder, predict + "--overwrite").status, 0);
   EXPECT_NE(contents(folder / "p/machine.ini"), machine);
 }

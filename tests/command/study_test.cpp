@@ -149,8 +149,6 @@ TEST(Study, AnotherOneInTheSameFolderIsRefusedUnlessOverwrite) {
        "table.md"},
       {"compare --seeds 1 --iterations 5" + kVirtual, "--algorithms dsgd", "--algorithms q-dsgd",
        "--algorithms dsgd, not q-dsgd", "table.md"},
-      {"compare --algorithms dsgd --seeds 1 --iterations 5" + kVirtual, "", "--target-loss 1",
-       "--target-loss none, not 1", "comparison.json"},
       {"tune --algorithms dsgd --seeds 101 --iterations 5" + kVirtual, "--trials 2", "--trials 3", "--trials 2, not 3",
        "tuned.ini"},
       {"tune --algorithms dsgd --trials 2 --iterations 5" + kVirtual, "--seeds 101", "--seeds 102",
@@ -198,6 +196,41 @@ TEST(Study, MoreSeedsAlgorithmsAndRepeatsAreRunAndTheOthersKept) {
     expect_refused(run_program(folder, command + "--quiet --output s " + first),
                    ", not " + first.substr(first.find(' ') + 1), command);  // fewer again
   }
+}
+
+// Without a --max-time it was the first algorithms' speed that decided the time.
+TEST(Study, MoreSeedsAndAlgorithmsGetTheTimeAndTheHorizonsOfTheFirst) {
+  const Folder folder;
+  const std::string command =
+      "compare --quiet --iterations 20 --nodes 4 --speed uniform:10,90 --link paper:3 --output s" + kProblem;
+  ASSERT_EQ(run_program(folder, command + "--algorithms q-dsgd --seeds 4").status, 0);
+  const auto options = [&](const std::string& trace) {
+    const Trace read = read_trace(folder / ("s/" + trace + ".h5"));
+    return std::pair(number(read.config, "max-time", 0), number(read.config, "horizon", 0));
+  };
+  const auto first = options("q-dsgd-seed4");
+  const Ran dry = run_program(folder, command + "--algorithms async-dsgd,q-dsgd --seeds 2,4 --dry-run");
+  EXPECT_THAT(dry.out, HasSubstr(fmt::format("max-time = {:g}\n", first.first)));
+  const Ran more = run_program(folder, command + "--algorithms async-dsgd,q-dsgd --seeds 2,4");
+  ASSERT_EQ(more.status, 0) << more.err;
+  EXPECT_THAT(more.out, HasSubstr("1 run was complete already and is kept"));
+  EXPECT_EQ(options("q-dsgd-seed2"), first);
+  EXPECT_EQ(options("async-dsgd-seed2").first, first.first);
+  EXPECT_THAT(contents(folder / "s/study.ini"), HasSubstr(fmt::format("# time: {} s for every", first.first)));
+  // Measured and planned again where the study is replaced.
+  ASSERT_EQ(run_program(folder, command + "--algorithms async-dsgd --seeds 2 --overwrite").status, 0);
+  EXPECT_NE(options("async-dsgd-seed2").first, first.first);
+}
+
+TEST(Study, OtherTargetsAreLookedForOnTheCurvesThatAreThere) {
+  const Folder folder;
+  const std::string command = "compare --quiet --algorithms dsgd --seeds 1 --iterations 5 --output s" + kVirtual;
+  ASSERT_EQ(run_program(folder, command).status, 0);
+  const Ran other = run_program(folder, command + "--target-loss 1.25");
+  ASSERT_EQ(other.status, 0) << other.err;
+  EXPECT_THAT(other.out, HasSubstr("1 run was complete already and is kept"));
+  EXPECT_THAT(contents(folder / "s/table.md"), HasSubstr("1.25"));
+  EXPECT_THAT(contents(folder / "s/study.ini"), HasSubstr("target-loss = 1.25"));
 }
 
 TEST(Study, OtherDataAndAnotherProgramAreNamed) {

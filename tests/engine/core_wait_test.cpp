@@ -30,6 +30,8 @@ TEST(CoreWait, IsWhatTheKernelCountedInItsQueue) {
 
 TEST(CoreWait, WithoutACountIsTheTimeWithoutACore) {
   EXPECT_DOUBLE_EQ(core_wait({.time = 10, .cpu = 1}, {.time = 14, .cpu = 4}), 0.25);
+  // A stall is no waiting.
+  EXPECT_DOUBLE_EQ(core_wait({.time = 10, .cpu = 1, .slept = 0.5}, {.time = 14, .cpu = 2, .slept = 2.5}), 0.25);
 }
 
 TEST(CoreWait, OfTheNodeThatWaitedLongestDecides) {

@@ -42,6 +42,9 @@ class MachineFiles : public ::testing::Test {
                         .dataset = "mnist",
                         .model = "mlp:50",
                         .invalid = {},
+                        .placement = "spread",
+                        .data = "0123abcd",
+                        .batch = 50,
                         .cores = 2,
                         .dimension = 39760,
                         .flops_per_sample = 159800,
@@ -71,6 +74,9 @@ TEST_F(MachineFiles, ComeBackAsTheyWere) {
   const MachineFile back = read_machine_file(path_), same = good();
   EXPECT_EQ(back.cpu, same.cpu);
   EXPECT_EQ(back.model, same.model);
+  EXPECT_EQ(back.placement, same.placement);
+  EXPECT_EQ(back.data, same.data);
+  EXPECT_EQ(back.batch, same.batch);
   EXPECT_EQ(back.cores, same.cores);
   EXPECT_EQ(back.dimension, same.dimension);
   EXPECT_EQ(back.flops_per_sample, same.flops_per_sample);
