@@ -297,14 +297,13 @@ def curves(run: Run) -> dict[str, np.ndarray]:
     return found or {own_clock(run): run.progress["time"]}
 
 
-def drawn_clock(runs: Sequence[Run]) -> str | None:
-    """The one that figures of these runs are drawn on: the bits on the wire, where all have them. None: they have no
-    clock in common."""
+def shared_clocks(runs: Sequence[Run]) -> list[str]:
+    """Those that all of these runs have; the first is the one that figures are drawn on: the bits on the wire, where
+    all have them."""
     clocks: dict[tuple[str, int, int], set[str]] = {}
     for run in runs:
         clocks.setdefault((run.algorithm, run.seed, run.repeat), set()).update(curves(run))
-    common = set.intersection(*clocks.values())
-    return "wire" if "wire" in common else min(common, default=None)
+    return sorted(set.intersection(*clocks.values()), key=lambda clock: (clock != "wire", clock))
 
 
 def on_clock(runs: Sequence[Run], clock: str | None) -> list[Run]:

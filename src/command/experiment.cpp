@@ -255,16 +255,16 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   blas::admit(config.engine == "threads" ? std::max(config.nodes, config.threads) : config.threads,
               config.oversubscribe);
   const Setup setup(config, data);
+  Run run = setup.run();
+  require_memory(run, config.engine == "virtual" ? plan_virtual(run) : plan_threads(run),
+                 Evaluator::bytes(*setup.problem, config.threads));
   if (kGuards) {
     check_gradient(*setup.problem, setup.shards, config.seed);
     check_codec(*setup.codec, *setup.problem, config.seed);
   }
 
   Trace trace = start_trace(setup, data);
-  Run run = setup.run();
   trace.environment.emplace_back("output_lock", lock.kind());
-  require_memory(run, config.engine == "virtual" ? plan_virtual(run) : plan_threads(run),
-                 Evaluator::bytes(*setup.problem, config.threads));
   Evaluator evaluator(*setup.problem, setup.shards, data.test ? &*data.test : nullptr, setup.penalty,
                       static_cast<int>(config.threads));
   Attributes earlier;

@@ -23,7 +23,7 @@ from quantimed_report.figures import (accuracy, batch, bits, common, consensus, 
                                       overshoot, phases, phases_nodes, predicted, profile, rates, scaling, speed_ups,
                                       staleness, time_to_targets, timeline)
 from quantimed_report.perfetto import write_perfetto
-from quantimed_report.statistics import Judged, drawn_clock, judge_runs, median, on_clock, slope
+from quantimed_report.statistics import Judged, judge_runs, median, on_clock, shared_clocks, slope
 from quantimed.traces import ROUND_ORDER, Run, Study, load_study, phase_order
 
 DIVERGED, INVALID = {"status": "diverged"}, {"verdict": "INVALID: crowded"}
@@ -56,11 +56,11 @@ def line_of(ax: Axes, algorithm: str) -> Line2D:
 
 
 def runs_of(study: Study, algorithm: str) -> list[Run]:
-    return [run for run in on_clock(study.counted, drawn_clock(study.counted)) if run.algorithm == algorithm]
+    return [run for run in on_clock(study.counted, shared_clocks(study.counted)[0]) if run.algorithm == algorithm]
 
 
 def judged(study: Study) -> Judged:
-    return judge_runs(on_clock(study.counted, drawn_clock(study.counted)), lambda run: run.algorithm)
+    return judge_runs(on_clock(study.counted, shared_clocks(study.counted)[0]), lambda run: run.algorithm)
 
 
 # --- all of them
@@ -197,6 +197,15 @@ def test_curves(loaded: Study) -> None:
     edges = band.get_paths()[0].vertices
     for x, y in zip(runs[0].progress["iteration"], lowest):
         assert np.any(np.all(np.isclose(edges, (x, y)), axis=1)), "the band's lower edge is the lowest of three seeds"
+
+
+def test_curves_over_time_are_drawn_by_both_counts_of_bits(loaded: Study) -> None:
+    first, second = drawn(curves_time, loaded).axes
+    assert "bits on the wire" in first.get_xlabel() and "paper's bits" in second.get_xlabel()
+    for axes, clock in (first, "wire"), (second, "paper"):
+        runs = [run for run in on_clock(loaded.counted, clock) if run.algorithm == "async-dsgd"]
+        x, _ = line_of(axes, "async-dsgd").get_data()
+        assert x[-1] == pytest.approx(min(run.progress["time"][-1] for run in runs))
 
 
 def rgb(colour: str) -> tuple[float, ...]:

@@ -4,6 +4,8 @@
 #include "here.hpp"
 #include "trace/trace.hpp"
 
+#include <sys/resource.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -136,6 +138,22 @@ TEST(FaultProgram, MemoryThatIsRefusedIsOneLine) {
     EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
     EXPECT_FALSE(std::filesystem::exists(folder / "t.h5"));
   }
+}
+
+// A control group kills without a word: what a run would take is asked before anything of a model's size is touched.
+TEST(FaultProgram, ARunThatIsTooLargeIsRefusedBeforeItTakesAModel) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer keeps what is freed";
+#endif
+  const Folder folder;
+  const Ran ran = run_program(folder,
+                              "run --dataset gaussian-logistic:1000 --model mlp:50000 --nodes 5000 --graph ring "
+                              "--samples-per-node 1 --batch 1 --iterations 2 --algorithm dsgd --output t.h5");
+  EXPECT_EQ(ran.status, 4);
+  EXPECT_THAT(ran.err, HasSubstr("--nodes 5000: needs "));
+  rusage children{};
+  ASSERT_EQ(getrusage(RUSAGE_CHILDREN, &children), 0);
+  EXPECT_LT(children.ru_maxrss, 150'000) << "kB; a model has 200,000";
 }
 
 // From some moment on the system grants no more memory: the run goes on without it, or says so and leaves what it had.

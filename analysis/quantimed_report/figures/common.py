@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from .. import style
-from ..statistics import BASELINE, CLOCKS, Judged, asked_targets, curves, drawn_clock, judge_runs, on_clock, spread
+from ..statistics import BASELINE, CLOCKS, Judged, asked_targets, curves, judge_runs, on_clock, shared_clocks, spread
 from quantimed.traces import ROUND_ORDER, Run, Study, phase_order
 
 MAX_PANELS = 6
@@ -43,6 +43,7 @@ class Setting:
     name: str  # what tells it from the study's other settings
     runs: list[Run]  # with their times by one clock
     clock: str | None = None  # where it is one of several
+    by_other_clock: Setting | None = None  # the same runs, where all have that clock, too
 
     @property
     def algorithms(self) -> list[str]:
@@ -91,9 +92,10 @@ def settings(study: Study, leave_out: Sequence[str] = ()) -> list[Setting]:
 
 
 def _on_one_clock(name: str, runs: list[Run]) -> Setting:
-    clock = drawn_clock(runs)
     several = len({one for run in runs for one in curves(run)}) > 1
-    return Setting(name, on_clock(runs, clock), clock if several else None)
+    first, second = (*shared_clocks(runs), None, None)[:2]
+    other = Setting(name, on_clock(runs, second), second) if second else None
+    return Setting(name, on_clock(runs, first), first if several else None, other)
 
 
 def shared_options(run: Run, leave_out: Sequence[str] = ()) -> dict[str, str]:
@@ -237,7 +239,8 @@ def plain_log_ticks(axis: object) -> None:
 
     low, high = sorted(axis.get_view_interval())
     if low > 0 and high / low < 1e3:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        many = high / low > 20
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if many else (1, 1.5, 2, 3, 4, 5, 7)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
 

@@ -13,7 +13,8 @@ from . import common
 
 TITLE = "Training loss over time"
 CAPTION = ("Training loss of the mean model; lower and further left is better, and on this axis the same distance to "
-           "the side is the same speed-up everywhere. " + BAND + " A curve ends with the first of its seeds.")
+           "the side is the same speed-up everywhere. " + BAND + " A curve ends with the first of its seeds. Where "
+           "time depends on how bits are counted, it is drawn by both counts.")
 
 
 @styled
@@ -21,6 +22,8 @@ def draw(study: Study) -> Figure | str:
     groups = common.settings(study)
     if not groups:
         return common.NO_RUNS
+    both = [each for setting in groups for each in (setting, setting.by_other_clock) if each]
+    groups = both if len(both) <= common.MAX_PANELS else groups
     figure = common.panels(groups, _panel)
     common.legend_above(figure.axes[0])
     return figure
