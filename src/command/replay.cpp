@@ -58,7 +58,13 @@ class CurveWatcher final : public Watcher {
 
 // Why a trace cannot be replayed, and what to do instead.
 void require_recording(const std::string& path, const Trace& trace) {
-  if (trace.recording) return;
+  if (trace.recording && (trace.status != RunStatus::running || text(trace.config, "delivery", "") != "pairwise"))
+    return;
+  if (trace.recording)
+    throw InputError(
+        "{}: is of a run of averages of two that was killed: its nodes were in the middle of iterations that depend on "
+        "each other, and cannot be replayed; run it again",
+        path);
   if (text(trace.config, "engine", "") == "virtual")
     throw InputError(
         "{}: is of virtual time, which no clock decides: run its /config/ini again and compare (quantimed run "
@@ -66,9 +72,6 @@ void require_recording(const std::string& path, const Trace& trace) {
         path);
   if (number(trace.config, "no-record", 0) != 0)
     throw InputError("{}: is of a run with --no-record, which cannot be replayed; run it without", path);
-  if (text(trace.config, "delivery", "") == "pairwise")
-    throw InputError("{}: is of {}, whose averages of two are in no log yet; it cannot be replayed", path,
-                     text(trace.config, "algorithm", ""));
   throw InputError("{}: has no log of what its clock decided, and cannot be replayed; run it again", path);
 }
 

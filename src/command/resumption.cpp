@@ -125,6 +125,11 @@ Obstacle obstacle_to_resuming(const Trace& trace) {
                 ? "is of a run in real time that was killed and kept no log (--no-record), which cannot be resumed"
                 : "holds no checkpoint",
             "run it again"};
+  if (!trace.checkpoint && text(trace.config, "delivery", "") == "pairwise")
+    return {
+        "is of a run in real time of averages of two that was killed: its nodes were in the middle of iterations that "
+        "depend on each other",
+        "run it again"};
   if (trace.software_version != build::kVersion)
     return {
         fmt::format("is of version {} and this is {}: the bits would differ", trace.software_version, build::kVersion),

@@ -28,10 +28,6 @@ namespace quantimed {
 // or until a node's own neighbours have.
 enum class Sync { barrier, neighbourhood };
 
-// Whether a run in real time can be recomputed: averages of two change models under their own nodes, in an order that
-// no log of one node has.
-inline bool can_be_replayed(const AlgorithmRow& row) { return row.delivery != Delivery::pairwise; }
-
 // Where a run goes on that was stopped before. The referenced objects outlive the run.
 struct Resume {
   std::string path;  // of the trace, for messages

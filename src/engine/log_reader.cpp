@@ -3,14 +3,28 @@
 
 #include "base/error.hpp"
 #include "engine/chunk_costs.hpp"
+#include "engine/pairs.hpp"
 #include "engine/resumption.hpp"
 
 #include <algorithm>
 
 namespace quantimed {
 
+namespace {
+
+std::int64_t from_zigzag(std::uint64_t value) {
+  return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
+}
+
+std::vector<std::int64_t> nothing_read(const Run& run, NodeId i) {
+  const bool is_pairwise = run.algorithm.delivery == Delivery::pairwise;
+  return std::vector<std::int64_t>(is_pairwise ? 1 : run.network.neighbours(i).size(), -1);
+}
+
+}  // namespace
+
 LogReader::LogReader(const Run& run, NodeId node, std::span<const std::uint8_t> log)
-    : run_(run), node_(node), log_(log), last_(run.network.neighbours(node).size(), -1) {}
+    : run_(run), node_(node), log_(log), last_(nothing_read(run, node)) {}
 
 void LogReader::reject(const std::string& why) const {
   throw InputError(
@@ -30,8 +44,8 @@ std::size_t LogReader::chunk() {
   return code == 0 ? 0 : std::size_t{1} << (code - 1);
 }
 
-Round LogReader::reads(std::size_t k) {
-  constexpr int kMostBits = 35;  // of a step between two rounds, and its sign
+std::uint64_t LogReader::number() {
+  constexpr int kMostBits = 49;  // of a step between two turns, and a little
   std::uint64_t value = 0;
   std::uint8_t group = 0x80;
   for (int shift = 0; group & 0x80; shift += 7) {
@@ -39,8 +53,26 @@ Round LogReader::reads(std::size_t k) {
     group = byte();
     value |= std::uint64_t{group & 0x7fu} << shift;
   }
-  const auto step = static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
-  const std::int64_t of = last_[k] + 1 + step;
+  return value;
+}
+
+LogReader::Turn LogReader::turn() {
+  const std::uint64_t value = number();
+  if ((value & 3) > static_cast<std::uint64_t>(PairEntry::end)) reject("an entry of no kind");
+  last_[0] += 1 + static_cast<std::int64_t>(value >> 2);
+  if (last_[0] >= std::int64_t{1} << 48) reject(fmt::format("its turn {} at its own model", last_[0]));
+  Turn turn{.what = static_cast<PairEntry>(value & 3), .own = static_cast<std::uint64_t>(last_[0]), .its = {}};
+  if (turn.what != PairEntry::average) return turn;
+  const std::uint64_t its = number();
+  if (its == 0) return turn;
+  const std::int64_t at = last_[0] + from_zigzag(its - 1);
+  if (at < 0) reject(fmt::format("its turn {} at its partner's model", at));
+  turn.its = static_cast<std::uint64_t>(at);
+  return turn;
+}
+
+Round LogReader::reads(std::size_t k) {
+  const std::int64_t of = last_[k] + 1 + from_zigzag(number());
   if (of < 0 || of > std::int64_t{~Round{0}})
     reject(fmt::format("it reads iteration {} of its neighbour number {}", of, k));
   last_[k] = of;
@@ -62,6 +94,9 @@ void LogReader::skip() {
       }
   if (run_.algorithm.delivery == Delivery::newest)
     for (std::size_t k = 0; k < last_.size(); ++k) (void)reads(k);
+  if (run_.algorithm.delivery == Delivery::pairwise)
+    while (turn().what != PairEntry::end) {
+    }
   (void)state_check();
 }
 
@@ -75,15 +110,30 @@ std::vector<std::span<const std::uint8_t>> logs_of(const Recording& recording) {
   return logs;
 }
 
-bool keeps_log(const Run& run) {
-  return run.resume ? run.resume->recording.has_value() : run.keeps_log && can_be_replayed(run.algorithm);
-}
+bool keeps_log(const Run& run) { return run.resume ? run.resume->recording.has_value() : run.keeps_log; }
 
 std::vector<std::int64_t> last_reads(const Run& run, NodeId i) {
-  if (!run.resume) return std::vector<std::int64_t>(run.network.neighbours(i).size(), -1);
+  if (!run.resume) return nothing_read(run, i);
   LogReader log(run, i, logs_of(*run.resume->recording)[i]);
   while (log.iteration() < first_round(run, i)) log.skip();
   return log.last_reads();
+}
+
+std::vector<std::uint64_t> turns_taken(const Run& run) {
+  std::vector<std::uint64_t> turns(run.network.nodes);
+  if (!run.resume || !run.resume->recording) return turns;
+  const auto logs = logs_of(*run.resume->recording);
+  const auto count = [&](NodeId i, std::uint64_t turn) { turns[i] = std::max(turns[i], turn + 1); };
+  for (NodeId i = 0; i < turns.size(); ++i) {
+    LogReader log(run, i, logs[i]);
+    while (log.iteration() < first_round(run, i)) {
+      const LogReader::Turn turn = log.turn();
+      count(i, turn.own);
+      if (turn.its) count(partner_of(run, i, log.iteration()), *turn.its);
+      if (turn.what == PairEntry::end) (void)log.state_check();
+    }
+  }
+  return turns;
 }
 
 std::vector<Round> latest_cut(const Run& run, const Recording& recording) {

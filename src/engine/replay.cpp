@@ -39,6 +39,7 @@ ReplayRun::ReplayRun(const Run& run, const ReplayRequest& request, Watcher& watc
       points_(request.points.size()),
       broken_(run.network.nodes, {kNever, nullptr}),
       stores_(run.network.nodes),
+      turns_(run.network.nodes),
       wrong_since_(run.network.nodes) {
   check(run.resume == nullptr, "a replay is from the start");
   if (request.recording.iterations.size() != run.network.nodes)
@@ -50,7 +51,10 @@ ReplayRun::ReplayRun(const Run& run, const ReplayRequest& request, Watcher& watc
   list_models();
   list_points();
   for (NodeId i = 0; i < run.network.nodes; ++i) {
-    nodes_.push_back(std::make_unique<ReplayNode>(*this, i, logs[i]));
+    if (run.algorithm.delivery == Delivery::pairwise)
+      nodes_.push_back(std::make_unique<PairReplayNode>(*this, i, logs[i]));
+    else
+      nodes_.push_back(std::make_unique<MessageReplayNode>(*this, i, logs[i]));
     nodes_.back()->task = run.algorithm.run(*nodes_.back(), run.options);
   }
 }
@@ -80,8 +84,10 @@ void ReplayRun::count_readers() {
 void ReplayRun::list_models() {
   const Recording& r = request_.recording;
   for (std::size_t k = 0; k < r.model_node.size(); ++k)
-    models_[r.model_node[k]].push_back({r.model_iteration[k], r.model_fingerprint[k]});
-  for (auto& models : models_) std::ranges::stable_sort(models, {}, &Expected::iteration);
+    models_[r.model_node[k]].push_back(
+        {r.model_turn.empty() ? r.model_iteration[k] : static_cast<std::uint64_t>(r.model_turn[k]),
+         r.model_fingerprint[k]});
+  for (auto& models : models_) std::ranges::stable_sort(models, {}, &Expected::at);
 }
 
 void ReplayRun::list_points() {
@@ -143,23 +149,24 @@ void ReplayRun::deliver(NodeId i, std::size_t point, std::span<const float> x) {
   if (--points_[point].missing == 0) changed_.notify_all();
 }
 
+// Pairwise: others change a node's model when its own iterations have all ended.
+void ReplayRun::end_models() {
+  for (NodeId i = 0; i < nodes_.size(); ++i) nodes_[i]->ends_at(turns_[i].next());
+  std::unique_lock lock(mutex_);
+  show(lock);
+}
+
 // One node until it waits, gives way or ends.
 void ReplayRun::step(NodeId i, Scratch& scratch) {
   ReplayNode& node = *nodes_[i];
   node.scratch = &scratch;
-  for (;;) {
-    const ReplayNode::Need need = std::exchange(node.need, ReplayNode::Need::nothing);
-    if (need == ReplayNode::Need::gradient) node.compute();
-    if (need == ReplayNode::Need::messages) {
-      node.need = need;
-      if (!node.gather()) return;
-      node.need = ReplayNode::Need::nothing;
-    }
-    if (!node.task.resume()) {
-      check(node.is_over(), "an algorithm's text ended by itself");
+  while (node.proceed()) {
+    if (node.has_ended) {
       if (!request_.wants_checkpoint) node.release_all();  // which holds messages that were heard
       return queue_.end_one();
     }
+    node.has_ended = !node.task.resume();
+    check(!node.has_ended || node.is_over(), "an algorithm's text ended by itself");
     if (node.need == ReplayNode::Need::gradient) return queue_.push(began(i, node.core.round()), i);
   }
 }
@@ -215,23 +222,19 @@ void ReplayRun::watch() {
   show(lock);
 }
 
-// Of those who wait, the one whose message was sent longest after its iteration had ended, by /rounds, has a log that
-// is wrong: what was read had been sent.
+// Of those who wait, the one that waits for what came latest has a log that is wrong.
 void ReplayRun::tell_stuck() const {
   const ReplayNode* wrong = nullptr;
-  Seconds latest = -kForever;
+  ReplayNode::Lack latest;
   for (const auto& node : nodes_) {
-    if (node->need != ReplayNode::Need::messages) continue;
-    const auto [sender, iteration] = node->awaited();
-    const Seconds sent = iteration == 0 ? 0 : end_of(request_.rounds, sender, iteration - 1);
-    const Seconds late = sent - end_of(request_.rounds, node->core.id(), node->core.round());
-    if (wrong && !(late > latest)) continue;
+    if (!node->is_waiting()) continue;
+    ReplayNode::Lack lack = node->lack();
+    if (wrong && !(lack.late > latest.late)) continue;
     wrong = node.get();
-    latest = late;
+    latest = std::move(lack);
   }
   check(wrong != nullptr, "a replay ended before its nodes");
-  const auto [sender, iteration] = wrong->awaited();
-  wrong->reject(fmt::format("it reads iteration {} of node {}, which waits for it in turn", iteration, sender));
+  wrong->reject(latest.what);
 }
 
 Checkpoint ReplayRun::checkpoint() const {
@@ -259,6 +262,7 @@ Replayed ReplayRun::operator()() {
   workers.clear();
   if (failure_) std::rethrow_exception(failure_);
   if (queue_.is_stuck() && !difference_) tell_stuck();
+  if (run_.algorithm.delivery == Delivery::pairwise && !is_interrupted_ && !difference_) end_models();
   Replayed replayed{.difference = difference_,
                     .interrupted = is_interrupted_,
                     .iterations = done_,
@@ -308,7 +312,7 @@ std::vector<ReplayPoint> points_of(const Run& run, const Recording& recording, c
     point.iteration /= std::max(living, 1.0);
     points.push_back(std::move(point));
   };
-  if (run.algorithm.delivery == Delivery::newest) {
+  if (run.algorithm.delivery != Delivery::round) {
     for (std::uint32_t k = 0; k < evaluations; ++k) {
       const Seconds time = end * k / evaluations;
       add(time, [&](NodeId i) { return std::optional(round_at(rounds, i, counts[i], time)); });

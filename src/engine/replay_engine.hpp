@@ -65,36 +65,93 @@ class EarliestFirst {
   bool is_stopped_ = false, is_stuck_ = false;
 };
 
+// Of one model, with pairwise delivery: whose turn it is. Any thread.
+class Turns {
+ public:
+  enum class Now { mine, later, past };
+  // Later: `waiter` is returned by the pass() before. Past: the turn has been taken, or somebody else waits for it.
+  Now take(std::uint64_t turn, NodeId waiter);
+  // The turn has been used; returns who waited for the next one.
+  std::optional<NodeId> pass();
+  std::uint64_t next() const { return next_; }  // of the thread whose turn it is
+
+ private:
+  std::mutex mutex_;
+  std::uint64_t next_ = 0;
+  std::map<std::uint64_t, NodeId> waiting_;
+};
+
 class ReplayRun;
 
-class ReplayNode final : public Node {
+// A node of a replay, whatever its delivery.
+class ReplayNode : public Node {
  public:
   ReplayNode(ReplayRun& replay, NodeId id, std::span<const std::uint8_t> log);
 
-  Seconds deadline() override { return 1; }  // until when does not matter: the log has the samples
-  float& scalar() override { return core.scalar(); }
+  Seconds deadline() final { return 1; }  // until when does not matter: the log has the samples
+  float& scalar() final { return core.scalar(); }
 
   NodeCore core;
   Task task;
+  bool has_ended = false;      // its text has
   Scratch* scratch = nullptr;  // of the worker that runs this node now
 
-  enum class Need { nothing, gradient, messages };
+  enum class Need { nothing, gradient, others };
   Need need = Need::nothing;
-  void compute();
-  // False: a message is not there yet, and the node is pushed again when it is.
-  bool gather();
+  // Does what is needed. False: something is not there yet; the node is pushed again when it is, and until then it is
+  // nobody's: another worker may run it already.
+  virtual bool proceed() = 0;
+  // What it waits for, and why that cannot be; of a node that waits for ever. `late`: how long after the iteration that
+  // reads it that was, by /rounds.
+  struct Lack {
+    std::string what;
+    Seconds late = 0;
+  };
+  virtual Lack lack() const = 0;
+  virtual bool is_waiting() const { return need == Need::others; }  // for others
+  virtual void release_all() {}
+  // Once all nodes have ended: the model as the run left it, after so many turns.
+  void ends_at(std::uint64_t turns);
   [[noreturn]] void reject(const std::string& why) const { log_.reject(why); }  // of the log
-  // Where it waits: the sender and its iteration.
-  std::pair<NodeId, Round> awaited() const { return {wanted_[gathered_].from.id, wanted_[gathered_].number}; }
-  void release_all();
+
+ protected:
+  bool start(const GradientRequest& request) final;
+  Gradient finish(Gradient) final { return {.batch = core.drawn()}; }
+  void compute();
+  bool goes_on(Round t) const;
+  void compare_state(std::uint16_t was);
+  // False: it differs from what the run had there.
+  bool is_model_of_run(std::uint64_t at);
+  // To all points below this one that want the model as iteration t begins.
+  void show_point(Round t, std::span<const float> x, std::size_t below = ~std::size_t{0});
+  void differs(std::string what);
+  virtual bool is_of_a_wrong_sender() const { return false; }
+
+  ReplayRun& replay_;
+  LogReader log_;
+  AlignedVector<float> x_, sum_;  // [p]
+  GradientRequest gradient_;
+  double drawn_ = 0;  // samples of this iteration
+
+ private:
+  std::size_t next_model_ = 0, next_point_ = 0;
+};
+
+// `round` and `newest` delivery: an iteration needs messages.
+class MessageReplayNode final : public ReplayNode {
+ public:
+  using ReplayNode::ReplayNode;
+  bool proceed() override;
+  Lack lack() const override;
+  void release_all() override;
 
  protected:
   bool wants(Round t) override;
   void send(Channel c, const Linear& what, float scalar) override;
   void apply(std::span<const Statement> statements) override;
-  bool start(const GradientRequest& request) override;
+  using ReplayNode::start;
   bool start(const MessagesRequest& request) override;
-  Gradient finish(Gradient) override { return {.batch = core.drawn()}; }
+  using ReplayNode::finish;
   Messages finish(Messages) override { return received_; }
 
  private:
@@ -108,28 +165,64 @@ class ReplayNode final : public Node {
     std::uint64_t key;
   };
 
+  bool gather();
   void release(std::span<const Held> messages);
   bool is_newest() const;
-  void end_iteration();
+  void end_iteration() { compare_state(log_.state_check()); }
   void list_wanted();
   void hear();
-  void differs(std::string what);
-  bool is_of_a_wrong_sender() const;
+  bool is_of_a_wrong_sender() const override;
 
-  ReplayRun& replay_;
-  LogReader log_;
-  AlignedVector<float> x_, sum_;  // [p]
   std::vector<MixTerm> terms_;
-  GradientRequest gradient_;
   MessagesRequest request_;
   std::vector<Wanted> wanted_;  // of the exchange that is gathered
   std::size_t gathered_ = 0;    // of them are there
   std::array<std::vector<Held>, Protocol::kMostChannels> held_;
   Messages received_;
-  double drawn_ = 0;  // samples of this iteration
-  std::size_t next_model_ = 0, next_point_ = 0;
   bool has_published_ = false, has_updated_ = false;  // at all; in this iteration
   Round published_ = 0;                               // newest: the iteration that starts from it
+};
+
+// `pairwise` delivery: a node's passes, its averages and the end of its iterations wait for their turns at the models.
+// Passes are no awaits, so they are put off, with the ends and beginnings of iterations between them, until the text
+// awaits something; nothing in it depends on them before.
+class PairReplayNode final : public ReplayNode {
+ public:
+  PairReplayNode(ReplayRun& replay, NodeId id, std::span<const std::uint8_t> log);
+  bool proceed() override;
+  Lack lack() const override;
+  bool is_waiting() const override { return done_ < put_off_.size() || need == Need::others; }
+  NodeId partner(Round t) const override;
+
+ protected:
+  bool wants(Round t) override;
+  void send(Channel, const Linear&, float) override;
+  void apply(std::span<const Statement> statements) override;
+  using ReplayNode::start;
+  bool start(const MessagesRequest&) override { return true; }
+  bool start(const AverageRequest& request) override;
+  using ReplayNode::finish;
+  Messages finish(Messages) override { return {}; }
+  Averaged finish(Averaged) override { return {.is_done = is_averaged_}; }
+
+ private:
+  struct PutOff {
+    std::optional<Round> ends, begins;  // an iteration; else a pass
+    std::vector<Statement> statements;
+  };
+
+  bool take_turns(PairEntry what);
+  bool take(NodeId model, std::uint64_t turn);
+  void pass_turn(NodeId model);
+  void average();
+
+  std::vector<PutOff> put_off_;
+  std::size_t done_ = 0;                 // of them
+  std::optional<LogReader::Turn> turn_;  // that is being taken
+  AverageRequest request_;
+  bool is_averaged_ = false;
+  std::pair<NodeId, std::uint64_t> awaited_{};  // a model, and the turn at it
+  AlignedVector<float> start_;                  // [p] the model before all turns; empty where no point wants it
 };
 
 class ReplayRun {
@@ -139,10 +232,12 @@ class ReplayRun {
 
  private:
   friend class ReplayNode;
+  friend class MessageReplayNode;
+  friend class PairReplayNode;
   static constexpr Round kNever = ~Round{0};
-  // What is to be done with a node's model as it begins an iteration; in ascending order.
+  // What is to be done with a node's model as it begins an iteration, or before a turn at it; in ascending order.
   struct Expected {
-    Round iteration;
+    std::uint64_t at;
     std::int64_t fingerprint;
   };
   struct Shown {
@@ -169,6 +264,7 @@ class ReplayRun {
   double began(NodeId i, Round t) const;
   std::uint32_t readers_of(NodeCore& sender, Round number) const;
   void deliver(NodeId i, std::size_t point, std::span<const float> x);
+  void end_models();
   void found(Difference difference);
   void count_kept();
 
@@ -181,6 +277,7 @@ class ReplayRun {
   std::vector<Point> points_;
   std::vector<std::pair<Round, std::exception_ptr>> broken_;  // [n]: where the log cannot be read, and why
   std::vector<MessageStore> stores_;                          // [n]
+  std::vector<Turns> turns_;                                  // [n]
   std::vector<std::unique_ptr<ReplayNode>> nodes_;
   EarliestFirst queue_;
 

@@ -5,6 +5,8 @@
 
 namespace quantimed {
 
+// ---- every node ----
+
 ReplayNode::ReplayNode(ReplayRun& replay, NodeId id, std::span<const std::uint8_t> log)
     : Node(protocol_of(replay.run_.algorithm), static_cast<float>(replay.run_.network.self_weights[id]), 0),
       core(replay.run_, id),
@@ -15,20 +17,36 @@ ReplayNode::ReplayNode(ReplayRun& replay, NodeId id, std::span<const std::uint8_
   core.place(x_);
 }
 
-bool ReplayNode::is_newest() const { return replay_.run_.algorithm.delivery == Delivery::newest; }
-
-// With `newest` delivery an iteration's messages follow its update, and nobody may read them before it was checked.
-void ReplayNode::end_iteration() {
-  if (log_.state_check() != core.state_check()) differs("its model");
+void ReplayNode::compare_state(std::uint16_t was) {
+  if (was != core.state_check()) differs("its model");
   replay_.done_.fetch_add(1, std::memory_order_relaxed);
 }
 
-// An iteration that read what another node had got wrong is wrong for that reason alone.
-bool ReplayNode::is_of_a_wrong_sender() const {
-  return std::ranges::any_of(wanted_, [&](const Wanted& wanted) {
-    const Round of = is_newest() ? wanted.number : core.round();
-    return wanted.from.id != core.id() && replay_.wrong_since_[wanted.from.id].load(std::memory_order_acquire) < of;
-  });
+bool ReplayNode::is_model_of_run(std::uint64_t at) {
+  const auto& models = replay_.models_[core.id()];
+  bool is_same = true;
+  for (; next_model_ < models.size() && models[next_model_].at == at; ++next_model_) {
+    is_same = is_same && model_fingerprint(core.x()) == models[next_model_].fingerprint;
+    replay_.compared_.fetch_add(1, std::memory_order_relaxed);
+  }
+  return is_same;
+}
+
+void ReplayNode::show_point(Round t, std::span<const float> x, std::size_t below) {
+  const auto& shown = replay_.shown_[core.id()];
+  for (; next_point_ < shown.size() && shown[next_point_].iteration == t && shown[next_point_].point < below;
+       ++next_point_)
+    replay_.deliver(core.id(), shown[next_point_].point, x);
+}
+
+void ReplayNode::ends_at(std::uint64_t turns) {
+  if (!is_model_of_run(turns)) differs("its whole model");
+  show_point(replay_.iterations(core.id()), core.x());
+}
+
+bool ReplayNode::goes_on(Round t) const {
+  if (const auto& [broken, why] = replay_.broken_[core.id()]; t == broken) std::rethrow_exception(why);
+  return t < replay_.iterations(core.id()) && !replay_.stop_.load(std::memory_order_relaxed);
 }
 
 void ReplayNode::differs(std::string what) {
@@ -37,23 +55,6 @@ void ReplayNode::differs(std::string what) {
   const bool is_first = !is_of_a_wrong_sender();
   since.store(core.round(), std::memory_order_release);
   if (is_first) replay_.found({core.id(), core.round(), std::move(what)});
-}
-
-bool ReplayNode::wants(Round t) {
-  if (t > 0 && !is_newest()) end_iteration();
-  const auto& models = replay_.models_[core.id()];
-  for (; next_model_ < models.size() && models[next_model_].iteration == t; ++next_model_) {
-    if (model_fingerprint(core.x()) != models[next_model_].fingerprint) differs("its whole model");
-    replay_.compared_.fetch_add(1, std::memory_order_relaxed);
-  }
-  const auto& shown = replay_.shown_[core.id()];
-  for (; next_point_ < shown.size() && shown[next_point_].iteration == t; ++next_point_)
-    replay_.deliver(core.id(), shown[next_point_].point, core.x());
-  if (const auto& [broken, why] = replay_.broken_[core.id()]; t == broken) std::rethrow_exception(why);
-  core.begin(t, 0);
-  drawn_ = 0;
-  has_updated_ = false;
-  return t < replay_.iterations(core.id()) && !replay_.stop_.load(std::memory_order_relaxed);
 }
 
 bool ReplayNode::start(const GradientRequest& request) {
@@ -80,14 +81,56 @@ void ReplayNode::compute() {
   if (lasted > 0) core.set_speed(drawn_ / lasted);  // for the next adapted deadline, of a run that goes on
 }
 
-bool ReplayNode::start(const MessagesRequest& request) {
+// ---- messages ----
+
+bool MessageReplayNode::is_newest() const { return replay_.run_.algorithm.delivery == Delivery::newest; }
+
+// An iteration that read what another node had got wrong is wrong for that reason alone.
+bool MessageReplayNode::is_of_a_wrong_sender() const {
+  return std::ranges::any_of(wanted_, [&](const Wanted& wanted) {
+    const Round of = is_newest() ? wanted.number : core.round();
+    return wanted.from.id != core.id() && replay_.wrong_since_[wanted.from.id].load(std::memory_order_acquire) < of;
+  });
+}
+
+// With `newest` delivery an iteration's messages follow its update, and nobody may read them before it was checked.
+bool MessageReplayNode::wants(Round t) {
+  if (t > 0 && !is_newest()) end_iteration();
+  if (!is_model_of_run(t)) differs("its whole model");
+  show_point(t, core.x());
+  const bool wanted = goes_on(t);
+  core.begin(t, 0);
+  drawn_ = 0;
+  has_updated_ = false;
+  return wanted;
+}
+
+bool MessageReplayNode::proceed() {
+  if (need == Need::gradient) compute();
+  if (need == Need::others && !gather()) return false;
+  need = Need::nothing;
+  return true;
+}
+
+// The one of those who wait whose message was sent longest after its iteration had ended has a log that is wrong: what
+// was read had been sent.
+ReplayNode::Lack MessageReplayNode::lack() const {
+  const NodeId sender = wanted_[gathered_].from.id;
+  const Round iteration = wanted_[gathered_].number;
+  const Rounds& rounds = replay_.request_.rounds;
+  const Seconds sent = iteration == 0 ? 0 : end_of(rounds, sender, iteration - 1);
+  return {.what = fmt::format("it reads iteration {} of node {}, which waits for it in turn", iteration, sender),
+          .late = sent - end_of(rounds, core.id(), core.round())};
+}
+
+bool MessageReplayNode::start(const MessagesRequest& request) {
   request_ = request;
   list_wanted();
-  need = Need::messages;
+  need = Need::others;
   return false;
 }
 
-void ReplayNode::list_wanted() {
+void MessageReplayNode::list_wanted() {
   wanted_.clear();
   gathered_ = 0;
   if (is_newest()) {
@@ -109,7 +152,7 @@ void ReplayNode::list_wanted() {
     if (replay_.iterations(j.id) > core.round()) wanted_.push_back({j, number});
 }
 
-bool ReplayNode::gather() {
+bool MessageReplayNode::gather() {
   for (; gathered_ < wanted_.size(); ++gathered_) {
     Wanted& wanted = wanted_[gathered_];
     const std::uint64_t key = MessageStore::key(request_.channel, wanted.number);
@@ -123,7 +166,7 @@ bool ReplayNode::gather() {
   return true;
 }
 
-void ReplayNode::hear() {
+void MessageReplayNode::hear() {
   const Channel c = request_.channel;
   const bool is_simple = replay_.run_.algorithm.sends_its_model;
   terms_.clear();
@@ -145,7 +188,7 @@ void ReplayNode::hear() {
     received_ = core.heard(c, 0);
 }
 
-void ReplayNode::send(Channel c, const Linear& what, float scalar) {
+void MessageReplayNode::send(Channel c, const Linear& what, float scalar) {
   const Round number = !is_newest() ? core.sent(c) : has_published_ ? core.round() + (has_updated_ ? 1 : 0) : 0;
   if (is_newest() && has_published_ && number == published_) return;  // x_0 again
   has_published_ = true;
@@ -178,19 +221,19 @@ void ReplayNode::send(Channel c, const Linear& what, float scalar) {
   release(before);
 }
 
-void ReplayNode::release(std::span<const Held> messages) {
+void MessageReplayNode::release(std::span<const Held> messages) {
   for (const Held& held : messages)
     if (replay_.stores_[held.from].release(held.key)) replay_.kept_messages_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void ReplayNode::release_all() {
+void MessageReplayNode::release_all() {
   for (auto& channel : held_) {
     release(channel);
     channel.clear();
   }
 }
 
-void ReplayNode::apply(std::span<const Statement> statements) {
+void MessageReplayNode::apply(std::span<const Statement> statements) {
   has_updated_ = true;
   if (!replay_.run_.algorithm.sends_its_model) {
     core.carry_out(statements);

@@ -20,6 +20,7 @@ class Snapshots {
     std::uint64_t mark;  // the model holds at marks after the previous copy's, up to this one (in strides)
     Round iteration;
     std::size_t slot;
+    std::uint64_t turn;  // pairwise delivery: at the model, that came next
   };
 
   // Marks 0 … `intervals` have copies. Touches all of its memory: call it on the owner's thread, before the clock
@@ -40,13 +41,13 @@ class Snapshots {
   std::uint64_t next() const { return copies_.empty() ? 0 : (copies_.back().mark + 1) * stride_; }
 
   // x is the model at all positions from next() to `position` ≥ next().
-  void take(std::uint64_t position, Round iteration, std::span<const float> x) {
+  void take(std::uint64_t position, Round iteration, std::span<const float> x, std::uint64_t turn = 0) {
     while (position / stride_ >= most_) thin_out();
     if (position < next()) return;  // now between two marks
     const std::size_t slot = unused_.back();
     unused_.pop_back();
     std::memcpy(floats_.data() + slot * dimension_, x.data(), dimension_ * sizeof(float));
-    copies_.push_back({position / stride_, iteration, slot});
+    copies_.push_back({position / stride_, iteration, slot, turn});
   }
 
   // After the run: the same stride for all nodes.
@@ -74,7 +75,7 @@ class Snapshots {
       if (covers_none)
         unused_.push_back(copy.slot);
       else
-        copies_[kept++] = {mark, copy.iteration, copy.slot};
+        copies_[kept++] = {mark, copy.iteration, copy.slot, copy.turn};
     }
     copies_.resize(kept);
     stride_ *= 2;

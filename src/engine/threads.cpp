@@ -50,6 +50,7 @@ ThreadsEngine::ThreadsEngine(const Run& run, Watcher& watcher)
       logs_(run.network.nodes),
       logged_(run.network.nodes) {
   if (!keeps_log_ || !run.resume) return;
+  if (run.algorithm.delivery == Delivery::pairwise) shared_.turns = turns_taken(run);
   const auto before = logs_of(*run.resume->recording);
   for (std::size_t i = 0; i < logs_.size(); ++i) logs_[i].assign(before[i].begin(), before[i].end());
 }
@@ -210,6 +211,7 @@ std::optional<Recording> ThreadsEngine::recording() const {
     const Recording& before = *run_.resume->recording;
     recording.model_node = before.model_node;
     recording.model_iteration = before.model_iteration;
+    recording.model_turn = before.model_turn;
     recording.model_fingerprint = before.model_fingerprint;
   }
   for (std::size_t i = 0; i < logs_.size(); ++i) {
@@ -223,17 +225,19 @@ std::optional<Recording> ThreadsEngine::recording() const {
 // With whole models, as the nodes' copies have them and as they are now.
 Recording ThreadsEngine::whole_recording() const {
   Recording recording = *this->recording();
-  const auto add = [&](NodeId i, Round iteration, std::span<const float> x) {
-    recording.model_node.push_back(i);
-    recording.model_iteration.push_back(iteration);
-    recording.model_fingerprint.push_back(model_fingerprint(x));
-  };
   for (NodeId i = 0; i < shared_.nodes.size(); ++i) {
     const Snapshots& copies = shared_.nodes[i]->snapshots();
     const std::span<const float> x = shared_.nodes[i]->model();
-    for (const Snapshots::Copy& copy : copies.copies()) add(i, copy.iteration, {copies.model(copy), x.size()});
+    const auto* const pair = dynamic_cast<const PairThreadNode*>(shared_.nodes[i].get());
+    const auto add = [&](Round iteration, std::uint64_t turn, std::span<const float> model) {
+      recording.model_node.push_back(i);
+      recording.model_iteration.push_back(std::min(iteration, logged_[i]));
+      if (pair) recording.model_turn.push_back(static_cast<std::int64_t>(turn));
+      recording.model_fingerprint.push_back(model_fingerprint(model));
+    };
+    for (const Snapshots::Copy& copy : copies.copies()) add(copy.iteration, copy.turn, {copies.model(copy), x.size()});
     // Of a run that broke off the last iterations have not ended.
-    if (outcome_.failure.empty()) add(i, logged_[i], x);
+    if (outcome_.failure.empty()) add(logged_[i], pair ? pair->turns() : 0, x);
   }
   return recording;
 }

@@ -154,7 +154,7 @@ double ThreadNode::speed_of(Seconds worked, Seconds deadline) const {
 }
 
 void ThreadNode::begin_record(Round t) {
-  if (recording_ && replay_log_) replay_log_->iteration_ends(core_.state_check());
+  if (recording_ && replay_log_) log_end_of_iteration();
   const Seconds start = shared_.now();
   if (recording_) {
     charge(&RoundRecord::record, start);
@@ -317,9 +317,9 @@ void ThreadNode::capture(std::uint64_t position) {
 }
 
 // Copies the model, and ends the run where it is no longer finite.
-void ThreadNode::keep_copy(std::uint64_t position, Round iteration) {
+void ThreadNode::keep_copy(std::uint64_t position, Round iteration, std::uint64_t turn) {
   const std::span<const float> x = core_.x();
-  snapshots_.take(position, iteration, x);
+  snapshots_.take(position, iteration, x, turn);
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (std::size_t k = 0; k < x.size(); ++k) sum += x[k] * 0.0f;  // NaN if any coordinate is not finite

@@ -39,6 +39,7 @@ struct ThreadedRun {
   WaitPolicy policy = WaitPolicy::dedicated();
   std::chrono::steady_clock::time_point epoch;  // the clock's zero, set before the nodes start
   Seconds deadline_s = 0;                       // T_d of the first iteration, set before the nodes start
+  std::vector<std::uint64_t> turns = {};        // pairwise: of each model before this run; empty: none
 
   // Written by any thread, once: a node has failed, or the run is asked to end. Pair with the nodes' acquire loads.
   alignas(kSeparation) std::atomic<bool> abort = false;
@@ -105,7 +106,9 @@ class ThreadNode : public Node {
   Seconds link_delay() const;
   void capture(std::uint64_t position);
   // The same without the time that it takes, of any thread that keeps the others away from the model.
-  void keep_copy(std::uint64_t position, Round iteration);
+  void keep_copy(std::uint64_t position, Round iteration, std::uint64_t turn = 0);
+  // What the iteration leaves; only where there is a log.
+  virtual void log_end_of_iteration() { replay_log_->iteration_ends(core_.state_check()); }
   // Where no rounds are shared: whether the run goes on with an iteration of this node.
   bool wants_until_all_have_done(Round t);
   void wait_until_visible(Seconds visible_at);

@@ -11,6 +11,7 @@ namespace quantimed {
 PairThreadNode::PairThreadNode(ThreadedRun& shared, NodeId id) : ThreadNode(shared, id, 1) {
   place_model({});
   guarded_.steps = first_round();
+  if (!shared.turns.empty()) guarded_.turns = shared.turns[id];
 }
 
 NodeId PairThreadNode::partner(Round t) const { return partner_of(shared_.run, core_.id(), t); }
@@ -23,7 +24,19 @@ void PairThreadNode::take(PairThreadNode& of) {
 // The model holds up to now: who is about to change it copies it, if the curve wants it.
 void PairThreadNode::keep_copy_before_change(Seconds now) {
   const auto position = static_cast<std::uint64_t>(now / NewestThreadNode::kGrid_s);
-  if (position >= snapshots_.next()) keep_copy(position, guarded_.steps);
+  if (position >= snapshots_.next()) keep_copy(position, guarded_.steps, guarded_.turns);
+}
+
+// Under its own lock.
+void PairThreadNode::take_turn(PairEntry what) {
+  if (replay_log_) replay_log_->takes_turn(guarded_.turns, what);
+  ++guarded_.turns;
+}
+
+void PairThreadNode::log_end_of_iteration() {
+  const Held own(*this, *this);
+  take_turn(PairEntry::end);
+  replay_log_->iteration_ends(core_.state_check());
 }
 
 void PairThreadNode::apply(std::span<const Statement> statements) {
@@ -35,7 +48,7 @@ void PairThreadNode::apply(std::span<const Statement> statements) {
     charge(&RoundRecord::record);
   }
   ThreadNode::apply(statements);
-  guarded_.version += is_step;
+  take_turn(PairEntry::pass);
   guarded_.steps += is_step;
 }
 
@@ -55,19 +68,21 @@ bool PairThreadNode::average_both(PairThreadNode& partner) {
   const Held first(*this, is_lower ? *this : partner);
   const Held second(*this, is_lower ? partner : *this);
   charge(&RoundRecord::wait);
-  if (partner.lost_in()) return false;
+  if (partner.lost_in()) {
+    take_turn(PairEntry::average);
+    if (replay_log_) replay_log_->takes_turn_of_partner({});
+    return false;
+  }
   keep_copy_before_change(charged_until_);
   partner.keep_copy_before_change(charged_until_);
   charge(&RoundRecord::record);
   average_models(core_.x(), partner.core_.x());
   charge(&RoundRecord::mix);
-  averaged({partner.core_.id(), guarded_.version++, partner.guarded_.version++, partner.guarded_.steps});
+  take_turn(PairEntry::average);
+  const std::uint64_t its_turn = partner.guarded_.turns++;
+  if (replay_log_) replay_log_->takes_turn_of_partner(its_turn);
+  core_.record.staleness = static_cast<float>(round()) - static_cast<float>(partner.guarded_.steps);
   return true;
-}
-
-// In one place, under both locks: the order in which a run would have to be repeated.
-void PairThreadNode::averaged(const Averaging& averaging) {
-  core_.record.staleness = static_cast<float>(round()) - static_cast<float>(averaging.its_iteration);
 }
 
 }  // namespace quantimed

@@ -24,22 +24,16 @@ class ModelLock {
   std::atomic<bool> is_taken_ = false;
 };
 
-// Two models have been averaged: how often each had been changed before (by averages and by its own node's steps),
-// which puts all that happened to a model in one order, and how many steps the partner had done.
-struct Averaging {
-  NodeId partner;
-  std::uint64_t own_version, its_version;
-  Round its_iteration;
-};
-
 class PairThreadNode final : public ThreadNode {
  public:
   PairThreadNode(ThreadedRun& shared, NodeId id);
 
   NodeId partner(Round t) const override;
+  std::uint64_t turns() const { return guarded_.turns; }  // once the nodes have ended
 
  protected:
   bool wants(Round t) override { return wants_until_all_have_done(t); }
+  void log_end_of_iteration() override;
   void send(Channel, const Linear&, float) override { check(false, "pairwise delivery: nothing is published"); }
   void apply(std::span<const Statement> statements) override;
   using ThreadNode::finish;
@@ -66,14 +60,14 @@ class PairThreadNode final : public ThreadNode {
   void take(PairThreadNode& of);
   void keep_copy_before_change(Seconds now);
   bool average_both(PairThreadNode& partner);
-  void averaged(const Averaging& averaging);
+  void take_turn(PairEntry what);
 
   bool is_averaged_ = false;
   // What the lock guards beside the model and its copies for the curve.
   struct alignas(kSeparation) Guarded {
     ModelLock lock;
-    std::uint64_t version = 0;  // changes of the model so far
-    Round steps = 0;            // of its own node
+    std::uint64_t turns = 0;  // at the model, of whoever read or changed it: puts that in one order
+    Round steps = 0;          // of its own node
   } guarded_;
 };
 

@@ -100,6 +100,7 @@ inline constexpr std::tuple kRecordedModels{
     Column{"model_iteration", "iterations", &Recording::model_iteration},
     Column{"model_fingerprint", "XXH3-64", &Recording::model_fingerprint},
 };
+inline constexpr std::tuple kRecordedTurns{Column{"model_turn", "turns", &Recording::model_turn, true}};
 inline constexpr std::tuple kRecordedLogs{Column{"log", "bytes", &Recording::log}};
 
 template <class Table, class Function>

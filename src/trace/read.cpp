@@ -336,6 +336,7 @@ Recording read_recording(Input& input) {
   Recording recording;
   read_columns(input, "replay", columns::kRecordedNodes, recording, 1);
   read_columns(input, "replay", columns::kRecordedModels, recording, 1);
+  read_columns(input, "replay", columns::kRecordedTurns, recording, 1);
   read_columns(input, "replay", columns::kRecordedLogs, recording, 1);
   return recording;
 }
@@ -445,6 +446,7 @@ template <class Pipe>
 void transfer(Pipe& pipe, Recording& recording) {
   transfer_columns(pipe, columns::kRecordedNodes, recording);
   transfer_columns(pipe, columns::kRecordedModels, recording);
+  transfer_columns(pipe, columns::kRecordedTurns, recording);
   transfer_columns(pipe, columns::kRecordedLogs, recording);
 }
 

@@ -14,7 +14,9 @@ struct Recording {
   std::vector<std::uint32_t> iterations;  // [n], that have ended; what a log holds beyond them is of one that has not
   // Fingerprints of whole models, at the points of the curve and at the end. [models] each.
   std::vector<std::uint32_t> model_node;
-  std::vector<std::uint32_t> model_iteration;  // as the model was when the node began it
+  std::vector<std::uint32_t> model_iteration;  // as the model was when the node began it …
+  std::vector<std::int64_t>
+      model_turn;  // … with `pairwise` delivery, before this turn at it (replay_log.hpp); else empty
   std::vector<std::int64_t> model_fingerprint;
 
   bool operator==(const Recording&) const = default;

@@ -102,6 +102,8 @@ std::string recording_finding(const Trace& trace) {
   const Recording& r = *trace.recording;
   if (auto f = lengths_finding(columns::kRecordedNodes, r, "replay", trace.network.nodes); !f.empty()) return f;
   if (auto f = lengths_finding(columns::kRecordedModels, r, "replay", r.model_node.size()); !f.empty()) return f;
+  if (!r.model_turn.empty() && r.model_turn.size() != r.model_node.size())
+    return length_finding("replay", "model_turn", r.model_turn.size(), r.model_node.size());
   std::size_t left = r.log.size();
   for (std::size_t i = 0; i < r.log_bytes.size(); ++i) {
     if (r.log_bytes[i] < 0 || static_cast<std::uint64_t>(r.log_bytes[i]) > left)

@@ -252,6 +252,7 @@ void put_recording(hid_t file, ChunkPacker& packer, const Recording& recording) 
   const hsize_t nodes = recording.log_bytes.size(), models = recording.model_node.size(), bytes = recording.log.size();
   put_columns(group, packer, columns::kRecordedNodes, recording, {&nodes, 1});
   put_columns(group, packer, columns::kRecordedModels, recording, {&models, 1});
+  put_columns(group, packer, columns::kRecordedTurns, recording, {&models, 1});
   put_columns(group, packer, columns::kRecordedLogs, recording, {&bytes, 1});
 }
 

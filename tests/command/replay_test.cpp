@@ -65,7 +65,7 @@ TEST(ReplayProgram, ALogThatWasChangedIsFoundAtItsPlace) {
   ASSERT_EQ(run_program(folder, kReal + "--algorithm async-dsgd --iterations 40 --output a.h5").status, 0);
   Trace trace = read_trace(folder / "a.h5");
   ASSERT_TRUE(trace.recording);
-  auto& [log, log_bytes, iterations, nodes, moments, fingerprints] = *trace.recording;
+  auto& [log, log_bytes, iterations, nodes, moments, turns, fingerprints] = *trace.recording;
   std::size_t node = iterations.size() - 1;
   while (node > 0 && iterations[node] == 0) --node;  // a node that had no turn has no log
   const std::string place = "node " + std::to_string(node) + ", iteration " + std::to_string(iterations[node] - 1);
@@ -133,6 +133,33 @@ TEST(ReplayProgram, AKilledRunIsResumedFromItsLog) {
     const Ran replayed = run_program(folder, "replay a.h5");
     EXPECT_EQ(replayed.status, 0) << replayed.out << replayed.err;
   }
+}
+
+// There is no cut between its nodes' iterations.
+TEST(ReplayProgram, AKilledRunOfAveragesOfTwoSaysThatItStartsAgain) {
+  const Folder folder;
+  const std::string run = kReal + "--iterations 100000000 --max-time 20 --output a.h5 --algorithm ad-psgd ";
+  const Ran killed = run_program(folder, run + "& p=$!; " + until_there("a.h5.partial") + "kill -9 $p; wait $p");
+  ASSERT_EQ(killed.status, 137) << killed.err;
+  for (const char* command : {"run --resume a.h5", "replay a.h5.partial"}) {
+    const Ran refused = run_program(folder, command);
+    EXPECT_EQ(refused.status, 2) << command;
+    EXPECT_THAT(refused.err, HasSubstr("averages of two that was killed"));
+    EXPECT_THAT(refused.err, HasSubstr("run it again\n"));
+  }
+}
+
+TEST(ReplayProgram, AStoppedRunOfAveragesOfTwoIsResumedAndReplayed) {
+  const Folder folder;
+  const std::string run = kReal + "--iterations 100000000 --max-time 4 --output a.h5 --algorithm swarmsgd ";
+  const Ran stopped =
+      run_program(folder, run + "& p=$!; " + until_there("a.h5.lock") + "sleep 0.5; kill -TERM $p; wait $p");
+  ASSERT_EQ(stopped.status, 75) << stopped.err;
+  EXPECT_EQ(run_program(folder, "replay a.h5").status, 0);
+  const Ran resumed = run_program(folder, "run --resume a.h5 --quiet");
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  const Ran replayed = run_program(folder, "replay a.h5");
+  EXPECT_EQ(replayed.status, 0) << replayed.out << replayed.err;
 }
 
 }  // namespace

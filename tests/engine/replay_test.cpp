@@ -84,7 +84,6 @@ INSTANTIATE_TEST_SUITE_P(Table, EveryAlgorithmsRun, testing::ValuesIn(all_algori
 });
 
 TEST_P(EveryAlgorithmsRun, IsReplayedToTheBit) {
-  if (!can_be_replayed(find_algorithm(GetParam()))) GTEST_SKIP() << "averages of two are in no log yet";
   const SmallRun small(GetParam());
   auto run = on_threads(small, 150);
   run.options.momentum = 0.5f;
@@ -156,6 +155,18 @@ INSTANTIATE_TEST_SUITE_P(
         RealCase{"DsgdDeadline", "dsgd", "exact", [](Run& run) { run.gradient_until_deadline = true; }},
         RealCase{"ChocoTopK", "choco-sgd", "top-k:0.1", [](Run& run) { run.gradient_until_deadline = true; }},
         RealCase{"AnytimeMinibatch", "amb", "exact", [](Run&) {}},
+        RealCase{"PairsOfStragglers", "ad-psgd", "exact", [](Run&) {}},
+        RealCase{"PairsOfInterference", "swarmsgd", "exact",
+                 [](Run& run) { run.interference = parse_interference("1,0.3,0.002", 4); }},
+        RealCase{"PairsOverALink", "ad-psgd", "exact", [](Run& run) { run.link = parse_link("alpha-beta:0.001,1e9"); }},
+        RealCase{"PairsCrash", "ad-psgd", "exact", [](Run& run) { run.faults = parse_faults("crash:2@0.02", 4); }},
+        RealCase{"PairsStall", "swarmsgd", "exact",
+                 [](Run& run) { run.faults = parse_faults("stall:1@0.01,0.02", 4); }},
+        RealCase{"PairsTimeLimit", "ad-psgd", "exact",
+                 [](Run& run) {
+                   run.iterations = 1'000'000;
+                   run.max_time = 0.2;
+                 }},
         RealCase{"TimeLimit", "async-dsgd", "exact",
                  [](Run& run) {
                    run.iterations = 1'000'000;
@@ -175,11 +186,13 @@ TEST(Replay, OfASparseGraphAndALongRunKeepsFewMessages) {
 
 // A node that waits is run by another worker as soon as its message is there, while the one before still leaves it.
 TEST(Replay, IsTheSameHoweverOftenAndWithMoreWorkersThanCores) {
-  const SmallRun small("async-dsgd", 4, "complete");
-  const auto run = on_threads(small, 500);
-  const Recorded recorded = record(small, run);
-  for (int repeat = 0; repeat < 40; ++repeat)
-    ASSERT_FALSE(replay_of(small, run, *recorded.outcome.recording, recorded.rounds, 4).difference) << repeat;
+  for (const char* algorithm : {"async-dsgd", "ad-psgd"}) {
+    const SmallRun small(algorithm, 4, "complete");
+    const auto run = on_threads(small, 500);
+    const Recorded recorded = record(small, run);
+    for (int repeat = 0; repeat < 40; ++repeat)
+      ASSERT_FALSE(replay_of(small, run, *recorded.outcome.recording, recorded.rounds, 4).difference) << repeat;
+  }
 }
 
 TEST(Replay, OfAScheduleIsBitExact) {
@@ -207,8 +220,12 @@ TEST(Replay, ShowsTheModelsThatTheRunHad) {
   }
 }
 
-TEST(Replay, DrawsAFinerCurveOfAnAsynchronousRun) {
-  const SmallRun small("async-dsgd");
+class Replays : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(WithoutRounds, Replays, testing::Values("async-dsgd", "swarmsgd"),
+                         [](const auto& test) { return std::string(test.param).substr(0, 5); });
+
+TEST_P(Replays, DrawAFinerCurve) {
+  const SmallRun small(GetParam());
   auto run = on_threads(small, 500);
   const Recorded recorded = record(small, run);
   const auto points = points_of(run, *recorded.outcome.recording, recorded.rounds, recorded.outcome.end_time, 100);
@@ -277,8 +294,24 @@ TEST(Replay, FindsAChangedEntryAtItsNodeAndIteration) {
   }
 }
 
-TEST(Replay, RefusesALogThatIsCutOrForged) {
-  const SmallRun small("async-dsgd", 4, "ring");
+// A turn that is another's, or nobody's.
+TEST(Replay, FindsAChangedTurn) {
+  const SmallRun small("ad-psgd", 4, "complete");
+  const auto run = on_threads(small, 100);
+  const Recorded recorded = record(small, run);
+  std::mt19937 random(7);
+  for (int mutation = 0; mutation < 100; ++mutation) {
+    Recording recording = *recorded.outcome.recording;
+    const auto node = static_cast<NodeId>(random() % 4);
+    const auto starts = starts_of(run, recording, node);
+    std::uint8_t& entry = recording.log[starts[random() % starts.size()]];  // of the first pass
+    entry = static_cast<std::uint8_t>(entry < 4 || random() % 2 ? (entry + 4) & 0x7f : entry - 4);
+    EXPECT_NE(place_of(small, run, recording, recorded.rounds), "none");
+  }
+}
+
+TEST_P(Replays, RefuseALogThatIsCutOrForged) {
+  const SmallRun small(GetParam(), 4, "ring");
   const auto run = on_threads(small, 60);
   const Recorded recorded = record(small, run);
   const Recording& whole = *recorded.outcome.recording;
@@ -312,6 +345,7 @@ TEST(Replay, OfNodesThatWaitForEachOtherIsRefused) {
                .iterations = {2, 2},
                .model_node = {},
                .model_iteration = {},
+               .model_turn = {},
                .model_fingerprint = {}};
   EXPECT_THAT([&] { replay_of(small, run, recording, recorded.rounds, 2); },
               testing::ThrowsMessage<InputError>(testing::AllOf(testing::ContainsRegex("node [01], iteration 0"),
@@ -321,7 +355,7 @@ TEST(Replay, OfNodesThatWaitForEachOtherIsRefused) {
 // ---- runs that go on ----------------------------------------------------------------------------------
 
 TEST(Replay, GoesOverTheCutOfAStoppedRun) {
-  for (const char* algorithm : {"async-dsgd", "quantimed-dsgd", "dsgt"}) {
+  for (const char* algorithm : {"async-dsgd", "quantimed-dsgd", "dsgt", "ad-psgd"}) {
     SCOPED_TRACE(algorithm);
     const SmallRun small(algorithm);
     auto run = on_threads(small, 100'000);
