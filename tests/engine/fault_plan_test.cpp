@@ -72,11 +72,15 @@ TEST(FaultPlan, StrikesBetweenTwoIterationsOnThreadsWhateverTheDelivery) {
       ASSERT_EQ(outcome.lost.size(), 1u) << algorithm;
       const Rounds rounds = outcome.rounds.all();
       const Round lost = outcome.lost[0].round;
-      if (time == 0) EXPECT_EQ(lost, 0u) << algorithm;
+      if (time == 0) {
+        EXPECT_EQ(lost, 0u) << algorithm;
+      }
       for (Round t = 0; t < rounds.iterations; ++t) {
         const Seconds start = rounds.start_time[t * 2 + 1];
         EXPECT_EQ(std::isnan(start), t >= lost) << algorithm;
-        if (t < lost) EXPECT_LT(start, time) << algorithm;
+        if (t < lost) {
+          EXPECT_LT(start, time) << algorithm;
+        }
       }
     }
 }
