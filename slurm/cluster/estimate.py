@@ -134,15 +134,20 @@ def from_pilots(jobs: list[Job], program: Path, estimate: Estimate, memory_too: 
     known = estimate.peak_mib if memory_too else estimate.iteration_s
     wanted = sorted(work, key=lambda k: (size_of(example[k].ini), work[k]), reverse=True)
     chosen = pilots([k for k in wanted if k not in known], known)
+    longest_s = PILOT_S
     for number, kind in enumerate(chosen, 1):
         tell(f"timing a run: {number} of {len(chosen)} …")
-        pilot(example[kind], program, estimate)
+        for seconds in (PILOT_S, 8 * PILOT_S, 60.0):  # longer where not even one iteration was done
+            if pilot(example[kind], program, estimate, seconds):
+                break
+        longest_s = max(longest_s, seconds)
     tell("")
     if chosen:
-        estimate.sources.append(f"{PILOT_S:g} s each of {len(chosen)} of the {len(work)} kinds of run on this machine")
+        estimate.sources.append(f"{longest_s:g} s each of {len(chosen)} of the {len(work)} kinds of run on this machine")
 
 
-def pilot(job: Job, program: Path, estimate: Estimate) -> None:
+def pilot(job: Job, program: Path, estimate: Estimate, seconds: float) -> bool:
+    """Runs for so long, once its data are read. False: it did not end one iteration."""
     with tempfile.TemporaryDirectory(prefix="quantimed-pilot-") as scratch:
         ini, output = Path(scratch) / "run.ini", Path(scratch) / "run.h5"
         ini.write_text(job.ini, encoding="utf-8")
@@ -152,7 +157,7 @@ def pilot(job: Job, program: Path, estimate: Estimate) -> None:
         while child.poll() is None:
             peak_mib = max(peak_mib, peak_of(child.pid))
             if output.with_name("run.h5.lock").exists():  # the data are read
-                told_at = min(told_at, time.monotonic() + PILOT_S)
+                told_at = min(told_at, time.monotonic() + seconds)
             now = time.monotonic()
             if now > min(told_at, began + 60):
                 child.send_signal(signal.SIGUSR1)
@@ -168,6 +173,7 @@ def pilot(job: Job, program: Path, estimate: Estimate) -> None:
         if iterations > 0:
             estimate.iteration_s[kind_of(job.ini)] = wall_s / iterations
             estimate.peak_mib[kind_of(job.ini)] = peak_mib
+        return iterations > 0
 
 
 def peak_of(pid: int) -> float:
