@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "blas/blas.hpp"
 #include "command/certificate.hpp"
+#include "command/optimum_of.hpp"
 #include "command/outputs.hpp"
 #include "command/preflight.hpp"
 #include "command/replay.hpp"
@@ -263,6 +264,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
     check_codec(*setup.codec, *setup.problem, config.seed);
   }
 
+  const std::optional<Optimum> optimum = optimum_of(setup, data.train);
   Trace trace = start_trace(setup, data);
   trace.environment.emplace_back("output_lock", lock.kind());
   Evaluator evaluator(*setup.problem, setup.shards, data.test ? &*data.test : nullptr, setup.penalty,
@@ -304,6 +306,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   trace.environment.insert(trace.environment.end(), outcome.placement.begin(), outcome.placement.end());
   if (config.timeline) trace.timeline = make_timeline(outcome.rounds, run);
   summarise(trace, run, setup.config, outcome, totals, wall_s, evaluation_s);
+  if (optimum) add_optimum(trace, setup.config, *optimum);
   for (const char* name : {"resumptions", "resumed_at_iteration", "resumed_at_time_s"})
     if (const Attribute* value = find(earlier, name)) trace.summary.emplace_back(name, *value);
   write_trace(config.output, trace, outcome.rounds);

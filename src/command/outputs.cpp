@@ -169,6 +169,8 @@ Attributes data_attributes(const DataSplit& data, const Fingerprints& fingerprin
           {"test_samples", std::int64_t{data.test ? data.test->samples : 0}},
           {"test_set", data.test ? fs::path(source.test).filename().string() : "none"},
           {"test_set_looked_for", joined(source.looked_for)},
+          {"storage", storage_of(data.train)},
+          {"storage_rule", source.storage_rule},
           {"notices", joined(source.notices)}};
 }
 

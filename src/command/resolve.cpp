@@ -11,6 +11,7 @@
 #include "command/setup.hpp"
 #include "config/algorithm_options.hpp"
 #include "dataset/target.hpp"
+#include "engine/allocation.hpp"
 #include "engine/deadline_rule.hpp"
 #include "engine/faults.hpp"
 #include "engine/hardware.hpp"
@@ -154,7 +155,12 @@ DataSplit load_data(const Config& c) {
   if (c.target == "regression") wish.asked = Target::regression;
   if (c.model == "least-squares") wish.leaning = Target::regression;
   if (c.model == "logistic") wish.leaning = Target::classes;
-  DataSplit data = load_dataset({.name = c.dataset, .classes = c.classes, .grey = c.grey, .seed = c.seed}, wish);
+  DataSplit data = load_dataset({.name = c.dataset,
+                                 .classes = c.classes,
+                                 .grey = c.grey,
+                                 .seed = c.seed,
+                                 .most_bytes = usable_memory_bytes() - resident_memory_bytes()},
+                                wish);
   if (!c.quiet)
     for (const std::string& notice : data.source.notices)
       tell("quantimed: note: --dataset {}: {}\n", c.dataset, notice);

@@ -71,6 +71,9 @@ void print_result(const Trace& trace, const Config& config, const DataSplit& dat
              is_valid ? "" : ", INVALID");
   fmt::print("  data        {}\n", describe(data));
   fmt::print("  loss        {}\n", loss_text(trace));
+  if (!std::isnan(figure("optimal_loss")))
+    fmt::print("  gap         {:.4g} above f* = {:.10g} (known to {:.1g}) at the last point\n", figure("final_gap"),
+               figure("optimal_loss"), figure("optimal_loss_error"));
   if (!std::isnan(figure("final_accuracy")))
     fmt::print("  accuracy    {:.1f} % training{}\n", 100 * figure("final_accuracy"),
                std::isnan(figure("final_test_accuracy"))

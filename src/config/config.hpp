@@ -62,6 +62,7 @@ struct Config {
   std::string bits = "wire";        // wire | paper: what the virtual clock charges
   std::string sync = "barrier";     // barrier | neighbourhood
   std::uint32_t evaluations = 50;   // K
+  bool optimum = false;             // run
   std::vector<double> target_loss;  // empty: none (run), chosen from the runs (compare, tune)
   std::uint64_t seed = 1;           // run
   std::vector<std::uint64_t> seeds = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};  // compare

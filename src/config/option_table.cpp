@@ -341,6 +341,10 @@ std::vector<OptionRow> evaluation_rows() {
     {.name = "target-loss", .topic = Topic::evaluation, .commands = kTimedRuns, .value = "LOSS,LOSS",
      .help = "report the time to these training losses; none: no target in run, chosen from the runs in compare and tune",
      .field = &C::target_loss, .usual = "none", .is_above_least = true},
+    {.name = "optimum", .topic = Topic::evaluation, .commands = kRun,
+     .help = "compute f* first (Newton's method, float64, without a matrix), and show how far the loss is from it; of "
+             "least squares, and of logistic regression of two classes",
+     .field = &C::optimum},
     {.name = "quantities", .topic = Topic::evaluation, .commands = kTheory, .value = "NAME,NAME",
      .help = "what to fit, after T iterations; auto: what the schedule makes a promise of. x_i is node i's model",
      .field = &C::quantities, .usual = "auto", .choices = quantity_names(), .listing = quantity_listing},

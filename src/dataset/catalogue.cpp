@@ -4,6 +4,7 @@
 
 #include "dataset/digits.hpp"
 #include "dataset/gaussian.hpp"
+#include "dataset/sparse_logistic.hpp"
 
 #include <algorithm>
 
@@ -14,17 +15,24 @@ const std::vector<CatalogueRow>& catalogue() {
       {{"digits", "generated handwriting-like digits, 28x28, 10 classes, 10,000 + 2,000", "nothing to get: generated"},
        "",
        10,
-       [](const DatasetRequest& request) { return generate_digits(request.seed); }},
-      {{"gaussian-linear:D", "generated regression: D normal features, y = a.w + noise, 10,000 + 2,000",
+       generate_digits},
+      {{"digits:N", "the same, N + N/5", "nothing to get: generated"}, "", 10, generate_digits},
+      {{"gaussian-linear:D[,N]", "generated regression: D normal features, y = a.w + noise, N (or 10,000) + N/5",
         "nothing to get: generated"},
        "",
        0,
        generate_gaussian},
-      {{"gaussian-logistic:D", "generated: D normal features, 2 classes that overlap, 10,000 + 2,000",
+      {{"gaussian-logistic:D[,N]", "generated: D normal features, 2 classes that overlap, N (or 10,000) + N/5",
         "nothing to get: generated"},
        "",
        2,
        generate_gaussian},
+      {{"sparse-logistic:D,DENSITY,N",
+        "generated: sparse rows of D features, DENSITY of them not 0, 2 classes that overlap, N + N/5",
+        "nothing to get: generated"},
+       "",
+       2,
+       generate_sparse_logistic},
       {{"mnist", "handwritten digits, 28x28, 10 classes, 60,000 + 10,000",
         "put the four IDX files of MNIST (.gz or unpacked) into a folder mnist"},
        "mnist",
@@ -46,6 +54,27 @@ const std::vector<CatalogueRow>& catalogue() {
         "imagenet/church-truck"},
        "imagenet/church-truck",
        2},
+      {{"a9a", "census: 123 features, is an income above 50,000, 32,561 + 16,281", "datasets/fetch a9a"},
+       "a9a",
+       2,
+       nullptr,
+       "a9a"},
+      {{"w8a", "web pages: 300 features, 2 classes, 49,749 + 14,951", "datasets/fetch w8a"}, "w8a", 2, nullptr, "w8a"},
+      {{"rcv1", "news: sparse rows of 47,236 features, 2 classes, 20,242", "datasets/fetch rcv1"},
+       "rcv1",
+       2,
+       nullptr,
+       "rcv1_train.binary"},
+      {{"epsilon", "2,000 dense features, 2 classes, 400,000 + 100,000", "datasets/fetch epsilon"},
+       "epsilon",
+       2,
+       nullptr,
+       "epsilon_normalized"},
+      {{"news20", "news: sparse rows of 1,355,191 features, 2 classes, 19,996", "datasets/fetch news20"},
+       "news20",
+       2,
+       nullptr,
+       "news20.binary"},
   };
   return rows;
 }

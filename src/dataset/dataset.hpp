@@ -14,8 +14,27 @@
 
 namespace quantimed {
 
-// Rows of features with one target each. Exactly one of `bytes` and `values` is filled:
-// images stay bytes (a quarter of the memory traffic) and become floats as a batch is gathered.
+// One row of a sparse matrix: what is not 0 in it.
+struct SparseRow {
+  std::span<const std::uint32_t> columns;  // ascending
+  std::span<const float> values;
+};
+
+// Compressed sparse rows: what row k holds stands at starts[k] … starts[k + 1] − 1 of columns and values.
+struct SparseRows {
+  std::vector<std::uint64_t> starts = {};   // [rows + 1]; empty: there is no such matrix
+  std::vector<std::uint32_t> columns = {};  // within a row ascending, none twice, below the number of features
+  std::vector<float> values = {};           // finite, not 0
+
+  SparseRow row(std::size_t k) const {
+    const std::size_t first = starts[k], count = starts[k + 1] - first;
+    return {{columns.data() + first, count}, {values.data() + first, count}};
+  }
+};
+
+// Rows of features with one target each. Exactly one of `bytes`, `values` and `sparse` is filled:
+// images stay bytes (a quarter of the memory traffic) and become floats as a batch is gathered, and rows that are
+// nearly all 0 stay lists of what is not.
 struct Dataset {
   std::string name;
   std::uint32_t samples = 0;
@@ -23,7 +42,14 @@ struct Dataset {
   std::uint32_t classes = 0;             // 0: regression, targets are values; else targets are 0 … classes − 1
   std::vector<std::uint8_t> bytes = {};  // [samples, features], feature = byte · (1/255)
   std::vector<float> values = {};        // [samples, features], all finite
+  SparseRows sparse = {};                // [samples, features]
   std::vector<float> targets = {};       // [samples], all finite
+
+  bool is_sparse() const { return !sparse.starts.empty(); }
+  // Of all cells, those that a sparse set holds.
+  double density() const {
+    return static_cast<double>(sparse.values.size()) / (static_cast<double>(samples) * features);
+  }
 
   // Row-major copy of the chosen rows: out[k, :] = features of rows[k].  out: [rows.size(), features]
   // Throws InternalError when a row id is not below `samples`.
@@ -39,6 +65,7 @@ struct DataSource {
   std::string test = "none";                 // the file that holds the test set; "generated"
   std::vector<std::string> looked_for = {};  // where there is no test set: the names under which one is looked for
   std::vector<std::string> notices = {};     // a line each: what was decided that the files leave open
+  std::string storage_rule = {};             // why the rows are held as sparse ones; dense: ""
 };
 
 struct DataSplit {
@@ -50,6 +77,8 @@ struct DataSplit {
 // 784 features (28x28), 10 classes (labels 0-9), 60,000 training, 10,000 test (t10k-images-idx3-ubyte)
 // One line; where there is no test set it says where one is looked for.
 std::string describe(const DataSplit& split);
+// How rows are held: "bytes", "float32" or "sparse rows".
+const char* storage_of(const Dataset& data);
 
 // "0-9", "-1, 1", "1-26, 30": numbers in ascending or given order, runs of at least three joined.
 std::string describe_labels(const std::vector<double>& labels);
@@ -64,6 +93,7 @@ struct DatasetRequest {
   bool grey = false;              // CIFAR's colour to grey: round(0.2989 R + 0.5870 G + 0.1140 B), MATLAB's rgb2gray;
                                   // nothing to do for sets without colour
   std::uint64_t seed = 1;         // for generated data only
+  double most_bytes = kForever;   // that generated data may take of memory
 };
 
 // Loads by name or path. Looks in $QUANTIMED_DATA, ./datasets and /usr/share/datasets.

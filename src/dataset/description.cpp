@@ -30,6 +30,13 @@ std::string shape_text(const DataSplit& split) {
   return fmt::format(" ({})", joined(sizes, "x"));
 }
 
+// How large a share of its cells a sparse set holds, and why it is one.
+std::string storage_text(const DataSplit& split) {
+  if (!split.train.is_sparse()) return "";
+  return fmt::format(", sparse rows ({:.3g} % of the cells hold a number: {})", 100 * split.train.density(),
+                     split.source.storage_rule);
+}
+
 std::string targets_text(const DataSplit& split) {
   if (split.train.classes == 0) return "values to regress on";
   const std::string labels = describe_labels(split.source.labels);
@@ -65,9 +72,14 @@ std::string describe_labels(const std::vector<double>& labels) {
 }
 
 std::string describe(const DataSplit& split) {
-  return fmt::format("{} feature{}{}, {}, {} training, {}", grouped(split.train.features),
-                     split.train.features == 1 ? "" : "s", shape_text(split), targets_text(split),
+  return fmt::format("{} feature{}{}{}, {}, {} training, {}", grouped(split.train.features),
+                     split.train.features == 1 ? "" : "s", shape_text(split), storage_text(split), targets_text(split),
                      grouped(split.train.samples), test_text(split));
+}
+
+const char* storage_of(const Dataset& data) {
+  if (data.is_sparse()) return "sparse rows";
+  return data.bytes.empty() ? "float32" : "bytes";
 }
 
 std::string fingerprint(const Dataset& data) {
@@ -78,6 +90,11 @@ std::string fingerprint(const Dataset& data) {
   all.add(data.bytes);
   all.add(data.values);
   all.add(data.targets);
+  if (data.is_sparse()) {
+    all.add(data.sparse.starts);
+    all.add(data.sparse.columns);
+    all.add(data.sparse.values);
+  }
   return all.hex();
 }
 

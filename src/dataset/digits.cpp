@@ -12,6 +12,7 @@
 
 #include "base/random.hpp"
 #include "dataset/digit_strokes.hpp"
+#include "dataset/generated.hpp"
 
 namespace quantimed {
 
@@ -149,10 +150,20 @@ Dataset generate_part(std::uint64_t seed, std::uint32_t first, std::uint32_t sam
 
 }  // namespace
 
-DataSplit generate_digits(std::uint64_t seed) {
-  return {generate_part(seed, 0, kDigitsTrain),
-          generate_part(seed, kDigitsTrain, kDigitsTest),
-          {.format = "generated", .shape = {28, 28}, .test = "generated"}};
+DataSplit generate_digits(std::uint64_t seed) { return generate_digits({.name = "digits", .seed = seed}); }
+
+DataSplit generate_digits(const DatasetRequest& request) {
+  const GeneratedName name(request.name, "digits:100000");
+  name.require_count(0, 1);
+  const std::uint32_t train =
+      name.count() > 0 ? name.whole(0, "samples", kFewestSamples, kMostGenerated) : kDigitsTrain;
+  const std::uint32_t test = test_samples_of(train);
+  require_room(request, (static_cast<double>(train) + test) * (kPixels + sizeof(float)));
+  DataSplit split = {generate_part(request.seed, 0, train),
+                     generate_part(request.seed, train, test),
+                     {.format = "generated", .shape = {28, 28}, .test = "generated"}};
+  split.train.name = split.test->name = request.name;
+  return split;
 }
 
 }  // namespace quantimed

@@ -30,6 +30,11 @@ struct Reading {
 // Guards 32-bit row ids and BLAS's int dimensions. Throws InputError.
 void check_dimensions(const std::filesystem::path& path, std::uint64_t samples, std::uint64_t features);
 
+// The same of rows that are held as sparse ones. A wild index must not take the machine's memory: a model has a number
+// for every feature, so features that hardly any value speaks of are refused.
+void check_sparse_dimensions(const std::filesystem::path& path, std::uint64_t samples, std::uint64_t features,
+                             std::uint64_t values);
+
 // True for a readable regular file, or a link to one.
 bool is_file(const std::filesystem::path& path);
 

@@ -34,7 +34,11 @@ void Dataset::gather(std::span<const SampleId> rows, float* out) const {
   if (!bytes.empty())
     for (std::size_t k = 0; k < std::min(kAhead, rows.size()); ++k) prefetch(bytes.data() + rows[k] * p, p);
   for (std::size_t k = 0; k < rows.size(); ++k, out += p) {
-    if (!bytes.empty()) {
+    if (is_sparse()) {
+      std::fill_n(out, p, 0.0f);
+      const SparseRow row = sparse.row(rows[k]);
+      for (std::size_t e = 0; e < row.values.size(); ++e) out[row.columns[e]] = row.values[e];
+    } else if (!bytes.empty()) {
       if (k + kAhead < rows.size()) prefetch(bytes.data() + rows[k + kAhead] * p, p);
       scale_bytes(bytes.data() + rows[k] * p, p, out);
     } else {

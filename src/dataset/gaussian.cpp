@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataset/gaussian.hpp"
 
-#include "base/error.hpp"
 #include "base/random.hpp"
+#include "dataset/generated.hpp"
 
-#include <charconv>
 #include <cmath>
 #include <numbers>
 
@@ -12,18 +11,8 @@ namespace quantimed {
 
 namespace {
 
-constexpr std::uint32_t kTrain = 10'000, kTest = 2'000, kMostFeatures = 2'000;
+constexpr std::uint32_t kMostFeatures = 2'000;
 constexpr std::uint32_t kSample = 0, kSolution = 1;  // what a stream is for: its iteration
-
-std::uint32_t parse_features(const std::string& name) {
-  const std::string text = name.substr(name.find(':') + 1);
-  std::uint32_t features = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), features);
-  if (failure != std::errc{} || end != text.data() + text.size() || features < 1 || features > kMostFeatures)
-    throw InputError("--dataset {}: \"{}\" is no number of features; give 1 to {}, as in gaussian-linear:8", name, text,
-                     kMostFeatures);
-  return features;
-}
 
 Dataset draw(const DatasetRequest& request, const std::vector<double>& w, std::uint32_t first, std::uint32_t samples) {
   const bool has_classes = request.name.starts_with("gaussian-logistic");
@@ -33,6 +22,7 @@ Dataset draw(const DatasetRequest& request, const std::vector<double>& w, std::u
   data.features = static_cast<std::uint32_t>(w.size());
   data.classes = has_classes ? 2 : 0;
   data.values.reserve(std::size_t{samples} * w.size());
+  data.targets.reserve(samples);
   for (std::uint32_t k = 0; k < samples; ++k) {
     Stream random({.seed = request.seed, .node = first + k, .iteration = kSample, .purpose = Purpose::generated_data});
     double answer = 0;
@@ -57,11 +47,19 @@ double normal(Stream& random) {
 }
 
 DataSplit generate_gaussian(const DatasetRequest& request) {
-  const std::uint32_t features = parse_features(request.name);
+  const GeneratedName name(request.name, "gaussian-linear:8 or gaussian-linear:8,50000");
+  name.require_count(1, 2);
+  const std::uint32_t features = name.whole(0, "features", 1, kMostFeatures);
+  const std::uint32_t samples =
+      name.count() > 1 ? name.whole(1, "samples", kFewestSamples, kMostGenerated) : kUsualSamples;
+  const double all = static_cast<double>(samples) + test_samples_of(samples);
+  require_room(request, all * (features + 1.0) * sizeof(float));
   Stream random({.seed = request.seed, .iteration = kSolution, .purpose = Purpose::generated_data});
   std::vector<double> w(features);
   for (double& weight : w) weight = normal(random) / std::sqrt(features);
-  return {draw(request, w, 0, kTrain), draw(request, w, kTrain, kTest), {.format = "generated", .test = "generated"}};
+  return {draw(request, w, 0, samples),
+          draw(request, w, samples, test_samples_of(samples)),
+          {.format = "generated", .test = "generated"}};
 }
 
 }  // namespace quantimed

@@ -66,14 +66,36 @@ void write_array(const PartialFile& out, hid_t group, const char* name, std::spa
   write_text(out, dataset.get(), "unit", unit);
 }
 
+// As AnnData writes a scipy.sparse.csr_matrix.
+void write_sparse(const PartialFile& out, hid_t parent, const Dataset& data) {
+  const SparseRows& rows = data.sparse;
+  const Hdf5Handle group(H5Gcreate2(parent, "features", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+  if (!group) out.reject();
+  write_text(out, group.get(), "encoding-type", "csr_matrix");
+  write_text(out, group.get(), "encoding-version", "0.1.0");
+  const std::array<std::int64_t, 2> shape = {data.samples, data.features};
+  const hsize_t two = 2;
+  const Hdf5Handle space(H5Screate_simple(1, &two, nullptr), H5Sclose);
+  const Hdf5Handle attribute(H5Acreate2(group.get(), "shape", H5T_STD_I64LE, space.get(), H5P_DEFAULT, H5P_DEFAULT),
+                             H5Aclose);
+  if (!attribute || H5Awrite(attribute.get(), H5T_NATIVE_INT64, shape.data()) < 0) out.reject();
+  const std::array<hsize_t, 1> starts = {rows.starts.size()}, values = {rows.values.size()};
+  write_array(out, group.get(), "indptr", starts, H5T_STD_I64LE, H5T_NATIVE_UINT64, rows.starts.data(), "1");
+  write_array(out, group.get(), "indices", values, H5T_STD_I32LE, H5T_NATIVE_UINT32, rows.columns.data(), "1");
+  write_array(out, group.get(), "data", values, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, rows.values.data(), "1");
+}
+
 void write_group(const PartialFile& out, hid_t file, const char* name, const Dataset& data) {
   const std::size_t cells = std::size_t{data.samples} * data.features;
-  check((data.bytes.size() == cells) != (data.values.size() == cells) && data.targets.size() == data.samples,
-        "export: the arrays do not match the data set's shape");
+  const int kinds = (data.bytes.size() == cells) + (data.values.size() == cells) +
+                    (data.sparse.starts.size() == std::size_t{data.samples} + 1);
+  check(kinds == 1 && data.targets.size() == data.samples, "export: the arrays do not match the data set's shape");
   const Hdf5Handle group(H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
   if (!group) out.reject();
   const std::array<hsize_t, 2> shape = {data.samples, data.features};
-  if (!data.bytes.empty())
+  if (data.is_sparse())
+    write_sparse(out, group.get(), data);
+  else if (!data.bytes.empty())
     write_array(out, group.get(), "features", shape, H5T_STD_U8LE, H5T_NATIVE_UINT8, data.bytes.data(), "1/255");
   else
     write_array(out, group.get(), "features", shape, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, data.values.data(), "1");
@@ -92,7 +114,7 @@ void export_dataset(const fs::path& path, const DataSplit& split) {
     if (!file && lock_was_refused()) throw InputError("{}: {}; {}", path.string(), kLockRefused, kMendLock);
     if (!file) out.reject();
     write_text(out, file.get(), "schema", "quantimed-dataset");
-    write_number(out, file.get(), "schema_version", 1);
+    write_number(out, file.get(), "schema_version", split.train.is_sparse() ? 2 : 1);
     write_text(out, file.get(), "name", split.train.name);
     write_number(out, file.get(), "classes", split.train.classes);
     write_group(out, file.get(), "train", split.train);

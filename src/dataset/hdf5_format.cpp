@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Reads the HDF5 layout that datasets/README.md documents:
-//   /                root attributes schema = "quantimed-dataset", schema_version = 1, name, classes
-//   /train/features  [samples, features], uint8 (read as byte / 255) or float32
+//   /                root attributes schema = "quantimed-dataset", schema_version = 1 or 2, name, classes
+//   /train/features  [samples, features], uint8 (read as byte / 255) or float32; or a group of compressed sparse rows:
+//                    data [values], indices [values], indptr [samples + 1], and the attribute shape, as AnnData and
+//                    SciPy name them
 //   /train/targets   [samples], any numeric type
 //   /test/…          the same, optional
 // A file from elsewhere may be built to deceive: only hard links, no external storage, only filters whose best
@@ -28,6 +30,23 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kMendLayout = "see the layout in datasets/README.md";
+constexpr std::string_view kMendCsr =
+    "of a scipy.sparse.csr_matrix x call x.sum_duplicates(), then store x.data, x.indices, x.indptr and x.shape";
+
+// What is stored, but 0, is not held.
+void leave_zeros_out(SparseRows& rows) {
+  std::uint64_t kept = 0, k = 0;
+  for (std::size_t row = 0; row + 1 < rows.starts.size(); ++row) {
+    for (const std::uint64_t end = rows.starts[row + 1]; k < end; ++k) {
+      if (rows.values[k] == 0) continue;
+      rows.columns[kept] = rows.columns[k];
+      rows.values[kept++] = rows.values[k];
+    }
+    rows.starts[row + 1] = kept;
+  }
+  rows.columns.resize(kept);
+  rows.values.resize(kept);
+}
 
 class Hdf5Reader {
  public:
@@ -48,8 +67,8 @@ class Hdf5Reader {
       reject_data(path_,
                   fmt::format("the root attribute schema is not \"quantimed-dataset\" (the file holds {})", contents()),
                   kMendLayout);
-    if (const auto version = attribute_number("schema_version"); version != 1)
-      reject_data(path_, fmt::format("schema_version {} is not 1", version), kMendLayout);
+    if (const auto version = attribute_number("schema_version"); version != 1 && version != 2)
+      reject_data(path_, fmt::format("schema_version {} is neither 1 nor 2", version), kMendLayout);
     const std::int64_t classes = attribute_number("classes");
     if (classes < 0 || classes > 0x7fffffff)
       reject_data(path_, fmt::format("classes = {} is no count", classes), kMendLayout);
@@ -59,7 +78,10 @@ class Hdf5Reader {
       split.test = read_group("test", static_cast<std::uint32_t>(classes));
       if (split.test->features != split.train.features)
         reject_data(path_, "train and test differ in features", kMendLayout);
+      if (split.test->is_sparse() != split.train.is_sparse())
+        reject_data(path_, "of train and test one holds sparse rows and the other does not", kMendLayout);
     }
+    if (split.train.is_sparse()) split.source.storage_rule = "the file's own";
     split.source.shape = shape_;
     split.train.name = attribute_text("name").value_or(path_.stem().string());
     if (split.test) split.test->name = split.train.name;
@@ -157,6 +179,100 @@ class Hdf5Reader {
     return sizes;
   }
 
+  bool is_group(const std::string& name) const {
+    if (!has_link(name)) return false;
+    const Hdf5Handle object(H5Oopen(file_.get(), name.c_str(), H5P_DEFAULT), H5Oclose);
+    return object && H5Iget_type(object.get()) == H5I_GROUP;
+  }
+
+  // The attribute shape of a group of sparse rows: [samples, features].
+  std::array<std::uint64_t, 2> sparse_shape(const std::string& name) const {
+    const auto bad = [&] {
+      reject_data(path_, fmt::format("{}: the attribute shape is not [samples, features]", name), kMendLayout);
+    };
+    const Hdf5Handle group(H5Gopen2(file_.get(), name.c_str(), H5P_DEFAULT), H5Gclose);
+    if (!group || H5Aexists(group.get(), "shape") <= 0) bad();
+    const Hdf5Handle attribute(H5Aopen(group.get(), "shape", H5P_DEFAULT), H5Aclose);
+    const Hdf5Handle type(H5Aget_type(attribute.get()), H5Tclose);
+    const Hdf5Handle space(H5Aget_space(attribute.get()), H5Sclose);
+    std::array<std::int64_t, 2> sizes{};
+    if (H5Sget_simple_extent_npoints(space.get()) != 2 || H5Tget_class(type.get()) != H5T_INTEGER ||
+        H5Aread(attribute.get(), H5T_NATIVE_INT64, sizes.data()) < 0 || sizes[0] < 0 || sizes[1] < 0)
+      bad();
+    return {static_cast<std::uint64_t>(sizes[0]), static_cast<std::uint64_t>(sizes[1])};
+  }
+
+  // One list of a group of sparse rows.
+  struct List {
+    std::string name;
+    Hdf5Handle dataset;
+    std::uint64_t size;
+  };
+  List open_list(const std::string& name, H5T_class_t kind, const char* what) const {
+    Hdf5Handle dataset = open(name);
+    const std::vector<hsize_t> sizes = shape(dataset);
+    if (sizes.size() != 1) reject_data(path_, fmt::format("{} has not 1 dimension", name), kMendLayout);
+    const Hdf5Handle type(H5Dget_type(dataset.get()), H5Tclose);
+    if (H5Tget_class(type.get()) != kind) reject_data(path_, fmt::format("{} is not {}", name, what), kMendLayout);
+    return {name, std::move(dataset), sizes[0]};
+  }
+
+  // Row starts ascend from 0 to the number of values.
+  std::vector<std::uint64_t> read_starts(const List& indptr, std::uint64_t values) {
+    const auto raw = read_all<std::int64_t>(indptr.dataset, indptr.name, indptr.size, H5T_NATIVE_INT64);
+    if (raw.front() != 0)
+      reject_data(path_, fmt::format("{} begins with {}, not 0", indptr.name, raw.front()), kMendCsr);
+    if (const auto fall = std::ranges::is_sorted_until(raw); fall != raw.end())
+      reject_data(path_, fmt::format("{} falls at place {}", indptr.name, fall - raw.begin()), kMendCsr);
+    if (static_cast<std::uint64_t>(raw.back()) != values)
+      reject_data(path_, fmt::format("{} ends with {}, and there are {} values", indptr.name, raw.back(), values),
+                  kMendCsr);
+    budget_.take(path_, raw.size() * sizeof(std::uint64_t));
+    return {raw.begin(), raw.end()};
+  }
+
+  // Within a row columns ascend, none twice, and lie below `features`.
+  std::vector<std::uint32_t> read_columns(const List& indices, std::span<const std::uint64_t> starts,
+                                          std::uint64_t features) {
+    const auto raw = read_all<std::int64_t>(indices.dataset, indices.name, indices.size, H5T_NATIVE_INT64);
+    budget_.take(path_, raw.size() * sizeof(std::uint32_t));
+    std::vector<std::uint32_t> columns(raw.size());
+    for (std::size_t row = 0; row + 1 < starts.size(); ++row) {
+      std::int64_t before = -1;
+      for (std::uint64_t k = starts[row]; k < starts[row + 1]; ++k) {
+        if (raw[k] < 0 || static_cast<std::uint64_t>(raw[k]) >= features)
+          reject_data(path_, fmt::format("{}: column {} in row {} of {} features", indices.name, raw[k], row, features),
+                      kMendCsr);
+        if (raw[k] <= before)
+          reject_data(path_, fmt::format("{}: column {} follows {} in row {}", indices.name, raw[k], before, row),
+                      kMendCsr);
+        columns[k] = static_cast<std::uint32_t>(before = raw[k]);
+      }
+    }
+    return columns;
+  }
+
+  // Samples and features are those of the attribute shape, in which all lists must agree.
+  SparseRows read_sparse(const std::string& name, const std::array<std::uint64_t, 2>& shape) {
+    const List indptr = open_list(name + "/indptr", H5T_INTEGER, "of integers");
+    const List indices = open_list(name + "/indices", H5T_INTEGER, "of integers");
+    const List data = open_list(name + "/data", H5T_FLOAT, "of floats");
+    check_sparse_dimensions(path_, shape[0], shape[1], data.size);
+    if (indptr.size != shape[0] + 1)
+      reject_data(path_, fmt::format("{} has {} entries for {} samples", indptr.name, indptr.size, shape[0]), kMendCsr);
+    if (indices.size != data.size)
+      reject_data(path_, fmt::format("{} has {} entries for {} values", indices.name, indices.size, data.size),
+                  kMendCsr);
+    SparseRows rows;
+    rows.starts = read_starts(indptr, data.size);
+    if (data.size > 0) {
+      rows.columns = read_columns(indices, rows.starts, shape[1]);
+      rows.values = read_all<float>(data.dataset, data.name, data.size, H5T_NATIVE_FLOAT);
+    }
+    leave_zeros_out(rows);
+    return rows;
+  }
+
   // [samples], or a column of them.
   std::uint64_t targets_count(const Hdf5Handle& dataset, const std::string& name) const {
     const std::vector<hsize_t> sizes = shape(dataset);
@@ -212,36 +328,59 @@ class Hdf5Reader {
     return out;
   }
 
-  Dataset read_group(const std::string& group, std::uint32_t classes) {
-    if (!has_link("/" + group)) reject_data(path_, fmt::format("/{} is missing", group), kMendLayout);
-    const std::string x_name = "/" + group + "/features", y_name = "/" + group + "/targets";
-    const Hdf5Handle x = open(x_name), y = open(y_name);
-    const std::vector<hsize_t> x_shape = features_shape(x, x_name);
-    const std::uint64_t y_count = targets_count(y, y_name);
+  void require_targets(const std::string& group, std::uint64_t targets, std::uint64_t samples, std::uint64_t features) {
+    if (targets == samples) return;
+    reject_data(path_, fmt::format("{} targets for {} samples in /{}", targets, samples, group),
+                features == targets ? "samples are rows: store x.T" : kMendLayout);
+  }
+
+  Dataset read_dense(const std::string& group, const std::string& name, std::uint64_t targets) {
+    const Hdf5Handle x = open(name);
+    const std::vector<hsize_t> x_shape = features_shape(x, name);
     const std::uint64_t features = std::accumulate(x_shape.begin() + 1, x_shape.end(), hsize_t{1}, std::multiplies<>());
-    if (y_count != x_shape[0])
-      reject_data(path_, fmt::format("{} targets for {} samples in /{}", y_count, x_shape[0], group),
-                  features == y_count ? "samples are rows: store x.T" : kMendLayout);
+    require_targets(group, targets, x_shape[0], features);
     if (shape_.empty()) shape_.assign(x_shape.begin() + 1, x_shape.end());
 
     Dataset data;
     data.samples = static_cast<std::uint32_t>(x_shape[0]);
     data.features = static_cast<std::uint32_t>(features);
-    data.classes = classes;
     const std::uint64_t cells = x_shape[0] * features;
-    const Hdf5Handle x_type(H5Dget_type(x.get()), H5Tclose), y_type(H5Dget_type(y.get()), H5Tclose);
-    const H5T_class_t x_class = H5Tget_class(x_type.get()), y_class = H5Tget_class(y_type.get());
+    const Hdf5Handle x_type(H5Dget_type(x.get()), H5Tclose);
+    const H5T_class_t x_class = H5Tget_class(x_type.get());
     if (x_class == H5T_INTEGER && H5Tget_size(x_type.get()) == 1 && H5Tget_sign(x_type.get()) == H5T_SGN_NONE)
-      data.bytes = read_all<std::uint8_t>(x, x_name, cells, H5T_NATIVE_UINT8);
+      data.bytes = read_all<std::uint8_t>(x, name, cells, H5T_NATIVE_UINT8);
     else if (x_class == H5T_FLOAT)
-      data.values = read_all<float>(x, x_name, cells, H5T_NATIVE_FLOAT);
+      data.values = read_all<float>(x, name, cells, H5T_NATIVE_FLOAT);
     else
-      reject_data(path_, fmt::format("{} is neither uint8 nor float", x_name),
+      reject_data(path_, fmt::format("{} is neither uint8 nor float", name),
                   "store bytes of 0 to 255 as x.astype(\"uint8\"), which are read as value / 255, and others as "
                   "x.astype(\"float32\")");
+    return data;
+  }
+
+  Dataset read_sparse_group(const std::string& group, const std::string& name, std::uint64_t targets) {
+    const std::array<std::uint64_t, 2> sizes = sparse_shape(name);
+    require_targets(group, targets, sizes[0], sizes[1]);
+    Dataset data;
+    data.sparse = read_sparse(name, sizes);
+    data.samples = static_cast<std::uint32_t>(sizes[0]);
+    data.features = static_cast<std::uint32_t>(sizes[1]);
+    if (shape_.empty()) shape_ = {data.features};
+    return data;
+  }
+
+  Dataset read_group(const std::string& group, std::uint32_t classes) {
+    if (!has_link("/" + group)) reject_data(path_, fmt::format("/{} is missing", group), kMendLayout);
+    const std::string x_name = "/" + group + "/features", y_name = "/" + group + "/targets";
+    const Hdf5Handle y = open(y_name);
+    const std::uint64_t y_count = targets_count(y, y_name);
+    Dataset data = is_group(x_name) ? read_sparse_group(group, x_name, y_count) : read_dense(group, x_name, y_count);
+    data.classes = classes;
+    const Hdf5Handle y_type(H5Dget_type(y.get()), H5Tclose);
+    const H5T_class_t y_class = H5Tget_class(y_type.get());
     if (y_class != H5T_INTEGER && y_class != H5T_FLOAT)
       reject_data(path_, fmt::format("{} is not numeric", y_name), kMendLayout);
-    data.targets = read_all<float>(y, y_name, x_shape[0], H5T_NATIVE_FLOAT);
+    data.targets = read_all<float>(y, y_name, data.samples, H5T_NATIVE_FLOAT);
     for (const float label : data.targets)
       if (classes > 0 && !(label >= 0 && label < static_cast<float>(classes) && label == std::floor(label)))
         reject_data(
@@ -278,6 +417,9 @@ void transfer(Pipe& pipe, Dataset& data) {
   transfer(pipe, data.bytes);
   transfer(pipe, data.values);
   transfer(pipe, data.targets);
+  transfer(pipe, data.sparse.starts);
+  transfer(pipe, data.sparse.columns);
+  transfer(pipe, data.sparse.values);
 }
 
 template <class Pipe>
@@ -288,6 +430,7 @@ void transfer(Pipe& pipe, DataSplit& split) {
   if (Pipe::kReceives && has_test) split.test.emplace();
   if (has_test) transfer(pipe, *split.test);
   transfer(pipe, split.source.shape);
+  transfer(pipe, split.source.storage_rule);
 }
 
 Reading read_hdf5(const fs::path& path) {

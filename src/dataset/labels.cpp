@@ -187,6 +187,24 @@ class Decision {
                       test.samples, split_.source.test, test.targets.front()));
   }
 
+  // Row `from` of a sparse matrix becomes row `to`, which is no later; row 0 … to − 1 are done.
+  static void move_row(SparseRows& rows, std::uint32_t from, std::uint32_t to) {
+    const auto first = static_cast<std::ptrdiff_t>(rows.starts[from]);
+    const auto count = static_cast<std::ptrdiff_t>(rows.starts[from + 1]) - first;
+    const auto at = static_cast<std::ptrdiff_t>(rows.starts[to]);
+    std::copy_n(rows.columns.begin() + first, count, rows.columns.begin() + at);
+    std::copy_n(rows.values.begin() + first, count, rows.values.begin() + at);
+    rows.starts[to + 1] = static_cast<std::uint64_t>(at + count);
+  }
+
+  static void cut(SparseRows& rows, std::size_t kept) {
+    rows.starts.resize(kept + 1);
+    rows.columns.resize(rows.starts.back());
+    rows.values.resize(rows.starts.back());
+    rows.columns.shrink_to_fit();
+    rows.values.shrink_to_fit();
+  }
+
   // Rows of no class are left out, in order.
   template <class ClassOf>
   static void renumber(Dataset& data, ClassOf&& class_of, std::uint32_t classes) {
@@ -198,6 +216,7 @@ class Decision {
       data.targets[kept] = static_cast<float>(k);
       if (kept != i && !data.bytes.empty()) std::copy_n(&data.bytes[i * p], p, &data.bytes[kept * p]);
       if (kept != i && !data.values.empty()) std::copy_n(&data.values[i * p], p, &data.values[kept * p]);
+      if (kept != i && data.is_sparse()) move_row(data.sparse, i, kept);
       ++kept;
     }
     data.classes = classes;
@@ -206,6 +225,7 @@ class Decision {
     data.targets.resize(kept);
     if (!data.bytes.empty()) data.bytes.resize(kept * p);
     if (!data.values.empty()) data.values.resize(kept * p);
+    if (data.is_sparse()) cut(data.sparse, kept);
     data.bytes.shrink_to_fit();
     data.values.shrink_to_fit();
   }

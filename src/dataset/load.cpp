@@ -29,6 +29,15 @@ void check_dimensions(const fs::path& path, std::uint64_t samples, std::uint64_t
                 "at most 2^31 - 1 of each");
 }
 
+void check_sparse_dimensions(const fs::path& path, std::uint64_t samples, std::uint64_t features,
+                             std::uint64_t values) {
+  constexpr std::uint64_t kFew = std::uint64_t{1} << 20, kShare = 100;
+  check_dimensions(path, samples, features);
+  if (features > kFew && features / kShare > values)
+    reject_data(path, fmt::format("{} features, and {} values in all: too large or corrupt", features, values),
+                "number the features without gaps, and look for a wrong index");
+}
+
 namespace {
 
 std::vector<fs::path> search_roots() {
@@ -79,7 +88,11 @@ Reading load_known(const CatalogueRow& row, const DatasetRequest& request) {
   std::vector<fs::path> looked;
   for (const fs::path& root : search_roots()) {
     const fs::path folder = root / row.folder;
-    if (auto reading = read_folder(folder, request.grey, row.classes)) return std::move(*reading);
+    if (row.libsvm) {
+      if (const fs::path file = find_companion(folder, {row.libsvm}, false); !file.empty()) return read_libsvm(file);
+    } else if (auto reading = read_folder(folder, request.grey, row.classes)) {
+      return std::move(*reading);
+    }
     looked.push_back(folder);
   }
   throw InputError("--dataset {}: not found in {}; to get it: {}, and set QUANTIMED_DATA to the folder above if needed",

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "blas/blas.hpp"
+#include "problem/sparse_input.hpp"
 
 namespace quantimed {
 
@@ -56,7 +57,7 @@ DenseProblem::DenseProblem(DenseShape shape, const Dataset& data) : Problem(data
   check(shape_.widths.size() >= 2 && shape_.half_widths.size() == shape_.widths.size() - 1, "an incomplete model");
   std::size_t widest = 0;  // of the hidden layers
   input_stride_ = stride_of(shape_.widths[0]);
-  workspace_size_ = padded(kChunk * input_stride_);
+  workspace_size_ = data.is_sparse() ? 0 : padded(kChunk * input_stride_);
   for (std::size_t l = 0; l + 1 < shape_.widths.size(); ++l) {
     Layer layer{.inputs = shape_.widths[l], .outputs = shape_.widths[l + 1]};
     layer.weights = dimension_;
@@ -106,8 +107,11 @@ std::vector<CoordinateRange> DenseProblem::penalised() const {
 
 double DenseProblem::gradient_flops() const {
   double products = 0;  // of one sample: A W and Aᵀ D in each layer, D Wᵀ in all but the first
-  for (std::size_t l = 0; l < layers_.size(); ++l)
-    products += (l == 0 ? 2.0 : 3.0) * static_cast<double>(layers_[l].inputs * layers_[l].outputs);
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    const auto inputs = static_cast<double>(layers_[l].inputs);
+    const double read = l == 0 && data_.is_sparse() ? inputs * data_.density() : inputs;
+    products += (l == 0 ? 2.0 : 3.0) * read * static_cast<double>(layers_[l].outputs);
+  }
   return 2 * products;
 }
 
@@ -123,29 +127,39 @@ void DenseProblem::gather(const Dataset& data, std::span<const SampleId> rows, f
 
 float* DenseProblem::forward(const float* x, const Dataset& data, std::span<const SampleId> rows, float* work) const {
   const std::size_t samples = rows.size();
-  gather(data, rows, work);
+  if (!data.is_sparse()) gather(data, rows, work);
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const Layer& layer = layers_[l];
     float* z = work + layer.activations;  // [samples, outputs]
     if (shape_.biases)
       for (std::size_t k = 0; k < samples; ++k) std::copy_n(x + layer.bias, layer.outputs, z + k * layer.outputs);
     // Z = A W + 1 bᵀ
-    const auto [a, stride] = input_of(l, work);
-    blas::gemm(Op::none, Op::none, samples, layer.outputs, layer.inputs, a, stride, x + layer.weights, layer.outputs,
-               shape_.biases ? 1.0f : 0.0f, z, layer.outputs);
+    if (l == 0 && data.is_sparse()) {
+      sparse_forward(data.sparse, rows, x + layer.weights, layer.outputs, shape_.biases, z);
+    } else {
+      const auto [a, stride] = input_of(l, work);
+      blas::gemm(Op::none, Op::none, samples, layer.outputs, layer.inputs, a, stride, x + layer.weights, layer.outputs,
+                 shape_.biases ? 1.0f : 0.0f, z, layer.outputs);
+    }
     if (l + 1 < layers_.size()) activate(shape_.activation, samples * layer.outputs, z);  // A = φ(Z)
   }
   return work + layers_.back().activations;
 }
 
-void DenseProblem::backward(const float* x, std::size_t samples, float beta, float* sum, float* work) const {
+void DenseProblem::backward(const float* x, std::span<const SampleId> rows, float beta, float* sum, float* work) const {
+  const std::size_t samples = rows.size();
   const float* delta = work + layers_.back().activations;  // D_l = ∂ℓ/∂Z_l  [samples, outputs]
   for (std::size_t l = layers_.size(); l-- > 0;) {
     const Layer& layer = layers_[l];
     const auto [a, stride] = input_of(l, work);
     // ∂W_l = A_{l−1}ᵀ D_l
-    blas::gemm(Op::transpose, Op::none, layer.inputs, layer.outputs, samples, a, stride, delta, layer.outputs, beta,
-               sum + layer.weights, layer.outputs);
+    if (l == 0 && data_.is_sparse()) {
+      if (beta == 0) std::fill_n(sum + layer.weights, layer.inputs * layer.outputs, 0.0f);
+      sparse_backward(data_.sparse, rows, delta, layer.outputs, sum + layer.weights);
+    } else {
+      blas::gemm(Op::transpose, Op::none, layer.inputs, layer.outputs, samples, a, stride, delta, layer.outputs, beta,
+                 sum + layer.weights, layer.outputs);
+    }
     if (shape_.biases) {  // ∂b_l = D_lᵀ 1
       float* bias = sum + layer.bias;
       if (beta == 0) std::fill_n(bias, layer.outputs, 0.0f);
@@ -170,7 +184,7 @@ void DenseProblem::gradient_sum(std::span<const float> x, std::span<const Sample
     const auto rows = take_chunk(batch);
     float* z = forward(x.data(), data_, rows, work.floats.data());
     output_delta(shape_.loss, data_, rows, layers_.back().outputs, z);
-    backward(x.data(), rows.size(), accumulate ? 1.0f : 0.0f, sum.data(), work.floats.data());
+    backward(x.data(), rows, accumulate ? 1.0f : 0.0f, sum.data(), work.floats.data());
     accumulate = true;
   }
 }
@@ -178,7 +192,8 @@ void DenseProblem::gradient_sum(std::span<const float> x, std::span<const Sample
 LossSum DenseProblem::loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows,
                                Workspace& work) const {
   check(x.size() == dimension_, "loss_sum: x is [p]");
-  check(data.features == data_.features && data.classes == data_.classes, "loss_sum: data of another shape");
+  check(data.features == data_.features && data.classes == data_.classes && data.is_sparse() == data_.is_sparse(),
+        "loss_sum: data of another shape");
   check(work.floats.size() >= workspace_size_, "loss_sum: a workspace of another problem");
   LossSum total;
   while (!rows.empty()) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Layers of fully connected units: least squares and logistic regression (one layer, no bias), and mlp.
 //
-//   A_0 = X                        [b, d]   the gathered batch, its rows input_stride_ apart
+//   A_0 = X                        [b, d]   the gathered batch, its rows input_stride_ apart; sparse rows stay where
+//                                           they are (sparse_input.hpp)
 //   A_l = φ(A_{l−1} W_l + 1 b_lᵀ)   [b, n_l] hidden layers
 //   Z   = A_{L−1} W_L + 1 b_Lᵀ      [b, outputs], on which the loss is defined (output_loss.hpp)
 //
@@ -56,8 +57,8 @@ class DenseProblem final : public Problem {
 
   // Leaves Z in the workspace and returns it.  rows: at most kChunk
   float* forward(const float* x, const Dataset& data, std::span<const SampleId> rows, float* work) const;
-  // sum ← beta · sum + the gradient, from ∂ℓ/∂Z, which has taken Z's place.
-  void backward(const float* x, std::size_t samples, float beta, float* sum, float* work) const;
+  // sum ← beta · sum + the gradient over rows of the training set, from ∂ℓ/∂Z, which has taken Z's place.
+  void backward(const float* x, std::span<const SampleId> rows, float beta, float* sum, float* work) const;
   void gather(const Dataset& data, std::span<const SampleId> rows, float* batch) const;
 
   struct Input {

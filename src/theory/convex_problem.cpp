@@ -13,15 +13,14 @@ namespace {
 
 constexpr std::size_t kMostBytes = std::size_t{4} << 30;
 
-// log(1 + e^z) without overflow.
-double softplus(double z) { return std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z))); }
-double logistic(double z) { return z >= 0 ? 1 / (1 + std::exp(-z)) : std::exp(z) / (1 + std::exp(z)); }
-
 void add(double weight, std::span<const double> a, std::span<double> sum) {
   for (std::size_t k = 0; k < a.size(); ++k) sum[k] += weight * a[k];
 }
 
 }  // namespace
+
+double softplus(double z) { return std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z))); }
+double logistic(double z) { return z >= 0 ? 1 / (1 + std::exp(-z)) : std::exp(z) / (1 + std::exp(z)); }
 
 double dot(std::span<const double> a, std::span<const double> b) {
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
@@ -38,6 +37,12 @@ ConvexProblem::ConvexProblem(const Dataset& data, const Shards& shards, ConvexLo
     throw InputError(
         "--samples-per-node {}: {} samples of {} features are too many for a solution in float64; give fewer", m_,
         samples, p_);
+  if (p_ > kMostBytes / sizeof(double) / p_)
+    throw InputError(
+        "--dataset {}: {} features are too many for a Hessian matrix; name one with fewer (run --optimum has f* "
+        "without "
+        "a matrix)",
+        data.name, p_);
   a_.resize(samples * p_);
   std::vector<float> features(p_);
   for (std::size_t k = 0; k < samples; ++k) {

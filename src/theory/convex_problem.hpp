@@ -54,6 +54,10 @@ class ConvexProblem {
   std::vector<double> y_;  // [N]
 };
 
+// log(1 + e^z) and 1 / (1 + e^−z), without overflow.
+double softplus(double z);
+double logistic(double z);
+
 double dot(std::span<const double> a, std::span<const double> b);
 
 }  // namespace quantimed

@@ -2,6 +2,7 @@
 """datasets/fetch against folders and a server on this machine: whole files, broken ones and hostile ones."""
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import http.server
@@ -327,3 +328,54 @@ def test_progress_shows_the_time_left(capsys: pytest.CaptureFixture[str], monkey
     clock[0] += 4
     progress.add(500_000)
     assert "a.gz: 0.5 of 2.0 MB, 0.1 MB/s, 12 s left" in capsys.readouterr().err
+
+
+# ---- LIBSVM text, of which no checksum is published ---------------------------------------------------------
+
+def rows_text(count: int = 4, last: str = "7:0.5") -> bytes:
+    lines = [f"{'+1' if k % 2 else '-1'} 1:1 3:-2e-3 {last}" for k in range(count)]
+    return ("# a comment\n" + "\n".join(lines) + "\n").encode()
+
+
+@pytest.fixture
+def small_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = fetch.libsvm("small.bz2", 1000, 4, 9)
+    monkeypatch.setitem(fetch.DATA_SETS, "small", fetch.DataSet((), (file,)))
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_rows_are_counted_where_there_is_no_checksum(small_rows: None, tmp_path: Path, packed: bool,
+                                                     capsys: pytest.CaptureFixture[str]) -> None:
+    text = rows_text()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / ("small.bz2" if packed else "small")).write_bytes(bz2.compress(text) if packed else text)
+    command = ["small", "--from", str(tmp_path / "home"), "--to", str(tmp_path / "to")]
+    assert fetch.main(command) == 0
+    said = capsys.readouterr().out
+    kept = tmp_path / "to" / "small" / ("small.bz2" if packed else "small")
+    assert "4 rows, at most 9 features; no checksum of it is published" in said
+    assert hashlib.sha256(kept.read_bytes()).hexdigest() in said
+    assert fetch.main(command) == 0
+    assert "is already there" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("contents, pattern", [
+    (bz2.compress(rows_text(3)), "3 rows instead of 4"),
+    (bz2.compress(rows_text(5)), "more than 4 rows"),
+    (bz2.compress(rows_text(4, "10:1")), "line 1 ends with b'10:1', which is no value of features 1 to 9"),
+    (bz2.compress(rows_text(4, "x")), "line 1 ends with b'x'"),
+    (bz2.compress(rows_text().replace(b"+1", b"3")), "line 2 has the label b'3'"),
+    (bz2.compress(rows_text())[:-9], "truncated"),
+    (bz2.compress(rows_text())[:20] + b"x" * 40, "compression is corrupt"),
+    (b"<html>not found</html>", "line 1 has the label"),
+    (bz2.compress(b"1 " + b"1:1 " * 1000), "line 1 has no end within 352 bytes"),
+    (b"", "0 rows instead of 4"),
+])
+def test_rows_that_are_not_the_published_ones_are_not_kept(small_rows: None, tmp_path: Path, contents: bytes,
+                                                           pattern: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "small.bz2").write_bytes(contents)
+    assert fetch.main(["small", "--from", str(tmp_path / "home"), "--to", str(tmp_path / "to")]) == 2
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1 and pattern in said, said
+    assert not list((tmp_path / "to" / "small").iterdir())

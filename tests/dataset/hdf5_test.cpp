@@ -134,7 +134,7 @@ TEST(Hdf5, ExportReplacesAFileAndSaysWhatItCannotWrite) {
 TEST(Hdf5, RejectsAnotherSchemaOrVersion) {
   EXPECT_THAT(error_after([](hid_t f) { H5Adelete(f, "schema"); }), HasSubstr("schema"));
   EXPECT_THAT(error_after([](hid_t f) { set_attribute(f, "schema", 1); }), HasSubstr("schema is not a string"));
-  EXPECT_THAT(error_after([](hid_t f) { set_attribute(f, "schema_version", 2); }), HasSubstr("schema_version 2"));
+  EXPECT_THAT(error_after([](hid_t f) { set_attribute(f, "schema_version", 3); }), HasSubstr("schema_version 3"));
   EXPECT_THAT(error_after([](hid_t f) { H5Adelete(f, "classes"); }), HasSubstr("classes is missing"));
   EXPECT_THAT(error_after([](hid_t f) { set_attribute(f, "classes", -1); }), HasSubstr("classes = -1"));
 }

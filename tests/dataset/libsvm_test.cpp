@@ -133,7 +133,7 @@ TEST(Libsvm, RejectsEmptyFilesAndNoFeatures) {
 }
 
 TEST(Libsvm, RejectsAWildIndexBeforeTakingMemory) {
-  EXPECT_THAT(error_in("1 1:1\n2 2000000000:1\n"), HasSubstr("too large to hold densely"));
+  EXPECT_THAT(error_in("1 1:1\n2 2000000000:1\n"), HasSubstr("too large or corrupt"));
   EXPECT_THAT(error_in("1 1:1\n2 4294967295:1\n"), HasSubstr("too large"));
 }
 

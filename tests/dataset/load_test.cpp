@@ -76,7 +76,10 @@ TEST(Load, SaysWhereItLookedAndHowToGetIt) {
   EXPECT_THAT(text, HasSubstr("/usr/share/datasets/mnist"));
   EXPECT_THAT(text, HasSubstr("four IDX files"));
   const std::string unknown = error_of(DatasetRequest{.name = "mnits"});
-  EXPECT_THAT(unknown, HasSubstr("digits, gaussian-linear:D, gaussian-logistic:D, mnist, fashion-mnist"));
+  EXPECT_THAT(
+      unknown,
+      HasSubstr(
+          "digits, digits:N, gaussian-linear:D[,N], gaussian-logistic:D[,N], sparse-logistic:D,DENSITY,N, mnist"));
   EXPECT_THAT(error_of(DatasetRequest{.name = ""}), HasSubstr("empty"));
   EXPECT_THAT(error_of(DatasetRequest{.name = "/dev/null"}), HasSubstr("not a regular file"));
 }

@@ -31,7 +31,10 @@ std::vector<std::string> hdf5_seeds() {
   Dataset values{.name = "v", .samples = 2, .features = 1, .classes = 0, .values = {1, 2}, .targets = {0.5f, 1}};
   export_dataset(folder / "bytes.h5", {train, train});
   export_dataset(folder / "values.h5", {values, std::nullopt});
-  return {read_back(folder / "bytes.h5"), read_back(folder / "values.h5")};
+  Dataset rows{.name = "r", .samples = 2, .features = 3, .classes = 2, .targets = {0, 1}};
+  rows.sparse = {{0, 1, 3}, {2, 0, 1}, {1, 2, 3}};
+  export_dataset(folder / "sparse.h5", {rows, rows});
+  return {read_back(folder / "bytes.h5"), read_back(folder / "values.h5"), read_back(folder / "sparse.h5")};
 }
 
 std::vector<std::string> trace_seeds() {
