@@ -13,13 +13,12 @@ constexpr Channel kModels{0};
 }
 
 Task async_dsgd(Node& node, const Options& options) {
-  const float alpha = options.alpha;
   node.publish(kModels, x);  // x_i,0: what the first iteration starts from
   for (Round t = node.first_round(); node.begins(t); ++t) {
     co_await node.gradient(options.batch);
     co_await node.newest(kModels);
     // x_i ← Σ_k w_ik x_k − α g_i        (self included, the others as they are now)
-    node.pass({{x, mixed(kModels) - alpha * g}});
+    node.pass({{x, mixed(kModels) - options.alpha * g}});
     node.publish(kModels, x);
   }
 }

@@ -14,13 +14,12 @@ constexpr Channel kModels{0};
 }
 
 Task dsgd(Node& node, const Options& options) {
-  const float alpha = options.alpha;
   for (Round t = node.first_round(); node.begins(t); ++t) {
     node.publish(kModels, x);  // x_i,t
     co_await node.gradient(options.batch);
     co_await node.neighbours(kModels);
     // x_i,t+1 = Σ_j w_ij x_j,t − α g_i,t        (self included)
-    node.pass({{x, mixed(kModels) - alpha * g}});
+    node.pass({{x, mixed(kModels) - options.alpha * g}});
   }
 }
 

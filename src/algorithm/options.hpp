@@ -9,7 +9,7 @@
 namespace quantimed {
 
 struct Options {
-  float alpha = 0;                // weight of the gradient
+  float alpha = 0;                // weight of the gradient, in this iteration: read it within the loop
   float epsilon = 1;              // step of the mixing
   std::uint32_t batch = 0;        // b, samples
   float gamma = 1;                // step of the mixing of compressed differences

@@ -15,14 +15,14 @@ constexpr Channel kModels{0};
 }
 
 Task quantimed_dsgd(Node& node, const Options& options) {
-  const float alpha = options.alpha, epsilon = options.epsilon;
+  const float epsilon = options.epsilon;
   const float w_ii = node.self_weight();
   for (Round t = node.first_round(); node.begins(t); ++t) {
     node.publish(kModels, x);                       // z_i,t = Q(x_i,t)
     co_await node.gradient_until(node.deadline());  // over S_i,t, as large as T_d allows
     co_await node.neighbours(kModels);
     // x_i,t+1 = (1 − ε + ε w_ii) x_i,t + ε Σ_{j∈N_i} w_ij z_j,t − α ε g_i,t
-    node.pass({{x, (1 - epsilon + epsilon * w_ii) * x + epsilon * others(kModels) - alpha * epsilon * g}});
+    node.pass({{x, (1 - epsilon + epsilon * w_ii) * x + epsilon * others(kModels) - options.alpha * epsilon * g}});
   }
 }
 

@@ -268,7 +268,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   Trace trace = start_trace(setup, data);
   trace.environment.emplace_back("output_lock", lock.kind());
   Evaluator evaluator(*setup.problem, setup.shards, data.test ? &*data.test : nullptr, setup.penalty,
-                      static_cast<int>(config.threads));
+                      static_cast<int>(config.threads), config.evaluate_samples);
   Attributes earlier;
   std::optional<Resume> resume;
   if (resumption) {

@@ -35,7 +35,9 @@ int export_command(const Request& request) {
     throw InputError("--output: export needs the name of a file, for instance --output digits.h5");
   require_writable_folder(std::filesystem::path(config.output).parent_path().string(), "--output", config.output);
   require_exported(config.output);
-  const DataSplit data = load_data(config);
+  Config as_it_is = config;  // an .ini may ask for normalised features: those are no data of their own
+  as_it_is.normalise = false;
+  const DataSplit data = load_data(as_it_is);
   for (const std::string& file : data.source.files) require_not_input(config.output, "--dataset", file);
   if (kind_of_path("--output", config.output) != PathKind::nothing && !config.overwrite) {
     if (fingerprint(load_dataset({.name = config.output})) != fingerprint(data))

@@ -122,7 +122,7 @@ Replayed TraceReplay::operator()(std::uint32_t evaluations, const ProgressReport
   std::vector<ReplayPoint> points;
   if (evaluations > 0) {
     evaluator.emplace(*setup_->problem, setup_->shards, data_->test ? &*data_->test : nullptr, setup_->penalty,
-                      static_cast<int>(config_.threads));
+                      static_cast<int>(config_.threads), config_.evaluate_samples);
     points = points_of(run, *trace_.recording, trace_.rounds, number(trace_.summary, "end_time_s", 0), evaluations);
   }
   curve_ = {};

@@ -113,7 +113,13 @@ Config resolve(Config c) {
   (void)parse_faults(c.fault, c.nodes);
   c.alpha = or_else(for_algorithm(c.alpha, c.algorithm), row.alpha);
   c.epsilon = averaging_step(c, row);
-  (void)step_size("--alpha", c.alpha, step_horizon(c));
+  (void)alpha_schedule("--alpha", c.alpha, step_horizon(c));
+  if (counts_epochs(c.alpha) && uses_deadline(c, row))
+    throw InputError(
+        "--alpha {}: epochs are of a fixed batch, and {} computes until a deadline; give shares (50%) or iterations",
+        c.alpha, row.name);
+  if (c.optimum && c.evaluate_samples > 0)
+    throw InputError("--optimum: a gap is of all samples; leave --evaluate-samples out");
   check_gradient_of(c, row);
   c.parameters = own_parameters(c, row);
   c.codec = codec_for(c, row);
@@ -159,6 +165,7 @@ DataSplit load_data(const Config& c) {
                                  .classes = c.classes,
                                  .grey = c.grey,
                                  .seed = c.seed,
+                                 .normalise = c.normalise,
                                  .most_bytes = usable_memory_bytes() - resident_memory_bytes()},
                                 wish);
   if (!c.quiet)

@@ -118,11 +118,15 @@ Setup::Setup(const Config& resolved, const DataSplit& data)
 Run Setup::run() const {
   const MachineCosts* costs = machine ? &machine->costs(codec->name()) : nullptr;
   Options options = parameter_options(config, row);
-  options.alpha = static_cast<float>(step_size("--alpha", config.alpha, step_horizon(config)));
+  const double epoch = static_cast<double>(shards.per_node) / config.batch;
+  AlphaSchedule steps = alpha_schedule("--alpha", config.alpha, step_horizon(config), epoch);
+  options.alpha = steps.pieces.empty() ? static_cast<float>(step_size("--alpha", config.alpha, step_horizon(config)))
+                                       : steps.pieces.front().alpha;
   options.epsilon = static_cast<float>(step_size("--epsilon", config.epsilon, step_horizon(config)));
   options.batch = config.batch;
   return {.algorithm = row,
           .options = options,
+          .steps = std::move(steps),
           .problem = *problem,
           .network = network,
           .shards = shards,

@@ -74,6 +74,9 @@ void warn(Trace& trace, const Run& run, const Config& config, const Totals& tota
   if (curve.loss.back() > curve.loss.front()) add("the loss has grown; give a smaller --alpha");
   if (std::string note = objective_note(config.algorithm, config.engine, config.speed, config.partition); !note.empty())
     add(std::move(note));
+  if (const std::size_t all = run.shards.rows.size(); config.evaluate_samples > 0 && config.evaluate_samples < all)
+    add(fmt::format("the curve is taken over {} of {} training samples (--evaluate-samples)", config.evaluate_samples,
+                    all));
   if (totals.gradients <= 0) return;
   if (totals.samples / totals.gradients < 1)
     add("most batches were empty; give a longer --deadline or a larger --batch");

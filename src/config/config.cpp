@@ -306,7 +306,7 @@ void validate(const Config& config, const std::string& command) {
     find_algorithm(algorithm);
     for (const auto& [option, text] : {std::pair{"--alpha", config.alpha}, std::pair{"--epsilon", config.epsilon}}) {
       const std::string step = for_algorithm(text, algorithm);
-      if (!step.empty()) step_size(option, step, step_horizon(config));
+      if (!step.empty()) alpha_schedule(option, step, step_horizon(config));
     }
   }
 }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "algorithm/alpha_schedule.hpp"
 #include "algorithm/parameters.hpp"
 #include "base/types.hpp"
 
@@ -30,6 +31,7 @@ struct Config {
   std::vector<int> classes;  // labels; empty: all
   std::string target;        // "": by the files and the model; classes | regression
   bool grey = false;
+  bool normalise = false;
   std::uint32_t samples_per_node = 200;  // 0: equal shares of all
   std::string partition = "contiguous";
   std::string model = "mlp:50";
@@ -54,17 +56,18 @@ struct Config {
   double max_time = kForever;      // s, on the run's clock
   std::string budget = "time";     // compare, tune: time | iterations, what every algorithm gets as much of
   std::string codec = "low-precision:1e-3";
-  std::string machine;              // a machine file; "": none
-  std::string speed;                // "": uniform:10,90 in virtual time, none on threads
-  std::string link;                 // "": paper:3 in virtual time, none on threads
-  std::string fault;                // see parse_faults; "": none
-  double patience = 0;              // s; 0: auto
-  std::string bits = "wire";        // wire | paper: what the virtual clock charges
-  std::string sync = "barrier";     // barrier | neighbourhood
-  std::uint32_t evaluations = 50;   // K
-  bool optimum = false;             // run
-  std::vector<double> target_loss;  // empty: none (run), chosen from the runs (compare, tune)
-  std::uint64_t seed = 1;           // run
+  std::string machine;                 // a machine file; "": none
+  std::string speed;                   // "": uniform:10,90 in virtual time, none on threads
+  std::string link;                    // "": paper:3 in virtual time, none on threads
+  std::string fault;                   // see parse_faults; "": none
+  double patience = 0;                 // s; 0: auto
+  std::string bits = "wire";           // wire | paper: what the virtual clock charges
+  std::string sync = "barrier";        // barrier | neighbourhood
+  std::uint32_t evaluations = 50;      // K
+  std::uint32_t evaluate_samples = 0;  // 0: all
+  bool optimum = false;                // run
+  std::vector<double> target_loss;     // empty: none (run), chosen from the runs (compare, tune)
+  std::uint64_t seed = 1;              // run
   std::vector<std::uint64_t> seeds = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};  // compare
   std::vector<std::string> algorithms;  // compare, scale, …; empty: compared_algorithms()
   std::vector<std::uint64_t> cores;     // scale; empty: 1, 2, 4, … up to all that may be used
@@ -141,5 +144,15 @@ inline std::uint32_t step_horizon(const Config& config) { return config.horizon 
 // A step at horizon T: "0.2", "0.3*T^(-1/6)", "15*T^-0.5", "15/T^(1/2)", "T^(-1/2)". Finite and above 0.
 // `option` as the user writes it, "--alpha". Throws InputError.
 double step_size(const std::string& option, const std::string& text, std::uint32_t horizon);
+
+// A step that changes: "warm-up 5%, 0.1 until 50%, 0.01 until 75%, 0.001"; marks are shares of the horizon, epochs (of
+// `epoch` iterations; 0: not known yet, and the order of marks is not looked at) or iterations. Nothing for a plain
+// step, which is looked at as well. Throws InputError.
+AlphaSchedule alpha_schedule(const std::string& option, const std::string& text, std::uint32_t horizon,
+                             double epoch = 0);
+bool is_schedule(const std::string& step);
+bool counts_epochs(const std::string& step);
+// "0.1 until 50%": another step has to follow.
+bool is_unfinished_schedule(const std::string& step);
 
 }  // namespace quantimed

@@ -182,6 +182,10 @@ std::vector<OptionRow> data_rows() {
              "numbers are what --model takes, which is said",
      .field = &C::target, .usual = "auto", .choices = {"classes", "regression"}},
     {.name = "grey", .topic = Topic::data, .commands = kRuns | kExport | kCalibrate | kInfo, .help = "colour to grey", .field = &C::grey},
+    {.name = "normalise", .topic = Topic::data, .commands = kRuns | kCalibrate | kInfo,
+     .help = "features to mean 0 and standard deviation 1 over the training set: of images each colour, of tables each "
+             "feature; sparse rows cannot be",
+     .field = &C::normalise},
     {.name = "samples-per-node", .topic = Topic::data, .commands = kRuns | kCalibrate, .value = "M", .help = "each node's own; all: equal shares of all",
      .field = &C::samples_per_node, .usual = "all"},
     {.name = "partition", .topic = Topic::data, .value = "contiguous|iid|by-label|dirichlet:A",
@@ -234,7 +238,8 @@ std::vector<OptionRow> algorithm_rows() {
     {.name = "alpha", .topic = Topic::algorithm, .commands = kTimedRuns & ~kTune, .value = "STEP",
      .help = "weight of the gradient: 0.2, 0.3*T^(-1/6) with T the --horizon, or one for each algorithm, "
              "dsgd=0.2,q-dsgd=0.3*T^(-1/6); compare: dsgd@1.9=0.4 is the one for the target loss 1.9; auto: the "
-             "published one",
+             "published one. A step that changes: \"warm-up 5%, 0.1 until 50%, 0.01 until 75%, 0.001\", in shares of T, "
+             "iterations (until 200) or epochs of a node's samples (until 3 epochs)",
      .field = &C::alpha, .usual = "auto", .check = check_alpha},
     {.name = "epsilon", .topic = Topic::algorithm, .commands = kTimedRuns & ~kTune, .value = "STEP", .help = "step of the mixing, written like --alpha; at most 1",
      .field = &C::epsilon, .usual = "auto", .check = check_epsilon},
@@ -341,6 +346,10 @@ std::vector<OptionRow> evaluation_rows() {
     {.name = "target-loss", .topic = Topic::evaluation, .commands = kTimedRuns, .value = "LOSS,LOSS",
      .help = "report the time to these training losses; none: no target in run, chosen from the runs in compare and tune",
      .field = &C::target_loss, .usual = "none", .is_above_least = true},
+    {.name = "evaluate-samples", .topic = Topic::evaluation, .commands = kTimedRuns, .value = "N",
+     .help = "take the curve's losses, accuracies and gradient norm over N samples of the training set, evenly spaced "
+             "over the nodes', and as many of the test set; all: over all of them",
+     .field = &C::evaluate_samples, .usual = "all"},
     {.name = "optimum", .topic = Topic::evaluation, .commands = kRun,
      .help = "compute f* first (Newton's method, float64, without a matrix), and show how far the loss is from it; of "
              "least squares, and of logistic regression of two classes",
@@ -379,7 +388,7 @@ std::vector<OptionRow> output_rows() {
      .help = "measure for 4 s how much time each core loses to interrupts and others, on all at once", .field = &C::jitter,
      .in_ini = false},
     {.name = "contents", .topic = Topic::output, .commands = kInfo,
-     .help = "what a run with these --dataset, --classes, --grey, --seed, --graph, --speed and --machine (or --config) "
+     .help = "what a run with these --dataset, --classes, --grey, --normalise, --seed, --graph, --speed and --machine (or --config) "
              "reads, with fingerprints of the contents, and nothing else",
      .field = &C::contents, .in_ini = false},
     {.name = "dependencies", .topic = Topic::output, .commands = kInfo,

@@ -3,6 +3,7 @@
 //   steps  := [NAME [@ LOSS] =] step {, [NAME [@ LOSS] =] step}
 //   step   := NUMBER | power | NUMBER * power | NUMBER / power
 //   power  := T | T^NUMBER | T^(NUMBER) | T^(NUMBER/NUMBER)
+// Of --alpha a step may be a schedule, which has commas of its own (alpha_schedule.cpp).
 // Of --gamma and its like a value is a plain number, and is for all targets.
 #include "config/steps.hpp"
 
@@ -112,7 +113,9 @@ std::vector<NamedStep> split_steps(const std::string& text) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
     const std::string part = text.substr(begin, end - begin);
     const std::size_t equals = part.find('=');
-    if (equals == std::string::npos) {
+    if (equals == std::string::npos && !steps.empty() && is_unfinished_schedule(steps.back().step)) {
+      steps.back().step += ", " + trimmed(part);
+    } else if (equals == std::string::npos) {
       steps.push_back({.step = trimmed(part)});
     } else {
       const std::string name = part.substr(0, equals);
@@ -197,6 +200,12 @@ void check_steps(const std::string& option, const std::string& text) {
     if (entry.has_target && !(target_of(entry.target) > 0))
       throw InputError("{} {}: \"{}\" is not a target loss; give a number above 0, {}@1.9={}", option, text,
                        entry.target, entry.name, entry.step);
+    if (is_schedule(entry.step)) {
+      if (option != "--alpha")
+        throw InputError("{} {}: only --alpha has steps that change; give {}", option, text, kForms);
+      (void)alpha_schedule(option, entry.step, 1);
+      return;
+    }
     // At T = 1 a power is 1: what is refused here is refused at every horizon.
     const std::optional<double> value = StepReader(entry.step, 1).step();
     if (!value || !std::isfinite(*value) || *value <= 0)

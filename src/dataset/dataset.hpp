@@ -39,11 +39,15 @@ struct Dataset {
   std::string name;
   std::uint32_t samples = 0;
   std::uint32_t features = 0;
-  std::uint32_t classes = 0;             // 0: regression, targets are values; else targets are 0 … classes − 1
-  std::vector<std::uint8_t> bytes = {};  // [samples, features], feature = byte · (1/255)
-  std::vector<float> values = {};        // [samples, features], all finite
-  SparseRows sparse = {};                // [samples, features]
-  std::vector<float> targets = {};       // [samples], all finite
+  std::uint32_t classes = 0;              // 0: regression, targets are values; else targets are 0 … classes − 1
+  std::vector<std::uint8_t> bytes = {};   // [samples, features], feature = byte · (1/255)
+  std::vector<float> values = {};         // [samples, features], all finite
+  SparseRows sparse = {};                 // [samples, features]
+  std::vector<float> targets = {};        // [samples], all finite
+  std::vector<std::uint32_t> shape = {};  // of one sample: {28, 28}, {3, 32, 32}; empty or one number: no image
+
+  // A feature is used as value · scale + shift of its channel, of which each has as many features; empty: as it is.
+  std::vector<float> scale = {}, shift = {};  // [channels]
 
   bool is_sparse() const { return !sparse.starts.empty(); }
   // Of all cells, those that a sparse set holds.
@@ -93,6 +97,7 @@ struct DatasetRequest {
   bool grey = false;              // CIFAR's colour to grey: round(0.2989 R + 0.5870 G + 0.1140 B), MATLAB's rgb2gray;
                                   // nothing to do for sets without colour
   std::uint64_t seed = 1;         // for generated data only
+  bool normalise = false;         // see normalise.hpp
   double most_bytes = kForever;   // that generated data may take of memory
 };
 

@@ -30,9 +30,9 @@ std::string shape_text(const DataSplit& split) {
   return fmt::format(" ({})", joined(sizes, "x"));
 }
 
-// How large a share of its cells a sparse set holds, and why it is one.
+// How large a share of its cells a sparse set holds, and why it is one; whether features are normalised.
 std::string storage_text(const DataSplit& split) {
-  if (!split.train.is_sparse()) return "";
+  if (!split.train.is_sparse()) return split.train.scale.empty() ? "" : ", normalised";
   return fmt::format(", sparse rows ({:.3g} % of the cells hold a number: {})", 100 * split.train.density(),
                      split.source.storage_rule);
 }
@@ -90,6 +90,10 @@ std::string fingerprint(const Dataset& data) {
   all.add(data.bytes);
   all.add(data.values);
   all.add(data.targets);
+  if (!data.scale.empty()) {
+    all.add(data.scale);
+    all.add(data.shift);
+  }
   if (data.is_sparse()) {
     all.add(data.sparse.starts);
     all.add(data.sparse.columns);

@@ -18,6 +18,25 @@ void scale_bytes(const std::uint8_t* __restrict in, std::size_t count, float* __
   for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(in[i]) * kScale;
 }
 
+// Normalised: the bytes of a channel, or its values.
+template <class Value>
+void scale_channel(const Value* __restrict in, std::size_t count, float scale, float shift, float* __restrict out) {
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(in[i]) * scale + shift;
+}
+
+template <class Value>
+void scale_row(const Dataset& data, const Value* in, float unit, float* out) {
+  const std::size_t channels = data.scale.size(), area = data.features / channels;
+  if (area == 1) {
+    for (std::size_t c = 0; c < channels; ++c)
+      out[c] = static_cast<float>(in[c]) * unit * data.scale[c] + data.shift[c];
+    return;
+  }
+  for (std::size_t c = 0; c < channels; ++c)
+    scale_channel(in + c * area, area, unit * data.scale[c], data.shift[c], out + c * area);
+}
+
 // Sampled rows lie anywhere, so a row is asked for while the ones before it are converted: this many of them, since
 // converting one takes less time than a line takes to arrive from the last-level cache.
 constexpr std::size_t kAhead = 4;
@@ -40,7 +59,12 @@ void Dataset::gather(std::span<const SampleId> rows, float* out) const {
       for (std::size_t e = 0; e < row.values.size(); ++e) out[row.columns[e]] = row.values[e];
     } else if (!bytes.empty()) {
       if (k + kAhead < rows.size()) prefetch(bytes.data() + rows[k + kAhead] * p, p);
-      scale_bytes(bytes.data() + rows[k] * p, p, out);
+      if (scale.empty())
+        scale_bytes(bytes.data() + rows[k] * p, p, out);
+      else
+        scale_row(*this, bytes.data() + rows[k] * p, 1.0f / 255.0f, out);
+    } else if (!scale.empty()) {
+      scale_row(*this, values.data() + rows[k] * p, 1.0f, out);
     } else {
       std::memcpy(out, values.data() + rows[k] * p, p * sizeof(float));
     }

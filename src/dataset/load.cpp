@@ -10,6 +10,7 @@
 #include "dataset/catalogue.hpp"
 #include "dataset/formats.hpp"
 #include "dataset/labels.hpp"
+#include "dataset/normalise.hpp"
 
 namespace quantimed {
 
@@ -127,8 +128,9 @@ Reading load_path(const DatasetRequest& request) {
 }
 
 // What the readers leave out where nothing is special.
-void complete(DataSource& source, const Dataset& train) {
+void complete(DataSource& source, Dataset& train) {
   if (source.shape.empty()) source.shape = {train.features};
+  train.shape = source.shape;
   if (source.labels.empty())
     for (std::uint32_t k = 0; k < train.classes; ++k) source.labels.push_back(k);
 }
@@ -148,6 +150,8 @@ DataSplit load_dataset(const DatasetRequest& request, const TargetWish& wish) tr
   complete(reading.split.source, train);
   DataSplit split = decide_targets(std::move(reading), request, wish);
   if (split.test) split.test->name = split.train.name;
+  if (split.test) split.test->shape = split.train.shape;
+  if (request.normalise) normalise(split);
   return split;
 } catch (const std::bad_alloc&) {
   throw MachineRefused("--dataset {}: too large for this machine's memory; keep fewer samples or features",

@@ -2,6 +2,7 @@
 // What an engine is given, and what it gives back. Engines never ask which algorithm they run.
 #pragma once
 
+#include "algorithm/alpha_schedule.hpp"
 #include "algorithm/table.hpp"
 #include "codec/codec.hpp"
 #include "dataset/shards.hpp"
@@ -40,6 +41,7 @@ struct Resume {
 struct Run {
   const AlgorithmRow& algorithm;
   Options options;
+  AlphaSchedule steps = {};  // of options.alpha
   const Problem& problem;
   const Network& network;
   const Shards& shards;

@@ -30,6 +30,7 @@ Protocol protocol_of(const AlgorithmRow& row) {
 
 NodeCore::NodeCore(const Run& run, NodeId id)
     : run_(run),
+      options_(run.options),
       id_(id),
       round_(first_round(run, id)),
       samples_(run.problem, run.shards.of(id), id, run.seed),
@@ -88,6 +89,7 @@ void NodeCore::add_vectors() {
 
 void NodeCore::begin(Round t, Seconds start) {
   round_ = t;
+  options_.alpha = run_.steps.at(t, run_.options.alpha);
   record = {.start = start};
   speed_at_begin_ = speed_;
   overflows_at_begin_ = overflows_;

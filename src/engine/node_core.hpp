@@ -65,6 +65,9 @@ class NodeCore {
   std::span<const Neighbour> sources(Round k) { return run_.network.sources(id_, k, peers_); }
   std::span<const Neighbour> readers(Round k) { return run_.network.readers(id_, k, peers_); }
 
+  // What the text reads: the run's options, with the step of this iteration.
+  const Options& options() const { return options_; }
+
   // ---- an iteration ----
   void begin(Round t, Seconds start);
   Round round() const { return round_; }
@@ -195,6 +198,7 @@ class NodeCore {
   SweepInput sweep_input(std::span<Received> received) const;
 
   const Run& run_;
+  Options options_;
   NodeId id_;
   Round round_;
   std::span<float> x_;                          // [p]

@@ -55,7 +55,7 @@ ReplayRun::ReplayRun(const Run& run, const ReplayRequest& request, Watcher& watc
       nodes_.push_back(std::make_unique<PairReplayNode>(*this, i, logs[i]));
     else
       nodes_.push_back(std::make_unique<MessageReplayNode>(*this, i, logs[i]));
-    nodes_.back()->task = run.algorithm.run(*nodes_.back(), run.options);
+    nodes_.back()->task = run.algorithm.run(*nodes_.back(), nodes_.back()->core.options());
   }
 }
 

@@ -85,7 +85,7 @@ void ThreadsEngine::live(NodeId i) {
   const CoreUse start = core_use();
   if (began) {
     try {
-      Task task = run_.algorithm.run(*shared_.nodes[i], run_.options);
+      Task task = run_.algorithm.run(*shared_.nodes[i], shared_.nodes[i]->core().options());
       check(!task.resume(), "on threads an algorithm runs straight through");
       check(shared_.nodes[i]->is_over(), "an algorithm's text ended by itself");
     } catch (const RunAborted&) {  // another node's failure is the one to tell

@@ -87,10 +87,17 @@ bool ThreadNode::survives(Round t) {
 
 void ThreadNode::warm_up() {
   constexpr int kRepeats = 20;
+  constexpr Seconds kLongest = 0.5;  // a large model would take minutes for all of them
+  const Seconds first = shared_.now();
+  const auto is_over = [&] { return shared_.now() - first > kLongest; };
   core_.begin_samples(0);
-  for (int repeat = 0; repeat < kRepeats; ++repeat)
+  for (int repeat = 0; repeat < kRepeats && (repeat == 0 || !is_over()); ++repeat)
     for (std::size_t chunk = 1; chunk <= ChunkCosts::kLargest; chunk *= 2) {
       const Seconds start = shared_.now();
+      if (chunk > 1 && is_over()) {  // no sample is dearer in a larger chunk
+        if (repeat == 0) costs_.warm_up(chunk, 2 * costs_.expected(chunk / 2));
+        continue;
+      }
       core_.add_samples(chunk, sum_, scratch_);
       costs_.warm_up(chunk, shared_.now() - start);
     }
@@ -103,7 +110,8 @@ void ThreadNode::warm_up() {
   const std::vector<CoordinateRange> penalised = shared_.run.problem.penalised();
   AlignedVector<std::byte> message(codec.capacity(x.size()));
   AlignedVector<float> scratch(x.begin(), x.end());
-  for (int repeat = 0; repeat < kRepeats; ++repeat) {
+  const Seconds second = shared_.now();
+  for (int repeat = 0; repeat < kRepeats && (repeat < 2 || shared_.now() - second <= kLongest); ++repeat) {
     const Encoded encoded = codec.encode(x, {.purpose = Purpose::check}, message);
     const MixTerm self{std::span<const std::byte>(message).first(encoded.bytes), 0.5f};
     mix(scratch, scratch, 0, scratch.size(), {.self = 0.5f, .neighbours = 1, .gradient = 0}, {&self, 1}, codec,

@@ -31,7 +31,7 @@ NewestEngine::NewestEngine(const Run& run, Watcher& watcher)
     nodes_.push_back(std::make_unique<NewestNode>(*this, i, arena_.model(i)));
   for (std::uint32_t k = 0; k < run.threads; ++k)
     scratch_.push_back({.work = run.problem.make_workspace(), .batch = {}, .terms = {}, .form = {}});
-  for (auto& node : nodes_) node->task = run.algorithm.run(*node, run.options);
+  for (auto& node : nodes_) node->task = run.algorithm.run(*node, node->core.options());
 }
 
 // What a reader sees at this moment. Events only go forward in time, so what has been overtaken is never read again;

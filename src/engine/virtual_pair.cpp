@@ -135,7 +135,7 @@ PairEngine::PairEngine(const Run& run, Watcher& watcher)
     nodes_.push_back(std::make_unique<PairNode>(*this, i, arena_.model(i)));
   for (std::uint32_t k = 0; k < run.threads; ++k)
     scratch_.push_back({.work = run.problem.make_workspace(), .batch = {}, .terms = {}, .form = {}});
-  for (auto& node : nodes_) node->task = run.algorithm.run(*node, run.options);
+  for (auto& node : nodes_) node->task = run.algorithm.run(*node, node->core.options());
 }
 
 void PairEngine::compute_pending() {

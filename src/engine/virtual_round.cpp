@@ -154,7 +154,7 @@ bool RoundEngine::run_phase(Round hold) {
 // Nobody updates before the first hold, so the models are a cut even where a node has failed.
 bool RoundEngine::begin() {
   if (run_.resume) restore_cores();
-  for (auto& node : nodes_) node->task = run_.algorithm.run(*node, run_.options);
+  for (auto& node : nodes_) node->task = run_.algorithm.run(*node, node->core.options());
   run_phase(now_);
   if (run_.resume)  // the messages that have just been sent again were counted before
     for (auto& node : nodes_) node->core.forget_counts();

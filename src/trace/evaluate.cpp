@@ -19,16 +19,27 @@ constexpr std::size_t kRowsPerPart = 500;
 constexpr std::size_t kGradientParts = 8;
 constexpr std::size_t kBlock = 4096;  // coordinates
 
+std::vector<SampleId> evenly_spaced(const std::vector<SampleId>& rows, std::size_t most) {
+  if (most == 0 || most >= rows.size()) return rows;
+  std::vector<SampleId> some(most);
+  for (std::size_t k = 0; k < most; ++k) some[k] = rows[k * rows.size() / most];
+  return some;
+}
+
 std::size_t parts_of(std::size_t count, std::size_t part) { return (count + part - 1) / part; }
 
 }  // namespace
 
 Evaluator::Evaluator(const Problem& problem, const Shards& shards, const Dataset* test, const Penalty& penalty,
-                     int threads)
-    : problem_(problem), shards_(shards), test_(test), penalty_(penalty), choice_(static_cast<std::uint32_t>(threads)) {
+                     int threads, std::uint32_t most_samples)
+    : problem_(problem), test_(test), choice_(static_cast<std::uint32_t>(threads)) {
+  rows_ = evenly_spaced(shards.rows, most_samples);
+  // λ/N stays what it is.
+  lambda_ = penalty.lambda * (static_cast<double>(rows_.size()) / static_cast<double>(shards.rows.size()));
   if (test_) {
-    test_rows_.resize(test_->samples);
-    std::iota(test_rows_.begin(), test_rows_.end(), SampleId{0});
+    std::vector<SampleId> all(test_->samples);
+    std::iota(all.begin(), all.end(), SampleId{0});
+    test_rows_ = evenly_spaced(all, most_samples);
   }
   for (int k = 0; k < threads; ++k) work_.push_back(problem.make_workspace());
   for (std::size_t k = 0; k < kGradientParts; ++k) gradients_.emplace_back(problem.dimension());
@@ -98,7 +109,7 @@ LossSum Evaluator::total_loss(const Dataset& data, std::span<const SampleId> row
 
 // ‖∇f(x̄)‖² with the per-dataset ℓ2 term: ∇f = (1/N) Σ ∇ℓ + (λ/N) Θ, the gradient of the loss that is reported.
 double Evaluator::gradient_norm_squared() {
-  const std::span<const SampleId> rows = shards_.rows;
+  const std::span<const SampleId> rows = rows_;
   const std::size_t per_part = parts_of(rows.size(), kGradientParts);
   FirstFailure failure;
 #pragma omp parallel for schedule(dynamic) num_threads(workers_)
@@ -118,7 +129,7 @@ double Evaluator::gradient_norm_squared() {
   for (const auto& part : gradients_)
     for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += static_cast<double>(part[k]);
   for (const CoordinateRange& range : problem_.penalised())
-    for (std::size_t k = range.first; k < range.last; ++k) sum[k] += penalty_.lambda * static_cast<double>(mean_[k]);
+    for (std::size_t k = range.first; k < range.last; ++k) sum[k] += lambda_ * static_cast<double>(mean_[k]);
   const double norm = std::inner_product(sum.begin(), sum.end(), sum.begin(), 0.0);
   return norm / (static_cast<double>(rows.size()) * static_cast<double>(rows.size()));
 }
@@ -138,9 +149,9 @@ Evaluation Evaluator::evaluate_with_workers(std::span<const float* const> models
   const auto share = [&](const LossSum& sum) {
     return problem_.is_classification() ? static_cast<double>(sum.correct) / static_cast<double>(sum.samples) : kNone;
   };
-  const double samples = static_cast<double>(shards_.rows.size());
-  const LossSum train = total_loss(problem_.data(), shards_.rows);
-  const double penalty = penalty_.lambda / (2 * samples) * penalised_norm_squared(problem_, mean_);
+  const double samples = static_cast<double>(rows_.size());
+  const LossSum train = total_loss(problem_.data(), rows_);
+  const double penalty = lambda_ / (2 * samples) * penalised_norm_squared(problem_, mean_);
   Evaluation result{.loss = train.loss / samples + penalty,
                     .accuracy = share(train),
                     .test_loss = kNone,

@@ -20,7 +20,9 @@ struct Evaluation {
 class Evaluator {
  public:
   // `test` may be null. `threads`: OpenMP threads, or one where that is faster; the result does not depend on it.
-  Evaluator(const Problem& problem, const Shards& shards, const Dataset* test, const Penalty& penalty, int threads);
+  // `most_samples`: of either set only so many are looked at, evenly spaced over it; 0: all.
+  Evaluator(const Problem& problem, const Shards& shards, const Dataset* test, const Penalty& penalty, int threads,
+            std::uint32_t most_samples = 0);
 
   // What one takes of memory.
   static double bytes(const Problem& problem, std::uint32_t threads);
@@ -39,12 +41,11 @@ class Evaluator {
   double gradient_norm_squared();
 
   const Problem& problem_;
-  const Shards& shards_;
   const Dataset* test_;
-  Penalty penalty_;
+  double lambda_;  // of the ℓ2 term, for as many samples as are looked at
   WorkerChoice choice_;
-  int workers_ = 1;  // of this evaluation
-  std::vector<SampleId> test_rows_;
+  int workers_ = 1;                              // of this evaluation
+  std::vector<SampleId> rows_, test_rows_;       // that are looked at
   std::vector<Workspace> work_;                  // a worker's each
   std::vector<AlignedVector<float>> gradients_;  // [parts, p]: partial sums, added in order
   AlignedVector<float> mean_;                    // [p]

@@ -94,7 +94,7 @@ std::string error_after_change(const std::function<void(hid_t file)>& change) {
     const Hdf5Handle file(H5Fopen((folder / "set.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT), H5Fclose);
     change(file.get());
   }
-  return error_of(folder / "set.h5");
+  return quantimed::error_of(folder / "set.h5");
 }
 
 const std::string kRows = "/train/features/";

@@ -172,7 +172,7 @@ constexpr std::array kParsers = {
     Parser{"graph", [](const std::string& v) { parse_graph(v); }},
     Parser{"mixing", [](const std::string& v) { parse_mixing(v); }},
     Parser{"codec", [](const std::string& v) { require(make_codec(v)->capacity(1) > 0, "a message without bytes"); }},
-    Parser{"alpha", [](const std::string& v) { step_size("--alpha", v, 300); }},
+    Parser{"alpha", [](const std::string& v) { alpha_schedule("--alpha", v, 300, 40); }},
 };
 
 // "name=value"
