@@ -65,6 +65,24 @@ void batches(benchmark::internal::Benchmark* bench) {
 BENCHMARK_CAPTURE(gradient, mlp_784_50_10, 784, 10, std::string("mlp:50"))->Apply(batches);
 BENCHMARK_CAPTURE(gradient, mlp_1024_30_2, 1024, 2, std::string("mlp:30"))->Apply(batches);
 
+// Convolutional networks on images of CIFAR-10's size; bench/layers sets them beside PyTorch.
+void layered(benchmark::State& state, const std::string& model) {
+  blas::use_one_thread();
+  Dataset data = random_images(200, 3072, 10);
+  data.shape = {3, 32, 32};
+  const auto problem = make_problem({.model = model}, data);
+  auto work = problem->make_workspace();
+  AlignedVector<float> x(problem->dimension()), sum(problem->dimension(), 0.0f);
+  problem->initialise(x, 1);
+  Stream words({.seed = 2});
+  std::vector<SampleId> batch(static_cast<std::size_t>(state.range(0)));
+  for (auto& row : batch) row = words.index(data.samples);
+  for (auto _ : state) problem->gradient_sum(x, batch, false, sum, work);
+  report_rate(state, static_cast<double>(batch.size()) * problem->gradient_flops());
+}
+BENCHMARK_CAPTURE(layered, gn_lenet, std::string("gn-lenet"))->Arg(8)->Arg(32)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(layered, resnet20, std::string("resnet20"))->Arg(8)->Arg(32)->Unit(benchmark::kMillisecond);
+
 // The evaluator's work, off the clock.
 void loss(benchmark::State& state) {
   blas::use_one_thread();

@@ -103,7 +103,7 @@ std::vector<TheoryPoint> plan_points(const Config& given) {
 
 // Null where the solution cannot be computed.
 std::shared_ptr<const ConvexProblem> convex_problem(const Setup& setup, const Dataset& data) {
-  if (setup.config.model.starts_with("mlp")) return {};
+  if (setup.config.model != "least-squares" && setup.config.model != "logistic") return {};
   if (setup.problem->dimension() != data.features)
     throw InputError(
         "--model {}: has several outputs for the {} classes of {}; keep two classes with logistic, or give "

@@ -196,8 +196,9 @@ std::vector<OptionRow> data_rows() {
 
 std::vector<OptionRow> model_rows() {
   return {
-    {.name = "model", .topic = Topic::model, .commands = kRuns | kCalibrate, .value = "least-squares|logistic|mlp:H,H",
-     .help = "mlp: a network with these hidden layers, mlp:50 or mlp:30,20,20,25", .field = &C::model},
+    {.name = "model", .topic = Topic::model, .commands = kRuns | kCalibrate, .value = "least-squares|logistic|mlp:H,H|gn-lenet|resnet20",
+     .help = "mlp: a network with these hidden layers, mlp:50 or mlp:30,20,20,25; gn-lenet, resnet20: convolutional "
+             "networks with group norm, for square images", .field = &C::model},
     {.name = "activation", .topic = Topic::model, .commands = kRuns | kCalibrate, .help = "of hidden units", .field = &C::activation,
      .choices = {"sigmoid", "tanh", "relu"}},
     {.name = "loss", .topic = Topic::model, .commands = kRuns | kCalibrate, .help = "of one sample; auto: the model's usual one", .field = &C::loss,

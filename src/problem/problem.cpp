@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "problem/dense.hpp"
+#include "problem/layered.hpp"
 
 namespace quantimed {
 namespace {
@@ -84,13 +85,44 @@ std::size_t count_outputs(const std::string& model, Loss loss, std::uint32_t cla
 
 }  // namespace
 
+namespace {
+
+struct ImageModel {
+  const char* name;
+  std::size_t halvings;  // of the image's side
+  std::unique_ptr<Layer> (*make)(ImageShape in, std::size_t outputs);
+};
+constexpr ImageModel kImageModels[] = {{"gn-lenet", 3, gn_lenet}, {"resnet20", 2, resnet20}};
+
+const ImageModel* find_image_model(const std::string& model) {
+  for (const ImageModel& row : kImageModels)
+    if (model == row.name) return &row;
+  return nullptr;
+}
+
+std::unique_ptr<Problem> make_layered(const ImageModel& row, const ModelRequest& request, const Dataset& data) {
+  if (request.initial_half_widths != ModelRequest{}.initial_half_widths)
+    throw InputError("--initial: {} starts uniform in 1/sqrt(inputs) of each layer; leave it out", row.name);
+  const Loss loss = !request.loss.empty() ? parse_loss(request.loss)
+                    : data.classes == 0   ? Loss::squared
+                                          : Loss::softmax;
+  check_fit(row.name, loss, data);
+  const ImageShape in = image_of(row.name, data, row.halvings);
+  return std::make_unique<LayeredProblem>(row.name, row.make(in, count_outputs(row.name, loss, data.classes)), loss,
+                                          data);
+}
+
+}  // namespace
+
 std::unique_ptr<Problem> make_problem(const ModelRequest& request, const Dataset& data) {
+  if (const ImageModel* row = find_image_model(request.model)) return make_layered(*row, request, data);
   const std::size_t colon = request.model.find(':');
   const std::string model = request.model.substr(0, colon);
   const bool has_widths = colon != std::string::npos, is_mlp = model == "mlp";
   if (!(is_mlp && has_widths) && request.model != "least-squares" && request.model != "logistic")
     throw InputError(
-        "--model {}: unknown; choose least-squares, logistic or mlp:WIDTHS, as in mlp:50 or mlp:30,20,20,25",
+        "--model {}: unknown; choose least-squares, logistic, mlp:WIDTHS, as in mlp:50 or mlp:30,20,20,25, gn-lenet or "
+        "resnet20",
         request.model);
 
   DenseShape shape{.name = model, .biases = is_mlp, .activation = parse_activation(request.activation)};

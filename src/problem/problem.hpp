@@ -77,11 +77,12 @@ class Problem {
 // ‖Θ‖² over the penalised coordinates, summed in float64.
 double penalised_norm_squared(const Problem& problem, std::span<const float> x);
 
-// --model least-squares | logistic | mlp:50 | mlp:30,20,20,25
+// --model least-squares | logistic | mlp:50 | mlp:30,20,20,25 | gn-lenet | resnet20 (layered.hpp)
 // --activation sigmoid | tanh | relu
 // --loss sigmoid-cross-entropy | softmax | squared  ("" picks: least-squares → squared, logistic →
 // sigmoid-cross-entropy
-//        of one output for two classes, softmax for more; mlp → sigmoid-cross-entropy, squared for regression)
+//        of one output for two classes, softmax for more; mlp → sigmoid-cross-entropy, squared for regression;
+//        networks of layers → softmax)
 // --initial uniform half-widths a layer (weights and biases), e.g. {0.5} for all or {0.5,0.5,0.5,1,2}
 struct ModelRequest {
   std::string model = "mlp:50";

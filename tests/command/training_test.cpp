@@ -86,5 +86,23 @@ TEST(TrainingProgram, ACurveOverAPartOfTheSamplesSaysSo) {
                  "--optimum: a gap is of all samples", "both");
 }
 
+TEST(TrainingProgram, AConvolutionalNetworkHasTheSameBitsOnBothEngines) {
+  const Folder folder;
+  const std::string run =
+      "run --algorithm dsgd --nodes 2 --graph complete --samples-per-node 6 --batch 2 --iterations 2 --evaluations 1 "
+      "--evaluate-samples 6 --alpha 0.05 --quiet --dataset digits --model resnet20 ";
+  ASSERT_EQ(run_program(folder, run + "--output v.h5").status, 0);
+  ASSERT_EQ(run_program(folder, run + "--engine threads --oversubscribe --output t.h5").status, 0);
+  const Trace v = read_trace(folder / "v.h5"), t = read_trace(folder / "t.h5");
+  EXPECT_TRUE(verify_trace(v).empty());
+  EXPECT_EQ(v.mean_model, t.mean_model);
+  const Ran same = run_program(folder, "replay t.h5");
+  EXPECT_THAT(same.out, HasSubstr("bit-exact")) << same.err;
+  expect_refused(run_program(folder,
+                             "run --model gn-lenet --algorithm dsgd --dataset digits --nodes 2 --graph complete "
+                             "--iterations 2 --output x.h5"),
+                 "--model gn-lenet: takes square images whose side is a multiple of 8", "28 pixels");
+}
+
 }  // namespace
 }  // namespace quantimed
