@@ -21,7 +21,7 @@ ImageShape strided(ImageShape in, std::size_t channels, std::size_t stride) {
 
 class Convolution final : public Layer {
  public:
-  Convolution(ImageShape in, std::size_t channels, std::size_t kernel, std::size_t stride, bool bias)
+  Convolution(const ImageShape& in, std::size_t channels, std::size_t kernel, std::size_t stride, bool bias)
       : Layer(in, strided(in, channels, stride)), kernel_(kernel), stride_(stride), bias_(bias) {
     check(kernel % 2 == 1 && stride > 0 && channels > 0, "a convolution of an even kernel, or of nothing");
   }

@@ -38,7 +38,7 @@ float sum_of_products(const float* x, const float* y, std::size_t count, float m
 // w: γ [channels], β [channels].  kept, a sample: μ and r of each group.
 class GroupNorm final : public Layer {
  public:
-  GroupNorm(ImageShape in, std::size_t groups) : Layer(in, in), groups_(groups) {
+  GroupNorm(const ImageShape& in, std::size_t groups) : Layer(in, in), groups_(groups) {
     check(groups > 0 && in.channels % groups == 0, "group norm: the groups do not divide the channels");
   }
   std::size_t parameters() const override { return 2 * in().channels; }

@@ -21,7 +21,7 @@ void start_uniform(float* w, std::size_t count, std::size_t inputs, Stream& word
 
 class Linear final : public Layer {
  public:
-  Linear(ImageShape in, std::size_t outputs) : Layer(in, {.channels = outputs}) {}
+  Linear(const ImageShape& in, std::size_t outputs) : Layer(in, {.channels = outputs}) {}
   std::size_t parameters() const override { return weights() + out().size(); }
   double flops() const override { return 2.0 * static_cast<double>(weights()); }
   void initialise(float* w, Stream& words) const override { start_uniform(w, parameters(), in().size(), words); }
@@ -49,7 +49,7 @@ class Linear final : public Layer {
 
 class Relu final : public Layer {
  public:
-  explicit Relu(ImageShape in) : Layer(in, in) {}
+  explicit Relu(const ImageShape& in) : Layer(in, in) {}
   void forward(const float*, std::size_t samples, const float* x, float* y, float*, float*) const override {
     const std::size_t count = samples * in().size();
 #pragma omp simd
@@ -68,7 +68,7 @@ ImageShape pooled(ImageShape in, std::size_t side) { return {in.channels, in.hei
 
 class Pool : public Layer {
  public:
-  Pool(ImageShape in, std::size_t side) : Layer(in, pooled(in, side)), side_(side) {
+  Pool(const ImageShape& in, std::size_t side) : Layer(in, pooled(in, side)), side_(side) {
     check(side > 0 && out().size() > 0, "pooling leaves nothing");
   }
 
@@ -139,7 +139,7 @@ class AveragePool final : public Pool {
 // those outputs for a number of samples that the network fixes, then the layers' own.
 class Sequence final : public Layer {
  public:
-  Sequence(ImageShape in, Layers layers)
+  Sequence(const ImageShape& in, Layers layers)
       : Layer(in, layers.empty() ? in : layers.back()->out()), layers_(std::move(layers)) {
     check(!layers_.empty(), "a sequence of no layers");
     ImageShape shape = in;

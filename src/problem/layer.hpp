@@ -25,7 +25,7 @@ struct ImageShape {
 
 class Layer {
  public:
-  Layer(ImageShape in, ImageShape out) : in_(in), out_(out) {}
+  Layer(const ImageShape& in, const ImageShape& out) : in_(in), out_(out) {}
   virtual ~Layer() = default;
   Layer(const Layer&) = delete;
   Layer& operator=(const Layer&) = delete;

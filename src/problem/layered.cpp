@@ -23,7 +23,7 @@ std::size_t padded(std::size_t floats) {
 // Appends layers, each of the shape that the one before it gives.
 class Builder {
  public:
-  explicit Builder(ImageShape in) : in_(in), shape_(in) {}
+  explicit Builder(const ImageShape& in) : in_(in), shape_(in) {}
   ImageShape shape() const { return shape_; }
   Builder& add(std::unique_ptr<Layer> layer) {
     shape_ = layer->out();

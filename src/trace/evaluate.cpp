@@ -32,8 +32,10 @@ std::size_t parts_of(std::size_t count, std::size_t part) { return (count + part
 
 Evaluator::Evaluator(const Problem& problem, const Shards& shards, const Dataset* test, const Penalty& penalty,
                      int threads, std::uint32_t most_samples)
-    : problem_(problem), test_(test), choice_(static_cast<std::uint32_t>(threads)) {
-  rows_ = evenly_spaced(shards.rows, most_samples);
+    : problem_(problem),
+      test_(test),
+      choice_(static_cast<std::uint32_t>(threads)),
+      rows_(evenly_spaced(shards.rows, most_samples)) {
   // λ/N stays what it is.
   lambda_ = penalty.lambda * (static_cast<double>(rows_.size()) / static_cast<double>(shards.rows.size()));
   if (test_) {

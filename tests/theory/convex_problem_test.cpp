@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "base/error.hpp"
 #include "dataset/gaussian.hpp"
 #include "problem/problem.hpp"
 #include "theory/problems.hpp"
@@ -77,6 +78,13 @@ INSTANTIATE_TEST_SUITE_P(Losses, SameFunction,
                          [](const auto& tested) {
                            return tested.param.loss == ConvexLoss::squared ? "Squared" : "Logistic";
                          });
+
+TEST(ConvexProblem, FeaturesTooManyForAMatrixAreRefused) {
+  Dataset data{.name = "wide", .samples = 2, .features = 30'000, .classes = 2};
+  data.sparse = {{0, 1, 2}, {5, 29'999}, {1, 1}};
+  data.targets = {0, 1};
+  EXPECT_THROW(ConvexProblem(data, equal_shards(data, 1), ConvexLoss::logistic, 1), InputError);
+}
 
 }  // namespace
 }  // namespace quantimed
