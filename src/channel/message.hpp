@@ -41,6 +41,11 @@ struct Message {
   std::span<const std::byte> payload;  // [header.bytes], starts on a cache line
 };
 
+// On its way to another process a message has its header before it: one cache line, then the payload, in one piece.
+inline std::span<const std::byte> on_the_wire(const Message& message) {
+  return {message.payload.data() - kCacheLine, kCacheLine + message.payload.size()};
+}
+
 // `count` payloads of equal capacity. No two share a cache line or its neighbour. The memory is left untouched, so
 // that the thread which first writes a page owns it.
 class PayloadBuffers {

@@ -37,7 +37,7 @@ void NewestMailbox::find_free_buffers() {
     writer_.spare = static_cast<std::uint32_t>(next - used.begin());
 }
 
-bool NewestMailbox::publish(Round round, std::size_t bytes, const MessageNote& note) {
+bool NewestMailbox::publish(Round round, std::size_t bytes, const MessageNote& note, Version serial) {
   check(writer_.buffer != kNone, "publish() without begin_write()");
   check(bytes <= capacity(), "a message is larger than its mailbox");
   check(writer_.window.newest < ~Version{0}, "a mailbox ran out of version numbers");
@@ -58,9 +58,10 @@ bool NewestMailbox::publish(Round round, std::size_t bytes, const MessageNote& n
     return false;
   }
   const auto length = static_cast<std::uint32_t>(bytes);
-  if (in_flight() > 0) {  // read once a later message is the newest
+  if (serial == 0) serial = v;
+  if (in_flight() > 0 || has_headers_) {  // read once a later message is the newest, or sent on
     const MessageHeader header{.round = round,
-                               .version = v,
+                               .version = serial,
                                .bytes = length,
                                .speed = note.speed,
                                .published_at = note.published_at,
@@ -71,6 +72,7 @@ bool NewestMailbox::publish(Round round, std::size_t bytes, const MessageNote& n
   header.message.store({round, length}, std::memory_order_release);
   header.published_at.store(note.published_at, std::memory_order_release);
   header.speed.store(note.speed, std::memory_order_release);
+  header.serial.store(serial, std::memory_order_release);
   writer_.buffer = kNone;
   writer_.last_visible_at = visible_at;
   writer_.window = window;
@@ -91,7 +93,7 @@ std::optional<Message> NewestMailbox::acquire(std::uint32_t reader, Seconds now)
     const std::uint32_t buffer = v == seen.newest ? seen.buffer : entry(v).buffer.load(std::memory_order_acquire);
     const std::span<const std::byte> bytes = buffers_[buffer];
     __builtin_prefetch(bytes.data() + kPayloadOffset);  // under way while the claim is made
-    MessageHeader header = front_.headers[v % 2].load(v);
+    MessageHeader header = front_.headers[v % 2].load();
     if (in_flight() > 0) header.visible_at = entry(v).visible_at.load(std::memory_order_acquire);
     claim.buffer.store(buffer, std::memory_order_seq_cst);
     const Window then = front_.window.load(std::memory_order_seq_cst);

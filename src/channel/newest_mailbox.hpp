@@ -52,13 +52,20 @@ class NewestMailbox {
   // ---- the owner's thread ----
   void first_touch() { buffers_.first_touch(); }
 
+  // Messages will also go to other processes: each has its header before it, for any reader to send on.
+  void write_headers() { has_headers_ = true; }
+
   // Where to encode the next message.
   std::span<std::byte> begin_write();
 
   // Publishes what was written since begin_write(). Messages stay in order: none is visible before its predecessor.
   // False when it was dropped because `in_flight` messages are already under way.
   // A message with visible_at > published_at needs in_flight > 0.
-  bool publish(Round round, std::size_t bytes, const MessageNote& note);
+  // `serial`: the number that readers see, of a ghost, whose messages were counted elsewhere; 0: this mailbox's own.
+  bool publish(Round round, std::size_t bytes, const MessageNote& note, Version serial = 0);
+
+  // What begin_write() gave, with the line before it: of a ghost, where the message arrives with its header.
+  std::span<std::byte> with_header() { return buffers_[writer_.buffer]; }
 
   std::uint64_t dropped() const { return writer_.dropped; }
 
@@ -75,7 +82,8 @@ class NewestMailbox {
 
  private:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
-  // A buffer is its header's cache line, which is used when messages can be in flight, then the payload.
+  // A buffer is its header's cache line, which is used when messages can be in flight or leave the process, then the
+  // payload.
   static constexpr std::size_t kPayloadOffset = kCacheLine;
 
   // The newest version's buffer is part of it, so that readers need the ring only for messages in flight.
@@ -97,12 +105,13 @@ class NewestMailbox {
     std::atomic<RoundAndBytes> message{RoundAndBytes{}};
     std::atomic<Seconds> published_at{0};
     std::atomic<float> speed{0};
+    std::atomic<Version> serial{0};
     // Of a message that is visible as soon as it is published.
-    MessageHeader load(Version v) const {
+    MessageHeader load() const {
       const RoundAndBytes m = message.load(std::memory_order_acquire);
       const Seconds published = published_at.load(std::memory_order_acquire);
       return {.round = m.round,
-              .version = v,
+              .version = serial.load(std::memory_order_acquire),
               .bytes = m.bytes,
               .speed = speed.load(std::memory_order_acquire),
               .published_at = published,
@@ -147,8 +156,9 @@ class NewestMailbox {
   std::size_t in_flight() const { return ring_.size() - 2; }
   Entry& entry(Version v) { return ring_[v % ring_.size()]; }
 
-  PayloadBuffers buffers_;  // the handles: read by all, never changed
+  PayloadBuffers buffers_;
   std::vector<Claim> claims_;
+  bool has_headers_ = false;  // set before the first message
   std::vector<Entry> ring_;
   Front front_;
   Writer writer_;

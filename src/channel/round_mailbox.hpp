@@ -24,6 +24,9 @@
 // use. What an algorithm must keep to: a message of round t is not touched after the reader's own publish(t+1). It may
 // write round t+1 while it reads round t, so a model that is sent as it is can live here and is never copied.
 // tests/model/round.pml checks this argument exhaustively on three nodes.
+// Where the nodes of a run are spread over processes (engine/courier.hpp), a ghost is the mailbox of a node elsewhere.
+// Its one writer is the courier, which lets round t come only once the readers here have done with what is in its slot,
+// by their counters as on a schedule; and the owner also waits until round t−2 has left this process.
 #pragma once
 
 #include <array>
@@ -38,17 +41,19 @@ class RoundMailbox {
  public:
   // Memory is allocated here and first written by first_touch(). For NUMA, let the owner's thread construct the
   // mailbox too: the flags lie in the object itself.
-  explicit RoundMailbox(std::size_t capacity) : buffers_(2, capacity) {}
+  explicit RoundMailbox(std::size_t capacity) : buffers_(2, kCacheLine + capacity) {}
   RoundMailbox(const RoundMailbox&) = delete;
   RoundMailbox& operator=(const RoundMailbox&) = delete;
 
-  std::size_t capacity() const { return buffers_.capacity(); }
+  std::size_t capacity() const { return buffers_.capacity() - kCacheLine; }
 
   // ---- the owner's thread ----
   void first_touch() { buffers_.first_touch(); }
 
   // Where to encode round t. Rounds follow one another: t, t+1, …
-  std::span<std::byte> begin_write(Round t) { return buffers_[t % 2]; }
+  std::span<std::byte> begin_write(Round t) { return buffers_[t % 2].subspan(kCacheLine); }
+  // The same with the line before it, for the header of a message that goes to another process or comes from one.
+  std::span<std::byte> with_header(Round t) { return buffers_[t % 2]; }
 
   void publish(Round t, std::size_t bytes, const MessageNote& note) {
     Slot& slot = slots_[t % 2];
@@ -66,6 +71,18 @@ class RoundMailbox {
     slot.published.store(std::uint64_t{t} + 1, std::memory_order_release);
   }
 
+  // In place of publish(), of a ghost: what another process has published there. On a schedule not every round comes.
+  void deliver(const MessageHeader& header) {
+    const Round t = header.round;
+    Slot& slot = slots_[t % 2];
+    check(slot.published.load(std::memory_order_relaxed) <= t &&
+              slots_[(t + 1) % 2].published.load(std::memory_order_relaxed) <= t,
+          "a ghost's rounds follow one another");
+    check(header.bytes <= capacity(), "a message is larger than its mailbox");
+    slot.header = header;
+    slot.published.store(std::uint64_t{t} + 1, std::memory_order_release);
+  }
+
   // ---- any reader's thread ----
   // Whether round t has been published. (That it is visible, on a delayed link, is a matter of the reader's clock:
   // read(t).header.visible_at.)
@@ -75,7 +92,7 @@ class RoundMailbox {
   Message read(Round t) const {
     check(has(t), "a round was read that is not there");
     const MessageHeader& header = slots_[t % 2].header;
-    return {header, buffers_[t % 2].first(header.bytes)};
+    return {header, buffers_[t % 2].subspan(kCacheLine, header.bytes)};
   }
 
  private:

@@ -123,4 +123,9 @@ struct Outcome {
 Outcome run_virtual(const Run& run, Watcher& watcher);
 Outcome run_threads(const Run& run, Watcher& watcher);
 
+// The nodes spread over the processes of a fleet: rank 0 calls the first, all others the second, with the same run.
+class Fleet;
+Outcome run_spread(const Run& run, Watcher& watcher, Fleet& fleet);
+void follow_spread(const Run& run, Fleet& fleet);
+
 }  // namespace quantimed

@@ -88,26 +88,36 @@ MemoryPlan plan_virtual(const Run& run) {
   return plan;
 }
 
-MemoryPlan plan_threads(const Run& run) {
+namespace {
+
+// Of a node's mailbox: its buffers. Streams to other ranks are readers, too; a ghost has fewer.
+double buffers_of(const Run& run, NodeId i, const Layout& layout) {
+  if (run.algorithm.delivery != Delivery::newest) return 2.0 * run.algorithm.channels;
+  const std::size_t readers = run.network.neighbours(i).size();
+  return static_cast<double>(readers + (layout.ranks > 1 ? layout.ranks : 0) + run.link.most_in_flight() + 2);
+}
+
+}  // namespace
+
+MemoryPlan plan_threads(const Run& run, const Layout& layout) {
   const Sizes size(run);
   const bool lives_in_outbox = run.codec.is_identity() && run.algorithm.sends_its_model;
+  const double here = layout.here();
   MemoryPlan plan;
-  plan.models = floats(size.nodes * size.p *
-                       (static_cast<double>(Snapshots::models_of(run.evaluations)) + (lives_in_outbox ? 0 : 1))) +
-                size.nodes * size.states;
-  for (NodeId i = 0; i < run.network.nodes; ++i) {
-    const std::size_t readers = run.network.neighbours(i).size();
-    const std::size_t buffers = run.algorithm.delivery == Delivery::newest ? readers + run.link.most_in_flight() + 2
-                                                                           : 2 * run.algorithm.channels;
-    plan.messages += static_cast<double>(buffers) * (size.message + kSeparation);
-  }
-  plan.gradients = floats(size.nodes * size.p);
-  plan.workspaces = size.nodes * (size.workspace + size.message +
-                                  floats(size.keeps_gradients ? 2 * size.p : size.p));  // and to warm up with
-  plan.records = size.nodes * RecordLog::kLeastBytes + records_of(run);
+  plan.models =
+      floats(here * size.p * (static_cast<double>(Snapshots::models_of(run.evaluations)) + (lives_in_outbox ? 0 : 1))) +
+      here * size.states;
+  for (NodeId i = 0; i < run.network.nodes; ++i)  // ghosts, where there are other ranks
+    plan.messages += buffers_of(run, i, layout) * (size.message + kSeparation);
+  plan.gradients = floats(here * size.p);
+  plan.workspaces = here * (size.workspace + size.message +
+                            floats(size.keeps_gradients ? 2 * size.p : size.p));  // and to warm up with
+  plan.records = here * RecordLog::kLeastBytes + records_of(run);
+  const double saved = layout.rank == 0 ? size.nodes : here;
+  if (layout.ranks > 1) plan.models += floats(2 * saved * size.p);  // on their way to the curve
   if (run.faults.empty())
     plan.checkpoint =
-        floats(size.nodes * size.p) + size.nodes * size.states + (run.algorithm.sends_each_its_own ? plan.messages : 0);
+        floats(saved * size.p) + saved * size.states + (run.algorithm.sends_each_its_own ? plan.messages : 0);
   return plan;
 }
 

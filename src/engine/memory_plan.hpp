@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/engine.hpp"
+#include "engine/layout.hpp"
 
 namespace quantimed {
 
@@ -19,7 +20,8 @@ struct MemoryPlan {
 };
 
 MemoryPlan plan_virtual(const Run& run);
-MemoryPlan plan_threads(const Run& run);
+MemoryPlan plan_threads(const Run& run, const Layout& layout);  // of one process
+inline MemoryPlan plan_threads(const Run& run) { return plan_threads(run, {.nodes = run.network.nodes}); }
 
 // `newest` delivery in virtual time: the most messages of one node that can be kept at once, the one that its
 // neighbours see and those under way.

@@ -24,7 +24,8 @@ bool may_go_on(const Run& run) {
 }
 
 Records start_records(const Run& run) {
-  if (!run.resume) return Records(run.network.nodes, run.record_folder);
+  // In another process than the one that writes the trace there are none from before.
+  if (!run.resume || run.resume->rounds.nodes == 0) return Records(run.network.nodes, run.record_folder);
   const Rounds before = std::exchange(run.resume->rounds, {});
   return Records(before, run.record_folder);
 }

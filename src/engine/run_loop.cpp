@@ -36,20 +36,29 @@ void RunLoop::add_counts(std::uint64_t& overflows, std::uint64_t& violations) {
   overflows += overflows_;
   violations += violations_;
   for (NodeId i = 0; i < run_.network.nodes; ++i) {
+    if (!is_here(i)) continue;
     overflows += core(i).overflows();
     violations += core(i).violations();
   }
+  add_others(overflows, violations);
 }
 
-Checkpoint RunLoop::checkpoint() {
-  carry_out();
+Checkpoint RunLoop::part_of_checkpoint() {
   Checkpoint checkpoint;
   checkpoint.models.reserve(run_.network.nodes * run_.problem.dimension());
   for (NodeId i = 0; i < run_.network.nodes; ++i) {
+    if (!is_here(i)) continue;
     const NodeCore& node = core(i);
     checkpoint.models.insert(checkpoint.models.end(), node.x().begin(), node.x().end());
     node.save(checkpoint);
   }
+  return checkpoint;
+}
+
+Checkpoint RunLoop::checkpoint() {
+  carry_out();
+  Checkpoint checkpoint = part_of_checkpoint();
+  add_others(checkpoint);
   std::uint64_t overflows = 0, violations = 0;
   add_counts(overflows, violations);
   checkpoint.state = {{"clock", clock()},
@@ -67,7 +76,28 @@ void RunLoop::restore_cores() {
       (run_.algorithm.delivery == Delivery::round && !is_one_round))
     reject_checkpoint(run_, "its nodes are not at one round");
   std::span<const double> seen_speeds = saved.seen_speeds;
-  for (NodeId i = 0; i < n; ++i) core(i).restore(saved, seen_speeds);
+  for (NodeId i = 0; i < n; ++i) {
+    if (is_here(i))
+      core(i).restore(saved, seen_speeds);
+    else
+      seen_speeds = seen_speeds.subspan(std::min<std::size_t>(saved.seen_counts[i], seen_speeds.size()));
+  }
+}
+
+void RunLoop::sum_up(SumOfState& state) {
+  for (NodeId i = 0; i < run_.network.nodes; ++i) {
+    if (!is_here(i)) continue;
+    if (state.vector == 0) {
+      state.sum[0] += static_cast<double>(core(i).scalar());
+      continue;
+    }
+    const VectorView& vector = core(i).vector(state.vector);
+    for (std::size_t c = 0; c < state.sum.size(); ++c) {
+      const double value = vector.wide.empty() ? static_cast<double>(vector.single[c]) : vector.wide[c];
+      state.sum[c] += value;
+      state.squares += value * value;
+    }
+  }
 }
 
 // What the row promises of all nodes together: states that sum to zero, push-sum weights that sum to n. Lost nodes take
@@ -79,16 +109,10 @@ void RunLoop::check_invariants() {
   for (std::size_t k = 0; k < run_.algorithm.states.size(); ++k) {
     const StateRow& state = run_.algorithm.states[k];
     if (!state.sums_to_zero) continue;
-    std::vector<double> sum(p);
-    double squares = 0;
-    for (NodeId i = 0; i < n; ++i) {
-      const VectorView& vector = core(i).vector(k + 1);
-      for (std::size_t c = 0; c < p; ++c) {
-        const double value = vector.wide.empty() ? static_cast<double>(vector.single[c]) : vector.wide[c];
-        sum[c] += value;
-        squares += value * value;
-      }
-    }
+    SumOfState all{k + 1, std::vector<double>(p)};
+    sum_up(all);
+    add_others(all);
+    const auto& [vector, sum, squares] = all;
     const double sums = std::inner_product(sum.begin(), sum.end(), sum.begin(), 0.0);
     const double error = squares > 0 ? std::sqrt(sums / squares) : 0;
     outcome_.measured.emplace_back(fmt::format("sum_of_{}", state.name), error);
@@ -97,8 +121,10 @@ void RunLoop::check_invariants() {
                                           state.name, run_.algorithm.name, error));
   }
   if (run_.algorithm.weights != Weights::push) return;
-  double weights = 0;
-  for (NodeId i = 0; i < n; ++i) weights += static_cast<double>(core(i).scalar());
+  SumOfState all{0, {0}};
+  sum_up(all);
+  add_others(all);
+  const double weights = all.sum[0];
   outcome_.measured.emplace_back("push_sum_weights", weights / static_cast<double>(n));
   if (!(std::abs(weights - static_cast<double>(n)) <= kTolerance * static_cast<double>(n)))
     outcome_.verdict.reject(fmt::format("push-sum weights sum to {:.6g} and not to {}", weights, n));

@@ -7,6 +7,13 @@
 
 namespace quantimed {
 
+// Of one of a row's states over the nodes, to see that they sum to zero; or of the push-sum weights.
+struct SumOfState {
+  std::size_t vector;       // NodeCore::vector(); 0: the weights
+  std::vector<double> sum;  // [p], or one
+  double squares = 0;
+};
+
 class RunLoop {
  public:
   virtual ~RunLoop() = default;
@@ -17,7 +24,11 @@ class RunLoop {
   RunLoop(const Run& run, Watcher& watcher);
 
   // ---- what an engine has of its own ----
-  virtual NodeCore& core(NodeId i) = 0;
+  virtual NodeCore& core(NodeId i) = 0;                // of one that is here
+  virtual bool is_here(NodeId) const { return true; }  // and not in another process of the run
+  virtual void add_others(Checkpoint&) {}              // the part of those that are not, at the end of a run
+  virtual void add_others(SumOfState&) {}
+  virtual void add_others(std::uint64_t& /*overflows*/, std::uint64_t& /*violations*/) {}
   virtual Seconds clock() const = 0;                                 // of the run, now
   virtual void carry_out() {}                                        // updates that were noted down for later
   virtual void save_more(Checkpoint& checkpoint) = 0;                // than the nodes' cores, the clock and the counts
@@ -35,6 +46,8 @@ class RunLoop {
 
   // Where the run could be resumed: the models are a cut.
   Checkpoint checkpoint();
+  Checkpoint part_of_checkpoint();  // of the nodes that are here, without its state
+  void sum_up(SumOfState& state);   // of the nodes that are here
   // The nodes' cores as they were at the cut of a resumed run. Refuses a checkpoint that lacks them, by name.
   void restore_cores();
 

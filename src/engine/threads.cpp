@@ -5,7 +5,6 @@
 #include "engine/memory_plan.hpp"
 #include "engine/replay.hpp"
 #include "engine/resumption.hpp"
-#include "engine/stillness.hpp"
 #include "engine/threads_curve.hpp"
 #include "engine/threads_engine.hpp"
 #include "engine/threads_pair_node.hpp"
@@ -24,8 +23,12 @@ namespace quantimed {
 
 namespace {
 
-constexpr int kTrials = 4;                             // of a deadline that is measured
-constexpr auto kLook = std::chrono::milliseconds(50);  // how often the sleeping main thread looks at the run
+constexpr int kTrials = 4;                                     // of a deadline that is measured
+constexpr auto kBetweenLooks = std::chrono::milliseconds(50);  // how often the sleeping main thread looks at the run
+
+Layout layout_of(const Run& run, const Fleet* fleet) {
+  return {run.network.nodes, fleet ? fleet->ranks() : 1, fleet ? fleet->rank() : 0};
+}
 
 Seconds end_of(const RoundRecord& r) {
   Seconds end = r.start;
@@ -36,15 +39,16 @@ Seconds end_of(const RoundRecord& r) {
 
 }  // namespace
 
-ThreadsEngine::ThreadsEngine(const Run& run, Watcher& watcher)
+ThreadsEngine::ThreadsEngine(const Run& run, Watcher& watcher, Fleet* fleet)
     : RunLoop(run, watcher),
       before_s_(resumed(run, "clock")),
-      shared_(run),
-      hardware_(load_hardware()),
-      cores_(place(hardware_, run.placement)),
+      fleet_(fleet),
+      shared_(run, layout_of(run, fleet)),
       numa_nodes_(run.network.nodes),
-      meeting_(run.network.nodes + 1),
+      meeting_(shared_.layout.here() + 1),
       failures_(run.network.nodes),
+      of_node_(run.network.nodes),
+      ended_(run.network.nodes),
       checkpoints_(static_cast<std::int64_t>(resumed_count(run, "checkpoints"))),
       keeps_log_(keeps_log(run)),
       logs_(run.network.nodes),
@@ -94,7 +98,7 @@ void ThreadsEngine::live(NodeId i) {
     }
   }
   ended_[i] = shared_.now();
-  core_waits_[i] = core_wait(start, core_use());
+  of_node_[i].core_wait = core_wait(start, core_use());
   if (living_.fetch_sub(1, std::memory_order_release) == 1 && began && interference_) interference_->stop();
 }
 
@@ -116,13 +120,15 @@ void ThreadsEngine::measure_speeds(NodeId i) {
 
 void ThreadsEngine::choose_deadline() {
   for (int trial = 0; choosing_; ++trial) {
-    if (!meeting_.arrive_and_wait()) return;
     std::vector<double> all;
+    const bool all_came = meeting_.arrive_and_wait();
     for (const auto& node : speeds_) all.insert(all.end(), node.begin(), node.end());
+    if (!share_speeds(all, all_came)) return break_off();
     shared_.deadline_s = quantimed::choose_deadline(run_.deadline, all);
-    if (watcher_.wants_to_stop()) outcome_.interrupted = true;
+    if (leads() && watcher_.wants_to_stop()) outcome_.interrupted = true;
     if (outcome_.interrupted) shared_.stop.store(true, std::memory_order_release);
-    choosing_ = trial < kTrials && !outcome_.interrupted;
+    if (outcome_.interrupted && courier_) courier_->stop();
+    choosing_ = share_choice(trial < kTrials && !outcome_.interrupted);
     if (!meeting_.arrive_and_wait()) return;
   }
 }
@@ -130,9 +136,11 @@ void ThreadsEngine::choose_deadline() {
 // Who waits for whom: first for those who do not wait themselves.
 std::string ThreadsEngine::end_without_progress(Seconds waited) {
   std::map<std::tuple<bool, NodeId, Round>, std::vector<NodeId>> waiting;  // for (waits itself, node, round)
-  for (NodeId i = 0; i < shared_.nodes.size(); ++i)
-    if (const auto waits = shared_.nodes[i]->waits())
-      waiting[{shared_.nodes[waits->node]->waits().has_value(), waits->node, waits->round}].push_back(i);
+  for (NodeId i = shared_.layout.first(); i < shared_.layout.last(); ++i)
+    if (const auto waits = shared_.nodes[i]->waits()) {
+      const bool waits_itself = !is_here(waits->node) || shared_.nodes[waits->node]->waits().has_value();
+      waiting[{waits_itself, waits->node, waits->round}].push_back(i);
+    }
   break_off();
   if (waiting.empty()) return fmt::format("no node has ended an iteration for {:.3g} s, and none waits", waited);
   std::vector<std::string> texts;
@@ -153,51 +161,71 @@ void ThreadsEngine::tell_failures() {
   }
 }
 
-// The main thread sleeps while the nodes run: it shares their cores.
+std::uint64_t ThreadsEngine::finished_by_all() const {
+  std::uint64_t all = courier_ ? courier_->finished_elsewhere() : 0;
+  for (const auto& node : shared_.here()) all += node->finished();
+  return all;
+}
+
+void ThreadsEngine::look() {
+  if (leads() && watcher_.wants_to_stop() && !outcome_.interrupted) {
+    outcome_.interrupted = true;
+    shared_.stop.store(true, std::memory_order_release);
+    if (courier_) courier_->stop();
+  }
+  const std::uint64_t all_finished = finished_by_all();
+  const auto finished = static_cast<double>(all_finished) / static_cast<double>(shared_.layout.nodes);
+  stillness_->look(shared_.now(), all_finished);
+  if (kGuards && outcome_.failure.empty() && stillness_->is_too_long(shared_.now()))
+    outcome_.failure = end_without_progress(stillness_->lasts(shared_.now()));
+  if (!leads()) return ship_logs_and_records();
+  take_logs();
+  take_records();
+  const double done = kRunningShare * std::max(finished / run_.iterations, shared_.now() / run_.max_time);
+  checkpoints_ += report(done, false);  // on a core that a node needs: rare, and counted
+}
+
+// The main thread sleeps while the nodes run: it shares their cores. Where there are other processes it is the courier.
 void ThreadsEngine::watch() {
   // Where nodes go on once they have lost their patience, a still run is not stuck yet.
   const bool goes_on = !run_.faults.empty() && run_.algorithm.goes_on_without;
   const Seconds patience = goes_on ? run_.patience() + kUsualPatience_s : run_.patience_s;
-  Stillness stillness(patience, expected_round_s_, std::chrono::duration<double>(kLook).count(), shared_.now());
-  while (living_.load(std::memory_order_acquire) > 0) {
-    std::this_thread::sleep_for(kLook);
-    if (watcher_.wants_to_stop() && !outcome_.interrupted) {
-      outcome_.interrupted = true;
-      shared_.stop.store(true, std::memory_order_release);
+  stillness_.emplace(patience, expected_round_s_, std::chrono::duration<double>(kBetweenLooks).count(), shared_.now());
+  const auto live = [&] { return living_.load(std::memory_order_acquire) > 0; };
+  while (courier_ ? !courier_->is_over() : live()) {
+    const bool has_lived = live();
+    courier_ ? courier_->work(kBetweenLooks) : std::this_thread::sleep_for(kBetweenLooks);
+    if (courier_ && is_broken_off()) courier_->abort();
+    if (has_lived) look();
+    if (courier_ && has_lived && !live()) {
+      if (!leads()) ship_logs_and_records();
+      courier_->ended();
     }
-    std::uint64_t all_finished = 0;
-    for (const auto& node : shared_.nodes) all_finished += node->finished();
-    const auto finished = static_cast<double>(all_finished) / static_cast<double>(shared_.nodes.size());
-    stillness.look(shared_.now(), all_finished);
-    if (kGuards && outcome_.failure.empty() && stillness.is_too_long(shared_.now()))
-      outcome_.failure = end_without_progress(stillness.lasts(shared_.now()));
-    take_logs();
-    take_records();
-    const double done = kRunningShare * std::max(finished / run_.iterations, shared_.now() / run_.max_time);
-    checkpoints_ += report(done, false);  // on a core that a node needs: rare, and counted
   }
 }
 
 // What the nodes have recorded since the last time. From a node's end at a cut to its start after it, the time on the
 // clock (the last node's end, and all nodes' start) is the instrument's own.
 void ThreadsEngine::take_records() {
-  for (std::size_t i = 0; i < shared_.nodes.size(); ++i) {
-    NodeRecords& records = records_[i];
-    shared_.nodes[i]->log().take([&](const RoundRecord& record) {
-      if (run_.resume && records.size() == run_.resume->checkpoint.iteration[i] && !records.empty()) {
-        RoundRecord& last = records.back();
-        last.record += static_cast<float>(std::max(0.0, record.start - end_of(last)));
-      }
-      records.push_back(record);
-    });
-    records.finish(records.size());
+  for (NodeId i = shared_.layout.first(); i < shared_.layout.last(); ++i) {
+    shared_.nodes[i]->log().take([&](const RoundRecord& record) { add_record(i, record); });
+    records_[i].finish(records_[i].size());
   }
+}
+
+void ThreadsEngine::add_record(NodeId i, const RoundRecord& record) {
+  NodeRecords& records = records_[i];
+  if (run_.resume && records.size() == run_.resume->checkpoint.iteration[i] && !records.empty()) {
+    RoundRecord& last = records.back();
+    last.record += static_cast<float>(std::max(0.0, record.start - end_of(last)));
+  }
+  records.push_back(record);
 }
 
 // What the nodes have logged since the last time; a log has at least the iterations that its node says have ended.
 void ThreadsEngine::take_logs() {
   if (!keeps_log_) return;
-  for (std::size_t i = 0; i < logs_.size(); ++i) {
+  for (NodeId i = shared_.layout.first(); i < shared_.layout.last(); ++i) {
     ThreadNode& node = *shared_.nodes[i];
     logged_[i] = node.finished();
     node.take_log(logs_[i]);
@@ -222,31 +250,37 @@ std::optional<Recording> ThreadsEngine::recording() const {
   return recording;
 }
 
-// With whole models, as the nodes' copies have them and as they are now.
-Recording ThreadsEngine::whole_recording() const {
-  Recording recording = *this->recording();
-  for (NodeId i = 0; i < shared_.nodes.size(); ++i) {
+// Of whole models, as the copies of the nodes here have them and as they are now.
+void ThreadsEngine::add_fingerprints(Recording& recording) const {
+  for (NodeId i = shared_.layout.first(); i < shared_.layout.last(); ++i) {
     const Snapshots& copies = shared_.nodes[i]->snapshots();
     const std::span<const float> x = shared_.nodes[i]->model();
+    const Round iterations = shared_.nodes[i]->finished();
     const auto* const pair = dynamic_cast<const PairThreadNode*>(shared_.nodes[i].get());
     const auto add = [&](Round iteration, std::uint64_t turn, std::span<const float> model) {
       recording.model_node.push_back(i);
-      recording.model_iteration.push_back(std::min(iteration, logged_[i]));
+      recording.model_iteration.push_back(std::min(iteration, iterations));
       if (pair) recording.model_turn.push_back(static_cast<std::int64_t>(turn));
       recording.model_fingerprint.push_back(model_fingerprint(model));
     };
     for (const Snapshots::Copy& copy : copies.copies()) add(copy.iteration, copy.turn, {copies.model(copy), x.size()});
     // Of a run that broke off the last iterations have not ended.
-    if (outcome_.failure.empty()) add(logged_[i], pair ? pair->turns() : 0, x);
+    if (outcome_.failure.empty()) add(iterations, pair ? pair->turns() : 0, x);
   }
+}
+
+Recording ThreadsEngine::whole_recording() {
+  Recording recording = *this->recording();
+  add_fingerprints(recording);
+  collect_fingerprints(recording);
   return recording;
 }
 
 // A signal may come when all is done.
 bool ThreadsEngine::is_finished() const {
   std::uint64_t updates = 0;
-  for (const auto& node : shared_.nodes) updates += node->finished();
-  return updates >= std::uint64_t{run_.iterations} * shared_.nodes.size() || clock() >= run_.max_time;
+  for (const Ended& node : of_node_) updates += node.finished;
+  return updates >= std::uint64_t{run_.iterations} * of_node_.size() || clock() >= run_.max_time;
 }
 
 // Nodes are resumed at their iterations, with their models; messages that were under way have arrived by then.
@@ -257,73 +291,87 @@ void ThreadsEngine::save_more(Checkpoint& checkpoint) {
 
 // Before any thread: that there is room for the nodes, on cores and in memory.
 void ThreadsEngine::prepare() {
-  const std::uint32_t n = run_.network.nodes;
-  if (n > cores_.size()) {
-    if (!run_.oversubscribe) require_units(run_.placement, cores_.size(), n, hardware_.rule.text);
-    outcome_.verdict.reject(fmt::format("{} nodes share {} cores", n, cores_.size()));
+  const std::uint32_t here = shared_.layout.here();
+  hardware_ = load_hardware();
+  cores_ = place(hardware_, run_.placement);
+  if (is_spread()) {
+    share_cores();
+  } else if (here > cores_.size()) {
+    if (!run_.oversubscribe) require_units(run_.placement, cores_.size(), here, hardware_.rule.text);
+    outcome_.verdict.reject(fmt::format("{} nodes share {} cores", here, cores_.size()));
     shared_.policy = WaitPolicy::oversubscribed();
   }
   if (run_.resume && shared_.deadline_s == 0) shared_.deadline_s = resumed(run_, "deadline_s");
-  require_memory(run_, plan_threads(run_));
+  require_memory(run_, plan_threads(run_, shared_.layout));
   ::malloc_trim(0);  // pages that earlier runs have freed would stay on their NUMA nodes, whoever gets them now
-  shared_.nodes.resize(n);
-  ended_.resize(n);
-  core_waits_.resize(n);
-  speeds_.resize(n);
-  living_ = n;
+  if (is_spread()) {
+    courier_.emplace(*fleet_, shared_);
+    courier_->on_arrival([this](Parcel& parcel) { unload(parcel); });
+    courier_->on_abort([this] { break_off(); });
+  }
+  speeds_.resize(shared_.layout.nodes);
+  living_ = here;
 }
 
-std::vector<std::jthread> ThreadsEngine::start_threads() {
-  const std::uint32_t n = run_.network.nodes;
-  std::vector<std::jthread> threads;
+void ThreadsEngine::start_threads(std::vector<std::jthread>& threads) {
   try {
-    threads.reserve(n);
-    for (NodeId i = 0; i < n; ++i) threads.emplace_back([this, i] { live(i); });
+    threads.reserve(shared_.layout.here());
+    for (NodeId i = shared_.layout.first(); i < shared_.layout.last(); ++i)
+      threads.emplace_back([this, i] { live(i); });
   } catch (const std::system_error&) {
     break_off();
-    throw MachineRefused("--nodes {}: the system refuses more than {} threads; use fewer", n, threads.size());
+    throw MachineRefused("--nodes {}: the system refuses more than {} threads; use fewer", shared_.layout.nodes,
+                         threads.size());
   }
-  return threads;
 }
 
-// All nodes exist, and the clock is about to run; the deadline is chosen for cores as the run will find them.
-void ThreadsEngine::prepare_start() {
-  if (run_.resume) restore_cores();
-  if (run_.interference.count > 0) interference_.emplace(run_.interference, cores_, run_.seed);
-  if (measures_deadline()) choose_deadline();
+void ThreadsEngine::rethrow_first_failure() {
+  for (const std::exception_ptr& failure : failures_)
+    if (failure) std::rethrow_exception(failure);
 }
 
 // From the first thread to the last: two meetings, between which deadlines are measured, and the run itself.
 void ThreadsEngine::run_nodes() {
   shared_.epoch = std::chrono::steady_clock::now();
-  std::vector<std::jthread> threads = start_threads();
-  try {  // whatever is thrown here, nobody may wait for this thread any more
-    if (meeting_.arrive_and_wait()) prepare_start();
-  } catch (...) {
-    break_off();
-    throw;
-  }
-  if (!is_broken_off()) {  // nobody reads the clock: all nodes are on their way to the second meeting
-    shared_.epoch = std::chrono::steady_clock::now() - std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-                                                           std::chrono::duration<double>(before_s_));
-    for (const auto& node : shared_.nodes) expected_round_s_ = std::max(expected_round_s_, node->expected_round());
-  }
+  std::vector<std::jthread> threads;  // whatever is thrown here, none of them may wait for this thread any more
+  together([&] {
+    prepare();
+    start_threads(threads);
+    if (!meeting_.arrive_and_wait()) {
+      threads.clear();
+      rethrow_first_failure();
+    }
+  });
+  together([&] {
+    if (run_.resume) restore_cores();
+    if (run_.interference.count > 0) interference_.emplace(run_.interference, cores_, run_.seed);
+  });
+  if (measures_deadline()) choose_deadline();
+  together([&] {  // nobody reads the clock: all nodes are on their way to the second meeting
+    if (is_broken_off()) {
+      threads.clear();
+      rethrow_first_failure();
+    }
+    align_clocks();
+    for (const auto& node : shared_.here()) expected_round_s_ = std::max(expected_round_s_, node->expected_round());
+  });
+  if (courier_) courier_->start();  // from here on others may send, and the fleet has nothing more to say
   const bool began = meeting_.arrive_and_wait();
   try {
+    const std::optional<OnItsOwnCore> core = core_of_courier();
     if (began) watch();
   } catch (...) {  // the nodes end before their memory does
     break_off();
     throw;
   }
   threads.clear();
-  if (began && outcome_.failure.empty()) tell_failures();
-  for (const std::exception_ptr& failure : failures_)
-    if (failure && outcome_.failure.empty()) std::rethrow_exception(failure);
+  if (!began) rethrow_first_failure();
+  if (outcome_.failure.empty()) tell_failures();
 }
 
 // The nodes of a run that broke off are not at one round: its curve has no end.
 void ThreadsEngine::draw_curve() {
-  ThreadsCurve curve(shared_, records_, ended_, watcher_);
+  ThreadsCurve curve(run_, *this, records_, ended_, watcher_);
   if (!curve.observe(before_s_, outcome_.end_time) || !outcome_.failure.empty()) return;
   if (const auto [first, last] = curve.last_rounds(); first == last)
     curve.observe_end(outcome_.end_time);
@@ -335,8 +383,26 @@ void ThreadsEngine::draw_curve() {
 }
 
 Outcome ThreadsEngine::operator()() {
-  prepare();
   run_nodes();
+  report_ended();
+  if (!leads()) {
+    answer();
+    return {};
+  }
+  collect_reports();
+  try {
+    tell();
+  } catch (const RankLost&) {
+    throw;
+  } catch (...) {  // nobody waits for another question
+    if (is_spread()) (void)ask(kLeave);
+    throw;
+  }
+  if (is_spread()) (void)ask(kLeave);
+  return std::move(outcome_);
+}
+
+void ThreadsEngine::tell() {
   outcome_.end_time = clock();
   take_logs();
   take_records();
@@ -344,7 +410,6 @@ Outcome ThreadsEngine::operator()() {
   if (is_finished()) outcome_.interrupted = false;
   end();
   if (keeps_log_) outcome_.recording = whole_recording();
-  return std::move(outcome_);
 }
 
 Outcome run_threads(const Run& run, Watcher& watcher) {

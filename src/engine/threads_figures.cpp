@@ -50,8 +50,11 @@ std::string in_node_order(const std::vector<std::vector<int>>& numa_nodes) {
 }  // namespace
 
 void ThreadsEngine::report_placement() {
-  const auto used = std::min<std::ptrdiff_t>(run_.network.nodes, std::ssize(cores_));
-  outcome_.placement.emplace_back("node_cores", to_list({cores_.begin(), cores_.begin() + used}));
+  const auto used = std::min<std::ptrdiff_t>(shared_.layout.here(), std::ssize(cores_));
+  if (is_spread())
+    report_fleet();
+  else
+    outcome_.placement.emplace_back("node_cores", to_list({cores_.begin(), cores_.begin() + used}));
   outcome_.placement.emplace_back("placement", run_.placement.text);
   outcome_.placement.emplace_back("placement_smt", run_.placement.smt);  // "smt" is whether the machine has it on
   outcome_.placement.emplace_back("node_numa", in_node_order(numa_nodes_));
@@ -61,10 +64,10 @@ void ThreadsEngine::report_placement() {
 void ThreadsEngine::add_figures() {
   std::uint64_t too_slow = resumed_count(run_, "gradients_slower_than_asked");
   std::uint64_t dropped = resumed_count(run_, "dropped_messages");
-  for (NodeId i = 0; i < shared_.nodes.size(); ++i) {
-    too_slow += shared_.nodes[i]->too_slow();
-    dropped += shared_.nodes[i]->dropped();
-    if (const auto round = shared_.nodes[i]->lost_in()) outcome_.lost.push_back({i, *round});
+  for (NodeId i = 0; i < of_node_.size(); ++i) {
+    too_slow += of_node_[i].too_slow;
+    dropped += of_node_[i].dropped;
+    if (const auto round = lost_in(i)) outcome_.lost.push_back({i, *round});
   }
   Attributes& measured = outcome_.measured;
   if (run_.uses_deadline()) measured.emplace_back("deadline_s", shared_.deadline_s);
@@ -83,10 +86,12 @@ void ThreadsEngine::add_figures() {
 
 // --interference holds its nodes' cores because it was asked to.
 void ThreadsEngine::add_core_wait() {
-  for (NodeId i = 0; i < core_waits_.size(); ++i)
+  std::vector<double> waits;
+  for (const Ended& node : of_node_) waits.push_back(node.core_wait);
+  for (NodeId i = 0; i < waits.size(); ++i)
     for (std::uint32_t k = 0; k < run_.interference.count; ++k)
-      if (k % cores_.size() == i % cores_.size()) core_waits_[i] = std::nan("");
-  const auto longest = longest_wait(core_waits_);
+      if (k % cores_.size() == i % cores_.size()) waits[i] = std::nan("");
+  const auto longest = longest_wait(waits);
   if (!longest) return;
   const double before = resumed(run_, "core_wait_share");
   outcome_.measured.emplace_back("core_wait_share", std::max(before, longest->share));
@@ -111,9 +116,9 @@ void ThreadsEngine::judge(double too_slow, std::uint64_t dropped) {
                     100 * late));
   if (dropped > 0) verdict.reject(messages_dropped(dropped));
   for (NodeId i = 0; i < numa_nodes_.size(); ++i)
-    if (!are_local(hardware_, numa_nodes_[i], core_of(i)))
+    if (!of_node_[i].is_local)
       verdict.reject(fmt::format("node {} is on core {}, its model in the memory of NUMA node {}, which is not local",
-                                 i, core_of(i), fmt::join(numa_nodes_[i], "+")));
+                                 i, of_node_[i].core, fmt::join(numa_nodes_[i], "+")));
 }
 
 }  // namespace quantimed

@@ -2,6 +2,7 @@
 #include "engine/threads_node.hpp"
 
 #include "base/error.hpp"
+#include "engine/streams.hpp"
 
 #include <algorithm>
 
@@ -10,14 +11,25 @@ namespace quantimed {
 NewestThreadNode::NewestThreadNode(ThreadedRun& shared, NodeId id)
     : ThreadNode(shared, id, 1),
       mailbox_(shared.run.codec.capacity(shared.run.problem.dimension()),
-               static_cast<std::uint32_t>(shared.run.network.neighbours(id).size()), shared.run.link.most_in_flight()) {
+               readers_here(shared, id) + ranks_elsewhere(shared, id), shared.run.link.most_in_flight()) {
   mailbox_.first_touch();
+  if (shared.is_spread()) mailbox_.write_headers();
+  shared.inbox.newest[id] = &mailbox_;
   place_model(mailbox_.begin_write());
   for (const Neighbour& j : core_.neighbours()) {
-    const auto theirs = shared.run.network.neighbours(j.id);
-    const auto me = std::find_if(theirs.begin(), theirs.end(), [&](const Neighbour& k) { return k.id == id; });
-    reader_.push_back(static_cast<std::uint32_t>(me - theirs.begin()));
+    std::uint32_t before = 0;
+    for (const Neighbour& k : shared.run.network.neighbours(j.id)) {
+      if (k.id == id) break;
+      before += shared.layout.has(k.id);
+    }
+    reader_.push_back(before);
   }
+}
+
+std::uint32_t NewestThreadNode::readers_here(const ThreadedRun& shared, NodeId owner) {
+  const auto all = shared.run.network.neighbours(owner);
+  return static_cast<std::uint32_t>(
+      std::ranges::count_if(all, [&](const Neighbour& j) { return shared.layout.has(j.id); }));
 }
 
 bool NewestThreadNode::wants(Round t) {
@@ -51,14 +63,14 @@ bool NewestThreadNode::start(const MessagesRequest& request) {
   core_.listen(now);
   const auto neighbours = core_.neighbours();
   for (std::size_t k = 0; k < neighbours.size(); ++k) {
-    NewestMailbox& mailbox = mailbox_of(neighbours[k].id);
+    NewestMailbox& mailbox = *shared_.inbox.newest[neighbours[k].id];
     // Only before the very first message is there nothing to read.
     if (mailbox.newest() == 0) wait_for(neighbours[k].id, first_round(), [&] { return mailbox.newest() > 0; });
     const auto message = mailbox.acquire(reader_[k], now);
     check(message.has_value(), "a published message is not there");
     core_.pass_over(k, message->header.version - 1);
     if (replay_log_) replay_log_->reads(k, message->header.round);
-    core_.hear(neighbours[k], as_heard(*message), scratch_.terms);
+    core_.hear(neighbours[k], as_heard(neighbours[k].id, *message), scratch_.terms);
   }
   charge(&RoundRecord::wait);
   core_.heard(charged_until_);

@@ -306,11 +306,11 @@ void ThreadNode::apply(std::span<const Statement> statements) {
 // The run ends after T · n updates in all. The others' counts are read now and then: once in n iterations where that
 // is at most a 64th of the run.
 bool ThreadNode::wants_until_all_have_done(Round t) {
-  const auto n = static_cast<Round>(shared_.nodes.size());
+  const Round n = shared_.layout.nodes;
   begin_record(t);
   if (t % std::max<Round>(1, std::min(n, shared_.run.iterations / 64)) == 0) {
-    std::uint64_t updates = 0;
-    for (const auto& node : shared_.nodes) updates += node->finished();
+    std::uint64_t updates = shared_.finished_elsewhere.load(std::memory_order_relaxed);
+    for (const auto& node : shared_.here()) updates += node->finished();
     if (updates >= std::uint64_t{shared_.run.iterations} * n) shared_.stop.store(true, std::memory_order_release);
   }
   if (core_.record.start >= shared_.run.max_time || t >= kLastIteration)

@@ -8,6 +8,7 @@
 #include "channel/wait.hpp"
 #include "engine/chunk_costs.hpp"
 #include "engine/fault_plan.hpp"
+#include "engine/layout.hpp"
 #include "engine/node_core.hpp"
 #include "engine/record_log.hpp"
 #include "engine/replay_log.hpp"
@@ -32,10 +33,18 @@ struct Waits {
   Round round;
 };
 
-// What the nodes of one run share.
+// Where nodes read what others have sent: the sender's own mailbox, or, of a sender in another process, its ghost.
+struct Inbox {
+  std::vector<RoundMailbox*> round;    // [channels, n]
+  std::vector<NewestMailbox*> newest;  // [n]
+};
+
+// What the nodes of one run share, of those that are in this process.
 struct ThreadedRun {
   const Run& run;
-  std::vector<std::unique_ptr<ThreadNode>> nodes;  // each made by its own thread
+  Layout layout;
+  std::vector<std::unique_ptr<ThreadNode>> nodes;  // [n], each made by its own thread; null: in another process
+  Inbox inbox;                                     // set before the nodes start
   WaitPolicy policy = WaitPolicy::dedicated();
   std::chrono::steady_clock::time_point epoch;  // the clock's zero, set before the nodes start
   Seconds deadline_s = 0;                       // T_d of the first iteration, set before the nodes start
@@ -48,7 +57,20 @@ struct ThreadedRun {
   // RoundThreadNode::wants): the one atomic here with several writers, who only ever lower it.
   alignas(kSeparation) std::atomic<Round> last_round;
 
-  explicit ThreadedRun(const Run& r) : run(r), deadline_s(r.deadline.fixed_s), last_round(r.iterations) {}
+  // Iterations that nodes in other processes have ended, as far as is known here. Written by the courier.
+  alignas(kSeparation) std::atomic<std::uint64_t> finished_elsewhere = 0;
+
+  ThreadedRun(const Run& r, const Layout& l)
+      : run(r), layout(l), deadline_s(r.deadline.fixed_s), last_round(r.iterations) {
+    nodes.resize(l.nodes);
+    inbox.round.resize(std::size_t{r.algorithm.channels} * l.nodes);
+    inbox.newest.resize(l.nodes);
+  }
+  bool is_spread() const { return layout.ranks > 1; }
+  std::span<const std::unique_ptr<ThreadNode>> here() const {
+    return std::span(nodes).subspan(layout.first(), layout.here());
+  }
+  RoundMailbox*& round_mailbox(Channel c, NodeId of) { return inbox.round[std::size_t{c.index} * layout.nodes + of]; }
   Seconds now() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - epoch).count(); }
 };
 
@@ -78,9 +100,13 @@ class ThreadNode : public Node {
     if (replay_log_) replay_log_->take(into);
   }
   Snapshots& snapshots() { return snapshots_; }
+  const Snapshots& snapshots() const { return snapshots_; }
   Round finished() const { return finished_.load(std::memory_order_acquire); }
   std::uint64_t too_slow() const { return too_slow_; }
   virtual std::uint64_t dropped() const { return 0; }  // messages that a full link did not take
+  // Messages of nodes in the same process that this node has read, and their bytes; counted where there are others.
+  std::uint64_t heard_here() const { return heard_here_; }
+  double bytes_heard_here() const { return bytes_heard_here_; }
 
  protected:
   void apply(std::span<const Statement> statements) override;
@@ -124,8 +150,12 @@ class ThreadNode : public Node {
     waits_.store(kNobody, std::memory_order_relaxed);
   }
 
-  static HeardMessage as_heard(const Message& message) {
+  HeardMessage as_heard(NodeId from, const Message& message) {
     const MessageHeader& header = message.header;
+    if (shared_.is_spread() && shared_.layout.has(from) && from != core_.id()) {
+      ++heard_here_;
+      bytes_heard_here_ += header.bytes;
+    }
     return {message.payload, header.round, header.published_at, header.speed, header.scalar};
   }
   Round round() const { return core_.round(); }
@@ -152,6 +182,8 @@ class ThreadNode : public Node {
   Round trial_ = 0;   // gradients taken before the clock starts, each over other samples
   RecordLog log_;
   bool recording_ = false;
+  std::uint64_t heard_here_ = 0;
+  double bytes_heard_here_ = 0;
   std::uint64_t too_slow_ = 0;  // gradients that the machine computed slower than --speed asked for
   FaultPlan faults_;            // of this node
   alignas(kSeparation) std::atomic<Round> finished_ = 0;  // written by this node: iterations ended
@@ -165,6 +197,11 @@ class RoundThreadNode final : public ThreadNode {
  public:
   RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_stride);
 
+  // ---- the courier: of a run that is spread over processes ----
+  Round done(Channel c) const { return done_[c.index].load(std::memory_order_acquire); }
+  // All messages below this number have left the process.
+  void has_sent(Channel c, Round below) { sent_[c.index].store(below, std::memory_order_release); }
+
  protected:
   bool wants(Round t) override;
   void send(Channel c, const Linear& what, float scalar) override;
@@ -177,8 +214,8 @@ class RoundThreadNode final : public ThreadNode {
  private:
   RoundThreadNode& neighbour(NodeId j) const { return static_cast<RoundThreadNode&>(*shared_.nodes[j]); }
   bool takes_seat(Round t);
-  bool await(RoundThreadNode& sender, Channel c, Round message, Seconds limit);
-  Message receive(RoundThreadNode& sender, Channel c, Round message);
+  bool await(NodeId from, Channel c, Round message, Seconds limit);
+  Message receive(NodeId from, Channel c, Round message);
   void await_readers(Channel c, Round message);
   void release_all();
   Round furthest(Round t) const;
@@ -186,10 +223,14 @@ class RoundThreadNode final : public ThreadNode {
   bool is_over() const { return shared_.last_round.load(std::memory_order_acquire) <= round(); }
 
   std::vector<std::unique_ptr<RoundMailbox>> mailboxes_;  // [channels]
-  Round furthest_;  // how many rounds another node can be ahead of this one, on a static graph
+  Round furthest_;       // how many rounds another node can be ahead of this one, on a static graph
+  bool leaves_process_;  // some of this node's messages go to other processes
 
-  // On a schedule: of each channel, how many messages of others this node will not read any more (round_mailbox.hpp).
+  // On a schedule, and where there are ghosts: of each channel, how many messages of others this node will not read any
+  // more (round_mailbox.hpp).
   alignas(kSeparation) std::array<std::atomic<Round>, Protocol::kMostChannels> done_{};
+  // Written by the courier: how many of this node's own have left the process. Pairs with await_readers().
+  alignas(kSeparation) std::array<std::atomic<Round>, Protocol::kMostChannels> sent_{};
 
   // Where this node is, for runs with faults: 2t between rounds t−1 and t, 2t + 1 in round t. Why a neighbour that
   // has lost its patience may go on though it will write over what this node could still be reading: it changes 2t
@@ -205,6 +246,9 @@ class RoundThreadNode final : public ThreadNode {
 class NewestThreadNode final : public ThreadNode {
  public:
   static constexpr double kGrid_s = 1e-4;  // snapshots are taken on this time grid, or a coarser one
+  // Which reader a node is of a mailbox: those in this process, in the order of the owner's neighbours; in the owner's
+  // process the courier's streams come after them, one for each other rank that has a neighbour.
+  static std::uint32_t readers_here(const ThreadedRun& shared, NodeId owner);
   NewestThreadNode(ThreadedRun& shared, NodeId id);
   std::uint64_t dropped() const override { return mailbox_.dropped(); }
 
@@ -217,7 +261,6 @@ class NewestThreadNode final : public ThreadNode {
   void before_update() override;
 
  private:
-  NewestMailbox& mailbox_of(NodeId j) { return static_cast<NewestThreadNode&>(*shared_.nodes[j]).mailbox_; }
   NewestMailbox mailbox_;
   bool has_published_ = false, has_updated_ = false;  // at all; in this iteration
   Round published_ = 0;                               // the iteration that starts from what was published last

@@ -2,6 +2,7 @@
 #include "engine/threads_node.hpp"
 
 #include "base/error.hpp"
+#include "engine/streams.hpp"
 
 namespace quantimed {
 
@@ -10,10 +11,12 @@ RoundThreadNode::RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t s
       // Lost nodes make the ways between the others longer.
       furthest_(shared.run.network.is_scheduled() ? 0
                 : shared.run.faults.empty()       ? shared.run.network.eccentricity(id)
-                                                  : shared.run.network.nodes) {
+                                                  : shared.run.network.nodes),
+      leaves_process_(leaves_process(shared, id)) {
   for (std::uint8_t c = 0; c < shared.run.algorithm.channels; ++c) {
     mailboxes_.push_back(std::make_unique<RoundMailbox>(message_capacity(shared.run, id)));
     mailboxes_.back()->first_touch();
+    shared.round_mailbox({c}, id) = mailboxes_.back().get();
   }
   place_model(mailboxes_[0]->begin_write(first_round()));
 }
@@ -53,13 +56,18 @@ void RoundThreadNode::release_all() {
 }
 
 // Before this node writes message k of a schedule over message k − 2: until all who hear that one have done with it.
+// Readers in other processes have a ghost of their own, and it is enough that the message has left for it.
 void RoundThreadNode::await_readers(Channel c, Round message) {
-  if (!shared_.run.network.is_scheduled() || message < 2) return;
-  for (const Neighbour& j : core_.readers(message - 2)) {
-    const std::atomic<Round>& done = neighbour(j.id).done_[c.index];
-    const auto is_done = [&] { return done.load(std::memory_order_acquire) >= message - 1; };
-    if (!is_done()) wait_for(j.id, round(), is_done);
-  }
+  const bool is_scheduled = shared_.run.network.is_scheduled();
+  if ((!is_scheduled && !leaves_process_) || message < 2) return;
+  const auto await_count = [&](NodeId j, const std::atomic<Round>& count) {
+    const auto is_done = [&] { return count.load(std::memory_order_acquire) >= message - 1; };
+    if (!is_done()) wait_for(j, round(), is_done);
+  };
+  if (is_scheduled)
+    for (const Neighbour& j : core_.readers(message - 2))
+      if (shared_.layout.has(j.id)) await_count(j.id, neighbour(j.id).done_[c.index]);
+  if (leaves_process_) await_count(core_.id(), sent_[c.index]);
   charge(&RoundRecord::wait);
 }
 
@@ -92,7 +100,8 @@ void RoundThreadNode::send(Channel c, const Linear& what, float scalar) {
   await_readers(c, number);
   const std::span<std::byte> message = mailbox.begin_write(number);
   const std::size_t bytes = is_simple ? write_message(round(), c, message) : write_message(c, what, scalar, message);
-  if (shared_.run.network.is_scheduled()) done_[c.index].store(number, std::memory_order_release);
+  if (shared_.run.network.is_scheduled() || shared_.is_spread())
+    done_[c.index].store(number, std::memory_order_release);
   MessageNote note = this->note();
   note.scalar = scalar;
   mailbox.publish(number, bytes, note);
@@ -101,14 +110,16 @@ void RoundThreadNode::send(Channel c, const Linear& what, float scalar) {
 
 // Waits for the sender's message of this exchange; at most until `limit`, where that is the algorithm's way. False: the
 // sender is lost. What it had published before it was given up is there for whoever sees that it was.
-bool RoundThreadNode::await(RoundThreadNode& sender, Channel c, Round message, Seconds limit) {
-  const auto is_there = [&] { return sender.mailboxes_[c.index]->has(message); };
+bool RoundThreadNode::await(NodeId from, Channel c, Round message, Seconds limit) {
+  const RoundMailbox& mailbox = *shared_.round_mailbox(c, from);
+  const auto is_there = [&] { return mailbox.has(message); };
   if (is_there()) return true;
   if (shared_.run.faults.empty() || !shared_.run.algorithm.goes_on_without) {
-    wait_for(sender.core_.id(), round(), is_there);
+    wait_for(from, round(), is_there);
     return true;
   }
-  wait_for(sender.core_.id(), round(), [&] {
+  RoundThreadNode& sender = neighbour(from);
+  wait_for(from, round(), [&] {
     return is_there() || sender.is_given_up() || is_over() || (shared_.now() >= limit && sender.give_up(round()));
   });
   const bool is_lost = sender.is_given_up();
@@ -117,8 +128,8 @@ bool RoundThreadNode::await(RoundThreadNode& sender, Channel c, Round message, S
   return false;
 }
 
-Message RoundThreadNode::receive(RoundThreadNode& sender, Channel c, Round number) {
-  Message message = sender.mailboxes_[c.index]->read(number);
+Message RoundThreadNode::receive(NodeId from, Channel c, Round number) {
+  Message message = shared_.round_mailbox(c, from)->read(number);
   if (shared_.run.link.delays()) wait_until_visible(message.header.visible_at);
   message.header.round = round();  // the sender's iteration is this node's
   return message;
@@ -134,19 +145,17 @@ bool RoundThreadNode::start(const MessagesRequest& request) {
   is_simple ? core_.listen(charged_until_) : core_.listen(c, charged_until_);
   const Seconds limit = charged_until_ + shared_.run.patience();
   if (request.is_of_all) {
-    for (NodeId j = 0; j < shared_.nodes.size(); ++j) {
-      RoundThreadNode& sender = neighbour(j);
-      (void)await(sender, c, number, limit);
-      core_.hear_of_all(c, j, as_heard(receive(sender, c, number)));
+    for (NodeId j = 0; j < shared_.layout.nodes; ++j) {
+      (void)await(j, c, number, limit);
+      core_.hear_of_all(c, j, as_heard(j, receive(j, c, number)));
     }
   } else {
     for (const Neighbour& j : core_.sources(number)) {
-      RoundThreadNode& sender = neighbour(j.id);
-      if (!await(sender, c, number, limit)) {
+      if (!await(j.id, c, number, limit)) {
         core_.miss(j);
         continue;
       }
-      const HeardMessage heard = as_heard(receive(sender, c, number));
+      const HeardMessage heard = as_heard(j.id, receive(j.id, c, number));
       is_simple ? core_.hear(j, heard, scratch_.terms) : core_.hear(c, j, heard);
     }
   }
