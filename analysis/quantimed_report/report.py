@@ -236,7 +236,7 @@ def _run(number: int, run: Run, table: Table, folder: Path, environments: Sequen
 
 def _replayed(run: Run) -> str:
     if not run.replay:
-        return "not tried" if run.engine == "threads" else "—"
+        return "not tried" if run.engine != "virtual" else "—"
     return "to the bit" if run.replay == "bit-exact" else run.replay
 
 

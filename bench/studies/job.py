@@ -43,7 +43,7 @@ class Job:
     @property
     def real_time(self) -> bool:
         """On the machine's own clock: it runs after all others, and alone."""
-        return ini_value(self.ini, "engine") == "threads"
+        return ini_value(self.ini, "engine") in ("threads", "mpi")
 
     @property
     def cost(self) -> float:

@@ -81,7 +81,7 @@ def plan(studies: Iterable[tuple[Study, list[Run]]], folder: Path, program: Path
 
     def resolve(run: Run) -> Job:
         arguments = [f"--{k}" if v == "true" else f"--{k}={v}" for k, v in run.options.items() if v != "false"]
-        real_time = run.options.get("engine") == "threads"
+        real_time = run.options.get("engine") in ("threads", "mpi")
         engine = [] if real_time else ["--engine=virtual", "--threads=1"]
         if real_time and elsewhere:
             if not run.options.get("nodes", "").isdecimal():

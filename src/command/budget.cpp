@@ -7,6 +7,7 @@
 #include "command/outputs.hpp"
 #include "command/setup.hpp"
 #include "command/signals.hpp"
+#include "command/spread.hpp"
 #include "command/table_text.hpp"
 #include "engine/engine.hpp"
 
@@ -97,7 +98,7 @@ Pace measure_pace(const Config& resolved, const DataSplit& data) {
   PaceWatcher watcher;
   const auto start = std::chrono::steady_clock::now();
   const Run run = setup.run();
-  const Outcome outcome = is_virtual ? run_virtual(run, watcher) : run_threads(run, watcher);
+  const Outcome outcome = run_by_engine(c, data, run, watcher);
   const Seconds wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!outcome.failure.empty()) throw InputError("--algorithms {}: {}", c.algorithm, outcome.failure);
   if (!(watcher.iteration > 0) || !(watcher.time > 0)) return {};  // a signal, or a clock that charges nothing

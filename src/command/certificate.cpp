@@ -101,7 +101,7 @@ std::vector<std::uint64_t> parsed_seeds(const std::string& text) {
 
 // Steps that virtual time found may be judged in real time, where both model the same speeds and the same link.
 bool is_tuned_in_virtual_time(const std::map<std::string, std::string>& tuned, const Config& judged) {
-  return entry_of(tuned, "engine") == "virtual" && judged.engine == "threads" && !judged.speed.empty() &&
+  return entry_of(tuned, "engine") == "virtual" && judged.engine != "virtual" && !judged.speed.empty() &&
          !judged.link.empty();
 }
 

@@ -14,6 +14,7 @@
 #include "command/resumption.hpp"
 #include "command/setup.hpp"
 #include "command/signals.hpp"
+#include "command/spread.hpp"
 #include "command/summary.hpp"
 #include "config/option_table.hpp"
 #include "engine/engine.hpp"
@@ -179,9 +180,9 @@ Trace start_trace(const Setup& setup, const DataSplit& data) {
   if (!own.empty()) trace.environment.emplace_back("own_algorithms", own);
   trace.data = data_attributes(data, fingerprints_of(setup.config, data));
   trace.network = setup.network;
-  if (setup.config.engine == "threads" && machine.cpu_quota && *machine.cpu_quota < setup.config.nodes)
-    trace.verdict.reject(
-        fmt::format("the control group grants {:.2g} cores' time to {} nodes", *machine.cpu_quota, setup.config.nodes));
+  const std::uint32_t here = layout_of(setup.config).here();
+  if (setup.config.engine != "virtual" && machine.cpu_quota && *machine.cpu_quota < here)
+    trace.verdict.reject(fmt::format("the control group grants {:.2g} cores' time to {} nodes", *machine.cpu_quota, here));
   return trace;
 }
 
@@ -247,17 +248,19 @@ double time_to_target(const Progress& curve, double target) { return arrival(cur
 Trace run_experiment(const Config& config, const DataSplit& data, const ProgressReport& report,
                      Resumption* resumption) {
   const auto start = Clock::now();
+  require_spread_engine(config);
   const OutputLock lock = resumption ? std::move(resumption->lock) : OutputLock(config.output);
   // What an earlier run left there must not be taken for this one's if this one dies before it writes.
   if (!resumption) std::remove(partial_name(config.output).c_str());
   hold_memory_for_traces();
   blas::use_one_thread();
   // Nodes, and afterwards those who evaluate.
-  blas::admit(config.engine == "threads" ? std::max(config.nodes, config.threads) : config.threads,
+  const Layout layout = layout_of(config);
+  blas::admit(config.engine == "virtual" ? config.threads : std::max(layout.here(), config.threads),
               config.oversubscribe);
   const Setup setup(config, data);
   Run run = setup.run();
-  require_memory(run, config.engine == "virtual" ? plan_virtual(run) : plan_threads(run),
+  require_memory(run, config.engine == "virtual" ? plan_virtual(run) : plan_threads(run, layout),
                  Evaluator::bytes(*setup.problem, config.threads));
   if (kGuards) {
     check_gradient(*setup.problem, setup.shards, config.seed);
@@ -283,7 +286,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   double evaluation_s = 0, wall_s = 0;
   {
     Recorder recorder(trace, evaluator, config.output, report, earlier, start);
-    outcome = config.engine == "virtual" ? run_virtual(run, recorder) : run_threads(run, recorder);
+    outcome = run_by_engine(config, data, run, recorder);
     diverged = recorder.diverged();
     evaluation_s = recorder.evaluation_s();
     wall_s = recorder.wall_s();
@@ -302,7 +305,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   if (diverged) trace.status = RunStatus::diverged;
   judge(trace.verdict, outcome, totals);
   // Times that did not count before the cut do not count now.
-  if (resumption && config.engine == "threads") trace.verdict.reject_as(resumption->trace.verdict);
+  if (resumption && config.engine != "virtual") trace.verdict.reject_as(resumption->trace.verdict);
   trace.environment.insert(trace.environment.end(), outcome.placement.begin(), outcome.placement.end());
   if (config.timeline) trace.timeline = make_timeline(outcome.rounds, run);
   summarise(trace, run, setup.config, outcome, totals, wall_s, evaluation_s);

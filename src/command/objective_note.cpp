@@ -14,7 +14,7 @@ std::string objective_note(std::string_view algorithm, std::string_view engine, 
   const auto table = algorithm_table();
   const auto row = std::ranges::find_if(table, [&](const AlgorithmRow& r) { return r.name == algorithm; });
   if (row == table.end() || !*row->minimises || partition == "iid") return "";
-  const bool is_machines = engine == "threads" && speed == "none";
+  const bool is_machines = engine != "virtual" && speed == "none";
   if (!is_machines && !speed.starts_with("slow-nodes") && !speed.starts_with("file")) return "";
   return fmt::format(
       "{} minimises {}, and with --partition {} these may differ from the mean of all samples' losses that is shown: "

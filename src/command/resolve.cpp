@@ -98,6 +98,9 @@ Config resolve(Config c) {
   if (c.threads == 0) c.threads = threads_for(hardware);
   if (is_virtual) {
     if (c.nodes == 0) c.nodes = kPaperNodes;
+  } else if (c.engine == "mpi") {  // whose ranks look for cores themselves
+    if (c.nodes == 0)
+      throw InputError("--nodes auto: with --engine mpi give how many there are, over all ranks: --nodes 8");
   } else {
     const Placement placement = parse_placement(c.placement, c.smt);
     const std::size_t units = place(hardware, placement).size();

@@ -121,7 +121,7 @@ Obstacle obstacle_to_resuming(const Trace& trace) {
   if (const std::string fault = text(trace.config, "fault", ""); !fault.empty() && fault != "none")
     return {fmt::format("is of a run with --fault {}, which cannot be resumed", fault), "run it again"};
   if (!trace.checkpoint && !trace.recording)
-    return {trace.status == RunStatus::running && text(trace.config, "engine", "") == "threads"
+    return {trace.status == RunStatus::running && text(trace.config, "engine", "virtual") != "virtual"
                 ? "is of a run in real time that was killed and kept no log (--no-record), which cannot be resumed"
                 : "holds no checkpoint",
             "run it again"};

@@ -196,7 +196,7 @@ bool runs_something(const std::string& command) {
 }
 
 ClockBit clock_of(const Config& config) {
-  if (config.engine == "threads") return kRealTime;
+  if (config.engine != "virtual") return kRealTime;
   return config.machine.empty() ? kModelledTime : kPredictedTime;
 }
 
@@ -257,7 +257,7 @@ void check_engine_options(const Config& config) {
 // Who asks threads for 8 threads means nodes; the number of workers that evaluate the run is of no interest.
 void refuse_threads_for_nodes(const Config& config, const std::string& command) {
   const bool takes_nodes = command == "run" || command == "compare" || command == "tune";
-  if (takes_nodes && config.engine == "threads" && config.threads > 0 && config.nodes == 0)
+  if (takes_nodes && config.engine != "virtual" && config.threads > 0 && config.nodes == 0)
     throw InputError(
         "--threads {}: on threads it is the number of workers that evaluate the run; its nodes, one a core, are "
         "--nodes {}; "
@@ -295,7 +295,7 @@ Config default_config(const std::string& command) {
 void validate(const Config& config, const std::string& command) {
   if (!runs_something(command)) return;
   if (command == "scale" && config.engine != "threads")
-    throw InputError("--engine {}: scale measures real time; give threads, or use quantimed predict", config.engine);
+    throw InputError("--engine {}: scale measures real time on one machine; give threads, or use quantimed predict", config.engine);
   if (command == "theory" && !config.machine.empty())
     throw InputError("--machine {}: theory runs on the modelled clock; leave it out", config.machine);
   check_engine_options(as_run_by(command, config));

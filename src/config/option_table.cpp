@@ -112,10 +112,11 @@ std::vector<OptionRow> run_rows() {
              "that there is, on a chain, a star or a file's graph also those that need a tree. info: the table of them, of all without a value",
      .field = &C::algorithms, .usual = "paper", .choices = algorithm_names(), .instead = "--algorithm", .every = "all",
      .may_be_bare = kInfo},
-    {.name = "engine", .commands = kRun | kCompare | kScale | kTune, .help = "virtual: a simulated clock, the same bits every time; threads: real time on this machine",
-     .field = &C::engine, .choices = {"virtual", "threads"}},
+    {.name = "engine", .commands = kRun | kCompare | kScale | kTune, .help = "virtual: a simulated clock, the same bits every time; threads: real time on this machine; "
+             "mpi: real time, the nodes in blocks over the ranks of mpirun quantimed-mpi",
+     .field = &C::engine, .choices = {"virtual", "threads", "mpi"}},
     {.name = "nodes", .commands = kRun | kCompare | kCalibrate | kPredict | kTune | kTheory, .value = "N",
-     .help = "how many nodes; auto: 50 in virtual time, one a core on threads",
+     .help = "how many nodes; auto: 50 in virtual time, one a core on threads; with --engine mpi over all ranks, to be given",
      .field = &C::nodes, .usual = "auto", .least = 1, .most = kMostNodes, .instead = "--cores"},
     {.name = "cores", .commands = kScale | kPredict, .value = "N,N|N-N",
      .help = "how many cores to use in turn, with a node on each; auto: 1, 2, 4, ... and all that may be used (scale); "

@@ -179,6 +179,9 @@ void Courier::arrived(RoundIn& in, std::size_t bytes) {
   Round last = shared_.last_round.load(std::memory_order_acquire);
   while (last > header.last_round && !shared_.last_round.compare_exchange_weak(last, header.last_round)) {
   }
+  // By clocks that are not quite one it may have been published later than it came.
+  header.message.published_at = std::min(header.message.published_at, shared_.now());
+  header.message.visible_at = std::min(header.message.visible_at, header.message.published_at);
   in.mailbox->deliver(header.message);
   in.done_below[in.next % 2] = in.next + 1;
   ++in.next;
@@ -213,7 +216,8 @@ void Courier::arrived(NewestIn& in, std::size_t bytes) {
   MessageHeader header;
   std::memcpy(&header, in.mailbox->with_header().data(), sizeof header);
   check(bytes == kCacheLine + header.bytes, "a message from another process is not as long as it says");
-  const MessageNote note{.published_at = header.published_at, .visible_at = header.published_at, .speed = header.speed};
+  const Seconds published_at = std::min(header.published_at, shared_.now());  // by clocks that are not quite one
+  const MessageNote note{.published_at = published_at, .visible_at = published_at, .speed = header.speed};
   (void)in.mailbox->publish(header.round, header.bytes, note, header.version);
 }
 
@@ -222,6 +226,10 @@ void Courier::arrived(NewestIn& in, std::size_t bytes) {
 void Courier::stop() {
   own_.stop = 1;
   shared_.stop.store(true, std::memory_order_release);
+}
+
+bool Courier::was_told_to_stop() const {
+  return std::ranges::any_of(peers_, [](const Peer& peer) { return peer.heard.stop != 0; });
 }
 
 void Courier::abort() { own_.abort = 1; }

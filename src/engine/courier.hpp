@@ -53,6 +53,7 @@ class Courier {
 
   // ---- this process's part ----
   void stop();   // asks all nodes everywhere to end
+  bool was_told_to_stop() const;
   void abort();  // a node has failed: the run breaks off everywhere
   void ended() { own_.phase = std::max<std::uint32_t>(own_.phase, kEnded); }  // all nodes here
   std::uint64_t finished_elsewhere() const { return shared_.finished_elsewhere.load(std::memory_order_relaxed); }

@@ -18,6 +18,7 @@
 #include "topology/network.hpp"
 #include "trace/trace.hpp"
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -126,6 +127,6 @@ Outcome run_threads(const Run& run, Watcher& watcher);
 // The nodes spread over the processes of a fleet: rank 0 calls the first, all others the second, with the same run.
 class Fleet;
 Outcome run_spread(const Run& run, Watcher& watcher, Fleet& fleet);
-void follow_spread(const Run& run, Fleet& fleet);
+void follow_spread(const Run& run, Fleet& fleet, const std::function<bool()>& wants_to_stop = {});
 
 }  // namespace quantimed

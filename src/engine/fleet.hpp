@@ -41,7 +41,8 @@ class Fleet {
   // Abandoned elsewhere. `failure`: this process's; null: none.
   void agree(const std::exception_ptr& failure);
 
-  // By the quickest of up to a hundred messages there and back. [ranks], the same everywhere.
+  // By the quickest of up to a hundred messages there and back; ranks on one host have one clock. [ranks], the same
+  // everywhere.
   std::vector<ClockOffset> compare_clocks();
 
  private:

@@ -34,13 +34,6 @@ void ranks_that_hear(const ThreadedRun& shared, NodeId node, Round message, std:
   sort_and_leave_out(ranks, shared.layout.rank);
 }
 
-bool leaves_process(const ThreadedRun& shared, NodeId node) {
-  if (!shared.is_spread()) return false;
-  for (std::uint8_t c = 0; c < shared.run.algorithm.channels; ++c)
-    if (!ranks_that_hear(shared, node, {c}).empty()) return true;
-  return false;
-}
-
 std::vector<NodeId> readers_here(const ThreadedRun& shared, NodeId node, Channel c) {
   std::vector<NodeId> readers;
   if (is_collective(shared.run, c) || shared.run.network.is_scheduled())

@@ -25,7 +25,6 @@ void ranks_that_hear(const ThreadedRun& shared, NodeId node, Round message, std:
 inline std::uint32_t ranks_elsewhere(const ThreadedRun& shared, NodeId node) {
   return static_cast<std::uint32_t>(ranks_that_hear(shared, node, {0}).size());
 }
-bool leaves_process(const ThreadedRun& shared, NodeId node);
 
 // Nodes of this process that may read what `node`, elsewhere, sends on the channel.
 std::vector<NodeId> readers_here(const ThreadedRun& shared, NodeId node, Channel c);

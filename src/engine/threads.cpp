@@ -168,7 +168,8 @@ std::uint64_t ThreadsEngine::finished_by_all() const {
 }
 
 void ThreadsEngine::look() {
-  if (leads() && watcher_.wants_to_stop() && !outcome_.interrupted) {
+  if (courier_ && courier_->was_told_to_stop()) outcome_.interrupted = true;  // by a signal to another process
+  if (watcher_.wants_to_stop() && !outcome_.interrupted) {
     outcome_.interrupted = true;
     shared_.stop.store(true, std::memory_order_release);
     if (courier_) courier_->stop();
@@ -360,9 +361,14 @@ void ThreadsEngine::run_nodes() {
   try {
     const std::optional<OnItsOwnCore> core = core_of_courier();
     if (began) watch();
-  } catch (...) {  // the nodes end before their memory does
+  } catch (const RankLost&) {
     break_off();
     throw;
+  } catch (const std::exception& error) {  // the nodes end before their memory does
+    break_off();
+    if (!is_spread()) throw;
+    // The others still wait for this process's messages, and nobody carries them any more.
+    throw RankLost(fleet_->rank(), fmt::format("rank {} failed: {}", fleet_->rank(), error.what()));
   }
   threads.clear();
   if (!began) rethrow_first_failure();

@@ -51,6 +51,7 @@ std::string in_node_order(const std::vector<std::vector<int>>& numa_nodes) {
 
 void ThreadsEngine::report_placement() {
   const auto used = std::min<std::ptrdiff_t>(shared_.layout.here(), std::ssize(cores_));
+  if (fleet_ && !is_spread()) outcome_.placement.emplace_back("ranks", std::int64_t{1});
   if (is_spread())
     report_fleet();
   else

@@ -11,12 +11,12 @@ RoundThreadNode::RoundThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t s
       // Lost nodes make the ways between the others longer.
       furthest_(shared.run.network.is_scheduled() ? 0
                 : shared.run.faults.empty()       ? shared.run.network.eccentricity(id)
-                                                  : shared.run.network.nodes),
-      leaves_process_(leaves_process(shared, id)) {
+                                                  : shared.run.network.nodes) {
   for (std::uint8_t c = 0; c < shared.run.algorithm.channels; ++c) {
     mailboxes_.push_back(std::make_unique<RoundMailbox>(message_capacity(shared.run, id)));
     mailboxes_.back()->first_touch();
     shared.round_mailbox({c}, id) = mailboxes_.back().get();
+    leaves_process_[c] = !ranks_that_hear(shared, id, {c}).empty();
   }
   place_model(mailboxes_[0]->begin_write(first_round()));
 }
@@ -59,7 +59,7 @@ void RoundThreadNode::release_all() {
 // Readers in other processes have a ghost of their own, and it is enough that the message has left for it.
 void RoundThreadNode::await_readers(Channel c, Round message) {
   const bool is_scheduled = shared_.run.network.is_scheduled();
-  if ((!is_scheduled && !leaves_process_) || message < 2) return;
+  if ((!is_scheduled && !leaves_process_[c.index]) || message < 2) return;
   const auto await_count = [&](NodeId j, const std::atomic<Round>& count) {
     const auto is_done = [&] { return count.load(std::memory_order_acquire) >= message - 1; };
     if (!is_done()) wait_for(j, round(), is_done);
@@ -67,7 +67,7 @@ void RoundThreadNode::await_readers(Channel c, Round message) {
   if (is_scheduled)
     for (const Neighbour& j : core_.readers(message - 2))
       if (shared_.layout.has(j.id)) await_count(j.id, neighbour(j.id).done_[c.index]);
-  if (leaves_process_) await_count(core_.id(), sent_[c.index]);
+  if (leaves_process_[c.index]) await_count(core_.id(), sent_[c.index]);
   charge(&RoundRecord::wait);
 }
 

@@ -417,14 +417,18 @@ void ThreadsEngine::report_fleet() {
 
 namespace {
 
-// In a process that does not lead nobody watches.
+// In a process that does not lead. A signal to it stops the run as one to rank 0 does.
 class NoWatcher final : public Watcher {
  public:
+  explicit NoWatcher(const std::function<bool()>& wants_to_stop) : wants_to_stop_(wants_to_stop) {}
   bool observe(const Cut&) override { return true; }
-  bool wants_to_stop() override { return false; }
+  bool wants_to_stop() override { return wants_to_stop_ && wants_to_stop_(); }
   void progress(double) override {}
   void checkpoint(const RoundsSource&, std::optional<Checkpoint>) override {}
   bool checkpoint_due() override { return false; }
+
+ private:
+  const std::function<bool()>& wants_to_stop_;
 };
 
 // What works in one process alone.
@@ -462,8 +466,8 @@ Outcome run_spread(const Run& run, Watcher& watcher, Fleet& fleet) {
   return (*engine)();
 }
 
-void follow_spread(const Run& run, Fleet& fleet) {
-  NoWatcher nobody;
+void follow_spread(const Run& run, Fleet& fleet, const std::function<bool()>& wants_to_stop) {
+  NoWatcher nobody(wants_to_stop);
   (void)run_spread(run, nobody, fleet);
 }
 

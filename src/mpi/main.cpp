@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// quantimed-mpi: the same commands in several processes. Rank 0 carries them out and speaks; each run that is spread
+// over the ranks is a job that it hands to the others, which wait for the next one until rank 0 lets them go.
+#include "base/error.hpp"
+#include "base/streams.hpp"
+#include "command/commands.hpp"
+#include "command/program.hpp"
+#include "command/signals.hpp"
+#include "command/spread.hpp"
+#include "mpi/mpi_transport.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace quantimed {
+
+namespace {
+
+enum class Call : std::uint8_t { run, leave };
+
+class MpiEngine final : public SpreadEngine {
+ public:
+  explicit MpiEngine(MpiTransport& transport) : transport_(transport), fleet_(transport) {}
+  Rank ranks() const override { return fleet_.ranks(); }
+
+  Outcome run(const Config& config, const DataSplit& data, const Run& run, Watcher& watcher) override {
+    Parcel job;
+    job.put(Call::run);
+    put_job(job, config, data, run);
+    (void)fleet_.broadcast(std::move(job));
+    fleet_.agree(nullptr);
+    Outcome outcome = run_spread(run, watcher, fleet_);
+    outcome.placement.emplace_back("mpi", transport_.library());
+    return outcome;
+  }
+  void let_go(int status) { (void)fleet_.broadcast(std::move(Parcel().put(Call::leave).put(status))); }
+
+ private:
+  MpiTransport& transport_;
+  Fleet fleet_;
+};
+
+// Of a process other than rank 0, until it is let go. Its exit status is rank 0's.
+int follow(MpiTransport& transport) {
+  Fleet fleet(transport);
+  Follower follower(fleet);
+  catch_signals();
+  for (;;) {
+    Parcel job = fleet.broadcast({});
+    if (job.take<Call>() == Call::leave) return job.take<int>();
+    follower.carry_out(job);
+  }
+}
+
+int lead(MpiTransport& transport, int argc, char** argv) {
+  MpiEngine engine(transport);
+  spread_engine() = &engine;
+  const int status = run_program(argc, argv);
+  spread_engine() = nullptr;
+  engine.let_go(status);
+  return status;
+}
+
+// MPI ends with its processes: without one of them nothing can be ended properly, and to wait would be for ever.
+[[noreturn]] void end_at_once(const MpiTransport& transport, Rank lost, const char* why) {
+  if (lost == transport.rank() || transport.is_first_but(lost))
+    tell("quantimed: {}; the run has ended. Where it had written OUTPUT.partial, resume it: quantimed-mpi run --resume "
+         "OUTPUT\n",
+         why);
+  std::fflush(nullptr);
+  std::_Exit(kFailed);
+}
+
+}  // namespace
+
+}  // namespace quantimed
+
+int main(int argc, char** argv) {
+  using namespace quantimed;
+  std::optional<MpiTransport> transport;
+  try {
+    transport.emplace(argc, argv);
+  } catch (const std::exception& error) {
+    const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
+    if (!rank) rank = std::getenv("PMI_RANK");
+    if (!rank || std::string(rank) == "0") tell("quantimed: {}\n", error.what());
+    return kBadInput;
+  }
+  try {
+    return transport->rank() == 0 ? lead(*transport, argc, argv) : follow(*transport);
+  } catch (const RankLost& lost) {
+    end_at_once(*transport, lost.rank, lost.what());
+  } catch (const std::exception& error) {
+    end_at_once(*transport, transport->rank(),
+                fmt::format("rank {} failed: {}", transport->rank(), error.what()).c_str());
+  }
+}

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""kill -9 of a rank: all others end at once, and what was written last resumes."""
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+
+import fleet
+import h5py
+import pytest
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+@pytest.mark.parametrize("program", fleet.PROGRAMS, ids=fleet.library_of)
+@pytest.mark.parametrize("algorithm", ["dsgd", "async-dsgd"])
+def test_a_rank_that_is_killed_ends_all_others_within_ten_seconds(tmp_path, program, algorithm, which):
+    output = tmp_path / "t.h5"
+    started = fleet.Running(program, 3, "run", *fleet.SMALL, "--algorithm", algorithm, "--graph", "ring", "--nodes", "6",
+                            "--iterations", "100000", "--engine", "mpi", "--oversubscribe", "--output", str(output))
+    try:
+        started.wait_for(tmp_path / "t.h5.partial")
+        time.sleep(random.random())
+        ranks = started.ids()
+        assert len(ranks) == 3
+        os.kill(ranks[which], signal.SIGKILL)
+        assert fleet.all_gone(ranks, 10), "a rank was still there after 10 s"
+        status, _, err = started.end(30)
+    finally:
+        started.kill_all()
+    assert status != 0
+    assert sum(line.startswith("quantimed:") for line in err.splitlines()) <= 1, err
+    with h5py.File(tmp_path / "t.h5.partial") as trace:
+        assert trace.attrs["status"] == "running"
+    # It goes on from its log, and is stopped again.
+    resumed = fleet.Running(program, 2, "run", "--resume", str(output), "--quiet")
+    try:
+        time.sleep(3)
+        ranks = resumed.ids()
+        assert len(ranks) == 2, resumed.process.communicate()
+        os.kill(ranks[0], signal.SIGTERM)
+        _, _, err = resumed.end(240)
+    finally:
+        resumed.kill_all()
+    with h5py.File(output) as trace:
+        assert trace["summary"].attrs["resumptions"] >= 1, err

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What may be wrong around a run over MPI: one line of one rank, and all ranks end."""
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import fleet
+import h5py
+import pytest
+
+each_library = pytest.mark.parametrize("program", fleet.PROGRAMS, ids=fleet.library_of)
+RUN = ["run", *fleet.SMALL, "--algorithm", "dsgd", "--graph", "ring", "--iterations", "20", "--engine", "mpi"]
+
+
+def refused(result, *words: str) -> None:
+    lines = fleet.own_lines(result)
+    assert len(lines) == 1, result.stderr
+    for word in words:
+        assert word in lines[0]
+    assert result.returncode == 2, result.stderr
+
+
+@each_library
+def test_without_mpirun_there_is_one_rank_and_it_works(tmp_path, program):
+    output = tmp_path / "one.h5"
+    subprocess.run([program, *RUN, "--nodes", "3", "--oversubscribe", "--output", str(output)], check=True,
+                   env=fleet.environment())
+    with h5py.File(output) as trace:
+        assert trace.attrs["status"] == "complete"
+
+
+def test_the_program_without_mpi_says_which_one_has_it(tmp_path):
+    refused(subprocess.run([fleet.PROGRAM, *RUN, "--nodes", "3", "--output", str(tmp_path / "t.h5")], capture_output=True,
+                           text=True), "--engine mpi", "quantimed-mpi")
+    libraries = subprocess.run(["ldd", fleet.PROGRAM], capture_output=True, text=True, check=True).stdout
+    assert "libmpi" not in libraries and "libmpich" not in libraries
+
+
+@each_library
+def test_ranks_with_other_arguments_are_refused_by_all(tmp_path, program):
+    arguments = [*RUN, "--oversubscribe", "--output", str(tmp_path / "t.h5")]
+    line = [fleet.launcher_of(program), "-n", "1", program, *arguments, "--nodes", "4", ":", "-n", "1", program, *arguments,
+            "--nodes", "5"]
+    refused(subprocess.run(line, capture_output=True, text=True, env=fleet.environment(), timeout=120), "rank 1",
+            "other arguments")
+
+
+@each_library
+def test_a_rank_of_another_version_is_refused_by_all(tmp_path, program):
+    changed = tmp_path / "changed"
+    shutil.copy(program, changed)
+    version = subprocess.run([fleet.PROGRAM, "version"], capture_output=True, text=True, check=True).stdout.split()[2]
+    commit = version.encode()
+    text = changed.read_bytes()
+    assert text.count(commit) >= 1
+    changed.write_bytes(text.replace(commit, bytes([commit[0] ^ 1]) + commit[1:]))
+    line = [fleet.launcher_of(program), "-n", "1", program, *RUN, "--nodes", "4", ":", "-n", "1", str(changed), *RUN, "--nodes",
+            "4"]
+    refused(subprocess.run(line, capture_output=True, text=True, env=fleet.environment(), timeout=120), "rank 1",
+            "start the same program everywhere")
+
+
+@each_library
+@pytest.mark.parametrize("arguments, words", [
+    (["--nodes", "1"], ["--nodes 1", "each needs a node"]),
+    (["--nodes", "400"], ["--oversubscribe"]),
+    (["--nodes", "4", "--oversubscribe", "--fault", "crash:1@0.1"], ["--fault"]),
+    (["--nodes", "4", "--oversubscribe", "--link", "alpha-beta:1e-3,1e9"], ["--link"]),
+    (["--nodes", "4", "--oversubscribe", "--algorithm", "ad-psgd"], ["ad-psgd", "one rank"]),
+    (["--nodes", "4", "--dataset", "/nowhere/data"], ["--dataset"]),
+    ([], ["--nodes"]),
+])
+def test_what_several_ranks_cannot_do_is_one_line(tmp_path, program, arguments, words):
+    line = RUN if "--algorithm" not in arguments else [a for a in RUN if a not in ("--algorithm", "dsgd")]
+    refused(fleet.run(program, 2, *line, *arguments, "--output", str(tmp_path / "t.h5")), *words)
+    assert not list(tmp_path.glob("*.h5*"))
+
+
+@each_library
+@pytest.mark.parametrize("command", [["run", "--engine", "virtual"], ["scale"], ["theory"], ["calibrate"], ["predict"]])
+def test_commands_of_one_process_refuse_several_ranks(tmp_path, program, command):
+    refused(fleet.run(program, 2, *command), "2 ranks")
+
+
+@each_library
+def test_commands_that_only_read_are_carried_out_once(tmp_path, program):
+    result = fleet.run(program, 3, "version")
+    assert result.returncode == 0
+    assert len([line for line in result.stdout.splitlines() if line.startswith("quantimed ")]) == 1
+
+
+@each_library
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_signal_to_any_rank_ends_the_run_with_a_trace_that_resumes(tmp_path, program, which):
+    output = tmp_path / "t.h5"
+    line = ["run", *fleet.SMALL, "--algorithm", "dsgd", "--graph", "ring", "--nodes", "4", "--engine", "mpi", "--oversubscribe"]
+    started = fleet.Running(program, 2, *line, "--iterations", "100000", "--output", str(output))
+    try:
+        started.wait_for(tmp_path / "t.h5.partial")
+        os.kill(started.ids()[which], signal.SIGTERM)
+        status, _, err = started.end(120)
+    finally:
+        started.kill_all()
+    assert output.exists(), err
+    with h5py.File(output) as trace:
+        assert trace.attrs["status"] == "interrupted"
+        cut = int(trace["checkpoint/iteration"][0])
+    assert 0 < cut < 100000
+    assert status != 0
+    # Resumed until it is stopped again: the options are the trace's.
+    resumed = fleet.Running(program, 4, "run", "--resume", str(output), "--quiet")
+    try:
+        resumed.wait_for(tmp_path / "t.h5.partial")
+        os.kill(resumed.ids()[0], signal.SIGTERM)
+        _, _, err = resumed.end(120)
+    finally:
+        resumed.kill_all()
+    with h5py.File(output) as trace:
+        assert trace["summary"].attrs["resumptions"] == 1, err
+        assert int(trace["checkpoint/iteration"][0]) > cut
+
+
+@each_library
+def test_a_signal_to_the_launcher_leaves_a_file_that_opens(tmp_path, program):
+    output = tmp_path / "t.h5"
+    started = fleet.Running(program, 2, *RUN, "--nodes", "4", "--oversubscribe", "--iterations", "100000", "--output",
+                            str(output))
+    try:
+        started.wait_for(tmp_path / "t.h5.partial")
+        ranks = started.ids()
+        started.process.send_signal(signal.SIGINT)
+        assert fleet.all_gone(ranks, 30)
+        started.end(30)
+    finally:
+        started.kill_all()
+    left = output if output.exists() else tmp_path / "t.h5.partial"
+    with h5py.File(left) as trace:
+        assert trace.attrs["status"] in ("interrupted", "running")
+        assert trace["rounds/batch"].shape[0] > 0
+    time.sleep(0)
