@@ -25,7 +25,7 @@ endef
 need = $(or $(firstword $(foreach tool,$(1),$(shell command -v $(tool)))),$(error needs $(lastword $(1)); apt-get install $(lastword $(1))))
 SOURCES = $(shell find src tests bench -name '*.[ch]pp')
 
-all: ## build/quantimed, its tests and benchmarks
+all: $(if $(MPI),deps) ## build/quantimed, its tests and benchmarks; MPI=1: installs Open MPI if there is no MPI, for build/quantimed-mpi
 	@$(call build,release,build)
 
 build/quantimed: ## the program alone
@@ -68,7 +68,7 @@ deb: deps ## a package for this distribution, in build/deb
 # Python's suites time the program out, or preload libraries before the sanitizer's.
 asan: deps ## the tests in C++ under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(call build,asan,build/asan)
-	ctest --test-dir build/asan $(CTEST) -LE '^(analysis|slurm|package|model|lint)$$'
+	ctest --test-dir build/asan $(CTEST) -LE '^(analysis|slurm|package|model|lint|mpi)$$'
 
 # Only what has atomics. Tests with several OpenMP workers stay out: OpenMP's runtime is not instrumented and looks like
 # a race. Some kernels place memory where ThreadSanitizer cannot have it, hence setarch.
@@ -154,7 +154,8 @@ help: ## this list
 # ---- packages ------------------------------------------------------------------------------------------------------
 PACKAGES := g++ cmake ninja-build make pkg-config git libopenblas-pthread-dev libhdf5-dev libboost-program-options-dev \
   libgtest-dev libgmock-dev libbenchmark-dev librandom123-dev libhwloc-dev zlib1g-dev libbz2-dev liblzma-dev libxxhash-dev libfmt-dev nlohmann-json3-dev spin \
-  python3-h5py python3-numpy python3-matplotlib python3-jinja2 python3-pytest
+  python3-h5py python3-numpy python3-matplotlib python3-jinja2 python3-pytest \
+  $(if $(MPI),$(if $(shell command -v mpicc),,libopenmpi-dev openmpi-bin))
 # Not in every distribution. The generated data set `digits` always works; without a browser, SLURM, pandas or a shell
 # their tests are skipped.
 WELCOME := dataset-fashion-mnist $(if $(filter test,$(MAKECMDGOALS)),chromium chromium-driver python3-selenium \

@@ -52,7 +52,7 @@ class Courier {
   bool is_over() const { return is_over_; }
 
   // ---- this process's part ----
-  void stop();   // asks all nodes everywhere to end
+  void stop();  // asks all nodes everywhere to end
   bool was_told_to_stop() const;
   void abort();  // a node has failed: the run breaks off everywhere
   void ended() { own_.phase = std::max<std::uint32_t>(own_.phase, kEnded); }  // all nodes here

@@ -223,8 +223,9 @@ class RoundThreadNode final : public ThreadNode {
   bool is_over() const { return shared_.last_round.load(std::memory_order_acquire) <= round(); }
 
   std::vector<std::unique_ptr<RoundMailbox>> mailboxes_;  // [channels]
-  Round furthest_;       // how many rounds another node can be ahead of this one, on a static graph
-  std::array<bool, Protocol::kMostChannels> leaves_process_{};  // of each channel, whether any of this node's messages does
+  Round furthest_;  // how many rounds another node can be ahead of this one, on a static graph
+  std::array<bool, Protocol::kMostChannels>
+      leaves_process_{};  // of each channel, whether any of this node's messages does
 
   // On a schedule, and where there are ghosts: of each channel, how many messages of others this node will not read any
   // more (round_mailbox.hpp).

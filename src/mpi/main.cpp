@@ -13,6 +13,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
+#include <string>
 
 namespace quantimed {
 
@@ -65,10 +67,11 @@ int lead(MpiTransport& transport, int argc, char** argv) {
 
 // MPI ends with its processes: without one of them nothing can be ended properly, and to wait would be for ever.
 [[noreturn]] void end_at_once(const MpiTransport& transport, Rank lost, const char* why) {
-  if (lost == transport.rank() || transport.is_first_but(lost))
-    tell("quantimed: {}; the run has ended. Where it had written OUTPUT.partial, resume it: quantimed-mpi run --resume "
-         "OUTPUT\n",
-         why);
+  if (lost == transport.rank() || transport.speaks_of(lost))
+    tell(
+        "quantimed: {}; the run has ended. Where it had written OUTPUT.partial, resume it: quantimed-mpi run --resume "
+        "OUTPUT\n",
+        why);
   std::fflush(nullptr);
   std::_Exit(kFailed);
 }

@@ -202,10 +202,8 @@ void MpiTransport::require_all() {
       throw RankLost(r, fmt::format("rank {} ({}) has ended: killed, or crashed", r, where(r)));
 }
 
-bool MpiTransport::is_first_but(Rank lost) const {
-  for (Rank r = 0; r < rank_; ++r)
-    if (r != lost && !has_ended(r)) return false;
-  return true;
+bool MpiTransport::speaks_of(Rank lost) const {
+  return rank_ == (lost == 0 ? 1 : 0);  // whoever is left ends, too: whether others still run says nothing
 }
 
 }  // namespace quantimed

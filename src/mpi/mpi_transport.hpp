@@ -30,8 +30,8 @@ class MpiTransport final : public Transport {
   void require_all() override;
 
   std::string library() const;  // "Open MPI v4.1.4", and the standard that it has
-  // Whether no process of a lower rank is left to tell what has happened.
-  bool is_first_but(Rank lost) const;
+  // Whether it is this process that tells of the loss.
+  bool speaks_of(Rank lost) const;
 
  private:
   struct Process {

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# run.sh mailboxes|seats|schedules|pairs: verifies the models of both mailboxes, of how a node is given up, of mailboxes on
-# schedules and of how two average, with Spin, and that mutated (broken) models are caught.
+# run.sh mailboxes|seats|schedules|pairs|ghosts: verifies the models of both mailboxes, of how a node is given up, of
+# mailboxes on schedules, of how two average and of nodes in several processes, with Spin, and that mutated (broken) models
+# are caught.
 # Exit status: 0 all as expected, 1 not, 77 Spin or a C compiler is missing.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -59,6 +60,11 @@ caught() {
   what=$1; shift
   build -O0 "$@"
   verdict "$what" 1 -noclaim
+}
+hangs() {  # what is wrong with it is that somebody does not end
+  what=$1; shift
+  build -O0 "$@"
+  verdict "$what" 1 -a -f
 }
 
 case ${1:-} in
@@ -128,8 +134,21 @@ caught 'pair, step without its lock'            pair -DFREE_STEP
 caught 'pair, one copy for the curve'           pair -DOWN_COPY
 caught 'pair, copies at two times'              pair -DTWO_CLOCKS
 ;;
+ghosts)
+holds  'ghost'                                  ghost
+ends   'ghost, two rounds'                      ghost -DROUNDS=2
+caught 'ghost, own message has not left'        ghost -DNO_SENT_WAIT
+caught 'ghost, received while it is read'       ghost -DNO_DONE_WAIT
+caught 'ghost, one of two readers has done'     ghost -DONE_READER
+caught 'ghost, done before the update'          ghost -DEARLY_DONE
+holds  'stream'                                 ghost -DNEWEST
+ends   'stream'                                 ghost -DNEWEST
+caught 'stream, does not wait for its receiver' ghost -DNEWEST -DEAGER
+caught 'stream, buffer let go too early'        ghost -DNEWEST -DRELEASED
+hangs  'stream, nothing follows'                ghost -DNEWEST -DUNTOLD
+;;
 *)
-  echo "usage: tests/model/run.sh mailboxes|seats|schedules|pairs" >&2
+  echo "usage: tests/model/run.sh mailboxes|seats|schedules|pairs|ghosts" >&2
   exit 2 ;;
 esac
 [ "$failures" = 0 ]
