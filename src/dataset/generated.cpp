@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataset/generated.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/error.hpp"
@@ -50,10 +51,11 @@ double GeneratedName::share(std::size_t k, const char* what, double most) const 
 }
 
 void require_room(const DatasetRequest& request, double bytes) {
-  if (bytes <= request.most_bytes) return;
   constexpr double kMiB = 1 << 20;
+  constexpr double kSmall = 64 * kMiB;  // what a run takes beside it is more, and is asked for with it
+  if (bytes <= std::max(request.most_bytes, kSmall)) return;
   throw MachineRefused("--dataset {}: takes {:.0f} MiB of memory, and {:.0f} MiB are left; ask for fewer samples",
-                       request.name, bytes / kMiB, request.most_bytes / kMiB);
+                       request.name, bytes / kMiB, std::max(request.most_bytes, 0.0) / kMiB);
 }
 
 }  // namespace quantimed
