@@ -182,7 +182,8 @@ Trace start_trace(const Setup& setup, const DataSplit& data) {
   trace.network = setup.network;
   const std::uint32_t here = layout_of(setup.config).here();
   if (setup.config.engine != "virtual" && machine.cpu_quota && *machine.cpu_quota < here)
-    trace.verdict.reject(fmt::format("the control group grants {:.2g} cores' time to {} nodes", *machine.cpu_quota, here));
+    trace.verdict.reject(
+        fmt::format("the control group grants {:.2g} cores' time to {} nodes", *machine.cpu_quota, here));
   return trace;
 }
 

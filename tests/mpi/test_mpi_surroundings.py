@@ -52,8 +52,9 @@ def test_ranks_with_other_arguments_are_refused_by_all(tmp_path, program):
 def test_a_rank_of_another_version_is_refused_by_all(tmp_path, program):
     changed = tmp_path / "changed"
     shutil.copy(program, changed)
-    version = subprocess.run([fleet.PROGRAM, "version"], capture_output=True, text=True, check=True).stdout.split()[2]
-    commit = version.encode()
+    version = subprocess.run([program, "version"], capture_output=True, text=True, check=True,
+                             env=fleet.environment()).stdout.split()[2]
+    commit = version.split("-")[0].encode()
     text = changed.read_bytes()
     assert text.count(commit) >= 1
     changed.write_bytes(text.replace(commit, bytes([commit[0] ^ 1]) + commit[1:]))
