@@ -127,8 +127,8 @@ std::string MpiTransport::library() const {
   MPI_Get_version(&version, &subversion);
   std::string name(text.data(), static_cast<std::size_t>(length));
   std::ranges::replace(name, '\t', ' ');
-  name = name.substr(0, name.find_first_of(",\n\r"));  // what follows is how it was built
-  return fmt::format("{} (MPI {}.{})", name.substr(0, name.find('\0')), version, subversion);
+  const std::size_t end = name.find_first_of(std::string_view(",\n\r\0", 4));  // what follows is how it was built
+  return fmt::format("{} (MPI {}.{})", name.substr(0, end), version, subversion);
 }
 
 void MpiTransport::remember(MPI_Request request, Ticket ticket, bool is_receive) {
