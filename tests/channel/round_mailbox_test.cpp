@@ -50,8 +50,8 @@ TEST(RoundMailbox, HoldsTheLastTwoRounds) {
 TEST(RoundMailbox, PayloadsStartOnTheirOwnCacheLines) {
   RoundMailbox box(65);
   const auto address = [&](Round t) { return reinterpret_cast<std::uintptr_t>(box.begin_write(t).data()); };
-  EXPECT_EQ(address(0) % kSeparation, 0u);
-  EXPECT_EQ(address(1) % kSeparation, 0u);
+  EXPECT_EQ(address(0) % kCacheLine, 0u);
+  EXPECT_EQ(address(1) % kCacheLine, 0u);
   EXPECT_GE(std::max(address(0), address(1)) - std::min(address(0), address(1)), kSeparation);
 }
 

@@ -318,7 +318,7 @@ TEST(CommandLine, MissingValues) {
   EXPECT_EQ(error_of({"run", "--nodes", "--grey"}), "--nodes: the value is missing; give N");
   EXPECT_EQ(error_of({"run", "--output", "--quiet"}), "--output: the value is missing; give PATH");
   EXPECT_EQ(parse({"run", "--output=--quiet"}).config.output, "--quiet");
-  EXPECT_EQ(error_of({"run", "--engine="}), "--engine: the value is missing; give virtual|threads");
+  EXPECT_EQ(error_of({"run", "--engine="}), "--engine: the value is missing; give virtual|threads|mpi");
   EXPECT_THAT(error_of({"run", "--engine", ""}), HasSubstr("empty"));
 }
 
