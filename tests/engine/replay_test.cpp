@@ -297,17 +297,21 @@ TEST(Replay, FindsAChangedEntryAtItsNodeAndIteration) {
 // A turn that is another's, or nobody's.
 TEST(Replay, FindsAChangedTurn) {
   const SmallRun small("ad-psgd", 4, "complete");
-  const auto run = on_threads(small, 100);
+  const auto run = on_threads(small, 400);
   const Recorded recorded = record(small, run);
   std::mt19937 random(7);
+  std::size_t changed = 0;
   for (int mutation = 0; mutation < 100; ++mutation) {
     Recording recording = *recorded.outcome.recording;
     const auto node = static_cast<NodeId>(random() % 4);
     const auto starts = starts_of(run, recording, node);
+    if (starts.empty()) continue;  // it had no turn
+    ++changed;
     std::uint8_t& entry = recording.log[starts[random() % starts.size()]];  // of the first pass
     entry = static_cast<std::uint8_t>(entry < 4 || random() % 2 ? (entry + 4) & 0x7f : entry - 4);
     EXPECT_NE(place_of(small, run, recording, recorded.rounds), "none");
   }
+  EXPECT_GT(changed, 0u);
 }
 
 TEST_P(Replays, RefuseALogThatIsCutOrForged) {
