@@ -475,12 +475,19 @@ def test_what_was_not_timed_follows_from_what_was() -> None:
     assert known.from_others(kind("q-dsgd", small, nodes=8)) == pytest.approx(6)  # nobody ran so many: in proportion
 
 
+def test_a_run_that_ends_no_iteration_in_a_second_is_timed_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(estimate_module, "pilot", lambda one, program, estimate, seconds: asked.append(seconds) or seconds > 5)
+    from_pilots([a_job(60)], Path("program"), estimate := Estimate(), False)
+    assert asked == [1, 8] and estimate.sources == ["8 s each of 1 of the 1 kinds of run on this machine"]
+
+
 def test_the_largest_run_is_among_those_that_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     def job(model: str, nodes: int = 4) -> Job:
         made = a_job(60, nodes=nodes)
         return replace(made, ini=made.ini + f"model = {model}\n")
     timed = []
-    monkeypatch.setattr(estimate_module, "pilot", lambda one, program, estimate: timed.append(one))
+    monkeypatch.setattr(estimate_module, "pilot", lambda one, program, estimate, seconds: timed.append(one) or True)
     small = [job(f"mlp:{k}") for k in range(8, 48)]
     from_pilots([*small, large := job("mlp:1500"), many := job("mlp:50", nodes=100)], Path("program"), Estimate(), True)
     assert timed[:2] == [large, many] and len(timed) == 10
