@@ -25,7 +25,7 @@ bool is_granted() {
   return false;
 }
 
-void* allocate(std::size_t size, std::size_t alignment) {
+[[maybe_unused]] void* allocate(std::size_t size, std::size_t alignment) {
   void* memory = is_granted() ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment) : nullptr;
   if (!memory) throw std::bad_alloc();
   return memory;
