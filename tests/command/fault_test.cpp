@@ -156,7 +156,8 @@ TEST(FaultProgram, ARunThatIsTooLargeIsRefusedBeforeItTakesAModel) {
   EXPECT_LT(children.ru_maxrss, 150'000) << "kB; a model has 200,000";
 }
 
-// From some moment on the system grants no more memory: the run goes on without it, or says so and leaves what it had.
+// From some moment on, once it has written for the first time, the system grants no more memory: the run goes on
+// without it, or says so and leaves what it had.
 TEST(FaultProgram, MemoryThatIsRefusedInTheMiddleOfARunIsOneLine) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "AddressSanitizer ends a program that gets no memory";
@@ -167,7 +168,7 @@ TEST(FaultProgram, MemoryThatIsRefusedInTheMiddleOfARunIsOneLine) {
       const Ran ran = run_program(
           folder,
           "run --dataset digits --samples-per-node 200 --algorithm dsgd --iterations 10000000 --output t.h5 --engine " +
-              engine + " & p=$!; while kill -0 $p && ! test -e t.h5.lock; do sleep 0.05; done; sleep " + moment +
+              engine + " & p=$!; " + until_there("t.h5.partial") + "sleep " + moment +
               "; prlimit --pid $p --data=1000000 || touch unlimited; sleep 2.5; kill -INT $p 2> /dev/null; wait $p");
       if (std::filesystem::exists(folder / "unlimited")) GTEST_SKIP() << "prlimit is not here: " << ran.err;
       if (ran.status == 75) {
