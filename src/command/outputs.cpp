@@ -10,6 +10,7 @@
 #include "config/option_table.hpp"
 #include "engine/machine.hpp"
 #include "engine/machine_file.hpp"
+#include "trace/output_lock.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -116,6 +117,7 @@ Found judge(const std::string& path, const Config& wanted, const Fingerprints* n
   const std::string& path = config.output;
   switch (found.standing) {
     case Standing::unfinished:
+      (void)OutputLock(path);  // throws where the run is still under way
       if (const std::string why = why_not_resumed(path); !why.empty())
         throw InputError("--output {}: {}; it {}; start again with --overwrite, or name another file", path, found.why,
                          why);

@@ -181,11 +181,13 @@ TEST(ResumedProgram, TwoNeverWriteOneOutput) {
   const std::string run =
       "run --algorithm dsgd --dataset digits --nodes 4 --model mlp:4 --samples-per-node 50 --quiet --iterations "
       "100000000 --output t.h5 ";
-  const Ran ran = run_program(folder, run + "& p=$!; " + until_there("t.h5.lock") + "'" QUANTIMED_PROGRAM "' " + run +
-                                          "; s=$?; kill -TERM $p; wait $p; exit $s");
-  EXPECT_EQ(ran.status, 2);
-  EXPECT_THAT(ran.err, HasSubstr("another process"));
-  EXPECT_EQ(read_trace(folder / "t.h5").status, RunStatus::interrupted);  // the first goes its way
+  for (const char* there : {"t.h5.lock", "t.h5.partial"}) {  // before and after it has written for the first time
+    const Ran ran = run_program(folder, run + "--overwrite & p=$!; " + until_there(there) + "'" QUANTIMED_PROGRAM "' " +
+                                            run + "; s=$?; kill -TERM $p; wait $p; exit $s");
+    EXPECT_EQ(ran.status, 2);
+    EXPECT_THAT(ran.err, HasSubstr("t.h5: another process is writing it"));
+    EXPECT_EQ(read_trace(folder / "t.h5").status, RunStatus::interrupted);  // the first goes its way
+  }
 }
 
 // A variable of the environment, for the programs that a test runs.
