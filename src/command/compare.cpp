@@ -183,7 +183,7 @@ int compare_command(const Request& request) {
   DataSplit data = load_data(algorithms_own.front());
   require_codecs(algorithms_own, data);
   study.require_same(data);
-  std::uint64_t data_seed = given.seeds.front();
+  std::string key = data_key(algorithms_own.front());
   catch_signals();
   Paces paces(folder, given.overwrite);
   const Budget budget = plan_budget(given, algorithms_own, data, paces, study.kept_time());
@@ -209,9 +209,9 @@ int compare_command(const Request& request) {
     ProgressLine line(runs.size(), given.quiet);
     for (std::size_t k = 0; k < runs.size() && !interrupted; ++k) {
       const std::string name = fmt::format("{} seed {}", runs[k].algorithm, runs[k].seed);
-      if (is_generated(runs[k].dataset) && runs[k].seed != data_seed) {  // a run alone would see its own seed's data
+      if (std::string own = data_key(runs[k]); own != key) {  // a run alone would see its own seed's data
         data = load_data(runs[k]);
-        data_seed = runs[k].seed;
+        key = std::move(own);
       }
       Trace trace = run_or_continue(runs[k], data, line, k, name, continued);
       interrupted = trace.status == RunStatus::interrupted;

@@ -39,6 +39,8 @@ class Stopped : public std::runtime_error {
 
 // What runs with the same data options share. Loaded once.
 DataSplit load_data(const Config& config);
+// All that load_data() depends on: where it is the same the data are.
+std::string data_key(const Config& config);
 
 // Told how far a run is, 0 … 1.
 using ProgressReport = std::function<void(double)>;

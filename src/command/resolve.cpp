@@ -23,6 +23,7 @@
 #include "topology/spectrum.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <omp.h>
 #include <unistd.h>
 
@@ -153,6 +154,11 @@ Config resolve(Config c) {
   require_codec(c.codec, row, 0);
   if (c.output.empty()) c.output = fmt::format("runs/{}-{}-seed{}-{}.h5", c.algorithm, c.engine, c.seed, run_hash(c));
   return c;
+}
+
+std::string data_key(const Config& c) {
+  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}", c.dataset, fmt::join(c.classes, ","), c.target, c.grey, c.normalise,
+                     c.model, is_generated(c.dataset) ? c.seed : 0);
 }
 
 DataSplit load_data(const Config& c) {

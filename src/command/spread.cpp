@@ -11,7 +11,6 @@
 #include "engine/parts.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <exception>
@@ -77,15 +76,6 @@ void put_job(Parcel& job, const Config& config, const DataSplit& data, const Run
   job.put(run.resume->recording.has_value());
   if (run.resume->recording) put(job, *run.resume->recording);
 }
-
-namespace {
-
-// What the data depend on.
-std::string data_key(const Config& c) {
-  return fmt::format("{} {} {} {} {} {}", c.dataset, fmt::join(c.classes, ","), c.target, c.grey, c.seed, c.model);
-}
-
-}  // namespace
 
 void Follower::carry_out(Parcel& job) {
   std::optional<Setup> setup;

@@ -65,7 +65,7 @@ class Tuning {
   std::vector<double> targets_;
   Budget budget_;
   DataSplit data_;
-  std::uint64_t data_seed_ = 0;
+  std::string data_key_;
   std::optional<ProgressLine> line_;
   std::size_t piece_ = 0, done_ = 0;
   Continued continued_;
@@ -162,9 +162,9 @@ void Tuning::run(Search& search, std::size_t trial, std::size_t seeds) {
   while (search.traces[trial].size() < seeds && !interrupted_) {
     const std::uint64_t seed = given_.seeds[search.traces[trial].size()];
     const Config config = config_of(search, trial, seed);
-    if (is_generated(config.dataset) && seed != data_seed_) {
+    if (std::string key = data_key(config); key != data_key_) {
       data_ = load_data(config);
-      data_seed_ = seed;
+      data_key_ = std::move(key);
     }
     Trace trace = run_or_continue(config, data_, *line_, piece_,
                                   fmt::format("{} alpha {}", config.algorithm, config.alpha), continued_);
@@ -288,7 +288,7 @@ int Tuning::operator()() {
     require_own_files();
   }
   StudyFile study("tune", folder_, study_of(configs.front()));
-  data_seed_ = given_.seeds.front();
+  data_key_ = data_key(configs.front());
   data_ = load_data(configs.front());
   require_codecs(configs, data_);
   if (!given_.dry_run) study.require_same(data_);

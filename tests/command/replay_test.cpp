@@ -60,6 +60,17 @@ TEST(ReplayProgram, VerifyTellsWhatWasReplayed) {
   EXPECT_FALSE(std::filesystem::exists(folder / "v.h5.replay"));
 }
 
+// Runs of one study share what was read, where they had the same.
+TEST(ReplayProgram, VerifyGivesEachRunItsOwnData) {
+  const Folder folder;
+  const std::string run = kReal + "--algorithm dsgd --iterations 10 ";
+  for (const char* own : {"--output a.h5", "--normalise --output b.h5", "--seed 2 --output c.h5"})
+    ASSERT_EQ(run_program(folder, run + own).status, 0) << own;
+  const Ran ran = run_program(folder, "verify --replay --quiet a.h5 b.h5 c.h5");
+  EXPECT_EQ(ran.err, "");
+  EXPECT_THAT(ran.out, HasSubstr("3 replayed to the bit"));
+}
+
 TEST(ReplayProgram, ALogThatWasChangedIsFoundAtItsPlace) {
   const Folder folder;
   ASSERT_EQ(run_program(folder, kReal + "--algorithm async-dsgd --iterations 40 --output a.h5").status, 0);
