@@ -42,9 +42,8 @@ void sgemm(benchmark::State& state) {
 BENCHMARK(sgemm)->Arg(1024)->Arg(2048)->Unit(benchmark::kMicrosecond);
 
 // Batches from a shard of 200, as in the paper; `accumulate` as in the chunks of a deadline.
-void gradient(benchmark::State& state, std::uint32_t features, std::uint32_t classes, const std::string& model) {
+void measure(benchmark::State& state, const Dataset& data, const std::string& model, bool accumulate) {
   blas::use_one_thread();
-  const Dataset data = random_images(200, features, classes);
   const auto problem = make_problem({.model = model}, data);
   auto work = problem->make_workspace();
   AlignedVector<float> x(problem->dimension()), sum(problem->dimension(), 0.0f);
@@ -52,9 +51,12 @@ void gradient(benchmark::State& state, std::uint32_t features, std::uint32_t cla
   Stream words({.seed = 2});
   std::vector<SampleId> batch(static_cast<std::size_t>(state.range(0)));
   for (auto& row : batch) row = words.index(data.samples);
-  const bool accumulate = state.range(1) != 0;
   for (auto _ : state) problem->gradient_sum(x, batch, accumulate, sum, work);
   report_rate(state, static_cast<double>(batch.size()) * problem->gradient_flops());
+}
+
+void gradient(benchmark::State& state, std::uint32_t features, std::uint32_t classes, const std::string& model) {
+  measure(state, random_images(200, features, classes), model, state.range(1) != 0);
 }
 
 void batches(benchmark::internal::Benchmark* bench) {
@@ -67,18 +69,9 @@ BENCHMARK_CAPTURE(gradient, mlp_1024_30_2, 1024, 2, std::string("mlp:30"))->Appl
 
 // Convolutional networks on images of CIFAR-10's size; bench/layers sets them beside PyTorch.
 void layered(benchmark::State& state, const std::string& model) {
-  blas::use_one_thread();
   Dataset data = random_images(200, 3072, 10);
   data.shape = {3, 32, 32};
-  const auto problem = make_problem({.model = model}, data);
-  auto work = problem->make_workspace();
-  AlignedVector<float> x(problem->dimension()), sum(problem->dimension(), 0.0f);
-  problem->initialise(x, 1);
-  Stream words({.seed = 2});
-  std::vector<SampleId> batch(static_cast<std::size_t>(state.range(0)));
-  for (auto& row : batch) row = words.index(data.samples);
-  for (auto _ : state) problem->gradient_sum(x, batch, false, sum, work);
-  report_rate(state, static_cast<double>(batch.size()) * problem->gradient_flops());
+  measure(state, data, model, false);
 }
 BENCHMARK_CAPTURE(layered, gn_lenet, std::string("gn-lenet"))->Arg(8)->Arg(32)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(layered, resnet20, std::string("resnet20"))->Arg(8)->Arg(32)->Unit(benchmark::kMillisecond);

@@ -19,17 +19,7 @@ namespace {
 
 class EveryAlgorithm : public testing::TestWithParam<const char*> {};
 
-std::vector<const char*> all_algorithms() {
-  std::vector<const char*> names;
-  for (const AlgorithmRow& row : algorithm_table()) names.push_back(row.name);
-  return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(Table, EveryAlgorithm, testing::ValuesIn(all_algorithms()), [](const auto& test) {
-  std::string name = test.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Table, EveryAlgorithm, testing::ValuesIn(all_algorithms()), kAlgorithmAsName);
 
 TEST_P(EveryAlgorithm, GivesTheSameBitsAndTimesWithOneAndTwoWorkers) {
   expect_same_with_one_and_two_workers(SmallRun(GetParam(), 12, "erdos-renyi:0.4"));

@@ -5,6 +5,7 @@
 #include "algorithm/table.hpp"
 #include "engine/engine.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,18 @@ inline Dataset small_dataset(std::uint32_t samples = 400, std::uint32_t features
   }
   return data;
 }
+
+// The names of the table's rows, as parameters of tests, and their tests' own names.
+inline std::vector<const char*> all_algorithms() {
+  std::vector<const char*> names;
+  for (const AlgorithmRow& row : algorithm_table()) names.push_back(row.name);
+  return names;
+}
+inline constexpr auto kAlgorithmAsName = [](const auto& test) {
+  std::string name = test.param;
+  std::ranges::replace(name, '-', '_');
+  return name;
+};
 
 // A watcher that keeps all that it is shown.
 class KeepingWatcher final : public Watcher {

@@ -66,17 +66,7 @@ TEST(Layout, DealsNodesInBlocksThatDifferByOneAtMost) {
 
 class EveryAlgorithmSpread : public testing::TestWithParam<const char*> {};
 
-std::vector<const char*> all_algorithms() {
-  std::vector<const char*> names;
-  for (const AlgorithmRow& row : algorithm_table()) names.push_back(row.name);
-  return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(Table, EveryAlgorithmSpread, testing::ValuesIn(all_algorithms()), [](const auto& test) {
-  std::string name = test.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Table, EveryAlgorithmSpread, testing::ValuesIn(all_algorithms()), kAlgorithmAsName);
 
 TEST_P(EveryAlgorithmSpread, FixedBatchesGiveTheBitsOfVirtualTimeAndOfThreads) {
   const AlgorithmRow& row = find_algorithm(GetParam());
