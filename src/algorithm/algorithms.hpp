@@ -34,6 +34,7 @@ Task lead(Node& node, const Options& options);
 Task beer(Node& node, const Options& options);
 Task motef(Node& node, const Options& options);
 Task amb(Node& node, const Options& options);
+Task amb_dg(Node& node, const Options& options);
 Task swift(Node& node, const Options& options);
 Task ad_psgd(Node& node, const Options& options);
 Task swarm_sgd(Node& node, const Options& options);
@@ -42,6 +43,7 @@ Task relay_sgd(Node& node, const Options& options);
 // What travels in an iteration of those that do not send one message to their neighbours.
 Exchanges gossip_pga_exchanges(const Options& options, Round t);
 Exchanges amb_exchanges(const Options& options, Round t);
+Exchanges amb_dg_exchanges(const Options& options, Round t);
 Exchanges collective(const Options& options, Round t);
 Exchanges two_vectors(const Options& options, Round t);
 Exchanges two_exchanges(const Options& options, Round t);

@@ -44,6 +44,10 @@ constexpr StateRow kMotef[] = {
     {"now", StateRow::Start::zero, StateRow::Kind::scratch}};
 constexpr StateRow kAmb[] = {{"z", StateRow::Start::zero, StateRow::Kind::lasting},
                              {"x_0", StateRow::Start::model, StateRow::Kind::lasting}};
+constexpr StateRow kAmbDg[] = {{"z", StateRow::Start::zero, StateRow::Kind::lasting},
+                               {"x_0", StateRow::Start::model, StateRow::Kind::lasting},
+                               {"late", StateRow::Start::zero, StateRow::Kind::lasting},
+                               {"sum", StateRow::Start::zero, StateRow::Kind::scratch}};
 constexpr StateRow kRead[] = {{"read", StateRow::Start::model, StateRow::Kind::lasting}};
 constexpr StateRow kSwarm[] = {{"base", StateRow::Start::model, StateRow::Kind::lasting},
                                {"y", StateRow::Start::model, StateRow::Kind::lasting}};
@@ -481,6 +485,23 @@ constexpr std::array kTable = {
                  .states = kAmb,
                  .parameters = kRounds,
                  .exchanges = amb_exchanges,
+                 .message_scalars = 1,
+                 .graph = kAnyGraph,
+                 .minimises = kBySpeed},
+    AlgorithmRow{.name = "amb-dg",
+                 .help = "Anytime Minibatch with delayed gradients: exchanges while it computes",
+                 .run = amb_dg,
+                 .delivery = Delivery::round,
+                 .quantizes = false,
+                 .uses_epsilon = false,
+                 .uses_deadline = true,
+                 .goes_on_without = true,
+                 .alpha = "0.2",
+                 .epsilon = "1",
+                 .paper = "Al-Lawati, Ferdinand, Draper: Anytime minibatch with delayed gradients, 2020",
+                 .states = kAmbDg,
+                 .parameters = kRounds,
+                 .exchanges = amb_dg_exchanges,
                  .message_scalars = 1,
                  .graph = kAnyGraph,
                  .minimises = kBySpeed},

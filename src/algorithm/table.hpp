@@ -29,6 +29,8 @@ struct Exchanges {
   std::uint32_t vectors = 1;
   bool is_collective = false;  // among all nodes, charged as a ring all-reduce; else with the neighbours
   bool is_sent_early = false;  // the message is complete before the gradient, and travels while that is computed
+  // The gradient is taken in `count` parts of equal length, one while each exchange travels.
+  bool is_beside_gradient = false;
 };
 inline Exchanges sent_early(const Options&, Round) { return {.is_sent_early = true}; }
 inline Exchanges sent_late(const Options&, Round) { return {}; }
@@ -91,6 +93,7 @@ struct AlgorithmRow {
   bool is_compared = false;    // unless --algorithms says otherwise: the reference paper's four
 
   std::size_t gradients(const Options& o) const {  // an iteration
+    if (const Exchanges e = exchanges(o, 0); e.is_beside_gradient) return e.count;
     for (const ParameterUse& use : parameters)
       if (use.parameter == Parameter::local_steps) return o.local_steps;
     return 1;

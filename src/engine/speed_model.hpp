@@ -39,6 +39,16 @@ inline std::size_t samples_within(double speed, Seconds deadline) {
       std::min(std::floor(speed * deadline * (1 + 1e-12)), static_cast<double>(kMostSamples)));
 }
 
+// Gradients until deadlines that came before another one in the same iteration. The sample that one of them has begun
+// is finished in the next: parts of T_d give as many samples as T_d at once.
+struct EarlierParts {
+  Seconds deadline = 0;
+  std::size_t samples = 0;
+};
+inline std::size_t samples_within(double speed, const EarlierParts& earlier, Seconds deadline) {
+  return samples_within(speed, earlier.deadline + deadline) - earlier.samples;
+}
+
 // One row a kind: how it is written, one line of help. make_speed_model has a maker for each, in this order.
 struct SpeedKind {
   const char* syntax;

@@ -185,7 +185,9 @@ bool ThreadNode::start(const GradientRequest& request) {
   const Seconds start = charged_until_;
   const Seconds until = request.deadline == 0 && shared_.run.gradient_until_deadline ? deadline() : request.deadline;
   RoundRecord& record = core_.record;
-  core_.begin_samples(round(), core_.next_gradient(), request.at.index);
+  const std::uint32_t kth = core_.next_gradient();
+  if (kth == 0) earlier_ = {};
+  core_.begin_samples(round(), kth, request.at.index);
   asked_ = shared_.run.speed ? shared_.run.speed->speed(core_.id(), round()) : 0;
   record.speed_asked = static_cast<float>(asked_);
   Seconds worked_until = 0;
@@ -202,6 +204,8 @@ bool ThreadNode::start(const GradientRequest& request) {
   if (until == 0) worked_until = charged_until_;
   record.batch += static_cast<float>(core_.drawn());
   core_.set_speed(speed_of(worked_until - start, until));
+  earlier_.deadline += until;
+  earlier_.samples += core_.drawn();
   core_.took_gradient(core_.drawn(), sum_);
   return true;
 }
@@ -220,7 +224,7 @@ void ThreadNode::fixed_batch(std::size_t batch, Seconds start) {
 // finished: for a straggler, when it would have been at the speed asked for. The caller waits for the deadline: what is
 // left, less than a sample takes, is spent as the unfinished sample would have spent it.
 Seconds ThreadNode::until_deadline(Seconds deadline, Seconds start) {
-  const auto allowed = asked_ > 0 ? samples_within(asked_, deadline) : ~std::size_t{0};
+  const auto allowed = asked_ > 0 ? samples_within(asked_, earlier_, deadline) : ~std::size_t{0};
   const Seconds slack = shared_.run.deadline.slack_s > 0 ? shared_.run.deadline.slack_s : kUsualSlack * deadline;
   const Seconds end = start + deadline;
   Seconds now = start;
@@ -238,7 +242,8 @@ Seconds ThreadNode::until_deadline(Seconds deadline, Seconds start) {
     now = after;
   }
   if (core_.drawn() < allowed || asked_ == 0) return now;
-  return std::max(now, start + static_cast<double>(core_.drawn()) / asked_);
+  const auto all = static_cast<double>(earlier_.samples + core_.drawn());
+  return std::max(now, start + all / asked_ - earlier_.deadline);
 }
 
 void ThreadNode::spin_until(Seconds time) const {

@@ -178,6 +178,7 @@ class ThreadNode : public Node {
   AlignedVector<float> own_;  // [p], the model where it does not live in the outbox
   AlignedVector<float> sum_;  // [p]
   ChunkCosts costs_;
+  EarlierParts earlier_;
   double asked_ = 0;  // of this iteration, by the speed model, samples per second; 0: the machine's own
   Round trial_ = 0;   // gradients taken before the clock starts, each over other samples
   RecordLog log_;

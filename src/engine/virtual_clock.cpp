@@ -96,14 +96,18 @@ void VirtualClock::advance_on_machine(Records& records, Round t) {
 void VirtualClock::take(const Records& records, Round t) {
   const std::uint32_t n = run_.network.nodes;
   const Exchanges exchanges = run_.algorithm.exchanges(run_.options, t);
+  const double parts = exchanges.is_beside_gradient ? exchanges.count : 1;
   for (NodeId i = 0; i < n; ++i) {
     sent_[i] = start_[i] + away_[i];
-    computed_[i] = is_living(i) ? sent_[i] + static_cast<Seconds>(records[i][t].compute) : 0;
+    computed_[i] = is_living(i) ? sent_[i] + static_cast<Seconds>(records[i][t].compute) / parts : 0;
     if (!exchanges.is_sent_early) sent_[i] = computed_[i];
     all_exchanges_[i] = all_waits_[i] = 0;
   }
   for (std::uint32_t k = 0; k < exchanges.count; ++k) {
     if (k > 0) computed_ = sent_ = end_;
+    if (k > 0 && exchanges.is_beside_gradient)
+      for (NodeId i = 0; i < n; ++i)
+        if (is_living(i)) computed_[i] += static_cast<Seconds>(records[i][t].compute) / parts;
     // Channels whose exchanges follow one another count their own messages.
     message_ = first_message_ + k % std::max(1u, run_.algorithm.messages(run_.options, t));
     exchange(records, t, exchanges);
@@ -113,6 +117,10 @@ void VirtualClock::take(const Records& records, Round t) {
     }
     std::ranges::fill(in_vain_, 0);  // a lost neighbour is waited for once
   }
+}
+
+Seconds VirtualClock::time_on_link(double bytes) const {
+  return std::max(run_.link.delay(charge_.bytes(bytes)), run_.link.exchange(charge_.bits_per_coordinate(bytes)));
 }
 
 // From sent_ and computed_ to end_.
@@ -132,12 +140,19 @@ void VirtualClock::exchange(const Records& records, Round t, const Exchanges& ex
     for (const Neighbour& j : sources(i)) {
       if (!is_living(j.id)) continue;
       const double theirs = records[j.id][t].bytes / exchanges.count;
+      if (exchanges.is_beside_gradient) {
+        arrival = std::max(arrival, sent_[j.id] + time_on_link(theirs));
+        continue;
+      }
       bytes = std::max(bytes, theirs);
       // With a link that is charged after computing, a message counts as sent when its sender has computed.
       ready = std::max(ready, run_.link.delays() ? sent_[j.id] : computed_[j.id]);
       arrival = std::max(arrival, sent_[j.id] + run_.link.delay(charge_.bytes(theirs)));
     }
-    exchange_[i] = std::max(run_.link.exchange(charge_.bits_per_coordinate(bytes)), arrival - ready);
+    if (exchanges.is_beside_gradient)
+      exchange_[i] = std::max(0.0, std::max(arrival, sent_[i] + time_on_link(bytes)) - ready);
+    else
+      exchange_[i] = std::max(run_.link.exchange(charge_.bits_per_coordinate(bytes)), arrival - ready);
     end_[i] = ready + exchange_[i];
   }
   if (run_.sync == Sync::barrier) {

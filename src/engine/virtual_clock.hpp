@@ -25,8 +25,10 @@ class VirtualClock {
   //   barrier        all nodes have the largest E_i;   S_i of the next round is E_i
   // where N_i are those whom i hears in this exchange, and bits and bytes what the charge says. A message that depends
   // on the gradient is sent at F_j, not at S_j. Where an iteration has several exchanges the next begins at E_i, with
-  // nothing to compute. A collective is a ring all-reduce among all nodes: 2 (n − 1)/n of the vectors, in 2 (n − 1)
-  // steps. On a machine that is predicted, as a threads run goes: P_i = S_i + encode + publish, then the gradient,
+  // nothing to compute; or, where exchanges travel beside the gradient (amb-dg), with the next of equal parts of
+  // compute_i, and on any link E_i = max(F_i, max_{j ∈ N_i ∪ i} S_j + the link's time). A collective is a ring
+  // all-reduce among all nodes: 2 (n − 1)/n of the vectors, in 2 (n − 1) steps. On a machine that is predicted, as a
+  // threads run goes: P_i = S_i + encode + publish, then the gradient,
   //   E_i = max(F_i, max_{j ∈ N_i} max(P_j + latency, P_j − publish + the link's delay)),
   // and S_i of the next round is E_i + mix + record. Its link carries what is on the wire.
   // F_i is later by what a stall takes from node i, or by the patience where it waits for a lost neighbour.
@@ -46,6 +48,7 @@ class VirtualClock {
   void take(const Records& records, Round t);
   void exchange(const Records& records, Round t, const Exchanges& exchanges);
   Seconds collective(double bytes) const;
+  Seconds time_on_link(double bytes) const;
   void note(Records& records, Round t);
   void advance_on_machine(Records& records, Round t);
   void stall();

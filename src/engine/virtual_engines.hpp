@@ -5,6 +5,7 @@
 #include "engine/engine.hpp"
 #include "engine/records.hpp"
 #include "engine/resumption.hpp"
+#include "engine/speed_model.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -18,8 +19,8 @@ Outcome run_virtual_pair(const Run& run, Watcher& watcher);
 // A gradient of a node on the model's clock, at the speed asked for, the machine's or the slower of both. Until a
 // deadline (> 0) it is what the speed allows, and lasts as long as the deadline. Fills the record's compute, batch,
 // deadline, overshoot and speed_asked, and returns the speed, samples per second.
-double plan_gradient(const Run& run, NodeId node, Round round, std::size_t batch, Seconds deadline,
-                     RoundRecord& record);
+double plan_gradient(const Run& run, NodeId node, Round round, std::size_t batch, const EarlierParts& earlier,
+                     Seconds deadline, RoundRecord& record);
 
 // K points evenly over the iterations, and where the run has a time limit K more evenly over time,
 // whichever comes first; the start and the end are points too.

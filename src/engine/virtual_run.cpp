@@ -17,10 +17,15 @@ VirtualNode::VirtualNode(const Run& run, NodeId id)
 void VirtualNode::plan(const GradientRequest& request) {
   const Seconds until = request.deadline == 0 && run_.gradient_until_deadline ? deadline() : request.deadline;
   RoundRecord planned;
-  core.set_speed(plan_gradient(run_, core.id(), core.round(), request.batch, until, planned));
+  if (core.next_gradient() == 0) {
+    planned_ = {};
+    earlier_ = {};
+  }
+  core.set_speed(plan_gradient(run_, core.id(), core.round(), request.batch, earlier_, until, planned));
   batch_ = static_cast<std::size_t>(planned.batch);
+  earlier_.deadline += until;
+  earlier_.samples += batch_;
   RoundRecord& record = core.record;
-  if (core.next_gradient() == 0) planned_ = {};
   const auto add = [](double& sum, float& kept, float one) {
     sum += static_cast<double>(one);
     kept = static_cast<float>(sum);

@@ -33,6 +33,7 @@ class VirtualNode : public Node {
   struct {
     double batch = 0, compute = 0, deadline = 0, overshoot = 0;
   } planned_;  // of the iteration
+  EarlierParts earlier_;
 };
 
 class VirtualRun : public RunLoop {

@@ -6,8 +6,8 @@
 
 namespace quantimed {
 
-double plan_gradient(const Run& run, NodeId node, Round round, std::size_t batch, Seconds deadline,
-                     RoundRecord& record) {
+double plan_gradient(const Run& run, NodeId node, Round round, std::size_t batch, const EarlierParts& earlier,
+                     Seconds deadline, RoundRecord& record) {
   const double asked = run.speed ? run.speed->speed(node, round) : 0;
   record.speed_asked = static_cast<float>(asked);
   const auto time_of = [&](std::size_t samples, Seconds on_the_machine) {
@@ -21,13 +21,14 @@ double plan_gradient(const Run& run, NodeId node, Round round, std::size_t batch
   }
   const Seconds sample = run.machine ? run.machine->deadline_sample_s : 0;
   std::size_t samples = ~std::size_t{0};
-  if (asked > 0) samples = samples_within(asked, deadline);
-  if (sample > 0) samples = std::min(samples, samples_within(1 / sample, deadline));
-  const Seconds worked = time_of(samples, static_cast<double>(samples) * sample);
+  if (asked > 0) samples = samples_within(asked, earlier, deadline);
+  if (sample > 0) samples = std::min(samples, samples_within(1 / sample, earlier, deadline));
+  const std::size_t all = earlier.samples + samples;
+  const Seconds worked = time_of(all, static_cast<double>(all) * sample) - earlier.deadline;
   record.batch = static_cast<float>(samples);
   record.compute = record.deadline = static_cast<float>(deadline);
   record.overshoot = static_cast<float>(worked - deadline);
-  return samples > 0 ? 1 / time_of(1, sample) : 0.5 / deadline;  // as on threads: not one sample is half of one
+  return all > 0 ? 1 / time_of(1, sample) : 0.5 / deadline;  // as on threads: not one sample is half of one
 }
 
 Outcome run_virtual(const Run& run, Watcher& watcher) {

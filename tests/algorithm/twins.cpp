@@ -364,7 +364,7 @@ Matrix amb(Field& f, std::size_t iterations) {
     Matrix m = zeros(x);
     Vector s(n);
     for (unsigned i = 0; i < n; ++i) {
-      s[i] = f.s.batch ? f.s.batch(i, t) : 1;
+      s[i] = f.s.batch ? f.s.batch(i, t, 0) : 1;
       if (s[i] == 0) continue;
       const Vector g = f.s.gradient(i, t, 0, x[i]);
       for (std::size_t k = 0; k < g.size(); ++k) m[i][k] = s[i] * (z[i][k] + g[k]);
@@ -378,6 +378,36 @@ Matrix amb(Field& f, std::size_t iterations) {
       for (std::size_t k = 0; k < z[i].size(); ++k) z[i][k] = m[i][k] / s[i];
       for (std::size_t k = 0; k < z[i].size(); ++k) x[i][k] = f.x0[i][k] - f.p.alpha * z[i][k];
     }
+  }
+  return x;
+}
+
+// The same with b_i g_i of the iteration before, summed over r parts.
+Matrix amb_dg(Field& f, std::size_t iterations) {
+  const std::size_t n = f.w.size();
+  Matrix x = f.x0, z = zeros(x), late = zeros(x);
+  Vector late_b(n, 0.0);
+  for (std::size_t t = 0; t < iterations; ++t) {
+    Matrix m = late_b * z + late, sum = zeros(x);
+    Vector s = late_b, b(n, 0.0);
+    for (unsigned k = 0; k < f.p.rounds; ++k) {
+      m = f.mixed(f.send(kModels, m));
+      s = times(f.w, s);
+      for (unsigned i = 0; i < n; ++i) {
+        const double part = f.s.batch ? f.s.batch(i, t, k) : 1;
+        if (part == 0) continue;
+        b[i] += part;
+        const Vector g = f.s.gradient(i, t, k, x[i]);
+        for (std::size_t c = 0; c < g.size(); ++c) sum[i][c] += part * g[c];
+      }
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      if (s[i] == 0) continue;
+      for (std::size_t c = 0; c < z[i].size(); ++c) z[i][c] = m[i][c] / s[i];
+      for (std::size_t c = 0; c < z[i].size(); ++c) x[i][c] = f.x0[i][c] - f.p.alpha * z[i][c];
+    }
+    late = sum;
+    late_b = b;
   }
   return x;
 }
@@ -410,6 +440,7 @@ constexpr Named kTexts[] = {
     {"beer", beer},
     {"motef", motef},
     {"amb", amb},
+    {"amb-dg", amb_dg},
 };
 
 }  // namespace

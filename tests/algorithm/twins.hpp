@@ -23,7 +23,7 @@ struct Parameters {
   double outer_step = 0.7;   // η_o of diloco
   bool nesterov = false;     // of dsgd-atc, qg-dsgdm and relaysgd; diloco's outer step always is Nesterov's
   unsigned local_steps = 4;  // τ of local-dsgd, local-sgd and diloco: gradients in one iteration
-  unsigned rounds = 5;       // r of amb: exchanges in one iteration
+  unsigned rounds = 5;       // r of amb and amb-dg: exchanges in one iteration
   unsigned period = 8;       // H of gossip-pga: the mean of all after iterations H − 1, 2H − 1, …
 };
 
@@ -34,13 +34,14 @@ struct Setting {
   // g_i over the kth batch of iteration t.
   std::function<Vector(unsigned node, std::size_t t, unsigned kth, const Vector& at)> gradient;
 
-  // b_i of iteration t, for amb; 1 where it is empty. Without samples (0) no gradient is asked for.
-  std::function<double(unsigned node, std::size_t t)> batch;
+  // b_i of iteration t, for amb, and of the kth part of it, for amb-dg; 1 where it is empty. Without samples (0) no
+  // gradient is asked for.
+  std::function<double(unsigned node, std::size_t t, unsigned kth)> batch;
 
   // What everyone, the sender included, decodes of the sender's message number k on a channel; the vector itself where
   // it is empty. Channel 0 carries models, channel 1 trackers (dsgt, dsgt-atc, aug-dgm, beer, motef). It is not asked
   // about means over all nodes (allreduce-sgd, local-sgd, diloco, gossip-pga's), relaysgd's sums and numbers sent with
-  // a vector (sgp, amb): those are exact.
+  // a vector (sgp, amb, amb-dg): those are exact.
   std::function<Vector(unsigned node, unsigned channel, std::size_t k, const Vector& exact)> send;
 
   Parameters parameters;

@@ -148,10 +148,17 @@ TEST(Rest, OfLocalStepsIsNotTheOptimumAndDilocosIsTheSame) {
 // Nodes of four times the speed count four times.
 TEST(Rest, OfAmbIsTheOptimumWeightedBySpeed) {
   Setting s = exact_gradients(problem(), on_ring(), {.alpha = .1, .rounds = 150});
-  s.batch = [](unsigned i, std::size_t) { return i < kNodes / 2 ? 1.0 : 4.0; };
+  s.batch = [](unsigned i, std::size_t, unsigned) { return i < kNodes / 2 ? 1.0 : 4.0; };
   const Matrix x = run("amb", s, from(), kLong / 10);
   EXPECT_LT(distance(x, optimum({1, 1, 1, 1, 4, 4, 4, 4})), 1e-9);
   EXPECT_GT(distance(x, optimum()), 1e-2);
+}
+
+TEST(Rest, OfAmbWithDelayedGradientsIsTheSame) {
+  Setting s = exact_gradients(problem(), on_ring(), {.alpha = .05, .rounds = 150});
+  s.batch = [](unsigned i, std::size_t, unsigned) { return i < kNodes / 2 ? 1.0 : 4.0; };
+  const Matrix x = run("amb-dg", s, from(), kLong / 10);
+  EXPECT_LT(distance(x, optimum({1, 1, 1, 1, 4, 4, 4, 4})), 1e-9);
 }
 
 // ---- one node, other forms ----------------------------------------------------------------------

@@ -11,14 +11,14 @@ namespace {
 constexpr Round kSentIterations = 2;
 
 // Seconds of an iteration, of which all but a few milliseconds are the link's.
-double iteration_s(const char* algorithm, const char* link, bool on_threads) {
+double iteration_s(const char* algorithm, const char* link, bool on_threads, Seconds deadline = 1e-3) {
   const SmallRun small(algorithm, 2, "complete");
   auto run = small.run();
   run.iterations = kSentIterations;
   run.evaluations = 1;
   run.link = parse_link(link);
   run.charge_wire_bits = true;
-  run.deadline.fixed_s = 1e-3;
+  run.deadline.fixed_s = deadline;
   run.options.batch = 1;
   run.speed = nullptr;
   run.oversubscribe = true;
@@ -42,6 +42,31 @@ TEST(LinkBytes, AreThoseOfOneExchangeOnBothClocks) {
                real = iteration_s("amb", "alpha-beta:0,5000", true);
   EXPECT_GE(real, 0.95 * modelled);
   EXPECT_LT(real, 2 * modelled);  // room for a busy machine
+}
+
+// Five exchanges of 0.05 s after a deadline of 0.4 s take 0.65 s. Beside it they take none, or what is longer than the
+// deadline; the paper's link, too, is charged beside it.
+TEST(LinkBytes, ExchangesBesideTheGradientAreHiddenBehindIt) {
+  const char* const link = "alpha-beta:0.05,1e9";
+  EXPECT_NEAR(iteration_s("amb", link, false, 0.4), 0.65, 1e-3);
+  EXPECT_NEAR(iteration_s("amb-dg", link, false, 0.4), 0.4, 1e-3);
+  EXPECT_NEAR(iteration_s("amb-dg", link, false, 0.1), 0.25, 1e-3);
+  EXPECT_NEAR(iteration_s("amb-dg", "paper:0.01", false, 0.8), 0.8, 1e-3);
+  EXPECT_GE(iteration_s("amb-dg", link, true, 0.4), 0.4);
+  EXPECT_GE(iteration_s("amb-dg", link, true, 0.1), 0.25);
+}
+
+// Parts of a deadline give as many samples as the whole.
+TEST(LinkBytes, ADeadlineInPartsGivesTheSamplesOfTheWhole) {
+  for (const double speed : {0.5, 7.0, 9.99, 100.0}) {
+    EarlierParts earlier;
+    for (int part = 0; part < 5; ++part) {
+      const std::size_t samples = samples_within(speed, earlier, 0.2);
+      earlier.deadline += 0.2;
+      earlier.samples += samples;
+    }
+    EXPECT_EQ(earlier.samples, samples_within(speed, 1)) << speed;
+  }
 }
 
 TEST(LinkBytes, ACollectiveIsARing) {

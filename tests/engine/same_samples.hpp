@@ -39,12 +39,19 @@ struct SameSamples {
   const Run& run;
   const Rounds& rounds;
 
-  std::size_t batch(NodeId i, std::size_t t) const {
-    const auto gradients = static_cast<float>(run.algorithm.gradients(run.options));
-    return static_cast<std::size_t>(rounds.batch[t * run.network.nodes + i] / gradients);
+  // A fixed batch is the same for all gradients of an iteration; a deadline is cut into equal parts.
+  std::size_t batch(NodeId i, std::size_t t, unsigned k) const {
+    const std::size_t gradients = run.algorithm.gradients(run.options);
+    const auto all = static_cast<std::size_t>(rounds.batch[t * run.network.nodes + i]);
+    if (gradients == 1 || !run.uses_deadline()) return all / gradients;
+    const double speed = run.speed->speed(i, static_cast<Round>(t));
+    const auto until = [&](unsigned parts) {
+      return samples_within(speed, run.deadline.fixed_s * parts / static_cast<double>(gradients));
+    };
+    return until(k + 1) - until(k);
   }
   twin::Vector operator()(NodeId i, std::size_t t, unsigned k, const twin::Vector& at) const {
-    const std::size_t count = batch(i, t);
+    const std::size_t count = batch(i, t, k);
     twin::Vector gradient(at.size());
     if (count == 0) return gradient;
     LocalGradient samples(run.problem, run.shards.of(i), i, run.seed);

@@ -80,11 +80,12 @@ class Twin : public testing::TestWithParam<std::string> {
     const auto& start = watcher.cuts.front().models;
     const SameSamples samples{small, run, rounds};
 
-    twin::Setting setting{.w = weights_of(small.network),
-                          .gradient = samples,
-                          .batch = [&](unsigned i, std::size_t t) { return static_cast<double>(samples.batch(i, t)); },
-                          .send = {},
-                          .parameters = parameters_of(run)};
+    twin::Setting setting{
+        .w = weights_of(small.network),
+        .gradient = samples,
+        .batch = [&](unsigned i, std::size_t t, unsigned kth) { return static_cast<double>(samples.batch(i, t, kth)); },
+        .send = {},
+        .parameters = parameters_of(run)};
     if (small.row.quantizes)
       setting.send = [&](unsigned i, unsigned c, std::size_t k, const twin::Vector& exact) {
         const Remembering::Sent message{i, c, static_cast<Round>(k)};
