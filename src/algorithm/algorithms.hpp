@@ -38,6 +38,7 @@ Task amb_dg(Node& node, const Options& options);
 Task swift(Node& node, const Options& options);
 Task ad_psgd(Node& node, const Options& options);
 Task swarm_sgd(Node& node, const Options& options);
+Task r_fast(Node& node, const Options& options);
 Task relay_sgd(Node& node, const Options& options);
 
 // What travels in an iteration of those that do not send one message to their neighbours.

@@ -48,6 +48,8 @@ constexpr StateRow kAmbDg[] = {{"z", StateRow::Start::zero, StateRow::Kind::last
                                {"x_0", StateRow::Start::model, StateRow::Kind::lasting},
                                {"late", StateRow::Start::zero, StateRow::Kind::lasting},
                                {"sum", StateRow::Start::zero, StateRow::Kind::scratch}};
+constexpr StateRow kRFast[] = {{"r", StateRow::Start::zero, StateRow::Kind::lasting},
+                               {"s", StateRow::Start::zero, StateRow::Kind::lasting}};
 constexpr StateRow kRead[] = {{"read", StateRow::Start::model, StateRow::Kind::lasting}};
 constexpr StateRow kSwarm[] = {{"base", StateRow::Start::model, StateRow::Kind::lasting},
                                {"y", StateRow::Start::model, StateRow::Kind::lasting}};
@@ -520,6 +522,21 @@ constexpr std::array kTable = {
                  .parameters = kEvery,
                  .exchanges = sent_late,
                  .sends_its_model = true},
+    AlgorithmRow{.name = "r-fast",
+                 .help = "asynchronous gradient tracking: exact for heterogeneous data at any speeds",
+                 .run = r_fast,
+                 .delivery = Delivery::newest,
+                 .quantizes = false,
+                 .uses_epsilon = false,
+                 .uses_deadline = false,
+                 .goes_on_without = true,
+                 .alpha = "0.2",
+                 .epsilon = "1",
+                 .paper = "Zhu, Tian, Huang, Xu, He: R-FAST: robust fully-asynchronous stochastic gradient tracking "
+                          "over general topology, IEEE TSIPN 2024",
+                 .states = kRFast,
+                 .exchanges = two_vectors,
+                 .channels = 2},
     AlgorithmRow{.name = "ad-psgd",
                  .help = "asynchronous: averages with one random neighbour, which computes on",
                  .run = ad_psgd,

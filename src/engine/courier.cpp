@@ -55,8 +55,7 @@ void Courier::make_newest_ghosts() {
   for (NodeId j = 0; j < shared_.layout.nodes; ++j) {
     const std::uint32_t readers = shared_.layout.has(j) ? 0 : NewestThreadNode::readers_here(shared_, j);
     if (readers == 0) continue;
-    auto mailbox =
-        std::make_unique<NewestMailbox>(shared_.run.codec.capacity(shared_.run.problem.dimension()), readers);
+    auto mailbox = std::make_unique<NewestMailbox>(parcel_capacity(shared_.run), readers);
     mailbox->first_touch();
     shared_.inbox.newest[j] = mailbox.get();
     newest_in_.push_back({j, shared_.layout.rank_of(j), std::move(mailbox)});

@@ -20,9 +20,10 @@ namespace {
 
 double floats(double count) { return count * sizeof(float); }
 
-// Bytes in memory, of what a node sends on a channel at a time.
+// Bytes in memory, of what a node sends at a time: on a channel, or with `newest` delivery on all.
 double mean_message(const Run& run) {
   double all = 0;
+  if (run.algorithm.delivery == Delivery::newest) return static_cast<double>(parcel_capacity(run));
   for (NodeId i = 0; i < run.network.nodes; ++i) all += static_cast<double>(message_capacity(run, i));
   return all / run.network.nodes;
 }
@@ -62,7 +63,7 @@ Seconds shortest_iteration(const Run& run) {
 }  // namespace
 
 std::uint32_t most_messages(const Run& run) {
-  const auto bytes = static_cast<double>(run.codec.capacity(run.problem.dimension()));
+  const auto bytes = static_cast<double>(parcel_capacity(run));
   const Seconds delay = run.link.delay(std::max(bytes, run.charge(false).bytes(bytes))) +
                         (run.machine ? run.machine->publish_s + run.machine->latency_s : 0);
   if (delay <= 0) return 2;  // the one before is read until the new one is there
@@ -77,7 +78,8 @@ MemoryPlan plan_virtual(const Run& run) {
   MemoryPlan plan;
   plan.models = static_cast<double>(ModelArena::bytes_of(run.network.nodes, run.problem.dimension()));
   const bool is_newest = run.algorithm.delivery == Delivery::newest;
-  plan.messages = size.nodes * (is_newest ? most_messages(run) : 2 * size.channels) * size.message;
+  const double own = is_newest && size.keeps_gradients ? 1 : 0;  // what a form was published from, until the next
+  plan.messages = size.nodes * (is_newest ? most_messages(run) + own : 2 * size.channels) * size.message;
   plan.gradients = floats((is_round ? run.threads + (size.keeps_gradients ? size.nodes : 0) : size.nodes) * size.p);
   plan.models += size.nodes * size.states;
   plan.workspaces = run.threads * (size.workspace + (size.keeps_gradients ? floats(size.p) : 0));

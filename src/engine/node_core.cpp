@@ -21,11 +21,23 @@ std::size_t message_capacity(const Run& run, NodeId id) {
   return std::max<std::size_t>(1, run.network.neighbours(id).size()) * stride_of(run);
 }
 
+namespace {
+std::size_t part_capacity(const Run& run) {
+  const std::size_t bytes = run.codec.capacity(run.problem.dimension());
+  return (bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
+}
+}  // namespace
+
+std::size_t parcel_capacity(const Run& run) {
+  if (run.algorithm.sends_its_model) return run.codec.capacity(run.problem.dimension());
+  return run.algorithm.channels * part_capacity(run);
+}
+
 Protocol protocol_of(const AlgorithmRow& row) {
   std::uint32_t scratch = 0;
   for (std::size_t k = 0; k < row.states.size(); ++k)
     if (row.states[k].kind == StateRow::Kind::scratch) scratch |= 2u << k;
-  return {row.delivery, row.channels, static_cast<std::uint32_t>(row.states.size()) + 1, scratch};
+  return {row.delivery, row.channels, static_cast<std::uint32_t>(row.states.size()) + 1, scratch, row.sends_its_model};
 }
 
 NodeCore::NodeCore(const Run& run, NodeId id)
@@ -193,6 +205,24 @@ HeardMessage NodeCore::part_for_this_node(const Neighbour& from, HeardMessage me
   message.payload = part.first(x_.size_bytes());
   std::memcpy(&message.scalar, part.data() + stride - kCacheLine, sizeof message.scalar);
   return message;
+}
+
+std::span<std::byte> NodeCore::part_of(Channel c, std::span<std::byte> parcel) const {
+  return parcel.subspan(c.index * part_capacity(run_), run_.codec.capacity(x_.size()));
+}
+
+double NodeCore::parcel_wire_bytes(std::span<std::byte> parcel) const {
+  if (run_.algorithm.sends_its_model) return wire_bytes(parcel);
+  double bytes = 0;
+  for (std::uint8_t c = 0; c < run_.algorithm.channels; ++c) bytes += wire_bytes(part_of({c}, parcel));
+  return bytes;
+}
+
+// Message number t + 1 is sent in iteration t; number 0 before the first.
+HeardMessage NodeCore::part_of(Channel c, HeardMessage parcel) const {
+  parcel.payload = parcel.payload.subspan(c.index * part_capacity(run_), run_.codec.capacity(x_.size()));
+  if (parcel.round > 0) --parcel.round;
+  return parcel;
 }
 
 void NodeCore::published_in_place(Channel c, std::span<const std::byte> message) {

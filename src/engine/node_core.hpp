@@ -49,6 +49,9 @@ struct Update {
 // Bytes that a node's message on a channel takes in memory: one for all, or one after the other for each neighbour.
 std::size_t message_capacity(const Run& run, NodeId id);
 
+// `newest` delivery: of all that a node sends at a time. What is no model is a part for each channel.
+std::size_t parcel_capacity(const Run& run);
+
 // What the row's text must keep to.
 Protocol protocol_of(const AlgorithmRow& row);
 
@@ -133,6 +136,10 @@ class NodeCore {
     add(c, from, message);
   }
   Messages heard(Channel c, Seconds now);
+  // `newest` delivery: where a channel's part of a message lies, and that part of what a neighbour has sent.
+  std::span<std::byte> part_of(Channel c, std::span<std::byte> parcel) const;
+  HeardMessage part_of(Channel c, HeardMessage parcel) const;
+  double parcel_wire_bytes(std::span<std::byte> parcel) const;
   // A collective: the messages of all nodes in ascending order, this one's among them.
   void hear_of_all(Channel c, NodeId from, const HeardMessage& message);
 

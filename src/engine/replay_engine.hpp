@@ -169,6 +169,7 @@ class MessageReplayNode final : public ReplayNode {
   void release(std::span<const Held> messages);
   bool is_newest() const;
   void end_iteration() { compare_state(log_.state_check()); }
+  Round number_of_next(Channel c) const;
   void list_wanted();
   void hear();
   bool is_of_a_wrong_sender() const override;
@@ -176,6 +177,7 @@ class MessageReplayNode final : public ReplayNode {
   std::vector<MixTerm> terms_;
   MessagesRequest request_;
   std::vector<Wanted> wanted_;  // of the exchange that is gathered
+  std::vector<Wanted> first_;   // newest: of the iteration's first channel
   std::size_t gathered_ = 0;    // of them are there
   std::array<std::vector<Held>, Protocol::kMostChannels> held_;
   Messages received_;

@@ -133,6 +133,10 @@ bool MessageReplayNode::start(const MessagesRequest& request) {
 void MessageReplayNode::list_wanted() {
   wanted_.clear();
   gathered_ = 0;
+  if (is_newest() && request_.channel.index > 0) {  // it came with the first
+    for (const Wanted& with : first_) wanted_.push_back({with.from, with.number});
+    return;
+  }
   if (is_newest()) {
     const auto neighbours = core.neighbours();
     for (std::size_t k = 0; k < neighbours.size(); ++k) {
@@ -141,6 +145,7 @@ void MessageReplayNode::list_wanted() {
         log_.reject(fmt::format("it reads iteration {} of node {}, which did {}", of, neighbours[k].id, last));
       wanted_.push_back({neighbours[k], of});
     }
+    first_ = wanted_;
     return;
   }
   const Round number = core.sent(request_.channel) - 1;
@@ -188,16 +193,23 @@ void MessageReplayNode::hear() {
     received_ = core.heard(c, 0);
 }
 
+// With `newest` delivery the iteration that starts from a model that was sent, or for forms the one after theirs.
+Round MessageReplayNode::number_of_next(Channel c) const {
+  if (!is_newest()) return core.sent(c);
+  if (!has_published_) return 0;
+  return core.round() + (has_updated_ || !replay_.run_.algorithm.sends_its_model ? 1 : 0);
+}
+
 void MessageReplayNode::send(Channel c, const Linear& what, float scalar) {
-  const Round number = !is_newest() ? core.sent(c) : has_published_ ? core.round() + (has_updated_ ? 1 : 0) : 0;
-  if (is_newest() && has_published_ && number == published_) return;  // x_0 again
-  has_published_ = true;
-  published_ = number;
   const bool is_simple = replay_.run_.algorithm.sends_its_model;
+  const Round number = number_of_next(c);
+  if (is_newest() && is_simple && has_published_ && number == published_) return;  // x_0 again
+  has_published_ = has_published_ || c.index + 1 == replay_.run_.algorithm.channels;
+  published_ = number;
   std::vector<Held> before;
   std::swap(before, held_[c.index]);
   const std::uint32_t readers = replay_.readers_of(core, number);
-  if (is_newest() && readers == 0) {
+  if (is_newest() && is_simple && readers == 0) {
     core.published_in_place(c, {});
   } else {
     const std::uint64_t key = MessageStore::key(c, number);

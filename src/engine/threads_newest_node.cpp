@@ -10,8 +10,8 @@ namespace quantimed {
 
 NewestThreadNode::NewestThreadNode(ThreadedRun& shared, NodeId id)
     : ThreadNode(shared, id, 1),
-      mailbox_(shared.run.codec.capacity(shared.run.problem.dimension()),
-               readers_here(shared, id) + ranks_elsewhere(shared, id), shared.run.link.most_in_flight()) {
+      mailbox_(parcel_capacity(shared.run), readers_here(shared, id) + ranks_elsewhere(shared, id),
+               shared.run.link.most_in_flight()) {
   mailbox_.first_touch();
   if (shared.is_spread()) mailbox_.write_headers();
   shared.inbox.newest[id] = &mailbox_;
@@ -43,7 +43,23 @@ void NewestThreadNode::before_update() {
   has_updated_ = true;
 }
 
-void NewestThreadNode::send(Channel c, const Linear&, float) {
+// Parts of one message, which is published with the last. It stays where it is until the next is begun, also where a
+// full link has not taken it.
+void NewestThreadNode::send_part(Channel c, const Linear& what) {
+  if (c.index == 0) {
+    exchange_bytes_ = 0;
+    parcel_ = mailbox_.begin_write();
+  }
+  (void)write_message(c, what, 0, core_.part_of(c, parcel_));
+  if (c.index + 1 < shared_.run.algorithm.channels) return;
+  const bool first = !has_published_;
+  has_published_ = true;
+  mailbox_.publish(first ? first_round() : round() + 1, parcel_.size(), note(!first));
+  charge(&RoundRecord::publish);
+}
+
+void NewestThreadNode::send(Channel c, const Linear& what, float) {
+  if (!shared_.run.algorithm.sends_its_model) return send_part(c, what);
   const bool first = !has_published_;
   // The message carries the model that this iteration has started from, or the next one will.
   const Round iteration = first ? first_round() : round() + (has_updated_ ? 1 : 0);
@@ -58,9 +74,16 @@ void NewestThreadNode::send(Channel c, const Linear&, float) {
 
 bool NewestThreadNode::start(const MessagesRequest& request) {
   check(request.is_newest, "newest delivery: there are no rounds to wait for");
+  const Channel c = request.channel;
+  const bool is_form = !shared_.run.algorithm.sends_its_model;
+  if (c.index > 0) {  // it came with the first
+    hear(c, charged_until_);
+    return true;
+  }
   const Seconds now = charged_until_;
   scratch_.terms.clear();
-  core_.listen(now);
+  parcels_.clear();
+  if (!is_form) core_.listen(now);
   const auto neighbours = core_.neighbours();
   for (std::size_t k = 0; k < neighbours.size(); ++k) {
     NewestMailbox& mailbox = *shared_.inbox.newest[neighbours[k].id];
@@ -70,11 +93,25 @@ bool NewestThreadNode::start(const MessagesRequest& request) {
     check(message.has_value(), "a published message is not there");
     core_.pass_over(k, message->header.version - 1);
     if (replay_log_) replay_log_->reads(k, message->header.round);
-    core_.hear(neighbours[k], as_heard(neighbours[k].id, *message), scratch_.terms);
+    const HeardMessage heard = as_heard(neighbours[k].id, *message);
+    if (is_form)
+      parcels_.push_back(heard);
+    else
+      core_.hear(neighbours[k], heard, scratch_.terms);
   }
   charge(&RoundRecord::wait);
-  core_.heard(charged_until_);
+  if (is_form)
+    hear(c, now);
+  else
+    core_.heard(charged_until_);
   return true;
+}
+
+void NewestThreadNode::hear(Channel c, Seconds now) {
+  const auto neighbours = core_.neighbours();
+  core_.listen(c, now);
+  for (std::size_t k = 0; k < neighbours.size(); ++k) core_.hear(c, neighbours[k], core_.part_of(c, parcels_[k]));
+  received_ = core_.heard(c, charged_until_);
 }
 
 }  // namespace quantimed

@@ -266,6 +266,11 @@ class NewestThreadNode final : public ThreadNode {
   NewestMailbox mailbox_;
   bool has_published_ = false, has_updated_ = false;  // at all; in this iteration
   Round published_ = 0;                               // the iteration that starts from what was published last
+  void send_part(Channel c, const Linear& what);
+  void hear(Channel c, Seconds now);
+
+  std::span<std::byte> parcel_;        // of a text that publishes forms: where its channels' parts are written
+  std::vector<HeardMessage> parcels_;  // [neighbours] of what it has read last
   std::vector<std::uint32_t> reader_;  // [neighbours]: which reader this node is of neighbour k's mailbox
 };
 

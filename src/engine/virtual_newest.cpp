@@ -180,17 +180,18 @@ void NewestEngine::restore() {
 
 void NewestEngine::restore_messages() {
   const Checkpoint& saved = run_.resume->checkpoint;
-  const std::size_t capacity = run_.codec.capacity(p_);
+  const std::size_t capacity = parcel_capacity(run_);
   for (std::size_t k = 0, first = 0; k < saved.message_node.size(); first += saved.message_bytes[k++]) {
+    const NodeCore& sender = nodes_[saved.message_node[k]]->core;
     NewestOutbox& out = outboxes_[saved.message_node[k]];
     const std::size_t bytes = saved.message_bytes[k];
-    if (run_.codec.is_sliceable() ? bytes != capacity : bytes > capacity)
+    if (run_.codec.is_sliceable() || !run_.algorithm.sends_its_model ? bytes != capacity : bytes > capacity)
       reject_checkpoint(run_, fmt::format("message {} has {} bytes", k, bytes));
     out.buffers.push_back(std::make_unique<AlignedVector<std::byte>>(capacity));
     std::memcpy(out.buffers.back()->data(), saved.payload.data() + first, bytes);
     out.versions.push_back({.buffer = out.buffers.size() - 1,
                             .bytes = bytes,
-                            .wire_bytes = static_cast<double>(run_.codec.wire_bytes(*out.buffers.back(), p_)),
+                            .wire_bytes = sender.parcel_wire_bytes(*out.buffers.back()),
                             .iteration = saved.message_iteration[k],
                             .published_at = saved.message_published[k],
                             .visible_at = saved.message_visible[k]});

@@ -85,12 +85,18 @@ class NewestNode final : public VirtualNode {
   void spend(float RoundRecord::*phase, Seconds time);
   void wait_for(Seconds duration);  // from its own time on
   bool link_is_full() const;
+  void send_part(Channel c, const Linear& what);
+  std::optional<Sent> new_version(Round iteration);  // none: the link is full, and the message is dropped
+  void send_version(Sent version, double wire_bytes, Seconds latency, Seconds on_link);
 
   NewestEngine& engine_;
-  AlignedVector<float> sum_;  // [p]
-  bool has_begun_ = false;    // an iteration
-  bool has_updated_ = false;  // in this iteration
-  bool exchanging_ = false;   // waits for its exchange; else for its gradient
+  AlignedVector<float> sum_;         // [p]
+  AlignedVector<std::byte> parcel_;  // what it has published, where that is more than its model
+  double parcel_bytes_ = 0;          // on the wire
+  Channel asked_{0};                 // for messages of it
+  bool has_begun_ = false;           // an iteration
+  bool has_updated_ = false;         // in this iteration
+  bool exchanging_ = false;          // waits for its exchange; else for its gradient
   bool restoring_ = false;
   Seconds ahead_ = 0;  // of the engine's clock: what this node has done since its last event
 };

@@ -8,7 +8,10 @@
 namespace quantimed {
 
 NewestNode::NewestNode(NewestEngine& engine, NodeId id, std::span<float> x)
-    : VirtualNode(engine.run_, id), engine_(engine), sum_(x.size()) {
+    : VirtualNode(engine.run_, id),
+      engine_(engine),
+      sum_(x.size()),
+      parcel_(engine.run_.algorithm.sends_its_model ? 0 : parcel_capacity(engine.run_)) {
   core.place(x);
 }
 
@@ -44,8 +47,10 @@ bool NewestNode::wants(Round t) {
 }
 
 bool NewestNode::start(const GradientRequest& request) {
+  check(request.at == formula::x, "newest delivery: a text takes its gradient at its model");
   plan(request);
   pending = batch_ > 0;
+  core.took_gradient(batch_, sum_);
   if (restoring_) return exchanging_;
   wait_for(static_cast<Seconds>(core.record.compute));
   return false;
@@ -60,6 +65,8 @@ void NewestNode::compute(Scratch& scratch) {
 // The exchange is charged to the node's own clock before it reads.
 bool NewestNode::start(const MessagesRequest& request) {
   check(request.is_newest, "newest delivery: there are no rounds to wait for");
+  asked_ = request.channel;
+  if (asked_.index > 0) return true;  // it came with the first
   core.record.bytes = engine_.outboxes_[core.id()].versions.back().wire_bytes;
   const Seconds exchange = run_.link.exchange(engine_.charge_.bits_per_coordinate(core.record.bytes));
   core.record.exchange = static_cast<float>(exchange);
@@ -72,10 +79,24 @@ bool NewestNode::start(const MessagesRequest& request) {
 
 Messages NewestNode::finish(Messages) {
   exchanging_ = false;
-  return {};
+  if (run_.algorithm.sends_its_model) return {};  // they are read at the update
+  const auto neighbours = core.neighbours();
+  core.listen(asked_, engine_.now_);
+  for (std::size_t k = 0; k < neighbours.size(); ++k) {
+    const Sent& version = engine_.newest_visible(neighbours[k].id);
+    if (asked_.index == 0) core.pass_over(k, version.iteration);
+    core.hear(asked_, neighbours[k], core.part_of(asked_, engine_.outboxes_[neighbours[k].id].heard(version)));
+  }
+  return core.heard(asked_, engine_.now_);
 }
 
 void NewestNode::apply(std::span<const Statement> statements) {
+  if (!run_.algorithm.sends_its_model) {
+    core.carry_out(statements);
+    has_updated_ = true;
+    ++engine_.updates_;
+    return;
+  }
   const auto coefficients = core.as_coefficients(statements);
   check(coefficients.has_value(), "newest delivery: a text updates by a formula of its own");
   if (pending) engine_.compute_pending();
@@ -110,7 +131,53 @@ bool NewestNode::link_is_full() const {
   return run_.link.delays() && static_cast<std::uint32_t>(under_way) >= run_.link.most_in_flight();
 }
 
-void NewestNode::send(Channel c, const Linear&, float) {
+// None of it is put off: the next event may read what this one has written.
+void NewestNode::send_part(Channel c, const Linear& what) {
+  if (restoring_ && !has_begun_) return;  // messages are there already
+  if (pending) engine_.compute_pending();
+  const std::span<std::byte> part = core.part_of(c, parcel_);
+  core.publish(c, what, 0, part, engine_.scratch_.front());
+  parcel_bytes_ = (c.index == 0 ? 0 : parcel_bytes_) + core.wire_bytes(part);
+  if (restoring_ || c.index + 1 < run_.algorithm.channels) return;
+  if (auto version = new_version(has_begun_ ? core.round() + 1 : 0)) {
+    std::ranges::copy(parcel_, engine_.outboxes_[core.id()].buffers[version->buffer]->begin());
+    send_version(*version, parcel_bytes_, 0, now());
+  }
+}
+
+std::optional<Sent> NewestNode::new_version(Round iteration) {
+  if (link_is_full()) {
+    ++engine_.dropped_;
+    return {};
+  }
+  NewestOutbox& out = engine_.outboxes_[core.id()];
+  const std::size_t capacity = parcel_capacity(run_);
+  if (out.versions.size() > 1) (void)engine_.newest_visible(core.id());  // gives up what has been overtaken
+  if (out.unused.empty()) {
+    out.buffers.push_back(std::make_unique<AlignedVector<std::byte>>(capacity));
+    out.unused.push_back(out.buffers.size() - 1);
+  }
+  const Sent version{.buffer = out.unused.back(),
+                     .bytes = capacity,
+                     .wire_bytes = 0,
+                     .iteration = iteration,
+                     .published_at = now(),
+                     .visible_at = 0};
+  out.unused.pop_back();
+  return version;
+}
+
+void NewestNode::send_version(Sent version, double wire_bytes, Seconds latency, Seconds on_link) {
+  version.wire_bytes = wire_bytes;
+  if (has_begun_)
+    version.visible_at =
+        std::max(version.published_at + latency, on_link + run_.link.delay(engine_.charge_.bytes(wire_bytes)));
+  engine_.outboxes_[core.id()].versions.push_back(version);
+  (void)engine_.newest_visible(core.id());  // gives up what has been overtaken, also where no neighbour ever reads
+}
+
+void NewestNode::send(Channel c, const Linear& what, float) {
+  if (!run_.algorithm.sends_its_model) return send_part(c, what);
   core.published_in_place(c, {});
   if (restoring_) return;
   NewestOutbox& out = engine_.outboxes_[core.id()];
@@ -125,23 +192,9 @@ void NewestNode::send(Channel c, const Linear&, float) {
     spend(&RoundRecord::publish, machine->publish_s);
     latency = machine->latency_s;
   }
-  if (link_is_full()) {
-    ++engine_.dropped_;
-    return;
-  }
-  if (out.versions.size() > 1) (void)engine_.newest_visible(core.id());  // gives up what has been overtaken
-  if (out.unused.empty()) {
-    out.buffers.push_back(std::make_unique<AlignedVector<std::byte>>(codec.capacity(sum_.size())));
-    out.unused.push_back(out.buffers.size() - 1);
-  }
-  Sent version{.buffer = out.unused.back(),
-               .bytes = codec.capacity(sum_.size()),
-               .wire_bytes = 0,
-               .iteration = iteration,
-               .published_at = now(),
-               .visible_at = 0};
-  out.unused.pop_back();
-  const std::span<std::byte> message = *out.buffers[version.buffer];
+  auto version = new_version(iteration);
+  if (!version) return;
+  const std::span<std::byte> message = *out.buffers[version->buffer];
   if (codec.is_sliceable()) {
     engine_.deferred_.push_back({.node = core.id(),
                                  .copy = true,
@@ -152,14 +205,9 @@ void NewestNode::send(Channel c, const Linear&, float) {
                                  .message = message});
   } else {  // its length is known only once it is written
     engine_.carry_out();
-    version.bytes = core.encode(iteration, message);
+    version->bytes = core.encode(iteration, message);
   }
-  version.wire_bytes = core.wire_bytes(message);
-  if (has_begun_)
-    version.visible_at =
-        std::max(version.published_at + latency, on_link + run_.link.delay(engine_.charge_.bytes(version.wire_bytes)));
-  out.versions.push_back(version);
-  (void)engine_.newest_visible(core.id());  // gives up what has been overtaken, also where no neighbour ever reads
+  send_version(*version, core.wire_bytes(message), latency, on_link);
 }
 
 // Between two events every node waits for one of its own: the end of its gradient, which depends on its model alone

@@ -11,7 +11,8 @@
 //     iteration that is resumed does nothing twice. Scratch vectors may change at any time;
 //   - there is at least one exchange and one pass, and the text ends only where begins() has said so.
 // `newest` delivery: one publication before the first iteration; then gradient and messages, one pass, and one
-// publication: after the pass, or before the messages are asked for.
+// publication: after the pass, or before the messages are asked for. Whoever publishes more than its model does so on
+// all its channels in their order, before it asks for messages; they travel as one.
 // `pairwise` delivery: a node's model changes while it computes, as others average with it. So gradients are taken at
 // copies, the node averages once, and its model changes in one pass after that. All other vectors are kept with it.
 #pragma once
@@ -33,8 +34,10 @@ class Protocol {
   static constexpr std::size_t kMostChannels = 4, kMostVectors = 16;
 
   // scratch: bit k is set where vector k is scratch.
-  Protocol(Delivery delivery, std::uint8_t channels, std::uint32_t vectors, std::uint32_t scratch)
-      : is_round_(delivery == Delivery::round),
+  Protocol(Delivery delivery, std::uint8_t channels, std::uint32_t vectors, std::uint32_t scratch,
+           bool sends_its_model = true)
+      : sends_its_model_(sends_its_model),
+        is_round_(delivery == Delivery::round),
         is_pairwise_(delivery == Delivery::pairwise),
         channels_(channels),
         vectors_(vectors),
@@ -56,6 +59,8 @@ class Protocol {
     is_there_.fill(false);
     is_own_there_.fill(false);
     is_over_ = !goes_on;
+    has_begun_ = true;
+    next_ = 0;
   }
 
   void publishes(Channel c, const Linear& what) {
@@ -64,6 +69,12 @@ class Protocol {
       check(!is_sent_[c.index], "a text publishes twice on a channel before it has asked for its messages");
       check(!is_changed_, "a text publishes after it has updated in an iteration");
       reads(what);
+    } else if (!sends_its_model_ && !is_pairwise_) {
+      check(next_ == c.index, "newest delivery: a text publishes once on each of its channels, in their order");
+      check((!has_exchanged_ && !is_changed_) || !has_begun_,
+            "newest delivery: a text publishes a form after it has asked for messages or updated");
+      reads(what);
+      next_ = static_cast<std::uint8_t>(c.index + 1);
     } else {
       check(!is_published_, "a text publishes twice in one iteration");
       check(is_changed_ || !has_exchanged_,
@@ -88,6 +99,8 @@ class Protocol {
     check(!is_changed_, "a text asks for messages after it has updated in an iteration");
     check(!is_there_[c.index], "a text asks for messages twice");
     check(is_sent_[c.index], "a text asks for messages before it has published its own");
+    check(is_round_ || sends_its_model_ || next_ == channels_,
+          "newest delivery: a text asks for messages before it has published on all its channels");
     is_sent_[c.index] = !is_round_;
     is_there_[c.index] = is_own_there_[c.index] = has_exchanged_ = true;
   }
@@ -131,7 +144,9 @@ class Protocol {
     }
   }
 
-  bool is_round_, is_pairwise_, is_over_ = false;
+  bool sends_its_model_;
+  bool is_round_, is_pairwise_, is_over_ = false, has_begun_ = false;
+  std::uint8_t next_ = 0;  // newest: the channel that a form is published on next
   std::uint8_t channels_;
   std::uint32_t vectors_, scratch_;
   // Of this iteration; what comes before the first is as if one had ended.

@@ -132,6 +132,50 @@ Task newest_starts_silent(Node& node, const Options& o) {
     node.publish(kModels, x);
   }
 }
+Task newest_sends_a_form(Node& node, const Options& o) {
+  node.publish(kModels, x);
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    co_await node.gradient(o.batch);
+    node.publish(kModels, x - o.alpha * g);
+    co_await node.newest(kModels);
+    node.pass({{x, mixed(kModels)}});
+  }
+}
+
+// Of rows that publish forms on two channels.
+constexpr Channel kSums{1};
+Task parcel_in_another_order(Node& node, const Options& o) {
+  node.publish(kModels, x);
+  node.publish(kSums, x);
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    co_await node.gradient(o.batch);
+    node.publish(kSums, x);
+    node.publish(kModels, x);
+    co_await node.newest(kModels);
+    node.pass({{x, mixed(kModels)}});
+  }
+}
+Task parcel_of_a_part(Node& node, const Options& o) {
+  node.publish(kModels, x);
+  node.publish(kSums, x);
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    co_await node.gradient(o.batch);
+    node.publish(kModels, x);
+    co_await node.newest(kModels);
+    node.pass({{x, mixed(kModels)}});
+  }
+}
+Task parcel_after_its_messages(Node& node, const Options& o) {
+  node.publish(kModels, x);
+  node.publish(kSums, x);
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    co_await node.gradient(o.batch);
+    co_await node.newest(kModels);
+    node.publish(kModels, mixed(kModels));
+    node.publish(kSums, x);
+    node.pass({{x, x}});
+  }
+}
 
 Task pair_at_its_model(Node& node, const Options& o) {
   for (Round t = node.first_round(); node.begins(t); ++t) co_await node.gradient(o.batch);
@@ -162,6 +206,7 @@ struct Broken {
   Delivery delivery;
   Task (*text)(Node&, const Options&);
   const char* says;
+  const char* row = nullptr;  // unless the usual one of its delivery
 };
 void PrintTo(const Broken& broken, std::ostream* out) { *out << broken.name; }
 
@@ -179,6 +224,10 @@ constexpr Broken kBroken[] = {
     {"sends_a_form", Delivery::round, sends_a_form, "publishes more than its model"},
     {"never_updates", Delivery::round, never_updates, "begins an iteration before it has updated"},
     {"newest_publishes_first", Delivery::newest, newest_publishes_first, "publishes before it has updated"},
+    {"newest_sends_a_form", Delivery::newest, newest_sends_a_form, "what is published is the model"},
+    {"parcel_in_another_order", Delivery::newest, parcel_in_another_order, "in their order", "r-fast"},
+    {"parcel_of_a_part", Delivery::newest, parcel_of_a_part, "published on all its channels", "r-fast"},
+    {"parcel_after_its_messages", Delivery::newest, parcel_after_its_messages, "a text asks for messages", "r-fast"},
     {"pair_at_its_model", Delivery::pairwise, pair_at_its_model, "takes a gradient at its model"},
     {"pair_updates_first", Delivery::pairwise, pair_updates_first, "updates before it has averaged"},
     {"pair_twice", Delivery::pairwise, pair_twice, "averages twice"},
@@ -192,7 +241,8 @@ class BrokenText : public testing::TestWithParam<Broken> {};
 TEST_P(BrokenText, IsToldSoOnBothEngines) {
   const SmallRun small("dsgd", 4, "ring", "exact");
   constexpr const char* kRows[] = {"dsgd", "async-dsgd", "ad-psgd"};
-  AlgorithmRow row = find_algorithm(kRows[static_cast<std::size_t>(GetParam().delivery)]);
+  const char* const usual = kRows[static_cast<std::size_t>(GetParam().delivery)];
+  AlgorithmRow row = find_algorithm(GetParam().row ? GetParam().row : usual);
   row.run = GetParam().text;
   for (const std::uint32_t threads : {1u, 2u}) {
     auto run = small.run_with(row, *small.codec);

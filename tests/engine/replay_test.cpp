@@ -145,6 +145,7 @@ INSTANTIATE_TEST_SUITE_P(
         RealCase{"DsgdDeadline", "dsgd", "exact", [](Run& run) { run.gradient_until_deadline = true; }},
         RealCase{"ChocoTopK", "choco-sgd", "top-k:0.1", [](Run& run) { run.gradient_until_deadline = true; }},
         RealCase{"AnytimeMinibatch", "amb", "exact", [](Run&) {}},
+        RealCase{"AsynchronousTracking", "r-fast", "exact", [](Run&) {}},
         RealCase{"AnytimeMinibatchWithADelay", "amb-dg", "exact", [](Run&) {}},
         RealCase{"PairsOfStragglers", "ad-psgd", "exact", [](Run&) {}},
         RealCase{"PairsOfInterference", "swarmsgd", "exact",

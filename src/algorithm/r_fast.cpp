@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// R-FAST: Zhu, Tian, Huang, Xu, He, "R-FAST: robust fully-asynchronous stochastic gradient tracking over general
+// topology", IEEE TSIPN 2024. Gradient tracking of nodes that wait for nobody: what a node hands on of its tracker z_i
+// is sent as a running sum, so a message that is late or lost is made up for by the next, and the mean of the trackers
+// stays that of the gradients. It goes to the optimum of Σ f_i whatever the speeds.
+//
+// With one symmetric W for models and trackers (the paper allows two matrices) all that node i hands on is one vector,
+// R_i = Σ_t z_i: its neighbour j gets w_ij of it. What i has received less what it has given is then
+// s_i = Σ_j w_ij (R_j − R_i), and z_i = g_i + s_i. A node that leaves takes its share of Σ z_i away: a bias that stays.
+#include "algorithm/algorithms.hpp"
+
+namespace quantimed {
+
+using namespace formula;
+
+namespace {
+constexpr Channel kModels{0}, kSums{1};
+}  // namespace
+
+Task r_fast(Node& node, const Options& o) {
+  const Source r = vector(1), s = vector(2);  // both from 0
+  node.publish(kModels, x);                   // x_i,0 and 0, which everybody knows
+  node.publish(kSums, r);
+  for (Round t = node.first_round(); node.begins(t); ++t) {
+    co_await node.gradient(o.batch);
+    // z_i = g_i + s_i is handed on, but for w_ii of it; in the first iteration all of it stays.
+    const float step = o.alpha * (t == 0 ? 1 : node.self_weight());
+    node.publish(kModels, x - step * g - step * s);  // v_i = x_i − α z_i
+    node.publish(kSums, t == 0 ? Linear(r) : r + g + s);
+    co_await node.newest(kModels);
+    co_await node.newest(kSums);
+    // x_i ← Σ_j w_ij v_j     R_i ← R_i + z_i     s_i ← Σ_j w_ij (R_j − R_i)
+    node.pass({{x, mixed(kModels)}, {r, own(kSums)}, {s, apart(kSums)}});
+  }
+}
+
+}  // namespace quantimed
