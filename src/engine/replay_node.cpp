@@ -66,15 +66,23 @@ bool ReplayNode::start(const GradientRequest& request) {
 void ReplayNode::compute() {
   const Run& run = replay_.run_;
   core.begin_samples(core.round(), core.next_gradient(), gradient_.at.index);
+  const Rounds& rounds = replay_.request_.rounds;
+  const bool is_recorded = core.round() < rounds.iterations;
+  const std::size_t at = std::size_t{core.round()} * rounds.nodes + core.id();
+  const double most = is_recorded ? static_cast<double>(rounds.batch[at]) : 0;
   if (gradient_.deadline > 0 || run.gradient_until_deadline)
-    while (const std::size_t chunk = log_.chunk()) core.add_samples(chunk, sum_, *scratch);
+    while (const std::size_t chunk = log_.chunk()) {
+      // Before they are computed: a log can name more than anybody has time for.
+      if (is_recorded && drawn_ + static_cast<double>(core.drawn() + chunk) > most) {
+        log_.reject(fmt::format("its gradient is of more than the {} samples of /rounds/batch", most));
+      }
+      core.add_samples(chunk, sum_, *scratch);
+    }
   else
     core.add_samples(gradient_.batch, sum_, *scratch);
   core.took_gradient(core.drawn(), sum_);
   drawn_ += static_cast<double>(core.drawn());
-  const Rounds& rounds = replay_.request_.rounds;
-  const std::size_t at = std::size_t{core.round()} * rounds.nodes + core.id();
-  if (core.round() >= rounds.iterations || core.this_gradient() + 1 < run.algorithm.gradients(run.options)) return;
+  if (!is_recorded || core.this_gradient() + 1 < run.algorithm.gradients(run.options)) return;
   if (static_cast<float>(drawn_) != rounds.batch[at])
     differs(fmt::format("{} samples by its log, {} by /rounds/batch", drawn_, rounds.batch[at]));
   const auto lasted = static_cast<double>(rounds.compute_time[at]);

@@ -2,6 +2,8 @@
 // Seeds in binary formats, made by the writers themselves: a few hundred bytes each, HDF5 a few thousand.
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,5 +14,8 @@ std::vector<std::string> gzip_seeds();
 std::vector<std::string> cifar_seeds();
 std::vector<std::string> hdf5_seeds();
 std::vector<std::string> trace_seeds();  // one with our seal, one without
+
+std::vector<std::string> replay_log_seeds();  // of runs in real time, other ones each time
+void read_replay_log(std::span<const std::uint8_t> bytes);
 
 }  // namespace quantimed::fuzz

@@ -214,12 +214,19 @@ void read_command_line(Bytes bytes) {
 }
 
 constexpr Target kTargets[] = {
-    {"idx", read_idx_files, idx_seeds},      {"gzip", read_gzip, gzip_seeds},
-    {"cifar", read_cifar_file, cifar_seeds}, {"libsvm", read_libsvm_file, nullptr},
-    {"hdf5", read_hdf5_file, hdf5_seeds},    {"trace", read_trace_file, trace_seeds},
-    {"ini", read_ini_file, nullptr},         {"graph", read_graph_file, nullptr},
-    {"machine", read_machine, nullptr},      {"speeds", read_speeds, nullptr},
-    {"option", read_option, nullptr},        {"command_line", read_command_line, nullptr},
+    {"idx", read_idx_files, idx_seeds},
+    {"gzip", read_gzip, gzip_seeds},
+    {"cifar", read_cifar_file, cifar_seeds},
+    {"libsvm", read_libsvm_file, nullptr},
+    {"hdf5", read_hdf5_file, hdf5_seeds},
+    {"trace", read_trace_file, trace_seeds},
+    {"ini", read_ini_file, nullptr},
+    {"graph", read_graph_file, nullptr},
+    {"machine", read_machine, nullptr},
+    {"speeds", read_speeds, nullptr},
+    {"option", read_option, nullptr},
+    {"command_line", read_command_line, nullptr},
+    {"replay_log", read_replay_log, replay_log_seeds},
 };
 
 }  // namespace
