@@ -29,5 +29,7 @@ void print(const std::string& kernel, const Ratio& ratio, const char* unit, doub
 
 // real_time.cpp: what the threads engine does beside what its cores could.
 void real_time_rows(const Dataset& data, const Problem& problem);
+// virtual_time.cpp: what the virtual engines cost beside arithmetic.
+void virtual_time_rows();
 
 }  // namespace quantimed::bench

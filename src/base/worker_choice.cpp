@@ -36,11 +36,14 @@ void WorkerRule::learn(double work, Seconds wall, Seconds cpu) {
   if (chosen_ != 1) cpu_.add(cpu / work, is_trial_);
 }
 
-WorkerChoice::Times WorkerChoice::now() {
+Seconds WorkerChoice::wall_time() {
+  return std::chrono::duration<Seconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+Seconds WorkerChoice::processor_time() {
   timespec cpu{};
   static_cast<void>(::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu));
-  return {.wall = std::chrono::duration<Seconds>(std::chrono::steady_clock::now().time_since_epoch()).count(),
-          .cpu = static_cast<Seconds>(cpu.tv_sec) + 1e-9 * static_cast<Seconds>(cpu.tv_nsec)};
+  return static_cast<Seconds>(cpu.tv_sec) + 1e-9 * static_cast<Seconds>(cpu.tv_nsec);
 }
 
 }  // namespace quantimed

@@ -22,7 +22,7 @@ class WorkerRule {
   std::uint32_t next();  // workers of the region that begins
 
   // It has ended: how much work it was (in any unit that makes regions comparable), how long it took, and the processor
-  // time that all workers took together.
+  // time that all workers took together (of one worker it does not matter).
   void learn(double work, Seconds wall, Seconds cpu);
 
  private:
@@ -60,17 +60,15 @@ class WorkerChoice {
   void run(double work, Region&& region) {
     if (most_ == 1) return region(most_);
     const std::uint32_t workers = rule_.next();
-    const Times before = now();
+    const bool is_one = workers == 1;  // whose processor time nobody asks for, and reading it takes a system call
+    const Seconds wall = wall_time(), cpu = is_one ? 0 : processor_time();
     region(workers);
-    const Times after = now();
-    rule_.learn(work, after.wall - before.wall, after.cpu - before.cpu);
+    rule_.learn(work, wall_time() - wall, is_one ? 0 : processor_time() - cpu);
   }
 
  private:
-  struct Times {
-    Seconds wall, cpu;  // the processor time of the whole process: nothing else runs in it meanwhile
-  };
-  static Times now();
+  static Seconds wall_time();
+  static Seconds processor_time();  // of the whole process: nothing else runs in it meanwhile
 
   std::uint32_t most_;
   WorkerRule rule_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "engine/node_core.hpp"
 
+#include "base/prefetch.hpp"
 #include "engine/resumption.hpp"
 
 #include <algorithm>
@@ -97,6 +98,13 @@ void NodeCore::add_vectors() {
     std::transform(x_.begin(), x_.end(), values.begin(), [&](float value) { return is_model ? value : 0; });
     vectors_.push_back({.single = values, .wide = {}});
   }
+}
+
+void NodeCore::prefetch_lists() const {
+  prefetch(vectors_.data(), sizeof(VectorView));
+  prefetch(channels_.data(), sizeof(Exchanged));
+  prefetch(penalised_.data());
+  prefetch(next_unseen_.data());
 }
 
 void NodeCore::begin(Round t, Seconds start) {

@@ -158,6 +158,9 @@ class NodeCore {
   // Any statements, in place.
   void carry_out(std::span<const Statement> statements);
 
+  // Asks for the lists that an iteration touches.
+  void prefetch_lists() const;
+
   float& scalar() { return scalar_; }
   // Of the model and all lasting vectors, as the iteration leaves them (replay_log.hpp).
   std::uint16_t state_check() const;

@@ -9,7 +9,6 @@
 
 #include "base/types.hpp"
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -33,11 +32,14 @@ class ReadyQueue {
 
   void push(std::size_t worker, std::span<const NodeId> nodes) {
     if (nodes.empty()) return;
+    bool is_too_much = false;  // this worker takes one of them itself, and next
     {
       const std::lock_guard lock(mutex_);
-      stacks_[worker].insert(stacks_[worker].end(), nodes.begin(), nodes.end());
+      auto& own = stacks_[worker];
+      own.insert(own.end(), nodes.begin(), nodes.end());
+      is_too_much = own.size() > 1 && waiting_ > 0;
     }
-    if (nodes.size() > 1 || waiting_ > 0) changed_.notify_all();
+    if (is_too_much) changed_.notify_all();
   }
 
   // A node has reached the end of the phase.
@@ -67,7 +69,7 @@ class ReadyQueue {
           other.pop_front();
           return node;
         }
-      if (static_cast<std::size_t>(waiting_ + 1) == workers) {
+      if (waiting_ + 1 == workers) {
         is_stuck_ = true;
         remaining_ = 0;
         changed_.notify_all();
@@ -94,7 +96,7 @@ class ReadyQueue {
   std::vector<std::deque<NodeId>> stacks_;
   std::size_t remaining_ = 0;
   bool is_stuck_ = false;
-  std::atomic<int> waiting_ = 0;
+  std::size_t waiting_ = 0;  // workers
 };
 
 }  // namespace quantimed

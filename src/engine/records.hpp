@@ -3,6 +3,7 @@
 // long the run, memory holds the newest records only.
 #pragma once
 
+#include "base/prefetch.hpp"
 #include "engine/record_file.hpp"
 #include "trace/trace.hpp"
 
@@ -22,6 +23,7 @@ class NodeRecords {
   bool empty() const { return size() == 0; }
   void push_back(const RoundRecord& record) { recent_.push_back(record); }
   void pop_back() { recent_.pop_back(); }
+  void prefetch_end() const { prefetch(recent_.data() + recent_.size(), sizeof(RoundRecord)); }
 
   // Of iterations that have not ended, and the last that has.
   RoundRecord& operator[](std::size_t t) { return recent_[t - first_]; }

@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "base/first_failure.hpp"
+#include "base/prefetch.hpp"
 #include "engine/memory_plan.hpp"
 #include "engine/resumption.hpp"
 
@@ -40,25 +41,52 @@ const Sent& NewestEngine::newest_visible(NodeId j) {
   NewestOutbox& out = outboxes_[j];
   while (out.versions.size() > 1 && out.versions[1].visible_at <= now_) {
     out.unused.push_back(out.versions.front().buffer);
-    out.versions.pop_front();
+    out.versions.erase(out.versions.begin());
   }
   return out.versions.front();
 }
 
+// Those whose events come soon. What is asked for first says where the next pieces are.
+void NewestEngine::prefetch_events() const {
+  const std::size_t bytes = sizeof(NewestNode);
+  if (const Event* event = events_.ahead(6)) {
+    prefetch(nodes_[event->node].get(), bytes);
+    prefetch(&outboxes_[event->node], sizeof(NewestOutbox));
+    prefetch(&records_[event->node], sizeof(NodeRecords));
+    prefetch(run_.network.neighbours(event->node).data());
+  }
+  if (const Event* event = events_.ahead(3)) nodes_[event->node]->prefetch_event();
+  if (const Event* event = events_.ahead(1))
+    for (const Neighbour& j : run_.network.neighbours(event->node)) prefetch(outboxes_[j.id].versions.data());
+}
+
+// Work that has been noted down is carried out k-th: what comes soon after it is asked for.
+void NewestEngine::prefetch_work(std::size_t k) const {
+  if (k + 8 < deferred_.size()) prefetch(nodes_[deferred_[k + 8].node].get(), sizeof(NewestNode));
+  if (k + 4 >= deferred_.size()) return;
+  const Deferred& work = deferred_[k + 4];
+  nodes_[work.node]->prefetch_vectors();
+  prefetch(work.message.data(), work.message.size());
+  for (const MixTerm& term : std::span(terms_).subspan(work.first_term, work.terms))
+    prefetch(term.message.data(), term.message.size());
+}
+
 void NewestEngine::compute_pending() {
   carry_out();  // gradients are taken at models that are up to date
-  std::vector<NewestNode*> pending;
-  for (auto& node : nodes_)
-    if (node->pending) pending.push_back(node.get());
+  std::erase_if(pending_, [&](NodeId i) { return !nodes_[i]->pending; });
+  const auto node = [&](std::size_t k) -> NewestNode& { return *nodes_[pending_[std::min(k, pending_.size() - 1)]]; };
   FirstFailure failure;
-  gradient_workers_.run(static_cast<double>(pending.size()), [&](std::uint32_t team) {
+  gradient_workers_.run(static_cast<double>(pending_.size()), [&](std::uint32_t team) {
 #pragma omp parallel for schedule(dynamic) num_threads(static_cast <int>(team))
-    for (std::size_t k = 0; k < pending.size(); ++k) {
+    for (std::size_t k = 0; k < pending_.size(); ++k) {
+      prefetch(&node(k + 8), sizeof(NewestNode));
+      node(k + 4).prefetch_vectors();
       const auto worker = static_cast<std::size_t>(omp_get_thread_num());
-      failure.guard([&] { pending[k]->compute(scratch_[worker]); });
+      failure.guard([&] { node(k).compute(scratch_[worker]); });
     }
   });
   failure.rethrow();
+  pending_.clear();
 }
 
 void NewestEngine::carry_out() {
@@ -81,7 +109,9 @@ void NewestEngine::carry_out_with(std::uint32_t team) {
     const std::size_t last = std::min(p_, slices * (worker + 1) / workers * Codec::kSlice);
     failure.guard([&] {
       if (first == last) return;
-      for (const Deferred& work : deferred_) {
+      for (std::size_t k = 0; k < deferred_.size(); ++k) {
+        const Deferred& work = deferred_[k];
+        prefetch_work(k);
         const NodeCore& node = nodes_[work.node]->core;
         const std::span terms = std::span(terms_).subspan(work.first_term, work.terms);
         if (work.copy)
@@ -111,6 +141,7 @@ bool NewestEngine::advance() {
     now_ = std::min(event.time, run_.max_time);
     if (event.time > run_.max_time) return false;
     events_.pop();
+    prefetch_events();
     resume(*nodes_[event.node]);
   }
   return !broke_off();
@@ -134,7 +165,7 @@ void NewestEngine::save_more(Checkpoint& checkpoint) {
   std::size_t payload = 0;
   for (NodeId i = 0; i < nodes_.size(); ++i) {
     (void)newest_visible(i);  // gives up what has been overtaken
-    for (const Sent& sent : outboxes_[i].versions) payload += sent.bytes;
+    for (const Sent& sent : outboxes_[i].versions) payload += sent.payload.size();
   }
   checkpoint.payload.reserve(payload);
   for (NodeId i = 0; i < nodes_.size(); ++i) {
@@ -144,9 +175,9 @@ void NewestEngine::save_more(Checkpoint& checkpoint) {
       checkpoint.message_iteration.push_back(sent.iteration);
       checkpoint.message_published.push_back(sent.published_at);
       checkpoint.message_visible.push_back(sent.visible_at);
-      checkpoint.message_bytes.push_back(static_cast<std::uint32_t>(sent.bytes));
-      const auto* const bytes = reinterpret_cast<const std::uint8_t*>(outboxes_[i].buffers[sent.buffer]->data());
-      checkpoint.payload.insert(checkpoint.payload.end(), bytes, bytes + sent.bytes);
+      checkpoint.message_bytes.push_back(static_cast<std::uint32_t>(sent.payload.size()));
+      const auto* const bytes = reinterpret_cast<const std::uint8_t*>(sent.payload.data());
+      checkpoint.payload.insert(checkpoint.payload.end(), bytes, bytes + sent.payload.size());
     }
   }
   checkpoint.state.emplace_back("updates", static_cast<std::int64_t>(updates_));
@@ -187,11 +218,11 @@ void NewestEngine::restore_messages() {
     const std::size_t bytes = saved.message_bytes[k];
     if (run_.codec.is_sliceable() || !run_.algorithm.sends_its_model ? bytes != capacity : bytes > capacity)
       reject_checkpoint(run_, fmt::format("message {} has {} bytes", k, bytes));
-    out.buffers.push_back(std::make_unique<AlignedVector<std::byte>>(capacity));
-    std::memcpy(out.buffers.back()->data(), saved.payload.data() + first, bytes);
+    AlignedVector<std::byte>& message = out.buffers.emplace_back(capacity);
+    std::memcpy(message.data(), saved.payload.data() + first, bytes);
     out.versions.push_back({.buffer = out.buffers.size() - 1,
-                            .bytes = bytes,
-                            .wire_bytes = sender.parcel_wire_bytes(*out.buffers.back()),
+                            .payload = std::span(message).first(bytes),
+                            .wire_bytes = sender.parcel_wire_bytes(message),
                             .iteration = saved.message_iteration[k],
                             .published_at = saved.message_published[k],
                             .visible_at = saved.message_visible[k]});

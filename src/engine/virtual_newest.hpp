@@ -8,29 +8,22 @@
 #pragma once
 
 #include "base/worker_choice.hpp"
+#include "engine/event_queue.hpp"
 #include "engine/fault_plan.hpp"
 #include "engine/node_core.hpp"
 #include "engine/virtual_run.hpp"
 
-#include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
-#include <queue>
+#include <span>
 #include <vector>
 
 namespace quantimed {
 
-struct Event {
-  Seconds time;
-  NodeId node;
-  bool operator>(const Event& other) const { return time != other.time ? time > other.time : node > other.node; }
-};
-
 // A message on its way, or arrived and not yet overtaken.
 struct Sent {
   std::size_t buffer;
-  std::size_t bytes;  // in its buffer
+  std::span<const std::byte> payload;  // in its buffer
   double wire_bytes;
   Round iteration;
   Seconds published_at;
@@ -38,12 +31,9 @@ struct Sent {
 };
 
 struct NewestOutbox {
-  std::vector<std::unique_ptr<AlignedVector<std::byte>>> buffers;
+  std::vector<AlignedVector<std::byte>> buffers;
   std::vector<std::size_t> unused;  // of `buffers`
-  std::deque<Sent> versions;        // oldest first; front: what a reader sees now
-  HeardMessage heard(const Sent& sent) const {
-    return {std::span<const std::byte>(*buffers[sent.buffer]).first(sent.bytes), sent.iteration, sent.published_at, 0};
-  }
+  std::vector<Sent> versions;       // oldest first, few; front: what a reader sees now
 };
 
 // Work noted down: an update of a node's model, or (with `copy`) its message.
@@ -68,6 +58,10 @@ class NewestNode final : public VirtualNode {
 
   // The pending gradient, into this node's own memory.
   void compute(Scratch& scratch);
+
+  // Asks for what the next event of the node will touch, and for what a gradient or an update of it will.
+  void prefetch_event() const;
+  void prefetch_vectors() const;
 
   bool pending = false;    // a gradient is asked for and not yet computed
   Seconds event_time = 0;  // of the event that this node waits for
@@ -121,6 +115,8 @@ class NewestEngine final : public VirtualRun {
  private:
   friend class NewestNode;
 
+  void prefetch_events() const;
+  void prefetch_work(std::size_t k) const;
   void compute_pending();
   void carry_out_with(std::uint32_t team);
   const Sent& newest_visible(NodeId j);
@@ -132,7 +128,8 @@ class NewestEngine final : public VirtualRun {
   std::vector<std::unique_ptr<NewestNode>> nodes_;
   std::vector<Scratch> scratch_;  // [workers]
   WorkerChoice gradient_workers_, mix_workers_;
-  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
+  EventQueue events_;
+  std::vector<NodeId> pending_;  // nodes whose gradients are
   std::vector<Deferred> deferred_;
   std::vector<MixTerm> terms_;
   Charge charge_;

@@ -2,6 +2,7 @@
 #include "engine/virtual_newest.hpp"
 
 #include "base/error.hpp"
+#include "base/prefetch.hpp"
 
 #include <algorithm>
 
@@ -51,6 +52,7 @@ bool NewestNode::start(const GradientRequest& request) {
   plan(request);
   pending = batch_ > 0;
   core.took_gradient(batch_, sum_);
+  if (pending) engine_.pending_.push_back(core.id());
   if (restoring_) return exchanging_;
   wait_for(static_cast<Seconds>(core.record.compute));
   return false;
@@ -60,6 +62,23 @@ void NewestNode::compute(Scratch& scratch) {
   core.begin_samples(core.round());
   core.add_samples(batch_, sum_, scratch);
   pending = false;
+}
+
+void NewestNode::prefetch_event() const {
+  task.prefetch();
+  core.prefetch_lists();
+  prefetch_vectors();
+  engine_.records_[core.id()].prefetch_end();
+  const NewestOutbox& out = engine_.outboxes_[core.id()];
+  prefetch(out.versions.data(), out.versions.size() * sizeof(Sent));
+  prefetch(out.unused.data());
+  prefetch(out.buffers.data());
+  for (const Neighbour& j : core.neighbours()) prefetch(&engine_.outboxes_[j.id], sizeof(NewestOutbox));
+}
+
+void NewestNode::prefetch_vectors() const {
+  prefetch(core.x().data(), core.x().size_bytes());
+  prefetch(sum_.data(), core.x().size_bytes());
 }
 
 // The exchange is charged to the node's own clock before it reads.
@@ -85,7 +104,7 @@ Messages NewestNode::finish(Messages) {
   for (std::size_t k = 0; k < neighbours.size(); ++k) {
     const Sent& version = engine_.newest_visible(neighbours[k].id);
     if (asked_.index == 0) core.pass_over(k, version.iteration);
-    core.hear(asked_, neighbours[k], core.part_of(asked_, engine_.outboxes_[neighbours[k].id].heard(version)));
+    core.hear(asked_, neighbours[k], core.part_of(asked_, {version.payload, version.iteration, version.published_at}));
   }
   return core.heard(asked_, engine_.now_);
 }
@@ -106,7 +125,7 @@ void NewestNode::apply(std::span<const Statement> statements) {
   for (std::size_t k = 0; k < neighbours.size(); ++k) {
     const Sent& version = engine_.newest_visible(neighbours[k].id);
     core.pass_over(k, version.iteration);
-    core.hear(neighbours[k], engine_.outboxes_[neighbours[k].id].heard(version), engine_.terms_);
+    core.hear(neighbours[k], {version.payload, version.iteration, version.published_at}, engine_.terms_);
   }
   core.heard(engine_.now_);
   engine_.deferred_.push_back({.node = core.id(),
@@ -140,7 +159,7 @@ void NewestNode::send_part(Channel c, const Linear& what) {
   parcel_bytes_ = (c.index == 0 ? 0 : parcel_bytes_) + core.wire_bytes(part);
   if (restoring_ || c.index + 1 < run_.algorithm.channels) return;
   if (auto version = new_version(has_begun_ ? core.round() + 1 : 0)) {
-    std::ranges::copy(parcel_, engine_.outboxes_[core.id()].buffers[version->buffer]->begin());
+    std::ranges::copy(parcel_, engine_.outboxes_[core.id()].buffers[version->buffer].begin());
     send_version(*version, parcel_bytes_, 0, now());
   }
 }
@@ -154,11 +173,11 @@ std::optional<Sent> NewestNode::new_version(Round iteration) {
   const std::size_t capacity = parcel_capacity(run_);
   if (out.versions.size() > 1) (void)engine_.newest_visible(core.id());  // gives up what has been overtaken
   if (out.unused.empty()) {
-    out.buffers.push_back(std::make_unique<AlignedVector<std::byte>>(capacity));
+    out.buffers.emplace_back(capacity);
     out.unused.push_back(out.buffers.size() - 1);
   }
   const Sent version{.buffer = out.unused.back(),
-                     .bytes = capacity,
+                     .payload = out.buffers[out.unused.back()],
                      .wire_bytes = 0,
                      .iteration = iteration,
                      .published_at = now(),
@@ -194,7 +213,7 @@ void NewestNode::send(Channel c, const Linear& what, float) {
   }
   auto version = new_version(iteration);
   if (!version) return;
-  const std::span<std::byte> message = *out.buffers[version->buffer];
+  const std::span<std::byte> message = out.buffers[version->buffer];
   if (codec.is_sliceable()) {
     engine_.deferred_.push_back({.node = core.id(),
                                  .copy = true,
@@ -205,7 +224,7 @@ void NewestNode::send(Channel c, const Linear& what, float) {
                                  .message = message});
   } else {  // its length is known only once it is written
     engine_.carry_out();
-    version->bytes = core.encode(iteration, message);
+    version->payload = message.first(core.encode(iteration, message));
   }
   send_version(*version, core.wire_bytes(message), latency, on_link);
 }

@@ -17,8 +17,9 @@
 namespace quantimed {
 
 namespace {
-constexpr Round kMostRoundsAhead = 8;    // between two holds: enough for cache reuse on sparse graphs
-constexpr double kLongestPhase_s = 0.5;  // of real time, so that signals are answered soon
+constexpr double kRoundsAhead = 8;         // between two holds: enough for cache reuse on sparse graphs
+constexpr double kShortestPhase_s = 1e-3;  // of real time: waking workers and looking around cost microseconds
+constexpr double kLongestPhase_s = 0.5;    // so that signals are answered soon
 }  // namespace
 
 RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
@@ -209,9 +210,11 @@ Cut RoundEngine::cut() {
 Round RoundEngine::next_hold() const {
   // The clock may end the run, or a node, after any round.
   if (run_.max_time != kForever || !losses_.is_empty()) return now_ + 1;
-  const double affordable = std::max(1.0, kLongestPhase_s / std::max(seconds_per_round_, 1e-9));
-  const Round next = now_ + static_cast<Round>(std::min<double>(kMostRoundsAhead, affordable));
-  return std::min({next, schedule_.next_iteration(), run_.iterations});
+  double rounds = kRoundsAhead;
+  if (seconds_per_round_ > 0)
+    rounds = std::clamp(rounds, kShortestPhase_s / seconds_per_round_, kLongestPhase_s / seconds_per_round_);
+  const double most = run_.iterations - now_;  // at least one
+  return std::min(now_ + static_cast<Round>(std::clamp(rounds, 1.0, most)), schedule_.next_iteration());
 }
 
 // All nodes wait for the messages of round now_, and its start is known. A node that is lost has not begun it: the
