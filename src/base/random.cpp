@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstring>
 
+#include "base/instructions.hpp"
+
 namespace quantimed {
 
 namespace {
@@ -24,7 +26,7 @@ constexpr std::uint32_t kParity = 0x1BD11BDAu;
 
 // random_block(key, first + lane) for 16 lanes; words: [4, lanes]. Written out a second time, lane by lane, because
 // compilers then keep all the state in vector registers (with g++ twice as fast as the library's loop over blocks).
-void threefry_lanes(const StreamKey& key, std::uint32_t first, std::uint32_t (&words)[4][kLanes]) {
+QUANTIMED_KERNEL void threefry_lanes(const StreamKey& key, std::uint32_t first, std::uint32_t (&words)[4][kLanes]) {
   const std::uint32_t k[4] = {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32),
                               key.node, static_cast<std::uint32_t>(key.purpose)};
   const std::uint32_t schedule[5] = {k[0], k[1], k[2], k[3], kParity ^ k[0] ^ k[1] ^ k[2] ^ k[3]};
@@ -58,16 +60,20 @@ void threefry_lanes(const StreamKey& key, std::uint32_t first, std::uint32_t (&w
   }
 }
 
-}  // namespace
-
 // Group g of 128 words comes from the random_blocks 16 g … 16 g + 15: first word 0 of the sixteen, then word 1, 2, 3;
 // each 32-bit word gives its low half, then its high half.
-void random_words16(const StreamKey& key, std::uint32_t block, std::span<std::uint16_t, kWordsBlock> out) {
+QUANTIMED_KERNEL void draw_block(StreamKey key, std::uint32_t block, std::uint16_t* out) {
   for (std::uint32_t group = 0; group < kGroups; ++group) {
     std::uint32_t words[4][kLanes];
     threefry_lanes(key, (block * kGroups + group) * kLanes, words);
-    std::memcpy(out.data() + group * kGroup, words, sizeof(words));
+    std::memcpy(out + group * kGroup, words, sizeof(words));
   }
+}
+
+}  // namespace
+
+void random_words16(const StreamKey& key, std::uint32_t block, std::span<std::uint16_t, kWordsBlock> out) {
+  dispatched<draw_block>(key, block, out.data());
 }
 
 void random_words16(const StreamKey& key, std::span<std::uint16_t> out) {

@@ -3,11 +3,17 @@
 // precision; the wire carries 32.
 #include <cstring>
 
+#include "base/instructions.hpp"
 #include "codec/codecs.hpp"
 
 namespace quantimed {
 
 namespace {
+
+QUANTIMED_KERNEL void add_floats(const float* __restrict z, float weight, float* __restrict sum, std::size_t count) {
+#pragma omp simd
+  for (std::size_t k = 0; k < count; ++k) sum[k] += weight * z[k];
+}
 
 class Exact final : public Codec {
  public:
@@ -37,10 +43,8 @@ class Exact final : public Codec {
   std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
                            std::span<float> acc) const override {
     check_slice(first);
-    const float* __restrict z = reinterpret_cast<const float*>(message.data()) + first;
-    float* __restrict sum = acc.data();
-#pragma omp simd
-    for (std::size_t k = 0; k < acc.size(); ++k) sum[k] += weight * z[k];
+    const float* const z = reinterpret_cast<const float*>(message.data()) + first;
+    dispatched<add_floats>(z, weight, acc.data(), acc.size());
     return 0;
   }
 };

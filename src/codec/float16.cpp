@@ -8,6 +8,7 @@
 #include <bit>
 #include <cmath>
 
+#include "base/instructions.hpp"
 #include "codec/codecs.hpp"
 
 namespace quantimed {
@@ -26,31 +27,37 @@ constexpr std::uint32_t kInfinity = 0x7f800000;
 constexpr std::uint32_t kSmallestNormal = std::bit_cast<std::uint32_t>(0x1p-14f);
 constexpr std::uint32_t kHalfNormal = 1u << 10;  // 2^−14 as a half
 
-// Both ways are computed for every coordinate and one is selected: no branches, so it vectorises.
-inline Half round_half(std::uint32_t bits, std::uint32_t word) {
+// All bits set where `condition` holds. What is selected by it leaves no branch, so loops become vectors everywhere; of
+// a ?: between floats compilers make a branch where the machine has no masked instructions.
+QUANTIMED_KERNEL std::uint32_t mask_of(bool condition) { return 0u - static_cast<std::uint32_t>(condition); }
+
+// Both ways are computed for every coordinate and one is selected.
+QUANTIMED_KERNEL Half round_half(std::uint32_t bits, std::uint32_t word) {
   const std::uint32_t sign = bits >> 16 & 0x8000;
   const std::uint32_t any = bits & 0x7fffffff;
-  const std::uint32_t magnitude = any > kInfinity ? 0 : std::min(any, kLargest);
+  const std::uint32_t magnitude = std::min(any, kLargest) & mask_of(any <= kInfinity);
   const std::uint32_t draw = word & ((1u << kDropped) - 1);
   const std::uint32_t normal = ((magnitude + draw) >> kDropped) - (kRebias << 10);
   // In units of 2^−24 / 2^17, ⌊(17 bits + word + ½) / 2^17⌋.
   const float tiny = std::bit_cast<float>(std::min(magnitude, kSmallestNormal)) * 0x1p41f;
   const std::uint32_t subnormal = (static_cast<std::uint32_t>(static_cast<std::int32_t>(tiny)) + 2 * word + 1) >> 17;
-  return static_cast<Half>(sign | (magnitude < kSmallestNormal ? subnormal : normal));
+  const std::uint32_t is_subnormal = mask_of(magnitude < kSmallestNormal);
+  return static_cast<Half>(sign | (subnormal & is_subnormal) | (normal & ~is_subnormal));
 }
 
-inline float widen(std::uint32_t half) {
+QUANTIMED_KERNEL float widen(std::uint32_t half) {
   const std::uint32_t magnitude = half & 0x7fff;
   // A subnormal m 2^−24 is read as (1 + m 2^−10) 2^−14, and the 2^−14 taken off again. Only constants are selected,
   // and float subnormals, slow on many machines, are never met.
-  const bool is_normal = magnitude >= kHalfNormal;
-  const std::uint32_t exponent = (is_normal ? kRebias : kRebias + 1) << 23;
-  const float value = std::bit_cast<float>((magnitude << kDropped) + exponent) - (is_normal ? 0.0f : 0x1p-14f);
+  const std::uint32_t is_subnormal = mask_of(magnitude < kHalfNormal);
+  const std::uint32_t exponent = (kRebias << 23) + (is_subnormal & 1u << 23);
+  const float excess = std::bit_cast<float>(is_subnormal & std::bit_cast<std::uint32_t>(0x1p-14f));
+  const float value = std::bit_cast<float>((magnitude << kDropped) + exponent) - excess;
   return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | (half & 0x8000) << 16);
 }
 
-std::uint32_t round_block(const float* __restrict x, const std::uint16_t* __restrict words, std::size_t count,
-                          Half* __restrict out) {
+QUANTIMED_KERNEL std::uint32_t round_block(const float* __restrict x, const std::uint16_t* __restrict words,
+                                           std::size_t count, Half* __restrict out) {
   std::uint32_t overflows = 0;
 #pragma omp simd reduction(+ : overflows)
   for (std::size_t k = 0; k < count; ++k) {
@@ -59,6 +66,11 @@ std::uint32_t round_block(const float* __restrict x, const std::uint16_t* __rest
     out[k] = round_half(bits, words[k]);
   }
   return overflows;
+}
+
+QUANTIMED_KERNEL void add_halves(const Half* __restrict z, float weight, float* __restrict sum, std::size_t count) {
+#pragma omp simd
+  for (std::size_t k = 0; k < count; ++k) sum[k] += weight * widen(z[k]);
 }
 
 class Float16 final : public Codec {
@@ -98,7 +110,7 @@ class Float16 final : public Codec {
     for (std::size_t k = 0; k < x.size(); k += kBlock) {
       random_words16(key, static_cast<std::uint32_t>((first + k) / kBlock), words);
       const std::size_t count = std::min(kBlock, x.size() - k);
-      result.overflows += round_block(x.data() + k, words, count, out + k);
+      result.overflows += dispatched<round_block>(x.data() + k, words, count, out + k);
     }
     return result;
   }
@@ -106,10 +118,7 @@ class Float16 final : public Codec {
   std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
                            std::span<float> acc) const override {
     check_slice(first);
-    const Half* __restrict z = reinterpret_cast<const Half*>(message.data()) + first;
-    float* __restrict sum = acc.data();
-#pragma omp simd
-    for (std::size_t k = 0; k < acc.size(); ++k) sum[k] += weight * widen(z[k]);
+    dispatched<add_halves>(reinterpret_cast<const Half*>(message.data()) + first, weight, acc.data(), acc.size());
     return 0;
   }
 };

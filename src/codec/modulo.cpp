@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/instructions.hpp"
 #include "codec/codecs.hpp"
 #include "codec/packing.hpp"
 #include "codec/quantize.hpp"
@@ -27,7 +28,7 @@ using packing::kLineBytes;
 constexpr std::size_t kGroup = kLineBytes / sizeof(std::uint32_t);  // blocks
 
 // Depends on each index and on its place. A sum of products alone could miss errors that are all multiples of 2^b.
-std::uint32_t checksum(const std::int32_t* indices, std::size_t count) {
+QUANTIMED_KERNEL std::uint32_t checksum(const std::int32_t* indices, std::size_t count) {
   std::uint32_t sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (std::size_t k = 0; k < count; ++k) {
@@ -35,6 +36,24 @@ std::uint32_t checksum(const std::int32_t* indices, std::size_t count) {
     sum += (mixed ^ (mixed >> 15)) * (2 * static_cast<std::uint32_t>(k) + 1);
   }
   return sum;
+}
+
+// The integer that is congruent to the residue and nearest to own/Δ. All of these are whole floats below 2^24.
+QUANTIMED_KERNEL void nearest(const float* own, float inverse_step, std::size_t bits, const float* residues,
+                              std::size_t count, std::int32_t* indices) {
+  const auto range = static_cast<float>(std::size_t{1} << bits);
+  const float per_range = 1 / range;
+#pragma omp simd
+  for (std::size_t k = 0; k < count; ++k) {
+    const float index = residues[k] + range * std::nearbyint((own[k] * inverse_step - residues[k]) * per_range);
+    indices[k] = static_cast<std::int32_t>(std::abs(index) < 0x1p24f ? index : 0.0f);  // false for NaN
+  }
+}
+
+QUANTIMED_KERNEL void add_indices(const std::int32_t* __restrict indices, float scale, std::size_t count,
+                                  float* __restrict sum) {
+#pragma omp simd
+  for (std::size_t k = 0; k < count; ++k) sum[k] += scale * static_cast<float>(indices[k]);
 }
 
 class Modulo final : public Codec {
@@ -78,7 +97,6 @@ class Modulo final : public Codec {
   std::size_t body_at(std::size_t block) const {  // byte
     return block / kGroup * group_bytes() + kLineBytes * (1 + block % kGroup * bits_);
   }
-  void nearest(const float* own, std::span<const float> residues, std::int32_t* indices) const;
 
   std::string name_;
   float step_;  // Δ
@@ -98,7 +116,7 @@ Encoded Modulo::encode_slice(std::span<const float> x, const StreamKey& key, std
     result.overflows +=
         quantize_block(part, inverse_step_, packing::kMaxIndex, key, static_cast<std::uint32_t>(block), indices)
             .overflows;
-    *reinterpret_cast<std::uint32_t*>(message.data() + checksum_at(block)) = checksum(indices, part.size());
+    *reinterpret_cast<std::uint32_t*>(message.data() + checksum_at(block)) = dispatched<checksum>(indices, part.size());
     packing::pack(indices, bits_, part.size(), message.data() + body_at(block));
   }
   if (x.empty()) return result;
@@ -107,17 +125,6 @@ Encoded Modulo::encode_slice(std::span<const float> x, const StreamKey& key, std
     if (body_at(block) >= message.size()) *reinterpret_cast<std::uint32_t*>(message.data() + checksum_at(block)) = 0;
   result.bytes = capacity(first + x.size()) - capacity(first);
   return result;
-}
-
-// The integer that is congruent to the residue and nearest to own/Δ. All of these are whole floats below 2^24.
-void Modulo::nearest(const float* own, std::span<const float> residues, std::int32_t* indices) const {
-  const auto range = static_cast<float>(std::size_t{1} << bits_);
-  const float per_range = 1 / range, inverse_step = inverse_step_;
-#pragma omp simd
-  for (std::size_t k = 0; k < residues.size(); ++k) {
-    const float index = residues[k] + range * std::nearbyint((own[k] * inverse_step - residues[k]) * per_range);
-    indices[k] = static_cast<std::int32_t>(std::abs(index) < 0x1p24f ? index : 0.0f);  // false for NaN
-  }
 }
 
 std::uint64_t Modulo::accumulate(std::span<const std::byte> message, float weight, std::size_t first,
@@ -132,11 +139,10 @@ std::uint64_t Modulo::accumulate(std::span<const std::byte> message, float weigh
     const std::span<float> here(residues, count);
     std::fill_n(residues, count, 0.0f);
     packing::accumulate(message.data() + body_at(block), bits_, 1, here);
-    nearest(own.data() + at, here, indices);
-    wrong += checksum(indices, count) != *reinterpret_cast<const std::uint32_t*>(message.data() + checksum_at(block));
-    float* __restrict sum = acc.data() + at;
-#pragma omp simd
-    for (std::size_t k = 0; k < count; ++k) sum[k] += scale * static_cast<float>(indices[k]);
+    dispatched<nearest>(own.data() + at, inverse_step_, bits_, residues, count, indices);
+    wrong += dispatched<checksum>(indices, count) !=
+             *reinterpret_cast<const std::uint32_t*>(message.data() + checksum_at(block));
+    dispatched<add_indices>(indices, scale, count, acc.data() + at);
   }
   return wrong;
 }

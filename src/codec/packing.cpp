@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/instructions.hpp"
+
 namespace quantimed::packing {
 
 namespace {
@@ -14,7 +16,7 @@ using Word = std::uint32_t;
 
 // What row kRow gives to word kLine of its lane.
 template <std::size_t kWidth, std::size_t kLine, std::size_t kRow>
-inline Word part(std::int32_t index) {
+QUANTIMED_KERNEL Word part(std::int32_t index) {
   constexpr std::size_t kBit = kRow * kWidth, kFirst = kLine * kWordBits;
   constexpr Word kMask = (Word{1} << kWidth) - 1;
   const Word bits = static_cast<Word>(index) & kMask;
@@ -25,7 +27,8 @@ inline Word part(std::int32_t index) {
 }
 
 template <std::size_t kWidth, std::size_t kLine, std::size_t... kOffset>
-inline void pack_line(const std::int32_t* __restrict indices, Word* __restrict body, std::index_sequence<kOffset...>) {
+QUANTIMED_KERNEL void pack_line(const std::int32_t* __restrict indices, Word* __restrict body,
+                                std::index_sequence<kOffset...>) {
   constexpr std::size_t kFirstRow = kLine * kWordBits / kWidth;
 #pragma omp simd
   for (std::size_t lane = 0; lane < kLanes; ++lane)
@@ -38,18 +41,18 @@ template <std::size_t kWidth, std::size_t kLine>
 constexpr std::size_t kRowsOf = (kLine * kWordBits + kWordBits - 1) / kWidth - kLine* kWordBits / kWidth + 1;
 
 template <std::size_t kWidth, std::size_t... kLine>
-inline void pack_lines(const std::int32_t* indices, Word* body, std::index_sequence<kLine...>) {
+QUANTIMED_KERNEL void pack_lines(const std::int32_t* indices, Word* body, std::index_sequence<kLine...>) {
   (pack_line<kWidth, kLine>(indices, body, std::make_index_sequence<kRowsOf<kWidth, kLine>>{}), ...);
 }
 
 template <std::size_t kWidth>
-void pack_block(const std::int32_t* indices, Word* body) {
+QUANTIMED_KERNEL void pack_block(const std::int32_t* indices, Word* body) {
   pack_lines<kWidth>(indices, body, std::make_index_sequence<kWidth>{});
 }
 
 // acc += scale · k for the 16 integers of one row.
 template <std::size_t kWidth, std::size_t kRow>
-inline void accumulate_row(const Word* __restrict body, float scale, float* __restrict acc) {
+QUANTIMED_KERNEL void accumulate_row(const Word* __restrict body, float scale, float* __restrict acc) {
   constexpr std::size_t kBit = kRow * kWidth, kLine = kBit / kWordBits, kShift = kBit % kWordBits;
   constexpr std::size_t kUnused = kWordBits - kWidth;
 #pragma omp simd
@@ -69,12 +72,12 @@ inline void accumulate_row(const Word* __restrict body, float scale, float* __re
 }
 
 template <std::size_t kWidth, std::size_t... kRow>
-inline void accumulate_rows(const Word* body, float scale, float* acc, std::index_sequence<kRow...>) {
+QUANTIMED_KERNEL void accumulate_rows(const Word* body, float scale, float* acc, std::index_sequence<kRow...>) {
   (accumulate_row<kWidth, kRow>(body, scale, acc), ...);
 }
 
 template <std::size_t kWidth>
-void accumulate_block(const Word* body, float scale, float* acc) {
+QUANTIMED_KERNEL void accumulate_block(const Word* body, float scale, float* acc) {
   accumulate_rows<kWidth>(body, scale, acc, std::make_index_sequence<kRows>{});
 }
 
@@ -83,11 +86,11 @@ using Accumulate = void (*)(const Word*, float, float*);
 
 template <std::size_t... kWidth>
 constexpr std::array<Pack, kMaxWidth + 1> pack_table(std::index_sequence<kWidth...>) {
-  return {nullptr, &pack_block<kWidth + 1>...};
+  return {nullptr, &dispatched<pack_block<kWidth + 1>, const std::int32_t*, Word*>...};
 }
 template <std::size_t... kWidth>
 constexpr std::array<Accumulate, kMaxWidth + 1> accumulate_table(std::index_sequence<kWidth...>) {
-  return {nullptr, &accumulate_block<kWidth + 1>...};
+  return {nullptr, &dispatched<accumulate_block<kWidth + 1>, const Word*, float, float*>...};
 }
 constexpr auto kPack = pack_table(std::make_index_sequence<kMaxWidth>{});
 constexpr auto kAccumulate = accumulate_table(std::make_index_sequence<kMaxWidth>{});

@@ -5,9 +5,7 @@
 #include <bit>
 #include <cmath>
 
-#if defined(__AVX512F__) && defined(__AVX512BW__)
-#include <immintrin.h>
-#endif
+#include "base/instructions.hpp"
 
 namespace quantimed {
 
@@ -21,7 +19,7 @@ constexpr std::int32_t kRounderHigh = 0x4B40;
 static_assert(std::bit_cast<std::uint32_t>(kRounder) == static_cast<std::uint32_t>(kRounderHigh) << 16);
 
 // max |x|; an infinity or a NaN comes out as itself, since their bits exceed those of every number.
-float max_magnitude(std::span<const float> x) {
+QUANTIMED_KERNEL float max_magnitude(std::span<const float> x) {
   std::int32_t greatest = 0;
 #pragma omp simd reduction(max : greatest)
   for (std::size_t i = 0; i < x.size(); ++i)
@@ -30,8 +28,8 @@ float max_magnitude(std::span<const float> x) {
 }
 
 // Needs |x · inverse_step| ≤ limit.
-void round_block(const float* __restrict x, float inverse_step, float limit, const std::uint16_t* __restrict words,
-                 std::int32_t* __restrict indices) {
+QUANTIMED_KERNEL void round_block(const float* __restrict x, float inverse_step, float limit,
+                                  const std::uint16_t* __restrict words, std::int32_t* __restrict indices) {
 #pragma omp simd
   for (std::size_t i = 0; i < kBlock; ++i) {
     // The minimum changes no value. It stands between the product and the subtraction below, which a compiler would
@@ -48,30 +46,26 @@ void round_block(const float* __restrict x, float inverse_step, float limit, con
 
 // The same indices where they fit 16 bits, in half the instructions: with t = round(2^16 · y) in 32 bits, whole part
 // and fraction are t's halves, and the index is ⌊(t + word) / 2^16⌋. Scaling by 2^16 is exact, so nothing is rounded
-// that round_block does not round. Only AVX-512 needs it: elsewhere compilers have no vector for rounding to an
-// integer.
+// that round_block does not round.
 constexpr float kNarrow = 32766;           // |y|; leaves room for the word
 constexpr float kFinestNarrow = 0x1p111f;  // 1/step: times 2^16 it is still a float, and no 0 · ∞ comes of a 0
 
-#if defined(__AVX512F__) && defined(__AVX512BW__)
-#pragma GCC diagnostic push
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 warns of its own intrinsics' undefined sources
-#endif
-void round_narrow_block(const float* x, float inverse_step, const std::uint16_t* words, std::int32_t* indices) {
-  const __m512 scale = _mm512_set1_ps(inverse_step * 65536.0f);
-  for (std::size_t i = 0; i < kBlock; i += 16) {
-    const __m512i t = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + i), scale));
-    const __m512i word = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + i)));
-    _mm512_storeu_si512(indices + i, _mm512_srai_epi32(_mm512_add_epi32(t, word), 16));
-  }
+QUANTIMED_KERNEL void round_narrow_block(const float* __restrict x, float inverse_step,
+                                         const std::uint16_t* __restrict words, std::int32_t* __restrict indices) {
+  const float scale = inverse_step * 65536.0f;
+#pragma omp simd
+  for (std::size_t i = 0; i < kBlock; ++i)
+    indices[i] = (static_cast<std::int32_t>(std::nearbyint(x[i] * scale)) + words[i]) >> 16;
 }
-#pragma GCC diagnostic pop
+
+// Whether vectors can be rounded to integers: the baseline of x86-64 has no instruction for it.
+bool rounds_vectors() {
+#if defined(__SSE4_1__) || !defined(__x86_64__)
+  return true;
 #else
-void round_narrow_block(const float* x, float inverse_step, const std::uint16_t* words, std::int32_t* indices) {
-  round_block(x, inverse_step, kNarrow, words, indices);
-}
+  return instructions_in_use() != Instructions::compiled;
 #endif
+}
 
 // y = x · inverse_step, clamped; returns how many did not fit.
 std::uint64_t clamp_block(std::span<const float> x, float inverse_step, float limit, float* y) {
@@ -92,16 +86,16 @@ Quantized quantize_block(std::span<const float> x, float inverse_step, float lim
   alignas(kCacheLine) std::uint16_t words[kWordsBlock];
   random_words16(key, block, words);
   Quantized result;
-  float reach = max_magnitude(x) * inverse_step;  // max |y|
-  if (x.size() == kBlock && reach <= std::min(limit, kNarrow) && inverse_step <= kFinestNarrow) {
-    round_narrow_block(x.data(), inverse_step, words, indices.data());
+  float reach = dispatched<max_magnitude>(x) * inverse_step;  // max |y|
+  if (x.size() == kBlock && reach <= std::min(limit, kNarrow) && inverse_step <= kFinestNarrow && rounds_vectors()) {
+    dispatched<round_narrow_block>(x.data(), inverse_step, words, indices.data());
   } else if (x.size() == kBlock && reach <= limit) {
-    round_block(x.data(), inverse_step, limit, words, indices.data());
+    dispatched<round_block>(x.data(), inverse_step, limit, words, indices.data());
   } else {
     alignas(kCacheLine) float y[kBlock];
     result.overflows = clamp_block(x, inverse_step, limit, y);
-    reach = max_magnitude(y);
-    round_block(y, 1.0f, limit, words, indices.data());
+    reach = dispatched<max_magnitude>(std::span<const float>(y));
+    dispatched<round_block>(y, 1.0f, limit, words, indices.data());
   }
   const auto greatest = static_cast<std::uint32_t>(std::ceil(reach));
   result.width = greatest == 0 ? 0 : static_cast<std::size_t>(std::bit_width(greatest)) + 1;

@@ -14,6 +14,7 @@
 #include <bit>
 #include <cstring>
 
+#include "base/instructions.hpp"
 #include "codec/codecs.hpp"
 #include "codec/packing.hpp"
 #include "codec/sums.hpp"
@@ -31,15 +32,8 @@ constexpr std::size_t kScales = kLineBytes / sizeof(float);  // a line
 constexpr std::size_t kEndless = std::size_t{1} << 50;       // B of `sign`
 static_assert(packing::kRows == 32, "a bit a row in each lane's word");
 
-// The signs of up to 512 coordinates.
-void pack_signs(std::span<const float> x, Word* __restrict line) {
-  alignas(kCacheLine) float whole[kBlock];
-  const float* __restrict from = x.data();
-  if (x.size() < kBlock) {
-    std::copy(x.begin(), x.end(), whole);
-    std::fill(whole + x.size(), whole + kBlock, 0.0f);
-    from = whole;
-  }
+// The signs of 512 coordinates.
+QUANTIMED_KERNEL void pack_whole_signs(const float* __restrict from, Word* __restrict line) {
   Word words[kLanes] = {};
   for (std::size_t row = 0; row < packing::kRows; ++row) {
 #pragma omp simd
@@ -49,13 +43,25 @@ void pack_signs(std::span<const float> x, Word* __restrict line) {
   std::memcpy(line, words, sizeof(words));
 }
 
-inline float signed_scale(float scale, Word word, std::size_t row) {
+// The signs of up to 512 coordinates.
+void pack_signs(std::span<const float> x, Word* line) {
+  alignas(kCacheLine) float whole[kBlock];
+  const float* from = x.data();
+  if (x.size() < kBlock) {
+    std::copy(x.begin(), x.end(), whole);
+    std::fill(whole + x.size(), whole + kBlock, 0.0f);
+    from = whole;
+  }
+  dispatched<pack_whole_signs>(from, line);
+}
+
+QUANTIMED_KERNEL float signed_scale(float scale, Word word, std::size_t row) {
   return std::bit_cast<float>(std::bit_cast<Word>(scale) ^ (word >> row & 1) << 31);
 }
 
 // acc += weight · ±scale for up to 512 coordinates; row r has the scale number r >> shift.
-void accumulate_signs(const Word* __restrict line, const float* __restrict scales, std::size_t shift, float weight,
-                      std::span<float> acc) {
+QUANTIMED_KERNEL void accumulate_signs(const Word* __restrict line, const float* __restrict scales, std::size_t shift,
+                                       float weight, std::span<float> acc) {
   float* __restrict sum = acc.data();
   const std::size_t rows = acc.size() / kLanes;
   for (std::size_t row = 0; row < rows; ++row) {
@@ -122,7 +128,7 @@ class Sign final : public Codec {
       const auto* line = reinterpret_cast<const Word*>(message.data() + signs_at((first + at) / kBlock));
       // The scales of 512 coordinates are side by side in one line.
       const auto* scales = reinterpret_cast<const float*>(message.data() + scale_at((first + at) / length_));
-      accumulate_signs(line, scales, shift_, weight, acc.subspan(at, std::min(kBlock, acc.size() - at)));
+      dispatched<accumulate_signs>(line, scales, shift_, weight, acc.subspan(at, std::min(kBlock, acc.size() - at)));
     }
     return 0;
   }

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/instructions.hpp"
 #include "codec/codecs.hpp"
 
 namespace quantimed::sparse {
@@ -15,7 +16,7 @@ namespace {
 
 // The places of the set bits among the first `count` of a block, lowest first.
 template <class Visit>
-inline void for_each_bit(const std::byte* bits, std::size_t count, Visit visit) {
+QUANTIMED_KERNEL void for_each_bit(const std::byte* bits, std::size_t count, Visit visit) {
   std::uint64_t words[kWords];
   std::memcpy(words, bits, sizeof(words));
   for (std::size_t w = 0; w * kWordBits < count; ++w) {
@@ -23,6 +24,19 @@ inline void for_each_bit(const std::byte* bits, std::size_t count, Visit visit) 
     std::uint64_t word = here < kWordBits ? words[w] & ((std::uint64_t{1} << here) - 1) : words[w];
     for (; word != 0; word &= word - 1) visit(w * kWordBits + static_cast<std::size_t>(std::countr_zero(word)));
   }
+}
+
+// sum += weight · value at the places of the set bits
+QUANTIMED_KERNEL void add_values(const std::byte* bits, std::size_t count, float weight, const float* value,
+                                 float* sum) {
+  for_each_bit(bits, count, [&](std::size_t k) { sum[k] += weight * *value++; });
+}
+
+QUANTIMED_KERNEL std::uint64_t not_finite(std::span<const float> x) {
+  std::uint64_t count = 0;
+#pragma omp simd reduction(+ : count)
+  for (std::size_t k = 0; k < x.size(); ++k) count += (std::bit_cast<std::uint32_t>(x[k]) & kMagnitude) > kLargest;
+  return count;
 }
 
 }  // namespace
@@ -39,12 +53,7 @@ std::size_t index_bits(std::size_t p, std::size_t k) {
   return std::min(elias_fano, p);
 }
 
-std::uint64_t count_not_finite(std::span<const float> x) {
-  std::uint64_t count = 0;
-#pragma omp simd reduction(+ : count)
-  for (std::size_t k = 0; k < x.size(); ++k) count += (std::bit_cast<std::uint32_t>(x[k]) & kMagnitude) > kLargest;
-  return count;
-}
+std::uint64_t count_not_finite(std::span<const float> x) { return dispatched<not_finite>(x); }
 
 void clear(std::span<std::byte> message, std::size_t p) { std::fill_n(message.begin(), values_at(p), std::byte{0}); }
 
@@ -78,9 +87,8 @@ void accumulate(std::span<const std::byte> message, float weight, std::size_t fi
     std::uint32_t offset;
     std::memcpy(&offset, message.data() + offset_at(block), sizeof(offset));
     const float* value = reinterpret_cast<const float*>(message.data()) + offset;
-    float* const sum = acc.data() + at;
-    for_each_bit(message.data() + bits_at(block), std::min(kBlock, acc.size() - at),
-                 [&](std::size_t k) { sum[k] += weight * *value++; });
+    dispatched<add_values>(message.data() + bits_at(block), std::min(kBlock, acc.size() - at), weight, value,
+                           acc.data() + at);
   }
 }
 

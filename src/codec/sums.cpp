@@ -4,21 +4,23 @@
 #include <cmath>
 #include <cstddef>
 
+#include "base/instructions.hpp"
+
 namespace quantimed {
 
 namespace {
 
 struct Square {
   // The square of a float is a double exactly, so contraction changes nothing.
-  double operator()(float v) const { return static_cast<double>(v) * static_cast<double>(v); }
+  QUANTIMED_KERNEL double operator()(float v) const { return static_cast<double>(v) * static_cast<double>(v); }
 };
 
 struct Magnitude {
-  double operator()(float v) const { return static_cast<double>(std::abs(v)); }
+  QUANTIMED_KERNEL double operator()(float v) const { return static_cast<double>(std::abs(v)); }
 };
 
 template <class Term>
-double sum_in_lanes(std::span<const float> x, Term term) {
+QUANTIMED_KERNEL double sum_in_lanes(std::span<const float> x, Term term) {
   constexpr std::size_t kLanes = 16;
   double lanes[kLanes] = {};
   std::size_t k = 0;
@@ -35,7 +37,7 @@ double sum_in_lanes(std::span<const float> x, Term term) {
 // Terms are not negative and finite ones do not reach the end of double: the sum is finite where all of x is.
 template <class Term>
 FiniteSum finite_sum(std::span<const float> x, Term term) {
-  FiniteSum sum{.value = sum_in_lanes(x, term)};
+  FiniteSum sum{.value = dispatched<sum_in_lanes<Term>>(x, term)};
   if (std::isfinite(sum.value)) return sum;
   sum.value = 0;
   for (const float v : x) {

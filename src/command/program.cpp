@@ -4,6 +4,7 @@
 #include "algorithm/own.hpp"
 #include "base/build_info.hpp"
 #include "base/error.hpp"
+#include "base/instructions.hpp"
 #include "base/path_kind.hpp"
 #include "base/streams.hpp"
 #include "command/commands.hpp"
@@ -66,6 +67,7 @@ int carry_out(int argc, char** argv, int& output) {
   try {
     const Request request = parse_command_line(argc, argv);
     require_for_ranks(request);
+    check_instructions();
     const int status = dispatch(request);
     return argc < 2 ? kBadInput : status;  // without a command there is only the short help
   } catch (const RankLost&) {

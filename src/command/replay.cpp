@@ -139,8 +139,11 @@ std::vector<std::string> TraceReplay::surroundings() const {
   const Attributes here = environment(inspect_machine(), blas::description());
   compare("version", trace_.software_version, build::kVersion);
   compare("commit", trace_.commit, build::kCommit);
-  for (const auto& [what, name] :
-       {std::pair{"BLAS", "blas"}, {"compiler", "compiler"}, {"flags", "flags"}, {"processor", "cpu"}})
+  for (const auto& [what, name] : {std::pair{"BLAS", "blas"},
+                                   {"compiler", "compiler"},
+                                   {"flags", "flags"},
+                                   {"instructions", "instructions_in_use"},
+                                   {"processor", "cpu"}})
     compare(what, text(trace_.environment, name, ""), text(here, name, ""));
   return lines;
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.hpp"
+#include "base/instructions.hpp"
 #include "dataset/dataset.hpp"
 
 namespace quantimed {
@@ -12,7 +13,7 @@ namespace {
 
 // A plain loop over restrict pointers: widen, convert, scale, which compilers turn into full vectors. Out of the cache
 // it runs at the speed of its stores, so hand-written vectors gain nothing; an `out` on a cache line does.
-void scale_bytes(const std::uint8_t* __restrict in, std::size_t count, float* __restrict out) {
+QUANTIMED_KERNEL void scale_bytes(const std::uint8_t* __restrict in, std::size_t count, float* __restrict out) {
   constexpr float kScale = 1.0f / 255.0f;
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(in[i]) * kScale;
@@ -20,7 +21,8 @@ void scale_bytes(const std::uint8_t* __restrict in, std::size_t count, float* __
 
 // Normalised: the bytes of a channel, or its values.
 template <class Value>
-void scale_channel(const Value* __restrict in, std::size_t count, float scale, float shift, float* __restrict out) {
+QUANTIMED_KERNEL void scale_channel(const Value* __restrict in, std::size_t count, float scale, float shift,
+                                    float* __restrict out) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(in[i]) * scale + shift;
 }
@@ -34,7 +36,7 @@ void scale_row(const Dataset& data, const Value* in, float unit, float* out) {
     return;
   }
   for (std::size_t c = 0; c < channels; ++c)
-    scale_channel(in + c * area, area, unit * data.scale[c], data.shift[c], out + c * area);
+    dispatched<scale_channel<Value>>(in + c * area, area, unit * data.scale[c], data.shift[c], out + c * area);
 }
 
 // Sampled rows lie anywhere, so a row is asked for while the ones before it are converted: this many of them, since
@@ -60,7 +62,7 @@ void Dataset::gather(std::span<const SampleId> rows, float* out) const {
     } else if (!bytes.empty()) {
       if (k + kAhead < rows.size()) prefetch(bytes.data() + rows[k + kAhead] * p, p);
       if (scale.empty())
-        scale_bytes(bytes.data() + rows[k] * p, p, out);
+        dispatched<scale_bytes>(bytes.data() + rows[k] * p, p, out);
       else
         scale_row(*this, bytes.data() + rows[k] * p, 1.0f / 255.0f, out);
     } else if (!scale.empty()) {

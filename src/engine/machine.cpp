@@ -2,6 +2,7 @@
 #include "engine/machine.hpp"
 
 #include "base/build_info.hpp"
+#include "base/instructions.hpp"
 #include "engine/allocation.hpp"
 #include "engine/hardware.hpp"
 
@@ -180,6 +181,7 @@ Attributes environment(const Machine& machine, const std::string& blas) {
       {"compiler", std::string(build::kCompiler)},
       {"flags", std::string(build::kFlags)},
       {"instructions", std::string(build::kInstructions)},
+      {"instructions_in_use", to_string(instructions_in_use())},
       {"sanitizers", std::string(build::kSanitizers)},
       {"blas", blas},
       {"blas_variables", fmt::format("{}", fmt::join(machine.blas_variables, " "))},
@@ -219,6 +221,11 @@ std::vector<std::string> concerns(const Machine& machine) {
         fmt::format("{} is set: OpenBLAS computes as it says and not as this processor would; unset it, or compare "
                     "only with machines where it is set, too.",
                     variable));
+  if (instructions_in_use() != possible_instructions().back())
+    found.push_back(
+        fmt::format("QUANTIMED_INSTRUCTIONS={} is set, and this processor can do more: unset it, or compare only with "
+                    "machines where it is set, too.",
+                    to_string(instructions_in_use())));
   if (machine.virtualised)
     found.emplace_back("This is a virtual machine, whose cores may be taken away at any time: time on a real one.");
   return found;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/instructions.hpp"
+
 namespace quantimed {
 
 namespace {
@@ -10,16 +12,23 @@ namespace {
 // Coordinates that stay in the first-level cache while all neighbours are added: 8 KiB of sums, 8 KiB of model.
 constexpr std::size_t kBlock = 4 * Codec::kSlice;
 
+QUANTIMED_KERNEL void scale(const float* x, float factor, std::size_t count, float* out) {
+  for (std::size_t k = 0; k < count; ++k) out[k] = factor * x[k];
+}
+
+QUANTIMED_KERNEL void take_step(const float* from, float step, const float* gradient, std::size_t count, float* out) {
+  for (std::size_t k = 0; k < count; ++k) out[k] = from[k] + step * gradient[k];
+}
+
 // acc ← self · x, with the ℓ2 term folded into the coefficient where it applies.
 void start_block(std::span<const float> x, std::size_t first, float self, float penalised_self,
                  std::span<const CoordinateRange> penalised, std::span<float> acc) {
   const std::size_t last = first + acc.size();
-  const float* const block = x.data() + first;
-  for (std::size_t k = 0; k < acc.size(); ++k) acc[k] = self * block[k];
+  dispatched<scale>(x.data() + first, self, acc.size(), acc.data());
   if (penalised_self == self) return;
   for (const CoordinateRange& range : penalised) {
     const std::size_t from = std::max(first, range.first), to = std::min(last, range.last);
-    for (std::size_t k = from; k < to; ++k) acc[k - first] = penalised_self * x[k];
+    if (from < to) dispatched<scale>(x.data() + from, penalised_self, to - from, acc.data() + (from - first));
   }
 }
 
@@ -49,8 +58,7 @@ std::uint64_t mix(std::span<const float> x, std::span<float> out, std::size_t fi
     if (g.batch == 0) {
       std::copy_n(sums, count, next);
     } else {
-      const float* const sum = g.sum.data() + block;
-      for (std::size_t k = 0; k < count; ++k) next[k] = sums[k] + step * sum[k];
+      dispatched<take_step>(sums, step, g.sum.data() + block, count, next);
     }
   }
   return wrong;

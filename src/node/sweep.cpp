@@ -5,12 +5,30 @@
 #include <array>
 #include <type_traits>
 
+#include "base/instructions.hpp"
+
 namespace quantimed {
 
 namespace {
 
 constexpr std::size_t kBlock = Codec::kSlice;
 using Kind = Source::Kind;
+
+// acc += factor · source
+template <class Number, class Term>
+QUANTIMED_KERNEL void add_scaled(Number* acc, std::size_t count, float factor, const Term* source) {
+  for (std::size_t k = 0; k < count; ++k) acc[k] += static_cast<Number>(factor) * static_cast<Number>(source[k]);
+}
+
+// acc += weight · (theirs − own), in float64
+QUANTIMED_KERNEL void add_apart(double* acc, std::size_t count, double weight, const float* theirs, const float* own) {
+  for (std::size_t k = 0; k < count; ++k)
+    acc[k] += weight * (static_cast<double>(theirs[k]) - static_cast<double>(own[k]));
+}
+
+QUANTIMED_KERNEL void scale(const float* x, float factor, std::size_t count, float* out) {
+  for (std::size_t k = 0; k < count; ++k) out[k] = factor * x[k];
+}
 
 // The sources that are no vectors, each with its block of numbers.
 class Sources {
@@ -80,9 +98,7 @@ class Sources {
     std::ranges::fill(wide, 0.0);
     for (const MixTerm& term : received.terms) {
       decode(*received.codec, term.message, std::span(theirs).first(out.size()));
-      const auto weight = static_cast<double>(term.weight);
-      for (std::size_t k = 0; k < out.size(); ++k)
-        wide[k] += weight * (static_cast<double>(theirs[k]) - static_cast<double>(own[k]));
+      dispatched<add_apart>(wide.data(), out.size(), static_cast<double>(term.weight), theirs, own);
     }
     for (std::size_t k = 0; k < out.size(); ++k) out[k] = static_cast<float>(wide[k]);
   }
@@ -93,13 +109,13 @@ class Sources {
       return;
     }
     const float share = 1 / static_cast<float>(g.batch);
-    const float* const sum = g.sum.data() + first_;
-    for (std::size_t k = 0; k < out.size(); ++k) out[k] = share * sum[k];
+    dispatched<scale>(g.sum.data() + first_, share, out.size(), out.data());
     if (g.l2 == 0) return;
     const std::span<const float> at = input_.vectors[input_.gradient_at].single;
     for (const CoordinateRange& range : input_.penalised) {
       const std::size_t from = std::max(first_, range.first), to = std::min(first_ + out.size(), range.last);
-      for (std::size_t k = from; k < to; ++k) out[k - first_] += g.l2 * at[k];
+      if (from < to)
+        dispatched<add_scaled<float, float>>(out.data() + (from - first_), to - from, g.l2, at.data() + from);
     }
   }
 
@@ -113,7 +129,7 @@ class Sources {
 
 template <class Number>
 void add(Number* acc, std::size_t count, float factor, const auto* source) {
-  for (std::size_t k = 0; k < count; ++k) acc[k] += static_cast<Number>(factor) * static_cast<Number>(source[k]);
+  dispatched<add_scaled<Number, std::remove_cvref_t<decltype(*source)>>>(acc, count, factor, source);
 }
 
 // acc [count] ← the form, in the precision of acc.

@@ -6,10 +6,30 @@
 namespace quantimed {
 namespace {
 
-template <class Function>
-void for_each_unit(std::size_t count, Function function) {
+QUANTIMED_KERNEL void sigmoid_all(std::size_t count, float* a) {
 #pragma omp simd
-  for (std::size_t i = 0; i < count; ++i) function(i);
+  for (std::size_t i = 0; i < count; ++i) a[i] = sigmoid(a[i]);
+}
+QUANTIMED_KERNEL void tangent_all(std::size_t count, float* a) {
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) a[i] = tangent(a[i]);
+}
+QUANTIMED_KERNEL void rectify_all(std::size_t count, float* a) {  // written so that NaN stays
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) a[i] = a[i] < 0.0f ? 0.0f : a[i];
+}
+
+QUANTIMED_KERNEL void back_sigmoid(std::size_t count, const float* a, float* delta) {  // φ′ = a (1 − a)
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) delta[i] *= a[i] * (1.0f - a[i]);
+}
+QUANTIMED_KERNEL void back_tangent(std::size_t count, const float* a, float* delta) {  // φ′ = 1 − a²
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) delta[i] *= (1.0f - a[i]) * (1.0f + a[i]);
+}
+QUANTIMED_KERNEL void back_rectify(std::size_t count, const float* a, float* delta) {  // φ′ = 1 above 0, else 0
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) delta[i] = a[i] <= 0.0f ? 0.0f : delta[i];
 }
 
 }  // namespace
@@ -17,22 +37,22 @@ void for_each_unit(std::size_t count, Function function) {
 void activate(Activation activation, std::size_t count, float* a) {
   switch (activation) {
     case Activation::sigmoid:
-      return for_each_unit(count, [=](std::size_t i) { a[i] = sigmoid(a[i]); });
+      return dispatched<sigmoid_all>(count, a);
     case Activation::tanh:
-      return for_each_unit(count, [=](std::size_t i) { a[i] = tangent(a[i]); });
-    case Activation::relu:  // written so that NaN stays
-      return for_each_unit(count, [=](std::size_t i) { a[i] = a[i] < 0.0f ? 0.0f : a[i]; });
+      return dispatched<tangent_all>(count, a);
+    case Activation::relu:
+      return dispatched<rectify_all>(count, a);
   }
 }
 
 void back_activate(Activation activation, std::size_t count, const float* a, float* delta) {
   switch (activation) {
-    case Activation::sigmoid:  // φ′ = a (1 − a)
-      return for_each_unit(count, [=](std::size_t i) { delta[i] *= a[i] * (1.0f - a[i]); });
-    case Activation::tanh:  // φ′ = 1 − a²
-      return for_each_unit(count, [=](std::size_t i) { delta[i] *= (1.0f - a[i]) * (1.0f + a[i]); });
-    case Activation::relu:  // φ′ = 1 above 0, else 0
-      return for_each_unit(count, [=](std::size_t i) { delta[i] = a[i] <= 0.0f ? 0.0f : delta[i]; });
+    case Activation::sigmoid:
+      return dispatched<back_sigmoid>(count, a, delta);
+    case Activation::tanh:
+      return dispatched<back_tangent>(count, a, delta);
+    case Activation::relu:
+      return dispatched<back_rectify>(count, a, delta);
   }
 }
 

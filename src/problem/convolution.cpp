@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.hpp"
+#include "base/lanes.hpp"
 #include "blas/blas.hpp"
 #include "problem/layer.hpp"
 
@@ -17,6 +18,10 @@ namespace {
 
 ImageShape strided(ImageShape in, std::size_t channels, std::size_t stride) {
   return {channels, (in.height + stride - 1) / stride, (in.width + stride - 1) / stride};
+}
+
+QUANTIMED_KERNEL float sum(const float* values, std::size_t count) {
+  return sum_in_lanes(count, [=](std::size_t i) { return values[i]; });
 }
 
 class Convolution final : public Layer {
@@ -70,7 +75,7 @@ class Convolution final : public Layer {
       blas::gemm(Op::none, Op::transpose, out().channels, patch(), columns, d, columns, scratch, columns, 1.0f, dw,
                  patch());
       if (bias_)
-        for (std::size_t c = 0; c < out().channels; ++c) dw[weights() + c] += sum(d + c * columns, columns);
+        for (std::size_t c = 0; c < out().channels; ++c) dw[weights() + c] += dispatched<sum>(d + c * columns, columns);
       if (!dx) continue;
       blas::gemm(Op::transpose, Op::none, patch(), columns, out().channels, w, patch(), d, columns, 0.0f, d_patches,
                  columns);
@@ -94,13 +99,6 @@ class Convolution final : public Layer {
     for (std::size_t k = 0; k < count; ++k)
       for (std::size_t c = 0; c < out().channels; ++c)
         function((k * out().channels + c) * out().area(), (c * count + k) * out().area());
-  }
-
-  static float sum(const float* values, std::size_t count) {
-    float total = 0;
-#pragma omp simd reduction(+ : total)
-    for (std::size_t i = 0; i < count; ++i) total += values[i];
-    return total;
   }
 
   // Calls function(row of the matrix, row of the image, row of out, first and last column of out that lie inside) for

@@ -10,6 +10,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "base/instructions.hpp"
+
 namespace quantimed {
 
 // e^x = scale · (1 + tail): scale = 2^n, |tail| < 0.42.
@@ -19,7 +21,7 @@ struct SplitExponential {
 
 // x = n ln 2 + r with |r| ≤ ½ ln 2; tail = e^r − 1 = r + r² q(r).  For x ≤ 0; below −87, where e^x would leave the
 // normal numbers, it stays e^−87 = 1.6e-38.
-inline SplitExponential split_exponential(float x) {
+QUANTIMED_KERNEL SplitExponential split_exponential(float x) {
   constexpr float kLowest = -87.0f;
   constexpr float kLog2E = 1.44269504f;
   constexpr float kLn2High = 0.693359375f;    // 9 bits, so that n · kLn2High is exact
@@ -40,13 +42,13 @@ inline SplitExponential split_exponential(float x) {
 }
 
 // e^x for x ≤ 0.
-inline float exp_nonpositive(float x) {
+QUANTIMED_KERNEL float exp_nonpositive(float x) {
   const auto [scale, tail] = split_exponential(x);
   return scale + scale * tail;
 }
 
 // log(1 + u) for 0 ≤ u ≤ 1: 2 artanh(s) = 2s (1 + s² q(s²)) with s = u / (2 + u) ≤ ⅓.
-inline float log1p_unit(float u) {
+QUANTIMED_KERNEL float log1p_unit(float u) {
   const float s = u / (2.0f + u), t = s * s;
   float q = 0.116238311f;
   q = q * t + 0.108556271f;
@@ -57,16 +59,16 @@ inline float log1p_unit(float u) {
 }
 
 // log(1 + e^−|z|), the curved part of the softplus: log(1 + e^z) = max(z, 0) + softplus_tail(z).
-inline float softplus_tail(float z) { return log1p_unit(exp_nonpositive(-std::fabs(z))); }
+QUANTIMED_KERNEL float softplus_tail(float z) { return log1p_unit(exp_nonpositive(-std::fabs(z))); }
 
 // σ(z) = 1 / (1 + e^−z); for z < 0 as e^z / (1 + e^z), so that small values keep their digits.
-inline float sigmoid(float z) {
+QUANTIMED_KERNEL float sigmoid(float z) {
   const float e = exp_nonpositive(-std::fabs(z));
   return (z < 0.0f ? e : 1.0f) / (1.0f + e);
 }
 
 // tanh |z| = −t / (2 + t) with t = e^(−2|z|) − 1, whose digits are kept near 0.
-inline float tangent(float z) {
+QUANTIMED_KERNEL float tangent(float z) {
   const auto [scale, tail] = split_exponential(-2.0f * std::fabs(z));
   const float t = scale * tail + (scale - 1.0f);
   const float magnitude = -t / (2.0f + t);

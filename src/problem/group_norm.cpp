@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.hpp"
+#include "base/lanes.hpp"
 #include "problem/layer.hpp"
 
 namespace quantimed {
@@ -14,25 +15,29 @@ namespace {
 
 constexpr double kEpsilon = 1e-5;
 
-float sum_of(const float* x, std::size_t count) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (std::size_t i = 0; i < count; ++i) sum += x[i];
-  return sum;
+QUANTIMED_KERNEL float sum_of(const float* x, std::size_t count) {
+  return sum_in_lanes(count, [=](std::size_t i) { return x[i]; });
 }
 
-float sum_of_squares(const float* x, std::size_t count, float mean) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (std::size_t i = 0; i < count; ++i) sum += (x[i] - mean) * (x[i] - mean);
-  return sum;
+QUANTIMED_KERNEL float sum_of_squares(const float* x, std::size_t count, float mean) {
+  return sum_in_lanes(count, [=](std::size_t i) { return (x[i] - mean) * (x[i] - mean); });
 }
 
-float sum_of_products(const float* x, const float* y, std::size_t count, float mean) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (std::size_t i = 0; i < count; ++i) sum += (x[i] - mean) * y[i];
-  return sum;
+QUANTIMED_KERNEL float sum_of_products(const float* x, const float* y, std::size_t count, float mean) {
+  return sum_in_lanes(count, [=](std::size_t i) { return (x[i] - mean) * y[i]; });
+}
+
+// y = x · scale + shift
+QUANTIMED_KERNEL void scale_and_shift(const float* x, std::size_t count, float scale, float shift, float* y) {
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) y[i] = x[i] * scale + shift;
+}
+
+// dx = a dy + b x + e
+QUANTIMED_KERNEL void combine(float a, const float* dy, float b, const float* x, float e, std::size_t count,
+                              float* dx) {
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) dx[i] = a * dy[i] + b * x[i] + e;
 }
 
 // w: γ [channels], β [channels].  kept, a sample: μ and r of each group.
@@ -52,15 +57,15 @@ class GroupNorm final : public Layer {
     const std::size_t area = in().area(), each = in().channels / groups_, count = each * area;
     for (std::size_t k = 0; k < samples * groups_; ++k, kept += 2) {
       double sum = 0, squares = 0;
-      for (std::size_t c = 0; c < each; ++c) sum += static_cast<double>(sum_of(x + c * area, area));
+      for (std::size_t c = 0; c < each; ++c) sum += static_cast<double>(dispatched<sum_of>(x + c * area, area));
       const auto mean = static_cast<float>(sum / static_cast<double>(count));
-      for (std::size_t c = 0; c < each; ++c) squares += static_cast<double>(sum_of_squares(x + c * area, area, mean));
+      for (std::size_t c = 0; c < each; ++c)
+        squares += static_cast<double>(dispatched<sum_of_squares>(x + c * area, area, mean));
       const auto r = static_cast<float>(1 / std::sqrt(squares / static_cast<double>(count) + kEpsilon));
       for (std::size_t c = 0; c < each; ++c, x += area, y += area) {
         const std::size_t channel = k % groups_ * each + c;
         const float scale = r * w[channel], shift = w[in().channels + channel] - mean * scale;
-#pragma omp simd
-        for (std::size_t i = 0; i < area; ++i) y[i] = x[i] * scale + shift;
+        dispatched<scale_and_shift>(x, area, scale, shift, y);
       }
       kept[0] = mean;
       kept[1] = r;
@@ -77,21 +82,19 @@ class GroupNorm final : public Layer {
       double sum = 0, products = 0;  // of γ dy, and of γ dy x̂
       for (std::size_t c = 0; c < each; ++c) {
         const std::size_t channel = k % groups_ * each + c;
-        const float own = sum_of(dy + c * area, area),
-                    own_products = r * sum_of_products(x + c * area, dy + c * area, area, mean);
+        const float own = dispatched<sum_of>(dy + c * area, area),
+                    own_products = r * dispatched<sum_of_products>(x + c * area, dy + c * area, area, mean);
         dw[channel] += own_products;
         dw[in().channels + channel] += own;
         sum += static_cast<double>(w[channel]) * static_cast<double>(own);
         products += static_cast<double>(w[channel]) * static_cast<double>(own_products);
       }
-      // dx = a dy + b x + e
       const auto b = static_cast<float>(-static_cast<double>(r) * static_cast<double>(r) * products / count);
       const auto e = static_cast<float>(-static_cast<double>(r) * sum / count - static_cast<double>(b * mean));
       for (std::size_t c = 0; c < each; ++c, x += area, dy += area) {
         if (!dx) continue;
         const float a = r * w[k % groups_ * each + c];
-#pragma omp simd
-        for (std::size_t i = 0; i < area; ++i) dx[i] = a * dy[i] + b * x[i] + e;
+        dispatched<combine>(a, dy, b, x, e, area, dx);
         dx += area;
       }
     }

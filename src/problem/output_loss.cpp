@@ -25,7 +25,7 @@ void for_each_target(const Dataset& data, std::span<const SampleId> rows, std::s
   }
 }
 
-void sigmoid_all(std::size_t count, float* z) {
+QUANTIMED_KERNEL void sigmoid_all(std::size_t count, float* z) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) z[i] = sigmoid(z[i]);
 }
@@ -38,14 +38,19 @@ void subtract_row_maxima(std::size_t samples, std::size_t outputs, float* z) {
   }
 }
 
-void exp_all(std::size_t count, float* z) {
+QUANTIMED_KERNEL void exp_all(std::size_t count, float* z) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) z[i] = exp_nonpositive(z[i]);
 }
 
+QUANTIMED_KERNEL void softplus_tails(std::size_t count, float* z) {
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) z[i] = softplus_tail(z[i]);
+}
+
 void softmax_all(std::size_t samples, std::size_t outputs, float* z) {
   subtract_row_maxima(samples, outputs, z);
-  exp_all(samples * outputs, z);
+  dispatched<exp_all>(samples * outputs, z);
   for (std::size_t k = 0; k < samples; ++k, z += outputs) {
     float sum = 0;
     for (std::size_t j = 0; j < outputs; ++j) sum += z[j];
@@ -66,8 +71,7 @@ double sigmoid_cross_entropy(const Dataset& data, std::span<const SampleId> rows
   for (std::size_t i = 0; i < count; ++i) sum += static_cast<double>(z[i] < 0.0f ? 0.0f : z[i]);
   for_each_target(data, rows, outputs, z,
                   [&](float z_y, float y) { sum -= static_cast<double>(y) * static_cast<double>(z_y); });
-#pragma omp simd
-  for (std::size_t i = 0; i < count; ++i) z[i] = softplus_tail(z[i]);
+  dispatched<softplus_tails>(count, z);
   return sum + sum_float64(count, z);
 }
 
@@ -76,7 +80,7 @@ double softmax_cross_entropy(const Dataset& data, std::span<const SampleId> rows
   double sum = 0;
   subtract_row_maxima(rows.size(), outputs, z);
   for_each_target(data, rows, outputs, z, [&](float z_y, float) { sum -= static_cast<double>(z_y); });
-  exp_all(rows.size() * outputs, z);
+  dispatched<exp_all>(rows.size() * outputs, z);
   for (std::size_t k = 0; k < rows.size(); ++k) sum += std::log(sum_float64(outputs, z + k * outputs));
   return sum;
 }
@@ -112,7 +116,7 @@ const char* to_string(Loss loss) {
 }
 
 void output_delta(Loss loss, const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, float* z) {
-  if (loss == Loss::sigmoid_cross_entropy) sigmoid_all(rows.size() * outputs, z);
+  if (loss == Loss::sigmoid_cross_entropy) dispatched<sigmoid_all>(rows.size() * outputs, z);
   if (loss == Loss::softmax) softmax_all(rows.size(), outputs, z);
   for_each_target(data, rows, outputs, z, [](float& z_y, float y) { z_y -= y; });
 }

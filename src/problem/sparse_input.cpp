@@ -3,12 +3,14 @@
 
 #include <algorithm>
 
+#include "base/instructions.hpp"
+
 namespace quantimed {
 
 namespace {
 
 // Four sums at a time: a single one would wait for each addition. They are added in one order always.
-float gathered_dot(const SparseRow& row, const float* w) {
+QUANTIMED_KERNEL float gathered_dot(SparseRow row, const float* w) {
   constexpr std::size_t kSums = 4;
   float sums[kSums] = {};
   const std::size_t count = row.values.size(), whole = count - count % kSums;
@@ -26,6 +28,24 @@ void prefetch(const SparseRow& row) {
   }
 }
 
+// z += row · W
+QUANTIMED_KERNEL void add_product(SparseRow row, const float* w, std::size_t outputs, float* z) {
+  for (std::size_t e = 0; e < row.values.size(); ++e) {
+    const float value = row.values[e];
+    const float* const from = w + row.columns[e] * outputs;
+    for (std::size_t j = 0; j < outputs; ++j) z[j] += value * from[j];
+  }
+}
+
+// G += rowᵀ d
+QUANTIMED_KERNEL void add_outer(SparseRow row, const float* d, std::size_t outputs, float* g) {
+  for (std::size_t e = 0; e < row.values.size(); ++e) {
+    const float value = row.values[e];
+    float* const to = g + row.columns[e] * outputs;
+    for (std::size_t j = 0; j < outputs; ++j) to[j] += value * d[j];
+  }
+}
+
 }  // namespace
 
 void sparse_forward(const SparseRows& x, std::span<const SampleId> rows, const float* w, std::size_t outputs,
@@ -34,28 +54,16 @@ void sparse_forward(const SparseRows& x, std::span<const SampleId> rows, const f
     if (k + 1 < rows.size()) prefetch(x.row(rows[k + 1]));
     const SparseRow row = x.row(rows[k]);
     if (!accumulate) std::fill_n(z, outputs, 0.0f);
-    if (outputs == 1) {
-      z[0] += gathered_dot(row, w);
-      continue;
-    }
-    for (std::size_t e = 0; e < row.values.size(); ++e) {
-      const float value = row.values[e];
-      const float* const from = w + row.columns[e] * outputs;
-      for (std::size_t j = 0; j < outputs; ++j) z[j] += value * from[j];
-    }
+    if (outputs == 1)
+      z[0] += dispatched<gathered_dot>(row, w);
+    else
+      dispatched<add_product>(row, w, outputs, z);
   }
 }
 
 void sparse_backward(const SparseRows& x, std::span<const SampleId> rows, const float* d, std::size_t outputs,
                      float* g) {
-  for (std::size_t k = 0; k < rows.size(); ++k, d += outputs) {
-    const SparseRow row = x.row(rows[k]);
-    for (std::size_t e = 0; e < row.values.size(); ++e) {
-      const float value = row.values[e];
-      float* const to = g + row.columns[e] * outputs;
-      for (std::size_t j = 0; j < outputs; ++j) to[j] += value * d[j];
-    }
-  }
+  for (std::size_t k = 0; k < rows.size(); ++k, d += outputs) dispatched<add_outer>(x.row(rows[k]), d, outputs, g);
 }
 
 }  // namespace quantimed

@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "codec/codec_testing.hpp"
+#include "codec/golden.hpp"
 
 namespace quantimed {
 namespace {
@@ -265,38 +266,17 @@ INSTANTIATE_TEST_SUITE_P(All, EveryCodec, testing::ValuesIn(kEveryCodec), [](con
   return name;
 });
 
-std::uint64_t fnv1a(std::span<const std::byte> bytes) {
-  std::uint64_t hash = 0xcbf29ce484222325ull;
-  for (const std::byte b : bytes) hash = (hash ^ static_cast<std::uint64_t>(b)) * 0x100000001b3ull;
-  return hash;
-}
-
 // The same bits with every compiler, instruction set and optimisation: contraction or reordering would show here.
 TEST(Codec, MessagesAreGolden) {
-  struct Golden {
-    const char* codec;
-    std::uint64_t hash;
-  };
-  const Golden golden[] = {
-      {"exact", 0x3b93361d32670e85ull},
-      {"float16", 0x4251ab01406b4f21ull},
-      {"low-precision:1e-3", 0x07f749d39ecb1423ull},
-      {"low-precision:1e-5", 0x8ab987fa869036d1ull},
-      {"rounding", 0x02ae5764ed16525eull},
-      {"sparsifier:4", 0xf91bb0355efa1005ull},
-      {"qsgd:1000", 0x452805f9eb13a7d4ull},
-      {"qsgd-rescaled:1000", 0x0bd826ec7747217full},
-      {"top-k:0.01", 0x9e8cffceada207e0ull},
-      {"random-k:0.01", 0x1d81062df7e5094cull},
-      {"random-k-unbiased:0.6", 0x6e73cec6a42c1433ull},
-      {"sign", 0xdb9f4d3a09796718ull},
-      {"sign:32", 0xb8562450013c17e2ull},
-      {"sign:1536", 0x8e9eaead80e79491ull},
-  };
-  const auto x = random_vector(39760, 2);
-  for (const auto& [text, hash] : golden)
-    EXPECT_EQ(fnv1a(encoded(*make_codec(text), x, quantizer_key(5))), hash) << text;
+  for (const auto& [text, hash] : kGoldenMessages) EXPECT_EQ(message_hash(text), hash) << text;
 }
+
+// Where products and sums are rounded once, as x86-64-v3, x86-64-v4 and AArch64 do.
+#if defined(__FMA__) || defined(__aarch64__)
+TEST(Codec, SumsAreGolden) {
+  for (const auto& [text, hash] : kGoldenSums) EXPECT_EQ(sum_hash(text), hash) << text;
+}
+#endif
 
 }  // namespace
 }  // namespace quantimed

@@ -100,6 +100,14 @@ TEST(Start, InfoNamesAKernelThatTheEnvironmentForces) {
                              HasSubstr("  - OPENBLAS_CORETYPE=Haswell is set")));
 }
 
+TEST(Start, InstructionsThatAreNotThereAreRefused) {
+  const Folder folder;
+  const Ran ran = run_shell(folder, "QUANTIMED_INSTRUCTIONS=sse9 " + kProgramPath + " info");
+  EXPECT_EQ(ran.status, 2);
+  EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("QUANTIMED_INSTRUCTIONS=sse9"), HasSubstr("choose one of them")));
+}
+
 // ---- starting again --------------------------------------------------------------------------------------
 
 TEST(Start, KeepsItsNameItsArgumentsAndWhatIsLeftOfTheEnvironment) {
