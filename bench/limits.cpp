@@ -17,7 +17,6 @@
 #include "engine/engine.hpp"
 #include "engine/placement.hpp"
 
-#include <cblas.h>
 #include <fmt/format.h>
 #include <omp.h>
 
@@ -58,8 +57,8 @@ double sgemm_rate(int workers) {
   c.resize(static_cast<std::size_t>(workers), std::vector<float>(kSize * kSize));
   const double time = seconds_of([&] {
 #pragma omp parallel num_threads(workers)
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, kSize, kSize, kSize, 1, a.data(), kSize, b.data(), kSize, 0,
-                c[static_cast<std::size_t>(omp_get_thread_num())].data(), kSize);
+    blas::gemm(blas::Op::none, blas::Op::none, kSize, kSize, kSize, a.data(), kSize, b.data(), kSize, 0,
+               c[static_cast<std::size_t>(omp_get_thread_num())].data(), kSize);
   });
   return workers * 2.0 * kSize * kSize * kSize / time;
 }

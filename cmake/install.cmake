@@ -6,7 +6,7 @@ include(CMakePackageConfigHelpers)
 set(share ${CMAKE_INSTALL_DATADIR}/quantimed)
 
 # ---- program ----------------------------------------------------------------------------------------
-set_target_properties(quantimed PROPERTIES INSTALL_RPATH "${OPENBLAS_DIR}")  # the pthread build is not on the usual path
+set_target_properties(quantimed PROPERTIES INSTALL_RPATH "${QUANTIMED_BLAS_DIR}")  # the pthread build is not on the usual path
 install(TARGETS quantimed RUNTIME)
 
 # ---- library: one archive of all modules, and main() -------------------------------------------------
@@ -34,7 +34,7 @@ if(NOT program_options)
   get_target_property(program_options Boost::program_options LOCATION)
 endif()
 get_target_property(fmt fmt::fmt LOCATION)
-list(PREPEND QUANTIMED_LIBRARIES ${program_options} ${fmt} ${HDF5_C_LIBRARIES} ${OPENBLAS_LIBRARY} ${ZLIB_LIBRARIES}
+list(PREPEND QUANTIMED_LIBRARIES ${program_options} ${fmt} ${HDF5_C_LIBRARIES} ${QUANTIMED_BLAS_LIBRARIES} ${ZLIB_LIBRARIES}
      ${BZIP2_LIBRARIES} ${LIBLZMA_LIBRARIES})
 list(REMOVE_DUPLICATES QUANTIMED_LIBRARIES)
 set(QUANTIMED_OPTIONS ${OpenMP_CXX_FLAGS} -pthread)
@@ -44,10 +44,10 @@ if(QUANTIMED_NATIVE)
     list(APPEND QUANTIMED_OPTIONS -mprefer-vector-width=512)
   endif()
 endif()
-set(QUANTIMED_INCLUDES ${RANDOM123_INCLUDE_DIR} ${OPENBLAS_INCLUDE_DIR} ${HDF5_INCLUDE_DIRS})
+set(QUANTIMED_INCLUDES ${RANDOM123_INCLUDE_DIR} ${QUANTIMED_BLAS_INCLUDE} ${HDF5_INCLUDE_DIRS})
 list(REMOVE_DUPLICATES QUANTIMED_INCLUDES)
 list(REMOVE_ITEM QUANTIMED_INCLUDES ${CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES})
-set(QUANTIMED_LINK_OPTIONS ${OpenMP_CXX_FLAGS} -pthread -Wl,--undefined=quantimed_runs_first -Wl,-rpath,${OPENBLAS_DIR})
+set(QUANTIMED_LINK_OPTIONS ${OpenMP_CXX_FLAGS} -pthread -Wl,--undefined=quantimed_runs_first -Wl,-rpath,${QUANTIMED_BLAS_DIR})
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/quantimed)
 configure_package_config_file(cmake/quantimed-config.cmake.in ${PROJECT_BINARY_DIR}/package/quantimed-config.cmake

@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "blas/blas.hpp"
 
-#include <cblas.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <limits>
 #include <memory>
 #include <semaphore>
@@ -19,14 +11,7 @@
 
 #include "base/error.hpp"
 #include "base/types.hpp"
-
-// LAPACK's symmetric eigenvalues, as OpenBLAS exports it. The last two are Fortran's hidden lengths of the strings.
-extern "C" void dsyev_(const char* jobz, const char* uplo, const int* n, double* a, const int* lda, double* w,
-                       double* work, const int* lwork, int* info, std::size_t, std::size_t);
-
-// Its own functions for its table of buffers; null in a build that hides them.
-extern "C" [[gnu::weak]] void* blas_memory_alloc(int);
-extern "C" [[gnu::weak]] void blas_memory_free(void*);
+#include "blas/calls.hpp"
 
 namespace quantimed::blas {
 namespace {
@@ -36,13 +21,13 @@ int to_int(std::size_t count) {
   return static_cast<int>(count);
 }
 
-// ---- the table of buffers ----------------------------------------------------------------------------
+// ---- calls under way ------------------------------------------------------------------------------------
 
-// Calls that may be under way at once; 0: as many as there are, because they are few. Set between runs, by one thread.
+// limit_calls(): 0 where nobody has to wait.
 std::atomic<std::size_t> permits_in_all = 0;
 std::unique_ptr<std::counting_semaphore<>> permits;
 
-// Held while OpenBLAS works.
+// Held while the library works.
 class Permit {
  public:
   Permit() : is_counted_(permits_in_all.load(std::memory_order_relaxed) > 0) {
@@ -58,41 +43,12 @@ class Permit {
   bool is_counted_;
 };
 
-void limit_calls(std::size_t at_once) {
-  permits = at_once > 0 ? std::make_unique<std::counting_semaphore<>>(static_cast<std::ptrdiff_t>(at_once)) : nullptr;
-  permits_in_all = at_once;
-}
-
-// All at once, one by one: the kernel refuses a large block that it would grant in parts.
-void require_memory(std::size_t buffers) {
-  constexpr std::size_t kBytes = (std::size_t{128} << 20) + (std::size_t{64} << 10);
-  std::vector<void*> taken;
-  for (std::size_t k = 0; k < buffers; ++k) {
-    void* buffer = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (buffer == MAP_FAILED) break;
-    taken.push_back(buffer);
-  }
-  for (void* buffer : taken) ::munmap(buffer, kBytes);
-  if (taken.size() < buffers)
-    throw MachineRefused(
-        "memory: OpenBLAS needs {} MiB of address space for each of {} threads, and {} are granted; raise ulimit -v, "
-        "or "
-        "use fewer --threads and --nodes",
-        kBytes >> 20, buffers, taken.size());
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
-  if (!blas_memory_alloc || !blas_memory_free) return;
-  // The library keeps what it has once taken: from now on nobody else can use this room up.
-  for (void*& buffer : taken) buffer = blas_memory_alloc(0);
-  for (void* buffer : taken) blas_memory_free(buffer);
-}
-
-CBLAS_TRANSPOSE cblas_op(Op op) { return op == Op::none ? CblasNoTrans : CblasTrans; }
+int cblas_op(Op op) { return op == Op::none ? kNoTranspose : kTranspose; }
 
 void plain_gemm(Op a_op, Op b_op, std::size_t m, std::size_t n, std::size_t k, const float* a, std::size_t lda,
                 const float* b, std::size_t ldb, float beta, float* c, std::size_t ldc) {
   const Permit permit;
-  cblas_sgemm(CblasRowMajor, cblas_op(a_op), cblas_op(b_op), to_int(m), to_int(n), to_int(k), 1.0f, a, to_int(lda), b,
+  cblas_sgemm(kRowMajor, cblas_op(a_op), cblas_op(b_op), to_int(m), to_int(n), to_int(k), 1.0f, a, to_int(lda), b,
               to_int(ldb), beta, c, to_int(ldc));
 }
 
@@ -101,7 +57,7 @@ void gemv(Op a_op, Op b_op, std::size_t m, std::size_t k, const float* a, std::s
           std::size_t ldb, float beta, float* c, std::size_t ldc) {
   const bool flipped = a_op == Op::transpose;
   const Permit permit;
-  cblas_sgemv(CblasRowMajor, cblas_op(a_op), to_int(flipped ? k : m), to_int(flipped ? m : k), 1.0f, a, to_int(lda), b,
+  cblas_sgemv(kRowMajor, cblas_op(a_op), to_int(flipped ? k : m), to_int(flipped ? m : k), 1.0f, a, to_int(lda), b,
               b_op == Op::none ? to_int(ldb) : 1, beta, c, to_int(ldc));
 }
 
@@ -187,51 +143,9 @@ double measured_sgemm_rate(std::size_t size, int repeats) {
   return 2 * edge * edge * edge / seconds[static_cast<std::size_t>(repeats / 2)];
 }
 
-void use_one_thread() {
-  if (openblas_get_parallel() == OPENBLAS_SEQUENTIAL)
-    throw InputError(
-        "OpenBLAS: this is its serial build, which is not safe to call from several threads; install "
-        "libopenblas-pthread-dev and build again");
-  openblas_set_num_threads(1);
-  check(openblas_get_num_threads() == 1, "OpenBLAS does not keep to one thread");
-}
-
-// The library's driver/others/memory.c: twice NUM_THREADS, which the configuration calls MAX_THREADS, and 512 more in a
-// second table. Tried with 0.3.21: 640 calls at once are right, 650 are not. What is older is not trusted to have it.
-Buffers buffers_of(const std::string& config) {
-  constexpr std::size_t kFewest = 2, kSecondTable = 512;
-  constexpr std::array kFirstWithSecondTable = {0, 3, 21};
-  std::size_t threads = 0;
-  if (const std::size_t at = config.find("MAX_THREADS="); at != std::string::npos)
-    threads = std::strtoul(config.c_str() + at + std::strlen("MAX_THREADS="), nullptr, 10);
-  const std::size_t usual = std::max(kFewest, 2 * threads);
-  std::array<int, 3> version{};
-  const bool has_second =
-      std::sscanf(config.c_str(), "OpenBLAS %d.%d.%d", &version[0], &version[1], &version[2]) == 3 &&
-      version >= kFirstWithSecondTable;
-  return {.usual = usual, .at_most = usual + (has_second ? kSecondTable : 0)};
-}
-
-Buffers buffers() { return buffers_of(openblas_get_config()); }
-
-void admit(std::size_t callers, bool may_wait) {
-  const Buffers there = buffers();
-  const bool must_wait = callers > (may_wait ? there.usual : there.at_most);
-  if (must_wait && !may_wait)
-    throw InputError(
-        "{} threads: {} was built for {} threads, and its table of buffers has room for {} calls at once; use fewer, "
-        "or "
-        "link an OpenBLAS that was built with NUM_THREADS={} or more",
-        callers, description(), there.usual / 2, there.at_most, callers);
-  require_memory(must_wait ? there.usual : callers);
-  limit_calls(must_wait ? there.usual : 0);
-}
-
-std::string description() {
-  const std::string config = openblas_get_config();  // "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH … SkylakeX …"
-  const std::size_t name = config.find(' ');
-  const std::size_t version = name == std::string::npos ? name : config.find(' ', name + 1);
-  return config.substr(0, version) + " " + openblas_get_corename();
+void limit_calls(std::size_t at_once) {
+  permits = at_once > 0 ? std::make_unique<std::counting_semaphore<>>(static_cast<std::ptrdiff_t>(at_once)) : nullptr;
+  permits_in_all = at_once;
 }
 
 }  // namespace quantimed::blas

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The only user of OpenBLAS. Row-major, one thread a call.
+// The only user of the BLAS library (OpenBLAS, or another: -DQUANTIMED_BLAS). Row-major, one thread a call.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,8 @@ void symmetric_eigenvectors(std::size_t n, std::span<double> a, std::span<double
 // FLOP/s of a large square sgemm on one core: the median of a few repeats after a warm-up.
 double measured_sgemm_rate(std::size_t size = 1024, int repeats = 5);
 
-// Holds OpenBLAS to one thread a call and throws InternalError if it does not obey.
+// Holds the library to one thread a call. Throws InputError where its build cannot be called from several threads, and
+// InternalError if it does not obey.
 void use_one_thread();
 
 // OpenBLAS has a table of buffers, one for each call that is under way. Where all are taken it writes beyond the table:
@@ -34,14 +35,18 @@ struct Buffers {
   std::size_t usual = 0;    // 2 · NUM_THREADS of the library's build
   std::size_t at_most = 0;  // with the second table that newer versions open (and tell on standard error)
 };
+bool has_buffers();                             // other libraries have no such table
 Buffers buffers();                              // of the library in use
 Buffers buffers_of(const std::string& config);  // of one that describes itself so (openblas_get_config)
 
-// Before `callers` threads call side by side. Those that `may_wait` then do where the usual buffers are taken: a thread
-// more than cores loses nothing by it. Throws InputError with the limit and the way out where they are too many, and
-// MachineRefused where memory for the buffers is refused: OpenBLAS itself would ask for it for ever.
+// Before `callers` threads call side by side: what has to be there for them is taken now, and the first call tries the
+// library: right products, without threads of its own, and right ones where several threads call at once. Those that
+// `may_wait` then do where the usual buffers are taken: a thread more than cores loses nothing by it. Throws InputError
+// with the limit and the way out where they are too many or the library fails, and MachineRefused where memory for the
+// buffers is refused: OpenBLAS itself would ask for it for ever.
 void admit(std::size_t callers, bool may_wait = false);
 
-std::string description();  // version and kernel in use, e.g. "OpenBLAS 0.3.21 SkylakeX"
+std::string description();    // version and kernel in use, e.g. "OpenBLAS 0.3.21 SkylakeX"
+std::string configuration();  // what it says of its build
 
 }  // namespace quantimed::blas

@@ -37,7 +37,8 @@ std::string dependencies_text() {
   const auto line = [](const char* name, const std::string& version) {
     return fmt::format("{:<12}{}\n", name, version);
   };
-  return line("OpenBLAS", blas::description()) + line("HDF5", hdf5_version()) + line("Boost", boost_version()) +
+  return line(blas::has_buffers() ? "OpenBLAS" : "BLAS", blas::description()) + line("HDF5", hdf5_version()) +
+         line("Boost", boost_version()) +
          line("hwloc", fmt::format("{} (interface {:#x})", HWLOC_VERSION, hwloc_get_api_version())) +
          line("zlib", zlibVersion()) + line("fmt", fmt_version()) +
          line("Random123", "headers, which state no version") + line("compiler", build::kCompiler) +

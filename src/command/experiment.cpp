@@ -174,7 +174,7 @@ Trace start_trace(const Setup& setup, const DataSplit& data) {
   trace.ini = to_ini(setup.config);
   if (!kGuards) trace.verdict.reject("a build without guards");
   const Machine machine = inspect_machine();
-  trace.environment = environment(machine, blas::description());
+  trace.environment = environment(machine, blas::description(), blas::configuration());
   std::string own;  // the commit is not theirs
   for (const AlgorithmRow& row : own_algorithms()) own += (own.empty() ? "" : ", ") + std::string(row.name);
   if (!own.empty()) trace.environment.emplace_back("own_algorithms", own);

@@ -87,7 +87,7 @@ int info_command(const Request& request) {
   blas::use_one_thread();
   blas::admit(1);
   const Machine machine = inspect_machine();
-  fmt::print("machine\n{}", to_text(environment(machine, blas::description())));
+  fmt::print("machine\n{}", to_text(environment(machine, blas::description(), blas::configuration())));
   fmt::print("\none core multiplies large matrices at {:.1f} GFLOP/s\n", blas::measured_sgemm_rate() / 1e9);
   const std::vector<std::string> problems = concerns(machine);
   fmt::print("\nwhat is wrong with this machine for timing: {}\n",

@@ -211,7 +211,7 @@ std::string info_json(const Machine* machine, std::span<const std::string> algor
                    {"software_version", build::kVersion},
                    {"commit", build::kCommit}};
   if (machine) {
-    document["machine"] = json_of(environment(*machine, blas::description()));
+    document["machine"] = json_of(environment(*machine, blas::description(), blas::configuration()));
     document["sgemm_gflops"] = blas::measured_sgemm_rate() / 1e9;
     document["concerns"] = concerns(*machine);
     document["datasets"] = Json::array();

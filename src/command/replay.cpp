@@ -136,7 +136,7 @@ std::vector<std::string> TraceReplay::surroundings() const {
   const auto compare = [&](const char* what, const std::string& was, const std::string& is) {
     if (was != is) lines.push_back(fmt::format("{}: {} then, {} now", what, was.empty() ? "unknown" : was, is));
   };
-  const Attributes here = environment(inspect_machine(), blas::description());
+  const Attributes here = environment(inspect_machine(), blas::description(), blas::configuration());
   compare("version", trace_.software_version, build::kVersion);
   compare("commit", trace_.commit, build::kCommit);
   for (const auto& [what, name] : {std::pair{"BLAS", "blas"},

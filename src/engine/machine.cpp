@@ -156,7 +156,7 @@ Machine inspect_machine(const std::string& root) {
   return machine;
 }
 
-Attributes environment(const Machine& machine, const std::string& blas) {
+Attributes environment(const Machine& machine, const std::string& blas, const std::string& configuration) {
   Attributes attributes = {
       {"cpu", machine.cpu},
       {"kernel", machine.kernel},
@@ -184,6 +184,7 @@ Attributes environment(const Machine& machine, const std::string& blas) {
       {"instructions_in_use", to_string(instructions_in_use())},
       {"sanitizers", std::string(build::kSanitizers)},
       {"blas", blas},
+      {"blas_configuration", configuration},
       {"blas_variables", fmt::format("{}", fmt::join(machine.blas_variables, " "))},
   };
   attributes.insert(attributes.end(), machine.slurm.begin(), machine.slurm.end());

@@ -38,8 +38,9 @@ struct Machine {
 // `root` stands before /proc and /sys: tests give a made-up tree.
 Machine inspect_machine(const std::string& root = "");
 
-// As a trace keeps it, with compiler and flags of this program. `blas`: what the BLAS library says of itself.
-Attributes environment(const Machine& machine, const std::string& blas);
+// As a trace keeps it, with compiler and flags of this program. `blas`, `configuration`: what the BLAS library says of
+// itself and of its build.
+Attributes environment(const Machine& machine, const std::string& blas, const std::string& configuration = "");
 
 // What is wrong with this machine for timing: one sentence each, with the mend. Empty: nothing.
 std::vector<std::string> concerns(const Machine& machine);

@@ -10,7 +10,9 @@
 #include "start/variables.hpp"
 
 #include <fcntl.h>
+#ifndef QUANTIMED_OTHER_BLAS
 #include <openblas_config.h>
+#endif
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -145,7 +147,7 @@ bool has_limited_memory() {
 }
 
 // The patch number of "OpenBLAS 0.3.29"; 0 where it is written otherwise.
-constexpr int openblas_patch(const char* version) {
+[[maybe_unused]] constexpr int openblas_patch(const char* version) {
   for (; *version != '\0'; ++version)
     if (version[0] == '0' && version[1] == '.' && version[2] == '3' && version[3] == '.') {
       int patch = 0;
@@ -157,7 +159,13 @@ constexpr int openblas_patch(const char* version) {
 
 // From its constructor on, the OpenBLAS of Debian 13 holds a buffer of 128 MiB, and asks for it for ever where it is
 // refused; 0.3.21 of Debian 12 did without. The rest is for what libraries take beside it.
+#ifndef QUANTIMED_OTHER_BLAS
 constexpr bool kOpenBlasTakesABuffer = openblas_patch(OPENBLAS_VERSION) > 21;
+#elif defined(QUANTIMED_WITHOUT_OPENBLAS)
+constexpr bool kOpenBlasTakesABuffer = false;
+#else
+constexpr bool kOpenBlasTakesABuffer = true;  // one of an unknown version, or that LAPACK brings along
+#endif
 constexpr std::size_t kOpenBlasBuffer = (std::size_t{128} << 20) + (std::size_t{4} << 20);
 
 void require_room_for_openblas() {
