@@ -3,8 +3,10 @@
 //
 //   gradient             784–50–10, 50 of a shard of 200, bytes    limit: its FLOPs at this core's large sgemm rate
 //   encode, accumulate   low-precision:1e-3, 39,760 coordinates    limit: memcpy of the same float vector
+//   mixing               the updates of those 50 nodes, one worker limit: their FLOPs at the rate of products that are
+//                        added up, of floats from the second-level cache + each model and message from memory once
 //   virtual iteration    50 nodes, Erdős–Rényi 0.4, batch 50       limit: gradient FLOPs at the sgemm rate of all
-//                        workers + bytes of encoding and mixing at the cache bandwidth of all workers
+//                        workers + the limit of mixing, of all workers; what encoding takes is no part of it
 //   10,000 nodes         ring, cost a node and iteration           limit: the same of 50 nodes, ring
 //   sparse iteration     9 nodes, torus, logistic of 47,236 features, 74 values a row (rcv1's size), batch 10
 //                        limit: bytes of encoding and mixing and of the rows, at the cache bandwidth of all workers
@@ -16,6 +18,7 @@
 #include "blas/blas.hpp"
 #include "engine/engine.hpp"
 #include "engine/placement.hpp"
+#include "node/mix_together.hpp"
 
 #include <fmt/format.h>
 #include <omp.h>
@@ -81,6 +84,43 @@ double read_bandwidth(std::size_t bytes, int workers) {
   });
   return workers * kPasses * static_cast<double>(bytes) / time;
 }
+
+// FLOP/s of products that are added up in registers, of floats in the second-level cache, all workers at once.
+double fma_rate(int workers) {
+  using Lanes [[gnu::vector_size(64)]] = float;
+  constexpr std::size_t kSums = 8, kCount = std::size_t{1} << 12;  // of vectors of 16 floats: 256 KiB
+  static std::vector<AlignedVector<Lanes>> memory;
+  memory.resize(static_cast<std::size_t>(workers), AlignedVector<Lanes>(kCount, Lanes{} + 0.5f));
+  constexpr int kPasses = 200;
+  const double time = seconds_of([&] {
+#pragma omp parallel num_threads(workers)
+    {
+      const Lanes* const z = memory[static_cast<std::size_t>(omp_get_thread_num())].data();
+      Lanes sums[kSums] = {};
+      for (int pass = 0; pass < kPasses; ++pass) {
+        const float weight = 1e-3f * static_cast<float>(pass);
+        for (std::size_t k = 0; k < kCount; k += kSums) {
+#pragma GCC unroll 8
+          for (std::size_t v = 0; v < kSums; ++v) sums[v] += weight * z[k + v];
+        }
+      }
+      for (const Lanes& sum : sums) asm volatile("" ::"m"(sum));  // they are wanted
+    }
+  });
+  return workers * 2.0 * 16 * kCount * kPasses / time;
+}
+
+// Seconds that mixing takes at least: each sum at that rate, each model and each message through memory once.
+double mixing_limit(const Network& network, std::size_t p, double message_bytes, int workers) {
+  const auto n = static_cast<double>(network.nodes), coordinates = static_cast<double>(p);
+  const double flops =
+      (n * MixTogether::kFlops + 2.0 * static_cast<double>(network.edges.size()) * MixTogether::kFlopsOfMessage) *
+      coordinates;
+  const double bytes = n * (coordinates * sizeof(float) + message_bytes);
+  return flops / fma_rate(workers) + bytes / read_bandwidth(static_cast<std::size_t>(bytes), workers);
+}
+
+Network dense_network() { return make_network(parse_graph("erdos-renyi:0.4"), parse_mixing("laplacian"), 50, 1); }
 
 struct Bench {
   Dataset data = synthetic_images(10000);
@@ -174,8 +214,43 @@ void codec_rows(Bench& bench) {
         "us", 1e6, 2, false);
 }
 
+void mixing_row(Bench& bench) {
+  const Network network = dense_network();
+  const auto codec = make_codec("exact");
+  std::vector<AlignedVector<float>> models(network.nodes, AlignedVector<float>(bench.p));
+  AlignedVector<float> gradient(bench.p);
+  std::fill(gradient.begin(), gradient.end(), 1e-3f);
+  std::vector<AlignedVector<std::byte>> messages;
+  for (NodeId i = 0; i < network.nodes; ++i) {
+    bench.problem->initialise(models[i], i);
+    codec->encode(models[i], {}, messages.emplace_back(codec->capacity(bench.p)));
+  }
+  const std::vector<CoordinateRange> penalised = bench.problem->penalised();
+  std::vector<std::vector<MixTerm>> terms(network.nodes);
+  std::vector<MixJob> jobs;
+  for (NodeId i = 0; i < network.nodes; ++i) {
+    for (const Neighbour& j : network.neighbours(i)) terms[i].push_back({messages[j.id], j.weight});
+    jobs.push_back(
+        {.x = models[i],
+         .coefficients = {.self = static_cast<float>(network.self_weights[i]), .neighbours = 1, .gradient = -0.1f},
+         .gradient = {.sum = gradient, .batch = kBatch, .l2 = 1e-4f},
+         .terms = terms[i],
+         .penalised = penalised});
+  }
+  MixTogether mix(*codec);
+  const auto together = [&] {
+    mix.begin(jobs);
+    for (std::size_t first = 0; first < bench.p; first += mix.range())
+      mix.carry_out(first, std::min(bench.p, first + mix.range()));
+  };
+  const auto bytes = static_cast<double>(codec->capacity(bench.p));
+  print("mixing of 50 nodes, exact, one worker",
+        alternate([&] { return mixing_limit(network, bench.p, bytes, 1); }, [&] { return seconds_of(together, 5); }),
+        "ms", 1e3, 1.35, false);
+}
+
 void iteration_rows(Bench& bench) {
-  const Network network = make_network(parse_graph("erdos-renyi:0.4"), parse_mixing("laplacian"), 50, 1);
+  const Network network = dense_network();
   for (const std::string& name : compared_algorithms()) {
     const AlgorithmRow& row = find_algorithm(name);
     const auto codec = make_codec(row.quantizes ? "low-precision:1e-3" : "exact");
@@ -183,20 +258,14 @@ void iteration_rows(Bench& bench) {
     bench.problem->initialise(x, 1);
     AlignedVector<std::byte> message(codec->capacity(bench.p));
     const auto bytes = static_cast<double>(codec->encode(x, {}, message).bytes);
-    const double model = static_cast<double>(bench.p) * sizeof(float);
-    // Encoding reads the model and writes a message; mixing reads the model, the gradient and a message a neighbour,
-    // and writes the model.
-    const double moved =
-        50 * (model + bytes) + 50 * 3 * model + 2.0 * static_cast<double>(network.edges.size()) * bytes;
     const double flops = 50 * kBatch * bench.problem->gradient_flops();
     const auto limit = [&] {
-      return flops / sgemm_rate(bench.workers) +
-             moved / read_bandwidth(static_cast<std::size_t>(50 * (bytes + model)), bench.workers);
+      return flops / sgemm_rate(bench.workers) + mixing_limit(network, bench.p, bytes, bench.workers);
     };
     print(fmt::format("virtual iteration, 50 nodes: {}", row.name),
           alternate(
               limit, [&] { return bench.virtual_iteration(row, network, *codec, 42); }, 9),
-          "ms", 1e3, 1.5, false);
+          "ms", 1e3, 1.35, false);
   }
 }
 
@@ -252,7 +321,7 @@ void mailbox_rows() {
 }  // namespace
 }  // namespace quantimed::bench
 
-// With a word, only the rows that it names: sparse, overhead.
+// With a word, only the rows that it names: sparse, dense, overhead.
 int main(int argc, char** argv) {
   using namespace quantimed;
   using namespace quantimed::bench;
@@ -264,11 +333,13 @@ int main(int argc, char** argv) {
       "|\n|{:-<46}|{:-<14}|{:-<14}|{:-<20}|{:-<8}|{:-<5}|\n",
       "kernel", "time", "limit", "", "", "", "", "", "");
   if (argc > 1 && std::string(argv[1]) == "sparse") return sparse_row(), 0;
+  if (argc > 1 && std::string(argv[1]) == "dense") return mixing_row(bench), iteration_rows(bench), 0;
   if (argc > 1 && std::string(argv[1]) == "overhead") return virtual_time_rows(), 0;
   gradient_row(bench);
   codec_rows(bench);
   mailbox_rows();
   real_time_rows(bench.data, *bench.problem);
+  mixing_row(bench);
   iteration_rows(bench);
   sparse_row();
   many_nodes_row(bench);

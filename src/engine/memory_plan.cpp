@@ -72,6 +72,15 @@ std::uint32_t most_messages(const Run& run) {
   return 1 + static_cast<std::uint32_t>(under_way < kMost ? under_way : kMost);  // NaN: as many as may be
 }
 
+std::uint32_t most_together(const Run& run) {
+  constexpr std::size_t kFewReaders = 4, kMost = 32, kMostBytes = std::size_t{1} << 25;
+  const std::size_t readers = run.network.neighbour_list.size() / run.network.nodes;
+  if (!run.algorithm.sends_its_model || !run.codec.is_identity()) return 1;
+  if (run.network.is_scheduled() || readers < kFewReaders) return 1;
+  const std::size_t fit = kMostBytes / (run.problem.dimension() * sizeof(float));
+  return static_cast<std::uint32_t>(std::clamp<std::size_t>(fit, 1, std::min<std::size_t>(kMost, run.network.nodes)));
+}
+
 MemoryPlan plan_virtual(const Run& run) {
   const Sizes size(run);
   const bool is_round = run.algorithm.delivery == Delivery::round;
@@ -80,7 +89,8 @@ MemoryPlan plan_virtual(const Run& run) {
   const bool is_newest = run.algorithm.delivery == Delivery::newest;
   const double own = is_newest && size.keeps_gradients ? 1 : 0;  // what a form was published from, until the next
   plan.messages = size.nodes * (is_newest ? most_messages(run) + own : 2 * size.channels) * size.message;
-  plan.gradients = floats((is_round ? run.threads + (size.keeps_gradients ? size.nodes : 0) : size.nodes) * size.p);
+  const double of_workers = is_round ? run.threads * most_together(run) : 0.0;
+  plan.gradients = floats((of_workers + (is_round && !size.keeps_gradients ? 0 : size.nodes)) * size.p);
   plan.models += size.nodes * size.states;
   plan.workspaces = run.threads * (size.workspace + (size.keeps_gradients ? floats(size.p) : 0));
   plan.records = records_of(run);

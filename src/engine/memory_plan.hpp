@@ -23,6 +23,10 @@ MemoryPlan plan_virtual(const Run& run);
 MemoryPlan plan_threads(const Run& run, const Layout& layout);  // of one process
 inline MemoryPlan plan_threads(const Run& run) { return plan_threads(run, {.nodes = run.network.nodes}); }
 
+// `round` delivery in virtual time: the most nodes whose updates a worker carries out together: 1 where messages have
+// few readers, or are packed, so that decoding them costs more than reading them does. Each of them has a gradient.
+std::uint32_t most_together(const Run& run);
+
 // `newest` delivery in virtual time: the most messages of one node that can be kept at once, the one that its
 // neighbours see and those under way.
 std::uint32_t most_messages(const Run& run);

@@ -8,6 +8,7 @@
 #include "engine/engine.hpp"
 #include "node/local_gradient.hpp"
 #include "node/mix.hpp"
+#include "node/mix_together.hpp"
 #include "node/sweep.hpp"
 
 #include <optional>
@@ -155,6 +156,10 @@ class NodeCore {
                                 std::size_t last) const {
     return mix(x_, x_, first, last, update.coefficients, terms, run_.codec, update.gradient, penalised_);
   }
+  // The same as one of several nodes' updates.
+  MixJob job_of(const Update& update, std::span<const MixTerm> terms) const {
+    return {x_, update.coefficients, update.gradient, terms, penalised_};
+  }
   // Any statements, in place.
   void carry_out(std::span<const Statement> statements);
 
@@ -168,6 +173,8 @@ class NodeCore {
 
   std::uint64_t overflows() const { return overflows_; }
   std::uint64_t violations() const { return violations_; }
+  void count_overflows(std::uint64_t coordinates) { overflows_ += coordinates; }
+  void count_violations(std::uint64_t blocks) { violations_ += blocks; }
   void forget_counts() { overflows_ = overflows_at_begin_ = violations_ = 0; }
 
   // ---- for a run that is stopped: as it was when the iteration began, whatever has been done of it since ----

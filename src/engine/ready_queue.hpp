@@ -9,10 +9,10 @@
 
 #include "base/types.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -52,33 +52,39 @@ class ReadyQueue {
     if (last) changed_.notify_all();
   }
 
-  // The next node for this worker, of so many; nothing once the phase is over (or was abandoned, or is stuck). Every
-  // worker has pushed the nodes that it begins with before it first calls this.
-  std::optional<NodeId> pop(std::size_t worker, std::size_t workers) {
+  // The next nodes for this worker, of so many: as many of those that are ready as are its share, at most `most`. False
+  // once the phase is over (or was abandoned, or is stuck). Every worker has pushed the nodes that it begins with
+  // before it first calls this.
+  bool pop(std::size_t worker, std::size_t workers, std::size_t most, std::vector<NodeId>& nodes) {
+    nodes.clear();
     std::unique_lock lock(mutex_);
-    for (;;) {
-      if (remaining_ == 0) return std::nullopt;
+    while (remaining_ > 0) {
       if (auto& own = stacks_[worker]; !own.empty()) {
-        const NodeId node = own.back();
-        own.pop_back();
-        return node;
+        for (std::size_t share = share_of(own, workers, most); share > 0; --share) {
+          nodes.push_back(own.back());
+          own.pop_back();
+        }
+        return true;
       }
       for (auto& other : stacks_)
         if (!other.empty()) {
-          const NodeId node = other.front();
-          other.pop_front();
-          return node;
+          for (std::size_t share = share_of(other, workers, most); share > 0; --share) {
+            nodes.push_back(other.front());
+            other.pop_front();
+          }
+          return true;
         }
       if (waiting_ + 1 == workers) {
         is_stuck_ = true;
         remaining_ = 0;
         changed_.notify_all();
-        return std::nullopt;
+        return false;
       }
       ++waiting_;
       changed_.wait(lock);
       --waiting_;
     }
+    return false;
   }
 
   // After an exception: all workers leave the phase.
@@ -91,6 +97,12 @@ class ReadyQueue {
   }
 
  private:
+  // Shares shrink as fewer are left, so that workers end together; a few nodes are not worth parting.
+  static std::size_t share_of(const std::deque<NodeId>& ready, std::size_t workers, std::size_t most) {
+    constexpr std::size_t kFew = 4;
+    return std::min({most, ready.size(), std::max(kFew, ready.size() / workers)});
+  }
+
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::deque<NodeId>> stacks_;

@@ -19,8 +19,8 @@ RunLoop::RunLoop(const Run& run, Watcher& watcher)
       overflows_(resumed_count(run, "overflows")),
       violations_(resumed_count(run, "violations")) {}
 
-void RunLoop::fail(NodeId i, const std::exception& why) {
-  outcome_.failure = failure_of(i, core(i).round(), why);
+void RunLoop::fail(NodeId i, Round round, const std::exception& why) {
+  outcome_.failure = failure_of(i, round, why);
   outcome_.machine_refused = is_out_of_memory(why);
 }
 

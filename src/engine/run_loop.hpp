@@ -37,7 +37,8 @@ class RunLoop {
 
   // ---- what it calls ----
   // The run breaks off, since this node has failed.
-  void fail(NodeId i, const std::exception& why);
+  void fail(NodeId i, const std::exception& why) { fail(i, core(i).round(), why); }
+  void fail(NodeId i, Round round, const std::exception& why);
   bool broke_off() const { return !outcome_.failure.empty(); }
 
   // Shows how far the run is, 0 … 1, and writes what there is so far where that is due: with what a killed run could be

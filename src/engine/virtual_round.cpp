@@ -25,9 +25,9 @@ constexpr double kLongestPhase_s = 0.5;    // so that signals are answered soon
 RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
     : VirtualRun(run, watcher),
       outboxes_(run.network.nodes),
-      workers_(run.threads),
       queue_(run.threads),
       choice_(run.threads),
+      grouping_(most_together(run)),
       clock_(run, run.charge(run.charge_wire_bits),
              run.resume ? run.resume->checkpoint.start_time : std::vector<Seconds>{}),
       now_(first_round(run, 0)),
@@ -51,73 +51,8 @@ RoundEngine::RoundEngine(const Run& run, Watcher& watcher)
   for (std::size_t i = 0; i < nodes_.size(); ++i)
     failure.guard([&] { nodes_[i]->core.place(arena_.model(static_cast<NodeId>(i))); });
   failure.rethrow();
-  for (RoundWorker& worker : workers_) {
-    worker.gradient.resize(p_);
-    worker.scratch.work = run.problem.make_workspace();
-  }
-}
-
-// Runs node i until it waits for messages, and tells those who wait for it.
-void RoundEngine::step(std::size_t worker, NodeId i) {
-  RoundNode& node = *nodes_[i];
-  node.worker = &workers_[worker];
-  if (node.task.resume()) return arrive(worker, i);
-  check(node.is_over(), "an algorithm's text ended by itself");
-  queue_.retire();
-}
-
-// Node i waits for the messages of an exchange, and has sent its own. Who has all that it waits for then?
-std::span<const NodeId> RoundEngine::arrived(NodeId i, std::vector<NodeId>& ready) {
-  const RoundNode& node = *nodes_[i];
-  const Round message = node.message();
-  // acq_rel: the last to arrive sees what all others wrote, and hands it on to whoever runs those that are ready.
-  const auto is_last = [](std::atomic<std::uint32_t>& missing, std::uint32_t all) {
-    if (missing.fetch_sub(1, std::memory_order_acq_rel) != 1) return false;
-    // Nobody arrives for message k + 2 before those that are ready have gone on, so the counter may be reset here.
-    missing.store(all, std::memory_order_relaxed);
-    return true;
-  };
-  const auto count_down = [&](NodeId j) {
-    if (clock_.is_living(j) && is_last(nodes_[j]->missing(node.channel(), message), arrivals_[j])) ready.push_back(j);
-  };
-  ready.clear();
-  if (waits_for_all(node)) {
-    if (is_last(all_missing_[message % 2], run_.network.nodes))
-      for (NodeId j = 0; j < run_.network.nodes; ++j) ready.push_back(j);
-    return ready;
-  }
-  for (const Neighbour& j : run_.network.neighbours(i)) count_down(j.id);
-  count_down(i);
-  return ready;
-}
-
-// Nodes are held at the first exchange of an iteration: nothing that lasts has changed in it.
-void RoundEngine::arrive(std::size_t worker, NodeId i) {
-  const bool is_held = nodes_[i]->core.round() == hold_ && nodes_[i]->is_first_exchange();
-  const std::span<const NodeId> ready = arrived(i, workers_[worker].ready);
-  if (is_held)
-    for ([[maybe_unused]] NodeId j : ready) queue_.retire();
-  else
-    queue_.push(worker, ready);
-}
-
-// One worker's part of a phase. What a node throws ends the run behind the phase.
-void RoundEngine::work(std::size_t worker, std::size_t workers) {
-  const std::size_t n = nodes_.size();
-  const std::size_t first = n * worker / workers, last = n * (worker + 1) / workers;
-  std::vector<NodeId> own;
-  for (std::size_t i = last; i > first; --i)
-    if (clock_.is_living(static_cast<NodeId>(i - 1))) own.push_back(static_cast<NodeId>(i - 1));
-  queue_.push(worker, own);
-  while (const auto node = queue_.pop(worker, workers)) {
-    try {
-      step(worker, *node);
-    } catch (...) {
-      const std::scoped_lock lock(failing_);
-      failures_[{nodes_[*node]->core.round(), *node}] = std::current_exception();
-      queue_.abandon();
-    }
-  }
+  for (std::uint32_t k = 0; k < run.threads; ++k)
+    workers_.emplace_back(run).scratch.work = run.problem.make_workspace();
 }
 
 void RoundEngine::run_phase_with(std::uint32_t team) {
@@ -140,14 +75,19 @@ bool RoundEngine::run_phase(Round hold) {
   const double nodes = static_cast<double>(models_.size()), rounds = hold - hold_;
   hold_ = hold;
   queue_.open(models_.size());
+  most_together_ = grouping_.next();
+  const auto began = std::chrono::steady_clock::now();
   choice_.run(nodes * rounds, [&](std::uint32_t team) { run_phase_with(team); });
+  const Seconds took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  if (rounds > 0) seconds_per_round_ = took / rounds;
+  grouping_.learn(nodes * rounds, took, took);
   if (queue_.is_stuck()) outcome_.failure = who_waits();
   if (failures_.empty()) return !broke_off();
   const auto& [where, why] = *failures_.begin();
   try {
     std::rethrow_exception(why);
   } catch (const std::exception& error) {
-    fail(where.second, error);
+    fail(where.second, where.first, error);
   }
   return false;
 }
@@ -167,9 +107,7 @@ bool RoundEngine::begin() {
 bool RoundEngine::advance() {
   const Round hold = next_hold();
   check(hold > now_, "virtual engine: a phase without a round");
-  const auto began = std::chrono::steady_clock::now();
   if (!run_phase(hold)) return false;
-  seconds_per_round_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() / (hold - now_);
   for (; now_ < hold; ++now_) {
     clock_.advance(records_, now_);
     if (other_clock_) other_clock_->pass(records_, now_);

@@ -6,15 +6,20 @@
 // all nodes are held at the same round: there the models are a consistent cut, and the run is evaluated or ended.
 //
 // A node's gradient is computed as late as its update: then the model is read once, and the gradient lives in the
-// worker's cache instead of the node's memory.
+// worker's cache instead of the node's memory. A text that sends its model alone is run until it waits again; what it
+// has asked for until then (a gradient, an update, a message) is noted down and carried out behind it, of one node or
+// of several together (mix_together.hpp): on a dense graph, whose nodes are ready at the same time, every message is
+// then read from memory once for many readers. On a sparse graph a node at a time is faster, which measuring tells.
 #pragma once
 
 #include "base/worker_choice.hpp"
 #include "engine/fault_plan.hpp"
+#include "engine/memory_plan.hpp"
 #include "engine/node_core.hpp"
 #include "engine/ready_queue.hpp"
 #include "engine/virtual_clock.hpp"
 #include "engine/virtual_run.hpp"
+#include "node/mix_together.hpp"
 
 #include <array>
 #include <atomic>
@@ -29,10 +34,29 @@
 
 namespace quantimed {
 
+class RoundNode;
+
+// An update that a text has asked for, with all that it needs.
+struct NotedUpdate {
+  RoundNode* node;
+  Round round;    // of its samples
+  Update update;  // the gradient's sum: where it is going to be
+  std::size_t first_term, terms;
+};
+
 // What one worker thread owns.
 struct RoundWorker {
-  AlignedVector<float> gradient;  // [p]
+  explicit RoundWorker(const Run& run) : gradients(most_together(run) * run.problem.dimension()), mix(run.codec) {}
+
+  AlignedVector<float> gradients;  // [most_together()] of [p]
   Scratch scratch;
+  std::vector<NodeId> together;  // nodes that it runs now
+  // What they have asked for: updates, with the messages heard for them, and messages to be encoded.
+  std::vector<NotedUpdate> updates;
+  std::vector<MixTerm> terms;
+  std::vector<RoundNode*> messages;
+  std::vector<MixJob> jobs;  // the updates again
+  MixTogether mix;
   std::vector<NodeId> ready;
 };
 
@@ -55,6 +79,12 @@ class RoundNode final : public VirtualNode {
 
   RoundWorker* worker = nullptr;  // the one that runs this node now
 
+  // What has been noted down: the sum of an update's gradient, and the message; coordinates first … last − 1 of it, and
+  // what is left of it, which is all where the code cannot be cut.
+  void compute(const NotedUpdate& noted);
+  void encode_slice(std::size_t first, std::size_t last);
+  void complete_message();
+
   // What the node waits for: the messages of the channel that belong to its own last one, for the how-manieth time in
   // this iteration.
   Channel channel() const { return awaits_.channel; }
@@ -75,10 +105,11 @@ class RoundNode final : public VirtualNode {
   Messages finish(Messages) override;
 
  private:
-  void update(const Coefficients& c);
+  void note_update(const Coefficients& c);
 
   RoundEngine& engine_;
   MessagesRequest awaits_;
+  Slot* sent_ = nullptr;           // where its newest message is
   std::uint32_t exchanges_ = 0;    // begun in this iteration
   AlignedVector<float> gradient_;  // [p], of an algorithm that sends more than its model; else the worker's
   std::array<std::atomic<std::uint32_t>, 2 * Protocol::kMostChannels> missing_;
@@ -105,7 +136,11 @@ class RoundEngine final : public VirtualRun {
   bool run_phase(Round hold);
   void run_phase_with(std::uint32_t team);
   void work(std::size_t worker, std::size_t workers);
-  void step(std::size_t worker, NodeId i);
+  void step(std::size_t worker);
+  bool carry_out(RoundWorker& own);
+  void mix_and_cut(RoundWorker& own);
+  template <class Work>
+  bool attempt(NodeId i, Work&& work, std::optional<Round> round = {});
   void arrive(std::size_t worker, NodeId i);
   void strike();
   std::string end_waiting_for(NodeId i);
@@ -120,6 +155,8 @@ class RoundEngine final : public VirtualRun {
   std::vector<RoundWorker> workers_;
   ReadyQueue queue_;
   WorkerChoice choice_;
+  WorkerRule grouping_;              // of how many nodes a worker takes at a time, too
+  std::uint32_t most_together_ = 1;  // in this phase
   VirtualClock clock_;
   std::optional<VirtualClock> other_clock_;  // charges the other count of bits; nothing where values depend on time
   Round now_, hold_;                         // all nodes wait for this round's messages; and will next

@@ -27,14 +27,25 @@ void RoundNode::send(Channel c, const Linear& what, float scalar) {
   Slot& slot = engine_.outboxes_[core.id()][c.index][core.sent(c) % 2];
   if (run_.algorithm.sends_its_model) {
     check(what.is_model(), "a text publishes more than its model, and its row does not say so");
-    slot.bytes = core.encode(core.round(), slot.message);
-    core.published_in_place(c, slot.payload());
+    core.published_in_place(c, slot.message);
+    slot.bytes = slot.message.size();
+    sent_ = &slot;
+    worker->messages.push_back(this);
   } else {
     slot.bytes = core.publish(c, what, scalar, slot.message, worker->scratch);
+    core.record.bytes += core.wire_bytes(slot.message);
   }
   slot.speed = core.speed();
   slot.scalar = scalar;
-  core.record.bytes += core.wire_bytes(slot.message);
+}
+
+void RoundNode::encode_slice(std::size_t first, std::size_t last) {
+  core.count_overflows(core.encode_slice(core.round(), first, last, sent_->message));
+}
+
+void RoundNode::complete_message() {
+  if (!run_.codec.is_sliceable()) sent_->bytes = core.encode(core.round(), sent_->message);
+  core.record.bytes += core.wire_bytes(sent_->message);
 }
 
 // A gradient that is needed at the update alone is computed there.
@@ -79,24 +90,35 @@ void RoundNode::apply(std::span<const Statement> statements) {
   if (!run_.algorithm.sends_its_model) return core.carry_out(statements);
   const auto coefficients = core.as_coefficients(statements);
   check(coefficients.has_value(), "a text updates by a formula of its own, and its row does not say so");
-  update(*coefficients);
+  note_update(*coefficients);
 }
 
-void RoundNode::update(const Coefficients& c) {
-  auto& [gradient, scratch, ready] = *worker;
-  if (batch_ > 0) {
-    core.begin_samples(core.round());
-    core.add_samples(batch_, gradient, scratch);
-  }
-  scratch.terms.clear();
+void RoundNode::note_update(const Coefficients& c) {
+  auto& terms = worker->terms;
+  const std::size_t first = terms.size();
   core.listen(0);
   for (const Neighbour& j : core.sources(core.round())) {
     if (engine_.clock_.is_living(j.id))
-      core.hear(j, engine_.outboxes_[j.id][0][core.round() % 2].heard(core.round()), scratch.terms);
+      core.hear(j, engine_.outboxes_[j.id][0][core.round() % 2].heard(core.round()), terms);
     else
       core.miss(j);
   }
-  core.carry_out(core.update_of(c, batch_, gradient), scratch.terms, core.x());
+  const std::size_t p = run_.problem.dimension();
+  const std::span<const float> sum = std::span(worker->gradients).subspan(worker->updates.size() * p, p);
+  worker->updates.push_back({.node = this,
+                             .round = core.round(),
+                             .update = core.update_of(c, batch_, sum),
+                             .first_term = first,
+                             .terms = terms.size() - first});
+}
+
+// Behind the text, which is in its next iteration already; the model is as it was.
+void RoundNode::compute(const NotedUpdate& noted) {
+  const GradientSum& gradient = noted.update.gradient;
+  if (gradient.batch == 0) return;
+  core.begin_samples(noted.round);
+  const std::size_t first = static_cast<std::size_t>(gradient.sum.data() - worker->gradients.data());
+  core.add_samples(gradient.batch, std::span(worker->gradients).subspan(first, gradient.sum.size()), worker->scratch);
 }
 
 }  // namespace quantimed

@@ -146,5 +146,18 @@ TEST(MemoryPlan, WhatIsNotThereIsRefusedBeforeItIsTaken) {
   EXPECT_GT(resident_memory_bytes(), 1e6);
 }
 
+// Only where messages are sent as they are and have readers enough; never more gradients than 32 MiB of a worker.
+TEST(MemoryPlan, NodesAreUpdatedTogetherWhereMessagesHaveManyReaders) {
+  const SmallRun dense("dsgd", 6, "complete"), sparse("dsgd", 6, "ring"), packed("q-dsgd", 6, "complete", "qsgd:16");
+  EXPECT_EQ(most_together(dense.run_with(dense.row, *dense.codec)), 6u);
+  EXPECT_EQ(most_together(sparse.run_with(sparse.row, *sparse.codec)), 1u);
+  EXPECT_EQ(most_together(packed.run_with(packed.row, *packed.codec)), 1u);
+  const LargeRun large("dsgd");
+  const double gradients = plan_virtual(large.run()).gradients,
+               one = 4.0 * static_cast<double>(large.problem->dimension());
+  EXPECT_LE(gradients, large.run().threads * std::max(one, 33554432.0));
+  EXPECT_EQ(gradients, large.run().threads * one * most_together(large.run()));
+}
+
 }  // namespace
 }  // namespace quantimed

@@ -276,7 +276,8 @@ TEST(ReadyQueue, FindsThatEveryWorkerWaits) {
       for (std::size_t w = 0; w < workers; ++w)
         threads.emplace_back([&, w] {
           if (w == 0) queue.push(w, std::vector<NodeId>{0, 1, 2, 3});
-          while (queue.pop(w, workers)) {
+          std::vector<NodeId> one;
+          while (queue.pop(w, workers, 1, one)) {
             if (++taken < 3) queue.retire();  // two nodes retire, two never will
           }
         });

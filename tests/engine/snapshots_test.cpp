@@ -52,9 +52,13 @@ TEST(ReadyQueue, HandsOutEveryNodeOnceAndEndsWhenAllHaveRetired) {
     std::vector<std::jthread> workers;
     for (std::size_t w = 0; w < 2; ++w)
       workers.emplace_back([&, w] {
-        while (const auto node = queue.pop(w, 2)) {
-          seen[w].insert(*node);
-          queue.retire();
+        std::vector<NodeId> some;
+        while (queue.pop(w, 2, 7, some)) {
+          EXPECT_LE(some.size(), 7u);
+          for (const NodeId node : some) {
+            seen[w].insert(node);
+            queue.retire();
+          }
         }
       });
   }

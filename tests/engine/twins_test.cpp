@@ -25,7 +25,8 @@ class Remembering final : public ForwardingCodec {
   using Sent = std::tuple<NodeId, std::uint32_t, Round>;  // node, channel, number
   using ForwardingCodec::ForwardingCodec;
 
-  bool is_identity() const override { return false; }  // encode() is asked for exact vectors, too
+  bool is_identity() const override { return false; }   // encode() is asked for exact vectors, too,
+  bool is_sliceable() const override { return false; }  // and for whole ones
   Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
     const Encoded encoded = ForwardingCodec::encode(x, key, message);
     std::vector<float> decoded(x.size());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "node/mix.hpp"
+#include "node/mix_together.hpp"
 
 #include <gtest/gtest.h>
 
@@ -72,6 +73,49 @@ TEST(Mix, GivesTheSameBitsHoweverTheRangeIsCut) {
   for (std::size_t first = 0; first < 5000; first += 1024)
     mix(parts.x, parts.x, first, std::min<std::size_t>(first + 1024, 5000), c, parts.terms, *parts.codec, g, penalised);
   EXPECT_EQ(whole.x, parts.x);
+}
+
+// Each of the jobs hears some of the same three messages; one has an empty batch, one hears nothing.
+std::vector<MixJob> jobs_of(Mixture& m, std::vector<AlignedVector<float>>& models,
+                            std::span<const CoordinateRange> penalised) {
+  std::vector<MixJob> jobs;
+  for (std::size_t k = 0; k < models.size(); ++k) {
+    const std::size_t batch = k == 1 ? 0 : 7 + k;
+    const auto size = static_cast<float>(k + 1);
+    jobs.push_back({.x = models[k],
+                    .coefficients = {.self = 0.3f / size, .neighbours = 0.9f * size, .gradient = -0.2f},
+                    .gradient = {.sum = m.sum, .batch = batch, .l2 = batch == 0 ? 0 : 0.5f},
+                    .terms = std::span<const MixTerm>(m.terms).subspan(k % 4, 3 - k % 4),
+                    .penalised = penalised});
+  }
+  return jobs;
+}
+
+TEST(MixTogether, GivesEachNodeTheBitsThatItHasAlone) {
+  for (const char* codec_text : {"exact", "float16", "low-precision:1e-3", "sparsifier:2", "qsgd:64", "modulo:1e-3,12"})
+    for (const std::size_t p : {1u, 511u, 512u, 640u, 2048u, 5000u})
+      for (const std::size_t count : {1u, 2u, 5u}) {
+        Mixture m(p, codec_text);
+        const std::vector<CoordinateRange> penalised = {{0, p / 3}, {p / 2, p - p / 8}};
+        std::vector<AlignedVector<float>> together;
+        for (std::size_t k = 0; k < count; ++k) {
+          together.push_back(m.x);
+          for (float& e : together.back()) e *= 1 - 1e-4f * static_cast<float>(k);
+        }
+        std::vector<AlignedVector<float>> alone = together;
+        std::vector<MixJob> jobs = jobs_of(m, together, penalised), expected = jobs_of(m, alone, penalised);
+        MixTogether mixer(*m.codec);
+        mixer.begin(jobs);
+        for (std::size_t first = 0; first < p; first += mixer.range())
+          mixer.carry_out(first, std::min(p, first + mixer.range()));
+        for (std::size_t k = 0; k < count; ++k) {
+          const MixJob& job = expected[k];
+          const std::uint64_t wrong =
+              mix(job.x, job.x, 0, p, job.coefficients, job.terms, *m.codec, job.gradient, penalised);
+          ASSERT_EQ(jobs[k].wrong, wrong) << codec_text << p;
+          ASSERT_EQ(together[k], alone[k]) << codec_text << ' ' << p << ' ' << k;
+        }
+      }
 }
 
 TEST(Mix, AnEmptyBatchLeavesTheGradientOut) {
