@@ -50,12 +50,30 @@ QUANTIMED_KERNEL void round_block(const float* __restrict x, float inverse_step,
 constexpr float kNarrow = 32766;           // |y|; leaves room for the word
 constexpr float kFinestNarrow = 0x1p111f;  // 1/step: times 2^16 it is still a float, and no 0 · ∞ comes of a 0
 
-QUANTIMED_KERNEL void round_narrow_block(const float* __restrict x, float inverse_step,
-                                         const std::uint16_t* __restrict words, std::int32_t* __restrict indices) {
+// To the nearest, ties to even. Beyond an int's range it is some number: quantize_block then takes another way. (What
+// lets GCC make one instruction of it is -fno-math-errno, which CMake gives this file.)
+QUANTIMED_KERNEL std::int32_t round_to_integer(float v) {
+#ifdef __clang__
+  constexpr float kEnd = 0x1p30f;
+  return static_cast<std::int32_t>(std::nearbyint(std::min(std::max(v, -kEnd), kEnd)));
+#else
+  return __builtin_irintf(v);
+#endif
+}
+
+// Returns max |x|, as max_magnitude does: one look at x is enough for both.
+QUANTIMED_KERNEL float round_narrow_block(const float* __restrict x, float inverse_step,
+                                          const std::uint16_t* __restrict words, std::int32_t* __restrict indices) {
   const float scale = inverse_step * 65536.0f;
-#pragma omp simd
-  for (std::size_t i = 0; i < kBlock; ++i)
-    indices[i] = (static_cast<std::int32_t>(std::nearbyint(x[i] * scale)) + words[i]) >> 16;
+  std::int32_t greatest = 0;
+#pragma omp simd reduction(max : greatest)
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    greatest = std::max(greatest, std::bit_cast<std::int32_t>(x[i]) & 0x7fffffff);
+    // Unsigned, because what does not fit may overflow.
+    const auto sum = static_cast<std::uint32_t>(round_to_integer(x[i] * scale)) + words[i];
+    indices[i] = static_cast<std::int32_t>(sum) >> 16;
+  }
+  return std::bit_cast<float>(greatest);
 }
 
 // Whether vectors can be rounded to integers: the baseline of x86-64 has no instruction for it.
@@ -79,17 +97,25 @@ std::uint64_t clamp_block(std::span<const float> x, float inverse_step, float li
   return overflows;
 }
 
+// Fewest bits that hold −⌈reach⌉ … ⌈reach⌉.
+std::size_t width_of(float reach) {
+  const auto greatest = static_cast<std::uint32_t>(std::ceil(reach));
+  return greatest == 0 ? 0 : static_cast<std::size_t>(std::bit_width(greatest)) + 1;
+}
+
 }  // namespace
 
 Quantized quantize_block(std::span<const float> x, float inverse_step, float limit, const StreamKey& key,
                          std::uint32_t block, std::span<std::int32_t, kBlock> indices) {
   alignas(kCacheLine) std::uint16_t words[kWordsBlock];
   random_words16(key, block, words);
+  if (x.size() == kBlock && inverse_step <= kFinestNarrow && rounds_vectors()) {
+    const float reach = dispatched<round_narrow_block>(x.data(), inverse_step, words, indices.data()) * inverse_step;
+    if (reach <= std::min(limit, kNarrow)) return {.width = width_of(reach), .overflows = 0};  // false for NaN
+  }
   Quantized result;
   float reach = dispatched<max_magnitude>(x) * inverse_step;  // max |y|
-  if (x.size() == kBlock && reach <= std::min(limit, kNarrow) && inverse_step <= kFinestNarrow && rounds_vectors()) {
-    dispatched<round_narrow_block>(x.data(), inverse_step, words, indices.data());
-  } else if (x.size() == kBlock && reach <= limit) {
+  if (x.size() == kBlock && reach <= limit) {
     dispatched<round_block>(x.data(), inverse_step, limit, words, indices.data());
   } else {
     alignas(kCacheLine) float y[kBlock];
@@ -97,8 +123,7 @@ Quantized quantize_block(std::span<const float> x, float inverse_step, float lim
     reach = dispatched<max_magnitude>(std::span<const float>(y));
     dispatched<round_block>(y, 1.0f, limit, words, indices.data());
   }
-  const auto greatest = static_cast<std::uint32_t>(std::ceil(reach));
-  result.width = greatest == 0 ? 0 : static_cast<std::size_t>(std::bit_width(greatest)) + 1;
+  result.width = width_of(reach);
   return result;
 }
 
