@@ -17,22 +17,27 @@ first_of() {
 sources() { find src tests bench -name '*.[ch]pp' -print0; }
 
 licence='SPDX-License-Identifier: BSD-3-Clause'
-# Every file of code, behind the line that it must have among its first three.
+# Every file of code, behind the line that it must have among its first three. One process for all files.
 code() {
   find . \( -name .git -o -name build -o -name 'build-*' -o -name runs -o -name __pycache__ -o -name corpus \) -prune \
-      -o -type f -size +0 -print | sort | while read -r file; do
-    case $file in
-      *.cpp | *.hpp | *.c | *.js | *.[ch]pp.in) line="// $licence" ;;
-      *.css | *.pml) line="/* $licence */" ;;
-      *.py | *.sh | *.cmake | *.cmake.in | *.pc.in | *.sbatch | *.eb | *.toml | */CMakeLists.txt | */Makefile) line="# $licence" ;;
-      *) case $(head -c 2 "$file") in '#!') line="# $licence" ;; *) continue ;; esac ;;
-    esac
-    printf '%s\t%s\n' "$line" "$file"
-  done
+      -o -type f -size +0 -print | sort | LC_ALL=C awk -v licence="$licence" '
+    {
+      file = $0; line = ""; first = ""
+      if (file ~ /\.(cpp|hpp|c|js|[ch]pp\.in)$/) line = "// " licence
+      else if (file ~ /\.(css|pml)$/) line = "/* " licence " */"
+      else if (file ~ /\.(py|sh|cmake|cmake\.in|pc\.in|sbatch|eb|toml)$|\/(CMakeLists\.txt|Makefile)$/) line = "# " licence
+      else {
+        if ((getline first < file) > 0 && first ~ /^#!/) line = "# " licence
+        close(file)
+      }
+      if (line == "") next
+      has = 0
+      for (k = 0; k < 3 && (getline text < file) > 0; ++k) if (text == line) has = 1
+      close(file)
+      print has "\t" line "\t" file
+    }'
 }
-unlicensed() {
-  code | while IFS='	' read -r line file; do head -n 3 "$file" | grep -qxF "$line" || printf '%s\t%s\n' "$line" "$file"; done
-}
+unlicensed() { code | sed -n 's/^0\t//p'; }
 
 case ${1:-} in
   licence)
