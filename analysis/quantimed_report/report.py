@@ -138,11 +138,12 @@ def _figures(chosen: Sequence[tuple[str, ModuleType]], study: Study, found: Sequ
             for kind in ("png", "pdf"):  # of an earlier report
                 (output / "figures" / f"{name}.{kind}").unlink(missing_ok=True)
             continue
-        png = style.png_bytes(figure)
-        (output / "figures" / f"{name}.png").write_bytes(png)
-        if pdf:
-            style.save_pdf(figure, output / "figures" / f"{name}.pdf")
+        kinds = ("png", "pdf") if pdf else ("png",)
+        files = style.saved(figure, *kinds)
+        for kind, file in zip(kinds, files):
+            (output / "figures" / f"{name}.{kind}").write_bytes(file)
         style.close(figure)
+        png = files[0]
         width, height = PNG_SIZE.unpack_from(png, 16)
         drawn.append(Drawn(name, module.TITLE, module.CAPTION, base64.b64encode(png).decode(),
                            f"{module.TITLE}. {seen(name, found[0])}", width, height))

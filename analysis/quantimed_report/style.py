@@ -183,23 +183,36 @@ def styled(draw: Callable[..., Figure | str]) -> Callable[..., Figure | str]:
 
 
 def png_bytes(figure: Figure) -> bytes:
-    return _saved(figure, "png")
+    return saved(figure, "png")[0]
 
 
 def save_pdf(figure: Figure, path: Path) -> None:
-    path.write_bytes(_saved(figure, "pdf"))
+    path.write_bytes(saved(figure, "pdf")[0])
 
 
 def save_png(figure: Figure, path: Path) -> None:
     path.write_bytes(png_bytes(figure))
 
 
-def _saved(figure: Figure, kind: str) -> bytes:
+def saved(figure: Figure, *kinds: str) -> list[bytes]:
+    """The figure as a file of each kind, laid out once for all of them: that takes as long as drawing."""
+    with worn():
+        engine = figure.get_layout_engine() if hasattr(figure, "get_layout_engine") else None  # matplotlib 3.6 or later
+        if engine is None:
+            return [_file(figure, kind) for kind in kinds]
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+        try:
+            return [_file(figure, kind) for kind in kinds]
+        finally:
+            figure.set_layout_engine(engine)  # for who changes it and saves it again
+
+
+def _file(figure: Figure, kind: str) -> bytes:
     buffer = io.BytesIO()
     # Without the date the same study gives the same bytes.
     metadata = {"CreationDate": None} if kind == "pdf" else {"Software": None}
-    with worn():
-        figure.savefig(buffer, format=kind, metadata=metadata)
+    figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()
 
 

@@ -82,16 +82,29 @@ def labelled(text: str) -> bool:
 
 
 @pytest.mark.parametrize("name", [name for name, _ in figures.ALL])
-def test_fits_a_column_and_saves(everything: dict[str, Study], name: str, tmp_path: Path) -> None:
+def test_fits_a_column_and_saves(everything: dict[str, Study], name: str) -> None:
     module = dict(figures.ALL)[name]
     assert module.TITLE and module.CAPTION.endswith(".")
     figure = drawn(module, everything[name])
     assert figure.get_size_inches()[0] == style.width()
-    png = style.png_bytes(figure)
+    png, pdf = style.saved(figure, "png", "pdf")
     assert png.startswith(b"\x89PNG") and len(png) < 500_000
-    style.save_pdf(figure, tmp_path / "figure.pdf")
-    assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
+    assert pdf.startswith(b"%PDF")
     assert_nothing_sticks_out(figure)
+
+
+def test_a_figure_is_laid_out_once_for_all_its_files_and_again_when_it_was_changed(loaded: Study, tmp_path: Path,
+                                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    figure = drawn(curves_time, loaded)
+    engine = figure.get_layout_engine()
+    execute, times = engine.execute, []
+    monkeypatch.setattr(engine, "execute", lambda which: times.append(1) or execute(which))
+    style.saved(figure, "png", "pdf")
+    assert len(times) == 1 and figure.get_layout_engine() is engine
+    figure.axes[0].set_ylabel("two\nlines (s)")
+    before = figure.axes[0].get_position().x0
+    style.save_pdf(figure, tmp_path / "changed.pdf")
+    assert len(times) == 2 and figure.axes[0].get_position().x0 > before
 
 
 def test_the_same_study_gives_the_same_picture(loaded: Study) -> None:
