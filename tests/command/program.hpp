@@ -4,17 +4,22 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include <unistd.h>
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <regex>
 #include <sstream>
 #include <string>
+#include <thread>
 
 #include "here.hpp"
 
@@ -78,5 +83,37 @@ inline Ran run_program(const Folder& folder, const std::string& arguments) {
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, contents(folder / "out"), contents(folder / "err")};
 }
+
+// Standard error without the lines that say how far a command is: it has some where a busy machine made it slow.
+inline std::string without_progress(const std::string& err) {
+  return std::regex_replace(err, std::regex(R"([^\n]*  \d+ %  about [^\n]* left\n)"), "");
+}
+
+// The program in the background, for a test that stops it at a moment of its own.
+class Started {
+ public:
+  Started(const Folder& folder, const std::string& arguments)
+      : pid_file_(folder / "pid"), ran_(std::async(std::launch::async, [&folder, arguments] {
+          std::filesystem::remove(folder / "pid");
+          return run_program(folder, arguments + " & p=$!; echo $p > pid; wait $p");
+        })) {}
+
+  // Waits until `there()`, or until the program has ended without it.
+  template <class There>
+  void until(There&& there) {
+    while (ran_.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready && !there()) {
+    }
+  }
+  Ran stop(int signal) {
+    std::string pid;
+    until([&] { return (pid = contents(pid_file_)).ends_with('\n'); });
+    if (ran_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) ::kill(std::stoi(pid), signal);
+    return ran_.get();
+  }
+
+ private:
+  std::string pid_file_;
+  std::future<Ran> ran_;
+};
 
 }  // namespace quantimed

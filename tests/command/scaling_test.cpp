@@ -201,7 +201,7 @@ TEST(Scale, WorksOnASingleCore) {
   const Folder folder;
   const Ran ran = run_program(folder, kQuick + "--cores 1 --study both --repeats 2");
   ASSERT_EQ(ran.status, 0) << ran.err;
-  EXPECT_EQ(ran.err, "");
+  EXPECT_EQ(without_progress(ran.err), "");
   EXPECT_THAT(ran.out, HasSubstr(table_of(folder / "runs/scale/table.md")));
   EXPECT_THAT(ran.out, AllOf(HasSubstr("efficiency"), HasSubstr("Strong scaling: none on 1 core alone"),
                              HasSubstr("Weak scaling: none on 1 core alone")));
@@ -286,11 +286,12 @@ TEST(Scale, ASignalKeepsAndTablesWhatWasDone) {
   const Ran ran =
       run_program(folder,
                   "scale --dataset digits --model mlp:8 --cores 1 --study weak --warm-up 0 --algorithms dsgd --batch 1 "
-                  "--repeats 100000 --iterations 10 & p=$!; " +
+                  "--repeats 10000 --iterations 10 & p=$!; " +
                       until_there("runs/scale/weak-dsgd-n1-repeat1.h5") + "kill -INT $p; wait $p");
   EXPECT_EQ(ran.status, 75) << ran.err;
   EXPECT_EQ(read_trace(folder / "runs/scale/weak-dsgd-n1-repeat1.h5").status, RunStatus::complete);
-  EXPECT_THAT(ran.out, AllOf(HasSubstr("Stopped by a signal after "), HasSubstr(" of 100000 VALID")));
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("Stopped by a signal after "), HasSubstr(" of 10000 runs; ")));
+  EXPECT_THAT(ran.out, AnyOf(HasSubstr(" of 10000 VALID"), HasSubstr("INVALID")));  // where something else had its core
   EXPECT_THAT(ran.out, HasSubstr(table_of(folder / "runs/scale/table.md")));
 }
 
