@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "node/mix_together.hpp"
 
+#include "base/instructions.hpp"
 #include "base/prefetch.hpp"
 
 #include <algorithm>
@@ -16,7 +17,7 @@ constexpr std::size_t kLanes = 16, kSums = 8, kTile = kSums * kLanes;
 static_assert(Codec::kSlice % kTile == 0);
 
 // sums [kTile] ← self · x, where penalised: penalised_self · x, of coordinates from `first` on.
-void start(const MixJob& job, std::size_t first, float* sums) {
+QUANTIMED_KERNEL void start(const MixJob& job, std::size_t first, float* sums) {
   const float self = job.coefficients.self, penalised_self = self + job.coefficients.gradient * job.gradient.l2;
   const float* const x = job.x.data() + first;
   for (std::size_t k = 0; k < kTile; ++k) sums[k] = self * x[k];
@@ -28,20 +29,19 @@ void start(const MixJob& job, std::size_t first, float* sums) {
 }
 
 // sums [kTile] += Σ weight · source, one part after the other, in registers.
-template <class Part>
-void add_parts(std::span<const Part> parts, const float* packed, float* sums) {
+QUANTIMED_KERNEL void add_parts(const MixPart* part, std::size_t count, const float* packed, float* sums) {
   Lanes acc[kSums];
   std::memcpy(acc, sums, sizeof acc);
-  for (const Part& part : parts) {
-    const auto* const z = reinterpret_cast<const Lanes*>(packed + part.source * kTile);
+  for (const MixPart* const end = part + count; part < end; ++part) {
+    const auto* const z = reinterpret_cast<const Lanes*>(packed + part->source * kTile);
 #pragma GCC unroll 8
-    for (std::size_t v = 0; v < kSums; ++v) acc[v] += part.weight * z[v];
+    for (std::size_t v = 0; v < kSums; ++v) acc[v] += part->weight * z[v];
   }
   std::memcpy(sums, acc, sizeof acc);
 }
 
 // x ← sums + step · gradient
-void finish(const MixJob& job, std::size_t first, const float* sums) {
+QUANTIMED_KERNEL void finish(const MixJob& job, std::size_t first, const float* sums) {
   float* const next = job.x.data() + first;
   const GradientSum& g = job.gradient;
   if (g.batch == 0) {
@@ -51,6 +51,15 @@ void finish(const MixJob& job, std::size_t first, const float* sums) {
   const float step = job.coefficients.gradient / static_cast<float>(g.batch);
   const float* const sum = g.sum.data() + first;
   for (std::size_t k = 0; k < kTile; ++k) next[k] = sums[k] + step * sum[k];
+}
+
+// A job's coordinates from `first` on, of the messages that lie side by side. As mix(), it takes the instructions that
+// a portable build has chosen: the bits are the same only if both do.
+QUANTIMED_KERNEL void mix_tile(const MixJob* job, const MixPart* parts, const float* packed, std::size_t first) {
+  alignas(kCacheLine) float sums[kTile];
+  start(*job, first, sums);
+  add_parts(parts, job->terms.size(), packed, sums);
+  finish(*job, first, sums);
 }
 
 }  // namespace
@@ -88,15 +97,12 @@ void MixTogether::carry_out(std::size_t first, std::size_t last) {
 void MixTogether::mix_packed(std::size_t first) {
   for (std::size_t s = 0; s < sources_.size(); ++s)
     std::memcpy(packed_.data() + s * kTile, sources_[s] + first * sizeof(float), kTile * sizeof(float));
-  std::span<const Part> parts = parts_;
+  const MixPart* parts = parts_.data();
   for (std::size_t k = 0; k < jobs_.size(); ++k) {
     const MixJob& job = jobs_[k];
     prefetch_next(k, first + kTile);
-    alignas(kCacheLine) float sums[kTile];
-    start(job, first, sums);
-    add_parts(parts.first(job.terms.size()), packed_.data(), sums);
-    parts = parts.subspan(job.terms.size());
-    finish(job, first, sums);
+    dispatched<mix_tile>(&job, parts, static_cast<const float*>(packed_.data()), first);
+    parts += job.terms.size();
   }
 }
 

@@ -21,6 +21,12 @@ struct MixJob {
   std::uint64_t wrong = 0;  // blocks of messages, so far, that are known to have been decoded wrongly
 };
 
+// Of a job's sum: which of the messages that the jobs read, and its weight.
+struct MixPart {
+  std::uint32_t source;
+  float weight;
+};
+
 class MixTogether {
  public:
   explicit MixTogether(const Codec& codec) : codec_(codec) {}
@@ -36,11 +42,6 @@ class MixTogether {
   static constexpr double kFlops = 3, kFlopsOfMessage = 2;
 
  private:
-  struct Part {  // of a sum
-    std::uint32_t source;
-    float weight;
-  };
-
   void mix_packed(std::size_t first);
   void prefetch_next(std::size_t k, std::size_t first) const;
 
@@ -48,7 +49,7 @@ class MixTogether {
   std::span<MixJob> jobs_;
   bool is_packed_ = false;  // models are sent as they are, and several jobs read the same
   std::vector<const std::byte*> sources_;
-  std::vector<Part> parts_;      // of one job after the other
+  std::vector<MixPart> parts_;   // of one job after the other
   AlignedVector<float> packed_;  // [sources] of a few coordinates, side by side
 };
 
