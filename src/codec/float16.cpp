@@ -49,9 +49,9 @@ QUANTIMED_KERNEL float widen(std::uint32_t half) {
   const std::uint32_t magnitude = half & 0x7fff;
   // A subnormal m 2^−24 is read as (1 + m 2^−10) 2^−14, and the 2^−14 taken off again. Only constants are selected,
   // and float subnormals, slow on many machines, are never met.
-  const std::uint32_t is_subnormal = mask_of(magnitude < kHalfNormal);
-  const std::uint32_t exponent = (kRebias << 23) + (is_subnormal & 1u << 23);
-  const float excess = std::bit_cast<float>(is_subnormal & std::bit_cast<std::uint32_t>(0x1p-14f));
+  const bool is_normal = magnitude >= kHalfNormal;
+  const std::uint32_t exponent = (is_normal ? kRebias : kRebias + 1) << 23;
+  const auto excess = std::bit_cast<float>(is_normal ? 0u : std::bit_cast<std::uint32_t>(0x1p-14f));
   const float value = std::bit_cast<float>((magnitude << kDropped) + exponent) - excess;
   return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | (half & 0x8000) << 16);
 }
