@@ -19,7 +19,7 @@ FIXED = {
 
 def fixed(algorithm: str) -> list[str]:
     graph = [] if "--graph" in FIXED[algorithm] else ["--graph", "ring"]
-    return ["run", *fleet.SMALL, "--algorithm", algorithm, "--nodes", "5", "--iterations", "40", *graph, *FIXED[algorithm]]
+    return ["run", *fleet.SMALLER, "--algorithm", algorithm, "--nodes", "5", "--iterations", "40", *graph, *FIXED[algorithm]]
 
 
 def curve(path) -> dict[str, bytes]:

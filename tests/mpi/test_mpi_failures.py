@@ -23,7 +23,7 @@ def fewest_iterations(partial) -> int:
 def test_a_rank_that_is_killed_ends_all_others_within_ten_seconds(tmp_path, program, algorithm, which):
     output = tmp_path / "t.h5"
     started = fleet.Running(program, 3, "run", *fleet.SMALL, "--algorithm", algorithm, "--graph", "ring", "--nodes", "6",
-                            "--iterations", "100000", "--engine", "mpi", "--oversubscribe", "--output", str(output))
+                            "--iterations", "1000000", "--engine", "mpi", "--oversubscribe", "--output", str(output))
     try:
         partial = tmp_path / "t.h5.partial"
         started.wait_for(partial)

@@ -12,7 +12,8 @@ import h5py
 import pytest
 
 each_library = pytest.mark.parametrize("program", fleet.PROGRAMS, ids=fleet.library_of)
-RUN = ["run", *fleet.SMALL, "--algorithm", "dsgd", "--graph", "ring", "--iterations", "20", "--engine", "mpi"]
+RUN = ["run", *fleet.SMALLER, "--algorithm", "dsgd", "--graph", "ring", "--iterations", "20", "--engine", "mpi"]
+LONG = ["run", *fleet.SMALL, "--algorithm", "dsgd", "--graph", "ring", "--iterations", "1000000", "--engine", "mpi"]  # to be stopped
 
 
 def refused(result, *words: str) -> None:
@@ -97,8 +98,7 @@ def test_commands_that_only_read_are_carried_out_once(tmp_path, program):
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_signal_to_any_rank_ends_the_run_with_a_trace_that_resumes(tmp_path, program, which):
     output = tmp_path / "t.h5"
-    line = ["run", *fleet.SMALL, "--algorithm", "dsgd", "--graph", "ring", "--nodes", "4", "--engine", "mpi", "--oversubscribe"]
-    started = fleet.Running(program, 2, *line, "--iterations", "100000", "--output", str(output))
+    started = fleet.Running(program, 2, *LONG, "--nodes", "4", "--oversubscribe", "--output", str(output))
     try:
         started.wait_for(tmp_path / "t.h5.partial")
         os.kill(started.ids()[which], signal.SIGTERM)
@@ -109,7 +109,7 @@ def test_a_signal_to_any_rank_ends_the_run_with_a_trace_that_resumes(tmp_path, p
     with h5py.File(output) as trace:
         assert trace.attrs["status"] == "interrupted"
         cut = int(trace["checkpoint/iteration"][0])
-    assert 0 < cut < 100000
+    assert 0 < cut < 1000000
     assert status != 0
     # Resumed until it is stopped again: the options are the trace's.
     resumed = fleet.Running(program, 4, "run", "--resume", str(output), "--quiet")
@@ -127,8 +127,7 @@ def test_a_signal_to_any_rank_ends_the_run_with_a_trace_that_resumes(tmp_path, p
 @each_library
 def test_a_signal_to_the_launcher_leaves_a_file_that_opens(tmp_path, program):
     output = tmp_path / "t.h5"
-    line = [a if a != "20" else "100000" for a in RUN]
-    started = fleet.Running(program, 2, *line, "--nodes", "4", "--oversubscribe", "--output", str(output))
+    started = fleet.Running(program, 2, *LONG, "--nodes", "4", "--oversubscribe", "--output", str(output))
     try:
         started.wait_for(tmp_path / "t.h5.partial")
         ranks = started.ids()
