@@ -8,8 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -26,8 +28,17 @@ from studies.study_file import Run, StudyError, read_study  # noqa: E402
 
 PROGRAM = Path(os.environ.get("QUANTIMED_PROGRAM") or ROOT / "build" / "quantimed")
 needs_program = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program at {PROGRAM}: set QUANTIMED_PROGRAM")
-SMALL = ("dataset = digits\nnodes = 4\ngraph = complete\nsamples-per-node = 20\nmodel = mlp:4\niterations = 6\n"
+# Three classes in three features: the program makes its digits at every start, for a quarter of a second.
+DATA = Path(tempfile.gettempdir()) / f"quantimed-study-tests-{os.getpid()}.libsvm"
+SMALL = (f"dataset = {DATA}\nnodes = 4\ngraph = complete\nsamples-per-node = 20\nmodel = mlp:4\niterations = 6\n"
          "evaluations = 2\nbatch = 5\n")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def data() -> Iterator[None]:
+    DATA.write_text("".join(f"{k % 3} 1:{k % 7} 2:{k % 5} 3:{k % 3 + k % 11 / 20}\n" for k in range(300)), encoding="utf-8")
+    yield
+    DATA.unlink()
 
 
 def write(path: Path, text: str) -> Path:
@@ -231,8 +242,8 @@ def test_only_what_is_missing_damaged_or_another_run_is_run_again(small: Path, f
 @needs_program
 def test_a_signal_ends_the_children_and_keeps_what_is_done_and_what_is_half_done(tmp_path: Path) -> None:
     # Many, so that some are left when the first is done.
-    file = write(tmp_path / "s.ini", SMALL.replace("iterations = 6", "iterations = 3000") +
-                 "algorithms = dsgd\nseeds = 1-40\n")
+    file = write(tmp_path / "s.ini", SMALL.replace("iterations = 6", "iterations = 100000") +
+                 "algorithms = dsgd\nseeds = 1-12\n")
     folder = tmp_path / "out"
     child = subprocess.Popen([sys.executable, str(ROOT / "bench" / "study"), str(file), "--output", str(folder), "--jobs",
                               "2"], env=os.environ | {"QUANTIMED_PROGRAM": str(PROGRAM)}, stderr=subprocess.PIPE, text=True)
@@ -243,14 +254,14 @@ def test_a_signal_ends_the_children_and_keeps_what_is_done_and_what_is_half_done
     jobs = runner.read_plan(folder / "s.study.json")
     kept = sum(runner.is_done(job) for job in jobs)
     assert child.returncode == 75 and f"{kept} runs are kept" in message
-    assert 0 < kept < 40 and not list(folder.glob("*.ini"))
+    assert 0 < kept < 12 and not list(folder.glob("*.ini"))
     listed = study_command(file, "--output", folder, "--list").stdout
-    assert listed.count("done ") == kept and listed.count("to do ") == 40 - kept
+    assert listed.count("done ") == kept and listed.count("to do ") == 12 - kept
 
 
 @needs_program
 def test_a_run_that_was_stopped_is_resumed_and_gives_the_same_bits(tmp_path: Path) -> None:
-    file = write(tmp_path / "s.ini", SMALL.replace("iterations = 6", "iterations = 100000") + "algorithms = dsgd\nseeds = 1\n")
+    file = write(tmp_path / "s.ini", SMALL.replace("iterations = 6", "iterations = 300000") + "algorithms = dsgd\nseeds = 1\n")
     (job,) = runner.plan([(s := read_study(file), s.runs())], tmp_path / "out", PROGRAM)["s"]
     (tmp_path / "out").mkdir()
     child = runner.start(job, PROGRAM)
@@ -332,7 +343,7 @@ def test_the_traces_of_another_commit_count_where_it_is_said(small: Path, finish
     (["{small}", "--output", "/proc/no"], "/proc/no"), (["{bad}"], "bacth"), (["{nodata}"], "no-such-data")])
 def test_bad_input_is_one_line_and_status_2(small: Path, tmp_path: Path, arguments: list[str], names: str) -> None:
     bad = write(tmp_path / "bad.ini", SMALL + "bacth = 3\n")
-    nodata = write(tmp_path / "nodata.ini", SMALL.replace("digits", "./no-such-data"))
+    nodata = write(tmp_path / "nodata.ini", SMALL.replace(str(DATA), "./no-such-data"))
     done = study_command(*(a.format(small=small, bad=bad, nodata=nodata) for a in arguments), cwd=tmp_path)
     assert done.returncode == 2 and names in done.stderr and done.stderr.count("\n") == 1
 
