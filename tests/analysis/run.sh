@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# The analysis tests: run.sh PYTHON docs|studies|figures|report|page. `docs` runs the documentation's commands, `page`
-# needs a browser, `report` is everything that no other part names.
+# The analysis tests: run.sh PYTHON first-page|pages|docs|studies|figures|report|page. The first three run the documentation's
+# commands: of README.md, of the pages of src and analysis, all others. `page` needs a browser, `report` is everything that
+# no other part names.
 # Exit status: 0 all pass, 1 not, 77 what they need is not installed.
 set -u
 python=$1 part=$2
 cd "$(dirname "$0")" || exit 1
+set -f  # names of tests have brackets
 
 skip() {
   echo "SKIPPED: $1; $2 (apt-get install $3)" >&2
@@ -24,11 +26,18 @@ if [ "$part" = page ]; then
   exec "$python" -m pytest -q -rs -p no:cacheprovider test_page.py
 fi
 docs=test_docs.py
+commands='test_docs.py::test_every_command_of_the_page_runs'
+first="${commands}[README.md]"
+pages="${commands}[src/README.md] ${commands}[analysis/README.md]"
 studies='test_field.py test_study.py test_theory.py'
 figures='test_figures.py test_report.py test_tables.py'
 # shellcheck disable=SC2086  # several words
 case $part in
-  docs) set -- $docs ;;
+  first-page) set -- $first ;;
+  pages) set -- $pages ;;
+  docs)
+    set -- $docs
+    for test in $first $pages; do set -- "$@" "--deselect=$test"; done ;;
   studies) set -- $studies ;;
   figures) set -- $figures ;;
   *)

@@ -4,7 +4,8 @@
 A fenced block marked `sh` or `python` is run as one script, in a folder that looks like a clone with a built program. Comments
 in front of the block, which no reader of the page sees, say what differs in a test:
 
-    <!-- test: with --iterations 20 --nodes 4 -->   for every quantimed of the block: these options in place of its own
+    <!-- test: with --iterations 20 --nodes 4 -->   for every quantimed of the block, and slurm/submit: these options in place
+                                                    of its own
     <!-- test: expect "time to loss" -->             a regular expression that the output must match; may be given again
     <!-- test: make data.csv -->                     what the block needs: a row of MAKERS below
     <!-- test: status 2 -->                          how the block ends [0]
@@ -175,6 +176,8 @@ def options_of(program: str, command: str) -> frozenset[str]:
 def with_options(line: str, options: list[str], clone: Path) -> str:
     """quantimed's line with these options, as far as the command has them, in place of its own of the same names."""
     command = PROGRAM.match(line)
+    if line.startswith("slurm/submit"):
+        return shlex.join([*shlex.split(line), *options])
     if line.startswith("bench/first-run"):  # hands them to its comparisons
         return shlex.join([*shlex.split(line), *options, "--overwrite"])
     if not options or not command or command[1] in ("report", "verify", "info", "judge", "help", "version", "cite", "completion"):
