@@ -142,7 +142,7 @@ TEST(ReplayProgram, AKilledRunIsResumedFromItsLog) {
     const Folder folder;
     const std::string partial = folder / "a.h5.partial";
     // Without an end of its own, and with a point of the curve every two seconds.
-    Started run(folder, kReal + "--iterations 100000000 --max-time 3600 --evaluations 1800 --output a.h5 --algorithm " +
+    Started run(folder, kReal + "--iterations 100000000 --max-time 600 --evaluations 300 --output a.h5 --algorithm " +
                             algorithm);
     run.until([&] { return has_begun(partial); });  // what a run has is written every two seconds
     const Ran killed = run.stop(SIGKILL);
@@ -171,7 +171,7 @@ TEST(ReplayProgram, AKilledRunIsResumedFromItsLog) {
 // There is no cut between its nodes' iterations.
 TEST(ReplayProgram, AKilledRunOfAveragesOfTwoSaysThatItStartsAgain) {
   const Folder folder;
-  const std::string run = kReal + "--iterations 100000000 --max-time 3600 --output a.h5 --algorithm ad-psgd ";
+  const std::string run = kReal + "--iterations 100000000 --max-time 600 --output a.h5 --algorithm ad-psgd ";
   const Ran killed = run_program(folder, run + "& p=$!; " + until_there("a.h5.partial") + "kill -9 $p; wait $p");
   ASSERT_EQ(killed.status, 137) << killed.err;
   for (const char* command : {"run --resume a.h5", "replay a.h5.partial"}) {
