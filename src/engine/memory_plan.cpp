@@ -75,6 +75,7 @@ std::uint32_t most_messages(const Run& run) {
 std::uint32_t most_together(const Run& run) {
   constexpr std::size_t kFewReaders = 4, kMost = 32, kMostBytes = std::size_t{1} << 25;
   const std::size_t readers = run.network.neighbour_list.size() / run.network.nodes;
+  if (run.threads > 1) return 1;  // no faster with two workers: larger shares make them wait for one another
   if (!run.algorithm.sends_its_model || !run.codec.is_identity()) return 1;
   if (run.network.is_scheduled() || readers < kFewReaders) return 1;
   const std::size_t fit = kMostBytes / (run.problem.dimension() * sizeof(float));
