@@ -42,16 +42,16 @@ std::vector<std::string> refused(const std::string& graph) {
 TEST(GraphChoice, RefusesAlgorithmsThatAreNotMadeForTheGraph) {
   EXPECT_THAT(refused("ring"), testing::IsEmpty());
   EXPECT_THAT(refused("one-peer-exponential"),
-              testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "swift", "ad-psgd", "swarmsgd", "relaysgd",
-                                            "q-dsgd", "d2", "exact-diffusion", "extra", "choco-sgd", "dcd-psgd",
-                                            "ecd-psgd", "moniqua", "lead", "beer", "motef"));
+              testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "swift", "r-fast", "ad-psgd", "swarmsgd",
+                                            "relaysgd", "q-dsgd", "d2", "exact-diffusion", "extra", "choco-sgd",
+                                            "dcd-psgd", "ecd-psgd", "moniqua", "lead", "beer", "motef"));
   EXPECT_THAT(refused("random-matching"),
-              testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "swift", "ad-psgd", "swarmsgd", "relaysgd",
-                                            "q-dsgd", "d2", "exact-diffusion", "extra", "choco-sgd", "dcd-psgd",
-                                            "ecd-psgd", "lead", "beer", "motef"));
+              testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "swift", "r-fast", "ad-psgd", "swarmsgd",
+                                            "relaysgd", "q-dsgd", "d2", "exact-diffusion", "extra", "choco-sgd",
+                                            "dcd-psgd", "ecd-psgd", "lead", "beer", "motef"));
   EXPECT_THAT(refused("directed-exponential"),
-              testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "swift", "ad-psgd", "swarmsgd", "relaysgd",
-                                            "q-dsgd", "d2", "exact-diffusion", "extra", "moniqua", "lead"));
+              testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "swift", "r-fast", "ad-psgd", "swarmsgd",
+                                            "relaysgd", "q-dsgd", "d2", "exact-diffusion", "extra", "moniqua", "lead"));
 }
 
 TEST(GraphChoice, RefusesOptionsThatAreNotMadeForASchedule) {
