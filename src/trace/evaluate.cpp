@@ -2,7 +2,6 @@
 #include "trace/evaluate.hpp"
 
 #include "base/first_failure.hpp"
-#include "base/lanes.hpp"
 
 #include <omp.h>
 
@@ -25,13 +24,6 @@ std::vector<SampleId> evenly_spaced(const std::vector<SampleId>& rows, std::size
   std::vector<SampleId> some(most);
   for (std::size_t k = 0; k < most; ++k) some[k] = rows[k * rows.size() / most];
   return some;
-}
-
-QUANTIMED_KERNEL float squared_distance(const float* a, const float* b, std::size_t count) {
-  return sum_in_lanes(count, [=](std::size_t k) {
-    const float d = a[k] - b[k];
-    return d * d;
-  });
 }
 
 std::size_t parts_of(std::size_t count, std::size_t part) { return (count + part - 1) / part; }
@@ -84,7 +76,13 @@ double Evaluator::consensus_error(std::span<const float* const> models) const {
     double sum = 0;
     for (std::size_t block = 0; block < mean_.size(); block += kBlock) {
       const std::size_t last = std::min(block + kBlock, mean_.size());
-      sum += static_cast<double>(dispatched<squared_distance>(models[i] + block, mean_.data() + block, last - block));
+      float part = 0;
+#pragma omp simd reduction(+ : part)
+      for (std::size_t k = block; k < last; ++k) {
+        const float d = models[i][k] - mean_[k];
+        part += d * d;
+      }
+      sum += static_cast<double>(part);
     }
     distance[i] = sum;
   }
