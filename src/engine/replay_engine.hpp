@@ -177,7 +177,6 @@ class MessageReplayNode final : public ReplayNode {
   std::vector<MixTerm> terms_;
   MessagesRequest request_;
   std::vector<Wanted> wanted_;  // of the exchange that is gathered
-  std::vector<Wanted> first_;   // newest: of the iteration's first channel
   std::size_t gathered_ = 0;    // of them are there
   std::array<std::vector<Held>, Protocol::kMostChannels> held_;
   Messages received_;

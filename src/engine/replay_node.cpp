@@ -139,12 +139,9 @@ bool MessageReplayNode::start(const MessagesRequest& request) {
 }
 
 void MessageReplayNode::list_wanted() {
-  wanted_.clear();
   gathered_ = 0;
-  if (is_newest() && request_.channel.index > 0) {  // it came with the first
-    for (const Wanted& with : first_) wanted_.push_back({with.from, with.number});
-    return;
-  }
+  if (is_newest() && request_.channel.index > 0) return;  // of the same messages as on the first channel
+  wanted_.clear();
   if (is_newest()) {
     const auto neighbours = core.neighbours();
     for (std::size_t k = 0; k < neighbours.size(); ++k) {
@@ -153,7 +150,6 @@ void MessageReplayNode::list_wanted() {
         log_.reject(fmt::format("it reads iteration {} of node {}, which did {}", of, neighbours[k].id, last));
       wanted_.push_back({neighbours[k], of});
     }
-    first_ = wanted_;
     return;
   }
   const Round number = core.sent(request_.channel) - 1;
