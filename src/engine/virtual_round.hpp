@@ -9,7 +9,8 @@
 // worker's cache instead of the node's memory. A text that sends its model alone is run until it waits again; what it
 // has asked for until then (a gradient, an update, a message) is noted down and carried out behind it, of one node or
 // of several together (mix_together.hpp): on a dense graph, whose nodes are ready at the same time, every message is
-// then read from memory once for many readers. On a sparse graph a node at a time is faster, which measuring tells.
+// then read from memory once for many readers. On a sparse graph a node at a time is faster, which measuring tells,
+// and with several workers, too (most_together()).
 #pragma once
 
 #include "base/worker_choice.hpp"
