@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <semaphore>
@@ -123,6 +124,27 @@ void symmetric_eigenvalues(std::size_t n, std::span<double> a, std::span<double>
 // LAPACK's columns are our rows.
 void symmetric_eigenvectors(std::size_t n, std::span<double> a, std::span<double> eigenvalues) {
   symmetric_eigen("V", n, a, eigenvalues);
+}
+
+// The transpose, as LAPACK sees rows, has the same eigenvalues.
+std::vector<double> eigenvalue_moduli(std::size_t n, std::span<double> a) {
+  check(a.size() == n * n, "eigenvalue_moduli: a is [n, n]");
+  std::vector<double> real(n), imaginary(n);
+  if (n == 0) return real;
+  const Permit permit;
+  const int order = to_int(n), one = 1;
+  const auto dgeev = [&](double* work, int length) {
+    int info = 0;
+    dgeev_("N", "N", &order, a.data(), &order, real.data(), imaginary.data(), nullptr, &one, nullptr, &one, work,
+           &length, &info, 1, 1);
+    check(info == 0, "eigenvalue_moduli: dgeev failed");
+  };
+  double best_length = 0;
+  dgeev(&best_length, -1);  // asks only
+  std::vector<double> work(static_cast<std::size_t>(best_length));
+  dgeev(work.data(), to_int(work.size()));
+  for (std::size_t k = 0; k < n; ++k) real[k] = std::hypot(real[k], imaginary[k]);
+  return real;
 }
 
 double measured_sgemm_rate(std::size_t size, int repeats) {

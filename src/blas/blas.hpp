@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace quantimed::blas {
 
@@ -21,6 +22,9 @@ void gemm(Op a_op, Op b_op, std::size_t m, std::size_t n, std::size_t k, const f
 void symmetric_eigenvalues(std::size_t n, std::span<double> a, std::span<double> eigenvalues);
 // The same, and row k of a becomes the k-th eigenvector, of length 1.
 void symmetric_eigenvectors(std::size_t n, std::span<double> a, std::span<double> eigenvalues);
+
+// Moduli of the eigenvalues of any square matrix, in no order (LAPACK dgeev).  a: [n, n], destroyed; returns [n].
+std::vector<double> eigenvalue_moduli(std::size_t n, std::span<double> a);
 
 // FLOP/s of a large square sgemm on one core: the median of a few repeats after a warm-up.
 double measured_sgemm_rate(std::size_t size = 1024, int repeats = 5);

@@ -10,9 +10,12 @@ void cblas_sgemm(int order, int a_op, int b_op, int m, int n, int k, float alpha
                  const float* b, int ldb, float beta, float* c, int ldc);
 void cblas_sgemv(int order, int op, int m, int n, float alpha, const float* a, int lda, const float* x, int x_stride,
                  float beta, float* y, int y_stride);
-// LAPACK's symmetric eigenvalues. The last two are Fortran's hidden lengths of the strings.
+// LAPACK's eigenvalues of symmetric and of any matrices. The last two are Fortran's hidden lengths of the strings.
 void dsyev_(const char* jobz, const char* uplo, const int* n, double* a, const int* lda, double* w, double* work,
             const int* lwork, int* info, std::size_t, std::size_t);
+void dgeev_(const char* left, const char* right, const int* n, double* a, const int* lda, double* real,
+            double* imaginary, double* left_vectors, const int* ldl, double* right_vectors, const int* ldr,
+            double* work, const int* lwork, int* info, std::size_t, std::size_t);
 }
 
 namespace quantimed::blas {

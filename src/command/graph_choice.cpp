@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -29,10 +31,40 @@ std::string algorithms_for(const Schedule& schedule) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
+// Weights in the file are those of W.
+void require_use_of_weights(const Config& c, const AlgorithmRow& row, const GraphRequest& graph) {
+  if (row.weights == Weights::mixing) return;
+  const bool is_weighted =
+      graph.kind == GraphRequest::Kind::file
+          ? !topology::read_edges(graph, c.nodes).weights.empty()
+          : graph.kind == GraphRequest::Kind::directed_file &&
+                std::ranges::any_of(topology::read_arcs(graph, c.nodes), [](const Arc& arc) { return arc.weight > 0; });
+  if (is_weighted)
+    throw InputError(
+        "--graph {}: its weights are for algorithms that mix with W, and {} does not; leave them out of the "
+        "file, or {} out of the comparison",
+        c.graph, row.name, row.name);
+}
+
+// Only push-sum does with a W of which the columns alone sum to 1.
+void require_rows(const Config& c, const AlgorithmRow& row, const GraphRequest& graph) {
+  const Network network = make_network(graph, parse_mixing(c.mixing), c.nodes, c.seed);
+  if (network.rows_sum_to_one || row.weights == Weights::push) return;
+  std::vector<double> sums(network.self_weights);
+  for (const Arc& arc : network.arcs) sums[arc.to] += arc.weight;
+  const auto worst = std::ranges::max_element(sums, {}, [](double sum) { return std::abs(sum - 1); });
+  throw InputError(
+      "--graph {}: the rows of W do not sum to 1 (that of node {} to {:.6g}), as {} needs; let each node hear as many "
+      "as hear it, or with the same weights, or take sgp",
+      c.graph, worst - sums.begin(), *worst, row.name);
+}
+
 }  // namespace
 
 void require_graph(const Config& c, const AlgorithmRow& row) {
-  const Schedule schedule{.kind = topology::schedule_of(parse_graph(c.graph).kind), .seed = c.seed};
+  const GraphRequest graph = parse_graph(c.graph);
+  const Schedule schedule{.kind = topology::schedule_of(graph.kind), .seed = c.seed};
+  require_use_of_weights(c, row, graph);
   if (schedule.kind == Schedule::Kind::none) return;
   if (!suits(row, schedule)) {
     const char* const why = row.delivery == Delivery::newest     ? "reads the newest messages of fixed neighbours"
@@ -59,7 +91,10 @@ void require_graph(const Config& c, const AlgorithmRow& row) {
   if (row.quantizes && make_codec(c.codec)->kind() == CodecClass::relative)
     refuse(fmt::format("--codec {}", c.codec), "may keep two nodes apart for long, beyond the range of a relative code",
            "take another --codec, or a static graph (--graph exponential)");
-  (void)make_network(parse_graph(c.graph), parse_mixing(c.mixing), 1, c.seed);  // weights of its own
+  if (graph.kind == GraphRequest::Kind::directed_file)
+    require_rows(c, row, graph);
+  else
+    (void)make_network(graph, parse_mixing(c.mixing), 1, c.seed);  // weights of its own
 }
 
 void require_tree(const Config& c, const AlgorithmRow& row) {

@@ -10,6 +10,7 @@
 #include "config/option_table.hpp"
 #include "engine/machine.hpp"
 #include "engine/machine_file.hpp"
+#include "topology/network.hpp"
 #include "trace/output_lock.hpp"
 
 #include <fmt/format.h>
@@ -141,7 +142,7 @@ void refuse_unless_replaceable(const Config& config, const Found& found, bool ma
 
 Fingerprints fingerprints_of(const Config& c, const DataSplit& data) {
   return {.data = fingerprint(data),
-          .graph = fingerprint_of("graph", file_of(c.graph)),
+          .graph = fingerprint_of("graph", parse_graph(c.graph).path),
           .speed = fingerprint_of("speed", file_of(c.speed)),
           .machine = fingerprint_of("machine", c.machine)};
 }

@@ -286,10 +286,11 @@ Edges make_edges(const GraphRequest& graph, std::uint32_t nodes, std::uint64_t s
     case GraphRequest::Kind::erdos_renyi:
       return erdos_renyi(nodes, graph.probability, seed, redraws);
     case GraphRequest::Kind::file:
-      return tidy(read_edges(graph, nodes));
+      return read_edges(graph, nodes).edges;
     case GraphRequest::Kind::one_peer_exponential:
     case GraphRequest::Kind::random_matching:
     case GraphRequest::Kind::directed_exponential:
+    case GraphRequest::Kind::directed_file:
       break;  // schedules: schedule.cpp
   }
   throw InternalError("a kind of graph that nobody generates");

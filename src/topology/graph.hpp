@@ -33,7 +33,15 @@ TorusShape most_square(std::uint32_t nodes);  // the factorisation with the long
 // schedules.
 Edges make_edges(const GraphRequest& graph, std::uint32_t nodes, std::uint64_t seed, std::uint32_t& redraws);
 void require_few_edges(const GraphRequest& graph, std::uint32_t nodes);  // throws InputError
-Edges read_edges(const GraphRequest& graph, std::uint32_t nodes);
+
+// --graph file: `weights` has one for each edge, or none for any.
+struct WeightedEdges {
+  Edges edges;
+  std::vector<double> weights;
+};
+WeightedEdges read_edges(const GraphRequest& graph, std::uint32_t nodes);
+// --graph directed-file, sorted by (to, from). Without weights in the file all are 0.
+std::vector<Arc> read_arcs(const GraphRequest& graph, std::uint32_t nodes);
 
 // The connected parts, the largest first, each in ascending order.
 std::vector<std::vector<NodeId>> connected_parts(const Edges& edges, std::uint32_t nodes);

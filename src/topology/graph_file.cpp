@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// --graph file:PATH, one edge "i j" a line. The file may be anybody's: nothing in it is believed before it is checked.
-// An edge may be listed again, also from its other end, as exports of adjacency matrices do; it counts once.
+// --graph file:PATH and directed-file:PATH, one link "i j" or "i j weight" a line. The file may be anybody's: nothing
+// in it is believed before it is checked. A link may be listed again, one without direction also from its other end, as
+// exports of adjacency matrices do; it counts once.
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <optional>
 #include <string_view>
+#include <tuple>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/text_file.hpp"
@@ -32,41 +37,106 @@ struct Place {
   }
 };
 
+struct Link {  // files may have millions
+  NodeId i, j;
+  std::uint32_t line;  // of at most 2^28 bytes
+  double weight;       // 0: none
+
+  bool is_weighted() const { return weight > 0; }
+};
+
+constexpr const char* kWanted = "write two node numbers, \"i j\", or also the link's weight in W, \"i j 0.25\"";
+
 NodeId parse_node(std::string_view word, const Place& place) {
   std::uint64_t id = 0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
   if (end != word.data() + word.size() || error == std::errc::invalid_argument)
-    place.refuse(fmt::format("\"{}\" is no node; write two node numbers, \"i j\"", excerpt(word)));
+    place.refuse(fmt::format("\"{}\" is no node; {}", excerpt(word), kWanted));
   if (error == std::errc::result_out_of_range || id >= place.nodes)
-    place.refuse(fmt::format("there is no node {}, they are numbered 0 to {}; mend the line or raise --nodes",
+    place.refuse(fmt::format("there is no node {}, they are numbered 0 to {}; correct the line or raise --nodes",
                              excerpt(word), place.nodes - 1));
   return static_cast<NodeId>(id);
 }
 
-}  // namespace
+double parse_weight(std::string_view word, const Place& place) {
+  double weight = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), weight);
+  if (error != std::errc{} || end != word.data() + word.size())
+    place.refuse(fmt::format("\"{}\" is no weight; {}", excerpt(word), kWanted));
+  if (!(static_cast<float>(weight) > 0 && weight <= 1))
+    place.refuse(
+        fmt::format("a weight of {} cannot be; weights in W lie above 0 and are 1 at most, a link of weight 0 "
+                    "is left out",
+                    excerpt(word)));
+  return weight;
+}
 
-Edges read_edges(const GraphRequest& graph, std::uint32_t nodes) {
+std::optional<Link> parse_line(std::string_view line, const Place& place) {
+  line = line.substr(0, line.find('#'));
+  const std::string_view first = take_word(line);
+  if (first.empty()) return std::nullopt;
+  std::string_view second = take_word(line);
+  if (second == "->") {
+    if (place.graph.kind == GraphRequest::Kind::file)
+      place.refuse("\"->\" is a direction, and here links have none; take --graph directed-file:PATH");
+    second = take_word(line);
+  }
+  if (second.empty()) place.refuse(fmt::format("\"{}\" stands alone; {}", excerpt(first), kWanted));
+  Link link{parse_node(first, place), parse_node(second, place), static_cast<std::uint32_t>(place.line), 0};
+  if (const std::string_view third = take_word(line); !third.empty()) link.weight = parse_weight(third, place);
+  if (const std::string_view fourth = take_word(line); !fourth.empty())
+    place.refuse(fmt::format("\"{}\" is too much; {}", excerpt(fourth), kWanted));
+  if (link.i == link.j)
+    place.refuse(fmt::format("node {} is linked to itself; leave the line out, W adds its own weight", link.i));
+  return link;
+}
+
+// Sorted by (i, j), each once.
+std::vector<Link> read_links(const GraphRequest& graph, std::uint32_t nodes) {
   const std::string text =
-      read_text_file("--graph " + describe(graph), graph.path, "a file of edges, \"i j\" a line", kMaxFileBytes);
-  Edges edges;
+      read_text_file("--graph " + describe(graph), graph.path, "a file of links, \"i j\" a line", kMaxFileBytes);
+  std::vector<Link> links;
   Place place{graph, nodes, 0};
   for (std::string_view rest = text; !rest.empty();) {
-    std::string_view line = take_line(rest);
+    const std::string_view line = take_line(rest);
     ++place.line;
-    line = line.substr(0, line.find('#'));
-    const std::string_view first = take_word(line);
-    if (first.empty()) continue;
-    const std::string_view second = take_word(line);
-    if (second.empty())
-      place.refuse(fmt::format("\"{}\" stands alone; write two node numbers, \"i j\"", excerpt(first)));
-    const NodeId i = parse_node(first, place), j = parse_node(second, place);
-    if (const std::string_view third = take_word(line); !third.empty())
-      place.refuse(fmt::format("\"{}\" is too much; write two node numbers, \"i j\", weights come from --mixing",
-                               excerpt(third)));
-    if (i == j) place.refuse(fmt::format("node {} is linked to itself; leave the line out, W adds its own weight", i));
-    edges.emplace_back(i, j);
+    std::optional<Link> link = parse_line(line, place);
+    if (!link) continue;
+    if (!links.empty() && link->is_weighted() != links.front().is_weighted())
+      place.refuse(fmt::format("this link has {}, that of line {} has {}; give all of them weights, or none",
+                               link->is_weighted() ? "a weight" : "no weight", links.front().line,
+                               link->is_weighted() ? "none" : "one"));
+    if (graph.kind == GraphRequest::Kind::file && link->i > link->j) std::swap(link->i, link->j);
+    links.push_back(*link);
   }
-  return edges;
+  std::ranges::sort(links, {}, [](const Link& a) { return std::tuple{a.i, a.j, a.line}; });
+  for (std::size_t at = 1; at < links.size(); ++at)
+    if (const Link& a = links[at - 1], &b = links[at]; a.i == b.i && a.j == b.j && a.weight != b.weight) {
+      place.line = b.line;
+      place.refuse(fmt::format("the link {} {} has the weight {}, and {} in line {}; one link has one weight", b.i, b.j,
+                               b.weight, a.weight, a.line));
+    }
+  const auto again = std::ranges::unique(links, {}, [](const Link& a) { return std::pair{a.i, a.j}; });
+  links.erase(again.begin(), again.end());
+  return links;
+}
+
+}  // namespace
+
+WeightedEdges read_edges(const GraphRequest& graph, std::uint32_t nodes) {
+  WeightedEdges read;
+  for (const Link& link : read_links(graph, nodes)) {
+    read.edges.emplace_back(link.i, link.j);
+    if (link.is_weighted()) read.weights.push_back(link.weight);
+  }
+  return read;
+}
+
+std::vector<Arc> read_arcs(const GraphRequest& graph, std::uint32_t nodes) {
+  std::vector<Arc> arcs;
+  for (const Link& link : read_links(graph, nodes)) arcs.push_back({link.i, link.j, link.weight});
+  std::ranges::sort(arcs, {}, [](const Arc& a) { return std::pair{a.to, a.from}; });
+  return arcs;
 }
 
 }  // namespace quantimed::topology

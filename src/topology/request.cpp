@@ -30,6 +30,10 @@ std::string all_graphs() {
   return text;
 }
 
+bool is_file(GraphRequest::Kind kind) {
+  return kind == GraphRequest::Kind::file || kind == GraphRequest::Kind::directed_file;
+}
+
 // Does not depend on the locale, and leaves no tail unread.
 std::optional<double> number(std::string_view text) {
   double value = 0;
@@ -49,7 +53,7 @@ GraphRequest parse_graph(const std::string& text) {
     if (wanted && (!value || value->empty()))
       throw InputError("--graph {}: {} is missing; write --graph {}", text, *wanted, graph.syntax);
     GraphRequest request{.kind = graph.kind, .path = {}};
-    if (graph.kind == GraphRequest::Kind::file) request.path = *value;
+    if (is_file(graph.kind)) request.path = *value;
     if (graph.kind == GraphRequest::Kind::erdos_renyi) {
       const auto p = number(*value);
       if (!p || !(*p > 0 && *p <= 1))
@@ -95,7 +99,7 @@ std::string topology::describe(const GraphRequest& graph) {
   const std::string_view name = name_of(graph.kind);
   if (graph.kind == GraphRequest::Kind::erdos_renyi) return fmt::format("{}:{}", name, graph.probability);
   if (graph.kind == GraphRequest::Kind::k_regular) return fmt::format("{}:{}", name, graph.degree);
-  if (graph.kind == GraphRequest::Kind::file) return fmt::format("{}:{}", name, graph.path);
+  if (is_file(graph.kind)) return fmt::format("{}:{}", name, graph.path);
   return std::string(name);
 }
 

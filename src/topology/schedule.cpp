@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <map>
 #include <numeric>
 
@@ -60,6 +61,7 @@ constexpr Scheduled kScheduled[] = {
     {GraphRequest::Kind::one_peer_exponential, Schedule::Kind::one_peer_exponential},
     {GraphRequest::Kind::random_matching, Schedule::Kind::random_matching},
     {GraphRequest::Kind::directed_exponential, Schedule::Kind::directed_exponential},
+    {GraphRequest::Kind::directed_file, Schedule::Kind::directed_file},
 };
 
 }  // namespace
@@ -81,6 +83,10 @@ std::span<const Neighbour> Network::peers(NodeId i, Round k, Side side, std::vec
       for (std::uint32_t hop = 0; hop < all; ++hop) room.push_back({peer(hop), 1 / (1 + static_cast<float>(all))});
       std::ranges::sort(room, {}, &Neighbour::id);
       break;
+    case Schedule::Kind::directed_file: {
+      const Lists& lists = arcs_of_[static_cast<std::size_t>(side)];
+      return {lists.list.data() + lists.offsets[i], lists.offsets[i + 1] - lists.offsets[i]};
+    }
     case Schedule::Kind::none:
       throw InternalError("a static graph has no schedule");
   }
@@ -95,6 +101,10 @@ std::uint32_t Network::reader_count(NodeId i, Round k) const {
       return nodes % 2 == 0 || matching(nodes, schedule.seed, k)[i] != i ? 1 : 0;
     case Schedule::Kind::directed_exponential:
       return hops(nodes);
+    case Schedule::Kind::directed_file: {
+      const Lists& lists = arcs_of_[static_cast<std::size_t>(Side::readers)];
+      return static_cast<std::uint32_t>(lists.offsets[i + 1] - lists.offsets[i]);
+    }
     case Schedule::Kind::none:
       break;
   }
@@ -109,7 +119,7 @@ double Network::mean_readers(NodeId i, Round first, std::uint32_t messages) cons
 }
 
 double Network::self_weight(NodeId i, Round k) const {
-  return is_scheduled() ? 1 / (1.0 + reader_count(i, k)) : self_weights[i];
+  return is_scheduled() && arcs.empty() ? 1 / (1.0 + reader_count(i, k)) : self_weights[i];
 }
 
 std::uint32_t Network::messages_until_all_hear(NodeId i, Round k, std::uint32_t stride) const {
@@ -123,6 +133,21 @@ std::uint32_t Network::messages_until_all_hear(NodeId i, Round k, std::uint32_t 
       for (const Neighbour& j : readers(who[at], k, room))
         if (!std::exchange(has_heard[j.id], 1)) who.push_back(j.id);
   return messages;
+}
+
+// `arcs` are sorted by (to, from): each node meets its sources, and each its readers, in ascending order.
+void Network::list_arcs() {
+  for (const Side side : {Side::sources, Side::readers}) {
+    const auto at = [&](const Arc& arc) { return side == Side::sources ? arc.to : arc.from; };
+    Lists& lists = arcs_of_[static_cast<std::size_t>(side)];
+    lists.offsets.assign(nodes + std::size_t{1}, 0);
+    for (const Arc& arc : arcs) ++lists.offsets[at(arc) + 1];
+    for (std::size_t i = 0; i < nodes; ++i) lists.offsets[i + 1] += lists.offsets[i];
+    lists.list.resize(arcs.size());
+    std::vector<std::size_t> next(lists.offsets.begin(), lists.offsets.end() - 1);
+    for (const Arc& arc : arcs)
+      lists.list[next[at(arc)]++] = {side == Side::sources ? arc.from : arc.to, static_cast<float>(arc.weight)};
+  }
 }
 
 Schedule::Kind topology::schedule_of(GraphRequest::Kind kind) {
@@ -143,6 +168,31 @@ Schedule::Kind topology::schedule_named(std::string_view name) {
   return Schedule::Kind::none;
 }
 
+namespace {
+
+// What a node keeps is what it does not give away: the columns of W sum to 1.
+void unite_arcs(Network& network) {
+  std::vector<long double> given(network.nodes), taken(network.nodes);
+  std::map<std::pair<NodeId, NodeId>, double> mean;
+  for (const Arc& arc : network.arcs) {
+    given[arc.from] += arc.weight;
+    taken[arc.to] += arc.weight;
+    mean[std::minmax({arc.from, arc.to})] += arc.weight / 2;
+  }
+  for (const auto& [edge, w] : mean) {
+    network.edges.push_back(edge);
+    network.weights.push_back(w);
+  }
+  network.rows_sum_to_one = true;
+  for (NodeId i = 0; i < network.nodes; ++i) {
+    network.self_weights[i] = std::abs(1 - given[i]) < 1e-12L ? 0.0 : static_cast<double>(1 - given[i]);
+    if (std::abs(given[i] - taken[i]) > topology::kRowTolerance) network.rows_sum_to_one = false;
+  }
+  network.list_arcs();
+}
+
+}  // namespace
+
 // Both exponential graphs look the same from every node, and a matching is as likely to have one pair as another.
 void topology::unite(Network& network) {
   const std::uint32_t n = network.nodes, all = hops(n);
@@ -150,6 +200,7 @@ void topology::unite(Network& network) {
   network.weights.clear();
   network.self_weights.assign(n, 1);
   if (n == 1) return;
+  if (network.schedule.kind == Schedule::Kind::directed_file) return unite_arcs(network);
   if (network.schedule.kind == Schedule::Kind::random_matching) {
     const double share = 1.0 / (n % 2 == 0 ? n - 1 : n);  // of messages in which two nodes are a pair
     for (NodeId i = 0; i < n; ++i)

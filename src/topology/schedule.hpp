@@ -12,7 +12,11 @@ Schedule::Kind schedule_of(GraphRequest::Kind kind);   // none: a static graph
 std::string_view name_of(Schedule::Kind kind);         // as after --graph; empty for none
 Schedule::Kind schedule_named(std::string_view name);  // none: not known
 
-// Edges, their mean weights and each node's own, of network.nodes and network.schedule.
+// Of a directed file: by how much a row of W may miss 1, as weights of six digits do.
+inline constexpr double kRowTolerance = 1e-6;
+
+// Edges, their mean weights and each node's own, of network.nodes, network.schedule and network.arcs; of these also
+// their lists and whether rows sum to 1.
 void unite(Network& network);
 
 }  // namespace quantimed::topology

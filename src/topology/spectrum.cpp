@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <numbers>
 #include <span>
 
@@ -77,6 +78,18 @@ Spectrum dense_spectrum(const Network& network) {
   if (n == 1) return {0, 1};
   const std::vector<double> eigenvalues = dense_eigenvalues(network);
   return from_ends(1 - eigenvalues[n - 2], 1 - eigenvalues[0]);
+}
+
+Spectrum directed_spectrum(const Network& network) {
+  const std::size_t n = network.nodes;
+  if (n == 1) return {0, 1};
+  std::vector<double> w(n * n);
+  for (std::size_t i = 0; i < n; ++i) w[i * n + i] = network.self_weights[i];
+  for (const Arc& arc : network.arcs) w[arc.to * n + arc.from] = arc.weight;
+  std::vector<double> moduli = blas::eigenvalue_moduli(n, w);
+  std::ranges::sort(moduli, std::greater());
+  const double beta = std::min(moduli[1], 1.0);
+  return {beta, 1 - beta};
 }
 
 // ---- Lanczos --------------------------------------------------------------------------------------------------------

@@ -23,6 +23,9 @@ Spectrum hypercube_spectrum(std::uint32_t nodes, double weight);
 Spectrum dense_spectrum(const Network& network);
 inline constexpr std::uint32_t kDenseNodes = 1500;  // above: Lanczos
 
+// Of network.arcs, by LAPACK: W has no symmetry, β is the largest modulus of an eigenvalue beside 1. O(n³) time.
+Spectrum directed_spectrum(const Network& network);
+
 // The two ends by Lanczos iteration: error of the gap below 10^−6 of itself + 10^−14. Takes a few dozen products with W
 // on well-connected graphs; the worst known, a path given as a file, takes about 4n of them.
 Spectrum lanczos_spectrum(const Network& network);

@@ -299,6 +299,22 @@ void read_warnings(Trace& trace) {
   }
 }
 
+void read_arcs(Input& input, hid_t group, Network& network) {
+  const auto ends = read_values<NodeId>(input, group, "network", "arcs", "node", 2);
+  const auto weights = read_values<double>(input, group, "network", "arc_weights", "1", 1).values;
+  if (ends.shape[1] != 2) throw Fault(fmt::format("/network/arcs has rows of {}, not of 2", ends.shape[1]));
+  if (weights.size() != ends.shape[0])
+    throw Fault(fmt::format("/network has {} arcs and {} weights of them", ends.shape[0], weights.size()));
+  for (std::size_t a = 0; a < weights.size(); ++a) {
+    const Arc arc{ends.values[2 * a], ends.values[2 * a + 1], weights[a]};
+    const auto place = [](const Arc& at) { return std::pair{at.to, at.from}; };
+    if (arc.from >= network.nodes || arc.to >= network.nodes || arc.from == arc.to ||
+        (a > 0 && !(place(network.arcs.back()) < place(arc))))
+      throw Fault(fmt::format("/network/arcs: ({}, {}) cannot stand in row {}", arc.from, arc.to, a));
+    network.arcs.push_back(arc);
+  }
+}
+
 void read_network(Input& input, Network& network) {
   const Object group = open_group(input.file, "network");
   const auto edges = read_values<NodeId>(input, group, "network", "edges", "node", 2);
@@ -317,6 +333,7 @@ void read_network(Input& input, Network& network) {
     network.schedule = {.kind = topology::schedule_named(name),
                         .seed = static_cast<std::uint64_t>(read_named<std::int64_t>(group, "seed", "/network"))};
     if (!network.is_scheduled()) throw Fault(fmt::format("/network: schedule {} is not known", name));
+    if (network.schedule.kind == Schedule::Kind::directed_file) read_arcs(input, group, network);
   }
 }
 
@@ -434,6 +451,7 @@ void transfer(Pipe& pipe, Network& network) {
   transfer(pipe, network.spectral_gap);
   transfer(pipe, network.redraws);
   transfer(pipe, network.schedule);
+  transfer(pipe, network.arcs);
 }
 
 template <class Pipe>
@@ -488,6 +506,7 @@ Trace read_isolated(const std::string& path, Parts parts) {
     // Here, so that nothing a child sends is believed unchecked.
     if (const std::string contradiction = shape_finding(trace); !contradiction.empty()) reject(path, contradiction);
     index_neighbours(trace.network);
+    if (!trace.network.arcs.empty()) trace.network.list_arcs();
     return trace;
   } catch (const IsolatedFailure& failure) {
     reject(path, failure.what());

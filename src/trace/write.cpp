@@ -200,6 +200,16 @@ void put_network(hid_t file, ChunkPacker& packer, const Network& network) {
   put(group, "schedule", std::string(topology::name_of(network.schedule.kind)));
   put(group, "seed", static_cast<std::int64_t>(network.schedule.seed));
   put(group, "nodes", std::int64_t{network.nodes});
+  if (network.schedule.kind != Schedule::Kind::directed_file) return;
+  std::vector<NodeId> ends;
+  std::vector<double> weights;
+  for (const Arc& arc : network.arcs) {
+    ends.insert(ends.end(), {arc.from, arc.to});
+    weights.push_back(arc.weight);
+  }
+  const hsize_t arcs = network.arcs.size();
+  put_values(group, packer, "arcs", "node", std::array{arcs, hsize_t{2}}, ends.data());
+  put_values(group, packer, "arc_weights", "1", {&arcs, 1}, weights.data());
 }
 
 void put_run(hid_t file, ChunkPacker& packer, const Trace& trace) {

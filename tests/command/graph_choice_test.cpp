@@ -110,6 +110,41 @@ TEST(GraphChoice, TheProgramRefusesInOneLine) {
   }
 }
 
+TEST(GraphChoice, AFileOfDirectedLinksIsForWhomItsWeightsSuit) {
+  const Folder folder;
+  spill(folder / "ring", "0 1\n1 2\n2 3\n3 0\n");
+  spill(folder / "uneven", "0 1\n1 2\n2 3\n3 0\n0 2\n");
+  spill(folder / "weighted", "0 1 0.4\n1 2 0.4\n2 3 0.4\n3 0 0.4\n");
+  spill(folder / "plain", "0 1 0.4\n1 2 0.1\n2 3 0.4\n");
+  const std::string small =
+      " --dataset digits --model mlp:4 --nodes 4 --samples-per-node 20 --batch 5 --iterations 20 --overwrite "
+      "--output a.h5 ";
+  const auto works = [&](const std::string& arguments) {
+    const Ran ran = run_program(folder, "run " + arguments + small);
+    ASSERT_EQ(ran.status, 0) << arguments << ran.err;
+    // Whatever shares the cores, and makes times of real time INVALID.
+    EXPECT_THAT(run_program(folder, "verify a.h5").out, HasSubstr("all invariants hold")) << arguments;
+  };
+  works("--algorithm dsgd --graph directed-file:ring");
+  works("--algorithm sgp --graph directed-file:ring");
+  works("--algorithm sgp --graph directed-file:uneven");
+  works("--algorithm sgp --graph directed-file:uneven --engine threads --oversubscribe");
+  works("--algorithm dsgt-atc --graph directed-file:weighted");
+  works("--algorithm dsgd --graph file:plain");
+  works("--algorithm async-dsgd --graph file:plain");
+  const auto refuses = [&](const std::string& arguments, const std::string& why) {
+    const Ran ran = run_program(folder, "run " + arguments + small);
+    EXPECT_EQ(ran.status, 2) << arguments;
+    EXPECT_THAT(ran.err, HasSubstr(why)) << arguments;
+  };
+  refuses("--algorithm dsgd --graph directed-file:uneven", "the rows of W do not sum to 1");
+  refuses("--algorithm d2 --graph directed-file:ring", "needs a symmetric W");
+  refuses("--algorithm async-dsgd --graph directed-file:ring", "fixed neighbours");
+  refuses("--algorithm sgp --graph directed-file:weighted", "sgp does not");
+  refuses("--algorithm relaysgd --graph file:plain", "relaysgd does not");
+  refuses("--algorithm dsgd --graph file:plain --mixing metropolis", "leave --mixing out");
+}
+
 // W(k) as its definition, the mean W as edges; bytes as they were sent and not to all that are ever linked.
 TEST(GraphChoice, ATraceOfAScheduleVerifies) {
   const Folder folder;

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <numeric>
 #include <set>
 #include <tuple>
@@ -57,6 +59,23 @@ TEST_P(EverySchedule, FixedBatchesGiveTheSameBitsOnThreadsAndInVirtualTime) {
   ASSERT_EQ(in_virtual.cuts.size(), in_real_time.cuts.size());
   for (std::size_t k = 0; k < in_virtual.cuts.size(); ++k)
     EXPECT_EQ(in_virtual.cuts[k].models, in_real_time.cuts[k].models) << k;
+}
+
+// A constant graph with links of a direction, of which one node hears three, and one none but the last.
+TEST(DirectedFile, GivesTheSameBitsOnBothEngines) {
+  const std::string path = testing::TempDir() + "quantimed_directed.txt";
+  std::ofstream(path) << "0 1\n1 2\n2 3\n3 4\n4 0\n0 3\n1 3\n";
+  const SmallRun small("sgp", 5, "directed-file:" + path);
+  expect_same_with_one_and_two_workers(small);
+  auto run = small.run();
+  run.iterations = 200;
+  KeepingWatcher in_virtual = small.watcher(), in_real_time = small.watcher();
+  run_virtual(run, in_virtual);
+  run_threads(oversubscribed(run), in_real_time);
+  ASSERT_EQ(in_virtual.cuts.size(), in_real_time.cuts.size());
+  for (std::size_t k = 0; k < in_virtual.cuts.size(); ++k)
+    EXPECT_EQ(in_virtual.cuts[k].models, in_real_time.cuts[k].models) << k;
+  std::filesystem::remove(path);
 }
 
 // Whoever sees first that time is up must not let anybody end earlier than another has begun.

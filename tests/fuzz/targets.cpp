@@ -135,11 +135,16 @@ void read_ini_file(Bytes bytes) {
 }
 
 void read_graph_file(Bytes bytes) {
-  const std::uint32_t nodes = 1 + take_switches(bytes) % 64;
+  const std::uint32_t switches = take_switches(bytes), nodes = 1 + switches % 64;
   const TemporaryFolder folder;
   write_file(folder / "graph", text_of(bytes));
-  const GraphRequest graph{.kind = GraphRequest::Kind::file, .path = folder / "graph"};
-  make_network(graph, {}, nodes, 1);
+  const auto kind = switches / 64 % 2 == 1 ? GraphRequest::Kind::directed_file : GraphRequest::Kind::file;
+  const Network network = make_network({.kind = kind, .path = folder / "graph"}, {}, nodes, 1);
+  std::vector<Neighbour> room;
+  for (NodeId i = 0; i < nodes; ++i) require(network.self_weight(i, 0) >= 0, "a node's own weight is below 0");
+  for (NodeId i = 0; i < nodes; ++i)
+    for (const Neighbour& j : network.sources(i, 0, room))
+      require(j.weight > 0 && j.id < nodes, "a weight is not above 0");
 }
 
 void read_machine(Bytes bytes) {
