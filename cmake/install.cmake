@@ -115,5 +115,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "python3, python3-h5py, python3-numpy, python3-matplotlib, python3-jinja2")
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "slurm-client, python3-pandas")
+# For studies on a cluster, data frames, and algorithms of one's own.
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "slurm-client, python3-pandas, g++, make, cmake, libboost-program-options-dev, libbz2-dev, libfmt-dev, \
+libhdf5-dev, libhwloc-dev, liblzma-dev, libopenblas-pthread-dev, librandom123-dev, libxxhash-dev, zlib1g-dev")
 include(CPack)
