@@ -86,6 +86,21 @@ def curves(source: Source) -> pandas.DataFrame:
                  {"iteration": "iterations", "time_s": "s"} | {f"{name}_s": "s" for name in BOTH_CLOCKS} | {name: "1" for name in PROGRESS[2:]})
 
 
+def classes(source: Source) -> pandas.DataFrame:
+    """A row for each class at each point of a run's curve: its accuracy, on the test set or, where `set` says so, the training
+    set, and over how many samples. Runs without classes have no rows."""
+    parts = []
+    for run in runs_of(source):
+        if not (found := run.classes()):
+            continue
+        points, count = found["accuracy"].shape
+        point, label = np.repeat(np.arange(points), count), np.tile(found["label"], points)
+        parts.append((run, {"iteration": run.progress["iteration"][point], "time_s": run.progress["time"][point],
+                            "set": np.repeat(run.classes_of(), points * count), "label": label,
+                            "samples": np.tile(found["samples"], points), "accuracy": found["accuracy"].reshape(-1)}))
+    return _long(parts, {"iteration": "iterations", "time_s": "s", "label": "1", "samples": "samples", "accuracy": "1"})
+
+
 def rounds(source: Source, columns: Iterable[str] = ()) -> pandas.DataFrame:
     """A row for each iteration that a node did: all columns of /rounds, or these. One run of 1,000 iterations of 50 nodes has
     50,000 rows, so choose the runs of a large study first."""

@@ -171,6 +171,22 @@ class Run:
         with _reading(self.path) as file:
             return {name: column[()] for name, column in file.get("timeline", {}).items()}
 
+    def classes(self) -> dict[str, np.ndarray]:
+        """`label` and `samples` [C], and `accuracy` [K, C] of each class at each point of the curve; empty in regression, of
+        more than 1,000 classes, and in traces of versions without it."""
+        with _reading(self.path) as file:
+            found = {name: column[()] for name, column in file.get("classes", {}).items()}
+        if found:
+            count, points = len(found["label"]), len(self.progress["time"])
+            if found["samples"].shape != (count,) or found["accuracy"].shape != (points, count):
+                raise ReportError(f"{self.path}: the data sets of /classes do not fit each other and the curve")
+        return found
+
+    def classes_of(self) -> str:
+        """Whose accuracy that is: of the "test" or the "training" set; empty where there is none."""
+        with _reading(self.path) as file:
+            return str(_plain(file["classes"].attrs["set"])) if "classes" in file else ""
+
     def edges(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Edges [E, 2], their weights [E], and each node's own weight [n]."""
         with _reading(self.path) as file:

@@ -200,6 +200,13 @@ void take_over_clocks(const Resumption& resumption, Trace& trace) {
                                          config.bits == "wire" ? "time_paper_bits" : "time_wire_bits"));
 }
 
+// A trace of an earlier version has none of them.
+void take_over_classes(Trace& trace) {
+  Progress& curve = trace.progress;
+  const std::size_t wanted = curve.iteration.size() * trace.classes.label.size();
+  if (curve.class_accuracy.size() != wanted) curve.class_accuracy.assign(wanted, std::nan(""));
+}
+
 // The curve and the account of what was before the cut; says where another program or processor had a part, since the
 // bits may then be others.
 Attributes take_over(const Resumption& resumption, Trace& trace) {
@@ -216,6 +223,7 @@ Attributes take_over(const Resumption& resumption, Trace& trace) {
   trace.created = before.created;
   trace.progress = before.progress;
   take_over_clocks(resumption, trace);
+  take_over_classes(trace);
   trace.mean_model = before.mean_model;
   Attributes earlier = before.checkpoint->state;
   std::erase_if(earlier, [](const auto& entry) { return entry.first == "resumptions"; });
@@ -238,6 +246,7 @@ void add_point(Progress& curve, const Cut& cut, const Evaluation& point) {
   curve.test_accuracy.push_back(point.test_accuracy);
   curve.consensus_error.push_back(point.consensus_error);
   curve.gradient_norm_squared.push_back(point.gradient_norm_squared);
+  curve.class_accuracy.insert(curve.class_accuracy.end(), point.class_accuracy.begin(), point.class_accuracy.end());
 }
 
 bool is_same_graph(const Network& a, const Network& b) {
@@ -273,6 +282,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   trace.environment.emplace_back("output_lock", lock.kind());
   Evaluator evaluator(*setup.problem, setup.shards, data.test ? &*data.test : nullptr, setup.penalty,
                       static_cast<int>(config.threads), config.evaluate_samples);
+  trace.classes = evaluator.classes(data.source.labels);
   Attributes earlier;
   std::optional<Resume> resume;
   if (resumption) {

@@ -121,6 +121,7 @@ Replayed TraceReplay::operator()(std::uint32_t evaluations, const ProgressReport
   if (evaluations > 0) {
     evaluator.emplace(*setup_->problem, setup_->shards, data_->test ? &*data_->test : nullptr, setup_->penalty,
                       static_cast<int>(config_.threads), config_.evaluate_samples);
+    classes_ = evaluator->classes(data_->source.labels);
     points = points_of(run, *trace_.recording, trace_.rounds, number(trace_.summary, "end_time_s", 0), evaluations);
   }
   curve_ = {};
@@ -191,6 +192,7 @@ namespace {
 void write_curve(const TraceReplay& replay, const std::string& path) {
   Trace trace = replay.trace();
   trace.progress = replay.curve();
+  trace.classes = replay.classes();
   trace.summary.emplace_back("curve_by", "replay");
   write_trace(path, trace);
 }

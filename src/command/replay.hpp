@@ -29,7 +29,8 @@ class TraceReplay {
 
   const Trace& trace() const { return trace_; }
   const Progress& curve() const { return curve_; }
-  double seconds() const { return seconds_; }  // that it took, evaluation included
+  const Classes& classes() const { return classes_; }  // of the curve
+  double seconds() const { return seconds_; }          // that it took, evaluation included
   std::uint32_t workers() const { return workers_; }
   // What is here other than where the run was made, and may have changed its bits: a line each.
   std::vector<std::string> surroundings() const;
@@ -42,6 +43,7 @@ class TraceReplay {
   std::unique_ptr<Setup> setup_;
   std::uint32_t workers_;
   Progress curve_;
+  Classes classes_;
   double seconds_ = 0;
 };
 

@@ -16,6 +16,8 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
+#include <span>
 
 namespace quantimed {
 
@@ -63,6 +65,26 @@ std::string loss_text(const Trace& trace) {
                      grouped(curve.iteration.back()));
 }
 
+// The extremes at the curve's last point, where there are few enough to look at.
+std::string classes_text(const Trace& trace) {
+  constexpr std::size_t kMostClasses = 20;
+  const Classes& classes = trace.classes;
+  const std::size_t count = classes.label.size();
+  if (count == 0 || count > kMostClasses || trace.progress.class_accuracy.size() < count) return {};
+  const auto last = std::span(trace.progress.class_accuracy).last(count);
+  std::optional<std::size_t> worst, best;  // of equals the first
+  double samples = 0;
+  for (std::size_t c = 0; c < count; ++c) {
+    samples += classes.samples[c];
+    if (std::isnan(last[c])) continue;
+    if (!worst || last[c] < last[*worst]) worst = c;
+    if (!best || last[c] > last[*best]) best = c;
+  }
+  if (!worst) return {};
+  const auto one = [&](std::size_t c) { return fmt::format("{:.1f} % of class {}", 100 * last[c], classes.label[c]); };
+  return fmt::format("worst {}, best {}, among {} {} samples", one(*worst), one(*best), grouped(samples), classes.set);
+}
+
 void print_result(const Trace& trace, const Config& config, const DataSplit& data) {
   const auto figure = [&](const char* name) { return number(trace.summary, name, std::nan("")); };
   const bool is_valid = trace.verdict.is_valid();  // an invalid time is never printed as a result
@@ -79,6 +101,7 @@ void print_result(const Trace& trace, const Config& config, const DataSplit& dat
                std::isnan(figure("final_test_accuracy"))
                    ? ""
                    : fmt::format(", {:.1f} % test", 100 * figure("final_test_accuracy")));
+  if (const std::string classes = classes_text(trace); !classes.empty()) fmt::print("  classes     {}\n", classes);
   if (is_valid)
     fmt::print("  time        {:.6g} s on the run's clock ({:.2f} s wall, {:.2f} s of it evaluation)\n",
                figure("end_time_s"), figure("wall_time_s"), figure("evaluation_time_s"));

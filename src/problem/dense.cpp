@@ -190,7 +190,7 @@ void DenseProblem::gradient_sum(std::span<const float> x, std::span<const Sample
 }
 
 LossSum DenseProblem::loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows,
-                               Workspace& work) const {
+                               Workspace& work, std::span<std::uint64_t> hits) const {
   check(x.size() == dimension_, "loss_sum: x is [p]");
   check(data.features == data_.features && data.classes == data_.classes && data.is_sparse() == data_.is_sparse(),
         "loss_sum: data of another shape");
@@ -199,7 +199,7 @@ LossSum DenseProblem::loss_sum(std::span<const float> x, const Dataset& data, st
   while (!rows.empty()) {
     const auto chunk = take_chunk(rows);
     float* z = forward(x.data(), data, chunk, work.floats.data());
-    const LossSum part = output_loss(shape_.loss, data, chunk, layers_.back().outputs, z);
+    const LossSum part = output_loss(shape_.loss, data, chunk, layers_.back().outputs, z, hits);
     total.loss += part.loss;
     total.correct += part.correct;
     total.samples += part.samples;

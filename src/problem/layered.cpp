@@ -151,7 +151,7 @@ void LayeredProblem::gradient_sum(std::span<const float> x, std::span<const Samp
 }
 
 LossSum LayeredProblem::loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows,
-                                 Workspace& work) const {
+                                 Workspace& work, std::span<std::uint64_t> hits) const {
   check(x.size() == dimension(), "loss_sum: x is [p]");
   check(data.features == data_.features && data.classes == data_.classes, "loss_sum: data of another shape");
   check(work.floats.size() >= size_, "loss_sum: a workspace of another problem");
@@ -159,7 +159,7 @@ LossSum LayeredProblem::loss_sum(std::span<const float> x, const Dataset& data, 
   while (!rows.empty()) {
     const auto chunk = take_chunk(rows);
     float* const z = forward(x, data, chunk, work.floats.data());
-    const LossSum part = output_loss(loss_, data, chunk, network_->out().size(), z);
+    const LossSum part = output_loss(loss_, data, chunk, network_->out().size(), z, hits);
     total.loss += part.loss;
     total.correct += part.correct;
     total.samples += part.samples;

@@ -22,8 +22,9 @@ class LayeredProblem final : public Problem {
   void initialise(std::span<float> x, std::uint64_t seed) const override;
   void gradient_sum(std::span<const float> x, std::span<const SampleId> batch, bool accumulate, std::span<float> sum,
                     Workspace& work) const override;
-  LossSum loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows,
-                   Workspace& work) const override;
+  using Problem::loss_sum;
+  LossSum loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows, Workspace& work,
+                   std::span<std::uint64_t> hits) const override;
   Workspace make_workspace() const override;
   std::vector<CoordinateRange> penalised() const override;
   // The first layer's input needs no derivative; what little that saves is not reckoned.

@@ -92,11 +92,14 @@ double half_squared_distance(const Dataset& data, std::span<const SampleId> rows
   return 0.5 * sum;
 }
 
-std::uint64_t hits(const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, const float* z) {
+std::uint64_t hits(const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, const float* z,
+                   std::span<std::uint64_t> of_class) {
   std::uint64_t correct = 0;
   for (std::size_t k = 0; k < rows.size(); ++k, z += outputs) {
     const auto guess = outputs == 1 ? z[0] > 0.0f : std::max_element(z, z + outputs) - z;
-    correct += data.targets[rows[k]] == static_cast<float>(guess);
+    if (data.targets[rows[k]] != static_cast<float>(guess)) continue;
+    ++correct;
+    if (!of_class.empty()) ++of_class[static_cast<std::size_t>(guess)];
   }
   return correct;
 }
@@ -121,9 +124,11 @@ void output_delta(Loss loss, const Dataset& data, std::span<const SampleId> rows
   for_each_target(data, rows, outputs, z, [](float& z_y, float y) { z_y -= y; });
 }
 
-LossSum output_loss(Loss loss, const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, float* z) {
+LossSum output_loss(Loss loss, const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, float* z,
+                    std::span<std::uint64_t> hits_of_class) {
+  check(hits_of_class.empty() || hits_of_class.size() == data.classes, "output_loss: hits are [classes]");
   LossSum sum{.samples = rows.size()};
-  if (data.classes > 0) sum.correct = hits(data, rows, outputs, z);
+  if (data.classes > 0) sum.correct = hits(data, rows, outputs, z, hits_of_class);
   switch (loss) {
     case Loss::sigmoid_cross_entropy:
       sum.loss = sigmoid_cross_entropy(data, rows, outputs, z);

@@ -24,6 +24,8 @@ void output_delta(Loss loss, const Dataset& data, std::span<const SampleId> rows
 
 // ℓ summed over the rows in float64, and hits: the largest output is the class's (one output: z > 0 means class 1).
 // Destroys z. Not a number anywhere in z, or an overflow, gives a loss that is not finite.
-LossSum output_loss(Loss loss, const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, float* z);
+// hits_of_class [classes]: += the hits among each class's samples; empty: not wanted.
+LossSum output_loss(Loss loss, const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, float* z,
+                    std::span<std::uint64_t> hits_of_class = {});
 
 }  // namespace quantimed

@@ -56,8 +56,13 @@ class Problem {
                             std::span<float> sum, Workspace& work) const = 0;
 
   // Loss and hits over rows of `data` (the training set or a test set of the same shape). No ℓ2 term.
+  // hits [classes]: += those of each class; empty: not wanted.
   virtual LossSum loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows,
-                           Workspace& work) const = 0;
+                           Workspace& work, std::span<std::uint64_t> hits) const = 0;
+  LossSum loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows,
+                   Workspace& work) const {
+    return loss_sum(x, data, rows, work, {});
+  }
 
   // Touches its pages: to be called on the thread that will use it.
   virtual Workspace make_workspace() const = 0;

@@ -23,6 +23,7 @@ std::string progress_order(const Trace& trace);
 std::string clock_of_bits(const Trace& trace);
 std::string finite_losses(const Trace& trace);
 std::string progress_ranges(const Trace& trace);
+std::string classes_add_up(const Trace& trace);
 std::string round_gaps(const Trace& trace);
 std::string round_ranges(const Trace& trace);
 std::string start_order(const Trace& trace);

@@ -36,6 +36,12 @@ inline constexpr std::tuple kProgress{
     Column{"gradient_norm_squared", "1", &Progress::gradient_norm_squared},
 };
 
+// /classes, [classes] each; beside them `accuracy`, [K, classes]
+inline constexpr std::tuple kClasses{
+    Column{"label", "1", &Classes::label},
+    Column{"samples", "samples", &Classes::samples},
+};
+
 // /rounds, [iterations, n] each
 inline constexpr std::tuple kRounds{
     Column{"compute_time", "s", &Rounds::compute_time},

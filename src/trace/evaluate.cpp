@@ -43,9 +43,25 @@ Evaluator::Evaluator(const Problem& problem, const Shards& shards, const Dataset
     std::iota(all.begin(), all.end(), SampleId{0});
     test_rows_ = evenly_spaced(all, most_samples);
   }
+  const Dataset& told = test_ ? *test_ : problem.data();
+  if (problem.is_classification() && told.classes <= kMostClasses) {
+    class_samples_.resize(told.classes);
+    for (const SampleId row : test_ ? test_rows_ : rows_) ++class_samples_[static_cast<std::size_t>(told.targets[row])];
+  }
+  hits_.resize(static_cast<std::size_t>(threads) * class_samples_.size());
   for (int k = 0; k < threads; ++k) work_.push_back(problem.make_workspace());
   for (std::size_t k = 0; k < kGradientParts; ++k) gradients_.emplace_back(problem.dimension());
   mean_.resize(problem.dimension());
+}
+
+Classes Evaluator::classes(const std::vector<double>& label) const {
+  Classes classes{.set = test_ ? "test" : "training", .label = label, .samples = class_samples_};
+  if (class_samples_.empty()) return {};
+  if (label.size() != class_samples_.size()) {
+    classes.label.resize(class_samples_.size());
+    std::iota(classes.label.begin(), classes.label.end(), 0.0);
+  }
+  return classes;
 }
 
 double Evaluator::bytes(const Problem& problem, std::uint32_t threads) {
@@ -89,17 +105,23 @@ double Evaluator::consensus_error(std::span<const float* const> models) const {
   return std::accumulate(distance.begin(), distance.end(), 0.0) / static_cast<double>(models.size());
 }
 
-LossSum Evaluator::total_loss(const Dataset& data, std::span<const SampleId> rows) {
+LossSum Evaluator::total_loss(const Dataset& data, std::span<const SampleId> rows, std::span<std::uint64_t> hits) {
+  const std::size_t classes = hits.size();
+  std::ranges::fill(hits_, 0);
   std::vector<LossSum> parts(parts_of(rows.size(), kRowsPerPart));
   FirstFailure failure;
 #pragma omp parallel for schedule(dynamic) num_threads(workers_)
   for (std::size_t k = 0; k < parts.size(); ++k) {
     const auto part = rows.subspan(k * kRowsPerPart, std::min(kRowsPerPart, rows.size() - k * kRowsPerPart));
+    const auto worker = static_cast<std::size_t>(omp_get_thread_num());
     failure.guard([&] {
-      parts[k] = problem_.loss_sum(mean_, data, part, work_[static_cast<std::size_t>(omp_get_thread_num())]);
+      parts[k] =
+          problem_.loss_sum(mean_, data, part, work_[worker], std::span(hits_).subspan(worker * classes, classes));
     });
   }
   failure.rethrow();
+  std::ranges::fill(hits, 0);
+  for (std::size_t k = 0; classes > 0 && k < hits_.size(); ++k) hits[k % classes] += hits_[k];
   LossSum total;
   for (const LossSum& part : parts) {
     total.loss += part.loss;
@@ -152,19 +174,26 @@ Evaluation Evaluator::evaluate_with_workers(std::span<const float* const> models
     return problem_.is_classification() ? static_cast<double>(sum.correct) / static_cast<double>(sum.samples) : kNone;
   };
   const double samples = static_cast<double>(rows_.size());
-  const LossSum train = total_loss(problem_.data(), rows_);
+  std::vector<std::uint64_t> hits(class_samples_.size());
+  const std::span<std::uint64_t> of_test = test_ ? hits : std::span<std::uint64_t>(),
+                                 of_training = test_ ? std::span<std::uint64_t>() : hits;
+  const LossSum train = total_loss(problem_.data(), rows_, of_training);
   const double penalty = lambda_ / (2 * samples) * penalised_norm_squared(problem_, mean_);
   Evaluation result{.loss = train.loss / samples + penalty,
                     .accuracy = share(train),
                     .test_loss = kNone,
                     .test_accuracy = kNone,
                     .consensus_error = consensus_error(models),
-                    .gradient_norm_squared = gradient_norm_squared()};
+                    .gradient_norm_squared = gradient_norm_squared(),
+                    .class_accuracy = {}};
   if (test_) {
-    const LossSum test = total_loss(*test_, test_rows_);
+    const LossSum test = total_loss(*test_, test_rows_, of_test);
     result.test_loss = test.loss / static_cast<double>(test.samples);
     result.test_accuracy = share(test);
   }
+  for (std::size_t c = 0; c < hits.size(); ++c)
+    result.class_accuracy.push_back(
+        class_samples_[c] > 0 ? static_cast<double>(hits[c]) / static_cast<double>(class_samples_[c]) : kNone);
   return result;
 }
 

@@ -15,6 +15,7 @@ namespace quantimed {
 // One row of Progress, without iteration and time.
 struct Evaluation {
   double loss, accuracy, test_loss, test_accuracy, consensus_error, gradient_norm_squared;
+  std::vector<double> class_accuracy;  // [classes().label.size()], NaN: no sample of the class is looked at
 };
 
 class Evaluator {
@@ -30,6 +31,11 @@ class Evaluator {
   // models: [n] pointers to [p].
   Evaluation evaluate(std::span<const float* const> models);
 
+  // Whose accuracy is told one by one: those of the test set, or of the training set where there is none. Nothing in
+  // regression, or of more than kMostClasses. `label`: what the source calls them; empty: their numbers.
+  static constexpr std::size_t kMostClasses = 1000;
+  Classes classes(const std::vector<double>& label) const;
+
   // x̄ of the last call.  [p]
   std::span<const float> mean_model() const { return mean_; }
 
@@ -37,7 +43,8 @@ class Evaluator {
   Evaluation evaluate_with_workers(std::span<const float* const> models);
   void average(std::span<const float* const> models);
   double consensus_error(std::span<const float* const> models) const;
-  LossSum total_loss(const Dataset& data, std::span<const SampleId> rows);
+  // hits [classes] ← those of each class; empty: not wanted.
+  LossSum total_loss(const Dataset& data, std::span<const SampleId> rows, std::span<std::uint64_t> hits);
   double gradient_norm_squared();
 
   const Problem& problem_;
@@ -46,6 +53,8 @@ class Evaluator {
   WorkerChoice choice_;
   int workers_ = 1;                              // of this evaluation
   std::vector<SampleId> rows_, test_rows_;       // that are looked at
+  std::vector<std::uint32_t> class_samples_;     // [classes], of each class among them; empty: classes are not told
+  std::vector<std::uint64_t> hits_;              // [workers, classes] of one evaluation
   std::vector<Workspace> work_;                  // a worker's each
   std::vector<AlignedVector<float>> gradients_;  // [parts, p]: partial sums, added in order
   AlignedVector<float> mean_;                    // [p]

@@ -337,6 +337,17 @@ void read_network(Input& input, Network& network) {
   }
 }
 
+void read_classes(Input& input, Trace& trace) {
+  read_columns(input, "classes", columns::kClasses, trace.classes, 1);
+  const Object group = open_group(input.file, "classes");
+  trace.classes.set = read_named<std::string>(group, "set", "/classes");
+  auto accuracy = read_values<double>(input, group, "classes", "accuracy", "1", 2);
+  if (accuracy.shape[1] != trace.classes.label.size())
+    throw Fault(
+        fmt::format("/classes/accuracy has rows of {}, not of {}", accuracy.shape[1], trace.classes.label.size()));
+  trace.progress.class_accuracy = std::move(accuracy.values);
+}
+
 Checkpoint read_checkpoint(Input& input) {
   Checkpoint checkpoint;
   const Object group = open_group(input.file, "checkpoint");
@@ -368,6 +379,7 @@ Trace read_parts(Input input, Parts parts) {
   read_network(input, trace.network);
   read_columns(input, "progress", columns::kProgress, trace.progress, 1);
   trace.mean_model = read_values<float>(input, open_group(input.file, "model"), "model", "mean", "1", 1).values;
+  if (need(H5Lexists(input.file, "classes", H5P_DEFAULT), "/classes") > 0) read_classes(input, trace);
   if (parts == Parts::summary) return trace;
   const auto shape = read_columns(input, "rounds", columns::kRounds, trace.rounds, 2);
   trace.rounds.iterations = shape[0];
@@ -481,6 +493,9 @@ void transfer(Pipe& pipe, Trace& trace) {
   transfer(pipe, trace.ini);
   transfer(pipe, trace.network);
   transfer_columns(pipe, columns::kProgress, trace.progress);
+  transfer(pipe, trace.progress.class_accuracy);
+  transfer(pipe, trace.classes.set);
+  transfer_columns(pipe, columns::kClasses, trace.classes);
   transfer(pipe, trace.rounds.iterations);
   transfer(pipe, trace.rounds.nodes);
   transfer_columns(pipe, columns::kRounds, trace.rounds);

@@ -44,6 +44,15 @@ std::string network_finding(const Network& network) {
   return {};
 }
 
+std::string classes_finding(const Trace& trace, std::size_t points) {
+  const std::size_t classes = trace.classes.label.size(), values = trace.progress.class_accuracy.size();
+  if (auto f = length_finding("classes", "samples", trace.classes.samples.size(), classes); !f.empty()) return f;
+  // Divided, as for /rounds.
+  if (classes == 0 ? values != 0 : values % classes != 0 || values / classes != points)
+    return fmt::format("/classes/accuracy has {} values for {} points of {} classes", values, points, classes);
+  return {};
+}
+
 std::string rounds_finding(const Trace& trace) {
   const Rounds& rounds = trace.rounds;
   if (rounds.nodes != trace.network.nodes)
@@ -129,6 +138,7 @@ std::string shape_finding(const Trace& trace) {
   if (auto f = network_finding(trace.network); !f.empty()) return f;
   const std::size_t points = trace.progress.iteration.size();
   if (auto f = lengths_finding(columns::kProgress, trace.progress, "progress", points); !f.empty()) return f;
+  if (auto f = classes_finding(trace, points); !f.empty()) return f;
   if (auto f = no_rounds ? lengths_finding(columns::kRounds, trace.rounds, "rounds", 0) : rounds_finding(trace);
       !f.empty())
     return f;

@@ -47,6 +47,17 @@ struct Progress {
   std::vector<double> test_accuracy;
   std::vector<double> consensus_error;        // (1/n) Σ_i ‖x_i − x̄‖²
   std::vector<double> gradient_norm_squared;  // ‖∇f(x̄)‖², per-dataset ℓ2 term included
+  // [K, classes] of Trace::classes, row-major: share of hits among the samples of each; NaN where there are none, or
+  // where it was not told (a run that a version without it began). In the file: /classes/accuracy.
+  std::vector<double> class_accuracy;
+};
+
+// The classes whose accuracy the curve tells. [classes] each; empty in regression, of more than
+// Evaluator::kMostClasses, and in traces of versions without them.
+struct Classes {
+  std::string set = {};                     // "test" or "training": whose samples
+  std::vector<double> label = {};           // what the source calls it
+  std::vector<std::uint32_t> samples = {};  // of it among those that the curve looks at
 };
 
 // What each node did in each of its iterations. [iterations, n] row-major each; NaN beyond a node's last iteration.
@@ -116,6 +127,7 @@ struct Trace {
   Attributes data;  // what was read: fingerprints of contents, features, classes; empty: by a version without it
   Network network;
   Progress progress;
+  Classes classes;
   Rounds rounds;
   std::vector<float> mean_model;  // [p]
   Timeline timeline;

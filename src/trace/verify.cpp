@@ -137,6 +137,7 @@ constexpr TraceCheck kChecks[] = {
     {"the run's clock charges the bits that it says", checks::clock_of_bits},
     {"losses are finite unless diverged", checks::finite_losses},
     {"accuracies are shares; losses and errors are not negative", checks::progress_ranges},
+    {"the classes' accuracies are shares, and their mean the curve's", checks::classes_add_up},
     {"rounds have no gaps", checks::round_gaps},
     {"rounds have times >= 0, whole batches and bytes", checks::round_ranges},
     {"iterations start in order", checks::start_order},

@@ -101,6 +101,34 @@ std::string progress_ranges(const Trace& trace) {
   return {};
 }
 
+// Each class weighs as many samples as it has. A point that tells none is of a version without them.
+std::string classes_add_up(const Trace& trace) {
+  constexpr double kTolerance = 1e-9;
+  const Classes& classes = trace.classes;
+  const std::size_t count = classes.label.size();
+  if (count == 0) return {};
+  if (classes.set != "test" && classes.set != "training")
+    return fmt::format("/classes is of the set \"{}\"", classes.set);
+  const std::vector<double>& all = classes.set == "test" ? trace.progress.test_accuracy : trace.progress.accuracy;
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    double hits = 0, samples = 0;
+    std::size_t untold = 0;
+    for (std::size_t c = 0; c < count; ++c) {
+      const double share = trace.progress.class_accuracy[k * count + c];
+      if (share < 0 || share > 1 || (classes.samples[c] == 0 && !std::isnan(share)))
+        return fmt::format("/classes/accuracy: point {} of class {} is {}", k, c, share);
+      untold += std::isnan(share);
+      if (classes.samples[c] == 0) continue;
+      hits += share * classes.samples[c];
+      samples += classes.samples[c];
+    }
+    if (untold < count && !(std::abs(hits / samples - all[k]) <= kTolerance))
+      return fmt::format("/classes/accuracy: the mean of point {} is {}, and the curve's accuracy {}", k,
+                         hits / samples, all[k]);
+  }
+  return {};
+}
+
 std::string round_gaps(const Trace& trace) {
   const Rounds& rounds = trace.rounds;
   std::string finding;

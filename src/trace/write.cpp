@@ -220,6 +220,14 @@ void put_run(hid_t file, ChunkPacker& packer, const Trace& trace) {
   if (events > 0) put_columns(make_group(file, "timeline"), packer, columns::kTimeline, trace.timeline, {&events, 1});
 }
 
+void put_classes(hid_t file, ChunkPacker& packer, const Trace& trace) {
+  const Object group = make_group(file, "classes");
+  const hsize_t classes = trace.classes.label.size(), points = trace.progress.iteration.size();
+  put_columns(group, packer, columns::kClasses, trace.classes, {&classes, 1});
+  put_values(group, packer, "accuracy", "1", std::array{points, classes}, trace.progress.class_accuracy.data());
+  put(group, "set", trace.classes.set);
+}
+
 // Block by block, and each is a chunk.
 void put_rounds(hid_t file, ChunkPacker& packer, const RoundsSource& rounds) {
   const Object group = make_group(file, "rounds");
@@ -305,6 +313,7 @@ std::size_t fill(ImageFile& image, const Trace& trace, const RoundsSource& round
   put_warnings(file, trace.warnings);
   put_network(file, packer, trace.network);
   put_run(file, packer, trace);
+  if (!trace.classes.label.empty()) put_classes(file, packer, trace);
   put_rounds(file, packer, rounds);
   if (trace.checkpoint) put_checkpoint(file, packer, *trace.checkpoint);
   if (trace.recording) put_recording(file, packer, *trace.recording);

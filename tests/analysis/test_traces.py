@@ -52,6 +52,9 @@ def test_reads_what_the_file_holds(loaded: Study) -> None:
         assert run.number("final_loss") == file["summary"].attrs["final_loss"]
         assert run.ini.encode() == file["config/ini"][()]
         np.testing.assert_array_equal(run.timeline()["start"], file["timeline/start"][()])
+        for name, column in run.classes().items():
+            np.testing.assert_array_equal(column, file[f"classes/{name}"][()])
+        assert run.classes()["accuracy"].shape == (len(run.progress["loss"]), 3) and run.classes_of() == file["classes"].attrs["set"]
     assert run.has_timeline()
     assert run.kind == "run" and run.repeat == 1
     assert np.isnan(run.number("no such figure"))

@@ -24,9 +24,9 @@ class SlowProblem final : public Problem {
     std::this_thread::sleep_for(std::chrono::milliseconds(5) * batch.size());
     other_.gradient_sum(x, batch, accumulate, sum, work);
   }
-  LossSum loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows,
-                   Workspace& work) const override {
-    return other_.loss_sum(x, data, rows, work);
+  LossSum loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows, Workspace& work,
+                   std::span<std::uint64_t> hits) const override {
+    return other_.loss_sum(x, data, rows, work, hits);
   }
   Workspace make_workspace() const override { return other_.make_workspace(); }
   std::vector<CoordinateRange> penalised() const override { return other_.penalised(); }

@@ -68,13 +68,15 @@ import json, sys, quantimed as q
 study = q.read(sys.argv[1])
 runs, curves, network = q.runs(study), q.curves(study), q.network(study)
 first = q.by_name(study, sys.argv[2])
-rounds, edges = q.rounds(first), q.edges(first)
+rounds, edges, classes = q.rounds(first), q.edges(first), q.classes(first)
 print(json.dumps({
     "where": q.__file__, "files": list(runs.file), "why_not": list(runs.why_not), "loss": list(runs.final_loss), "bytes": list(runs.bytes_sent),
     "points": curves[curves.file == first.path.name].loss.tolist(), "times": curves[curves.file == first.path.name].time_s.tolist(),
     "batch": rounds.pivot(index="iteration", columns="node", values="batch").values.tolist(), "rounds": len(rounds),
     "gap": list(network.spectral_gap), "graph": list(network.graph),
     "weights": [(int(e.from_node), int(e.to_node), e.weight) for e in edges.itertuples()],
+    "classes": classes.pivot(index="iteration", columns="label", values="accuracy").values.tolist(), "labels": classes.label[:10].tolist(),
+    "samples": classes.samples[:10].tolist(), "set": sorted(set(classes.set)), "class_times": classes.time_s[::10].tolist(),
     "chosen": list(q.rounds(first, ["wait_time"]).columns),
     "units": [frame.attrs["units"] for frame in (runs, curves, rounds, network, edges)],
     "mean": runs.groupby("algorithm").final_loss.mean().to_dict()}))
@@ -97,6 +99,9 @@ def test_data_frames_hold_what_the_traces_hold_with_units(environment: Path, stu
         for i, j, weight in found["weights"]:
             w[i, j] = w[j, i] = weight
         assert np.allclose(w.sum(axis=0), 1, atol=1e-6)
+        assert found["classes"] == file["classes/accuracy"][:].tolist() and found["set"] == [file["classes"].attrs["set"]] == ["test"]
+        assert found["labels"] == list(range(10)) and found["samples"] == file["classes/samples"][:].tolist()
+        assert found["class_times"] == file["progress/time"][:].tolist()
         for frame, group, its in ((1, "progress", {"time": "time_s"}), (2, "rounds", {})):
             for name, column in file[group].items():
                 shown = its.get(name, f"{name}_s" if name.startswith("time_") else name)

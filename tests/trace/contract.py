@@ -11,6 +11,7 @@ COLUMNS = {
     "timeline": "node iteration phase start end",
     "network": "edges weights self_weights",
     "model": "mean",
+    "classes": "label samples accuracy",
 }
 
 with h5py.File(sys.argv[1]) as f:
@@ -27,6 +28,8 @@ with h5py.File(sys.argv[1]) as f:
     assert 0 < f["network"].attrs["beta"] < 1 and f["network"].attrs["redraws"] == 2
     assert f["rounds/batch"].shape == (7, 5) and f["progress/loss"][:].tolist() == [1, 1 / 2, 1 / 3, 1 / 4]
     assert f["model/mean"].shape == (39,)
+    assert f["classes/accuracy"].shape == (4, 3) and f["classes"].attrs["set"] == "training"
+    assert f["classes/label"][:].tolist() == [-1, 0.5, 7] and f["classes/samples"][:].tolist() == [2, 0, 6]
     assert list(f["timeline/phase"].attrs["names"]) == ["compute", "encode", "wait", "exchange", "mix", "publish", "record"]
     assert f["summary"].attrs["time_to_target"] == float("inf")
     assert f["summary"].attrs["warnings"] == "the loss has grown\na code is longer than it should be"

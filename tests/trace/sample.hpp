@@ -103,6 +103,9 @@ inline Trace sample_trace(std::size_t iterations = 7, std::uint32_t nodes = 5, s
   trace.environment = {{"cpu", std::string("some processor")}, {"cores", std::int64_t{2}}};
   trace.network = sample_network(nodes);
   fill_progress(trace.progress, points);
+  trace.classes = {.set = "training", .label = {-1, 0.5, 7}, .samples = {2, 0, 6}};
+  for (const double share : trace.progress.accuracy)
+    trace.progress.class_accuracy.insert(trace.progress.class_accuracy.end(), {share, std::nan(""), share});
   trace.rounds = sample_rounds(iterations, nodes);
   for (int k = 0; k < 39; ++k) trace.mean_model.push_back(0.5f * static_cast<float>(k));
   for (std::uint32_t k = 0; k < 10; ++k) {
