@@ -233,6 +233,21 @@ Attributes take_over(const Resumption& resumption, Trace& trace) {
   return earlier;
 }
 
+// --curve replay. Other bits than the run's, or a log that is none, are no curve of it: the run broke off.
+void draw_afterwards(Progress& curve, const Run& run, Outcome& outcome, Watcher& watcher) {
+  const auto start = Clock::now();
+  curve = {};  // a resumed run's is drawn from its beginning
+  curve.drawn_by = "replay";
+  std::string why;
+  try {
+    why = draw_by_replay(run, outcome, watcher);
+  } catch (const InputError& error) {
+    why = error.what();
+  }
+  if (outcome.failure.empty() && !why.empty()) outcome.failure = "the replay that was to draw the curve: " + why;
+  outcome.measured.emplace_back("curve_time_s", seconds_since(start));
+}
+
 }  // namespace
 
 void add_point(Progress& curve, const Cut& cut, const Evaluation& point) {
@@ -272,6 +287,8 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   Run run = setup.run();
   require_memory(run, config.engine == "virtual" ? plan_virtual(run) : plan_threads(run, layout),
                  Evaluator::bytes(*setup.problem, config.threads));
+  if (!run.copies_models)
+    require_memory(run, plan_replay(run, config.threads), Evaluator::bytes(*setup.problem, config.threads));
   if (kGuards) {
     check_gradient(*setup.problem, setup.shards, config.seed);
     check_codec(*setup.codec, *setup.problem, config.seed);
@@ -298,6 +315,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   {
     Recorder recorder(trace, evaluator, config.output, report, earlier, start);
     outcome = run_by_engine(config, data, run, recorder);
+    if (!run.copies_models) draw_afterwards(trace.progress, run, outcome, recorder);
     diverged = recorder.diverged();
     evaluation_s = recorder.evaluation_s();
     wall_s = recorder.wall_s();

@@ -193,7 +193,7 @@ void write_curve(const TraceReplay& replay, const std::string& path) {
   Trace trace = replay.trace();
   trace.progress = replay.curve();
   trace.classes = replay.classes();
-  trace.summary.emplace_back("curve_by", "replay");
+  trace.progress.drawn_by = "replay";
   write_trace(path, trace);
 }
 
@@ -271,7 +271,8 @@ void resume_from_log(Resumption& resumption, const Run& run, Evaluator& evaluato
   trace.progress = {};
   CurveWatcher watcher(&evaluator, trace.progress, report);
   std::vector<ReplayPoint> points = points_of(run, recording, trace.rounds, clock, run.evaluations);
-  points.pop_back();  // the cut is no end
+  points.pop_back();                       // the cut is no end
+  if (!run.copies_models) points.clear();  // its whole curve is drawn at its end
   Replayed replayed = replay(run,
                              {.recording = recording,
                               .rounds = trace.rounds,

@@ -115,6 +115,8 @@ Setup::Setup(const Config& resolved, const DataSplit& data)
   require_averaging(config, row, problem->dimension());
 }
 
+bool is_drawn_by_replay(const Config& resolved) { return resolved.curve == "replay" && resolved.engine == "threads"; }
+
 Run Setup::run() const {
   const MachineCosts* costs = machine ? &machine->costs(codec->name()) : nullptr;
   Options options = parameter_options(config, row);
@@ -150,6 +152,7 @@ Run Setup::run() const {
           .patience_s = config.patience,
           .record_folder = folder_of(config.output),
           .keeps_log = !config.no_record,
+          .copies_models = !is_drawn_by_replay(config),
           .gradient_until_deadline = uses_deadline(config, row)};
 }
 

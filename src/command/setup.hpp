@@ -35,6 +35,9 @@ struct Setup {
   std::optional<MachineFile> machine;  // --machine
 };
 
+// --curve replay: in real time alone, since one Config also serves what virtual time predicts of a run.
+bool is_drawn_by_replay(const Config& resolved);
+
 // A code that the algorithm's messages cannot take, as far as that can be told without the data: p = 0, or for models
 // of p coordinates. Throws InputError.
 void require_codec(const std::string& text, const AlgorithmRow& row, std::size_t p);

@@ -254,6 +254,26 @@ void check_engine_options(const Config& config) {
     throw InputError("--machine {}: on threads the machine is this one; give --engine virtual", config.machine);
 }
 
+// A curve that a replay is to draw needs what a replay needs: a log, in this process, of who was there throughout.
+void check_curve(const Config& config) {
+  if (config.curve != "replay") return;
+  if (config.engine == "virtual")
+    throw InputError(
+        "--curve replay: virtual time has no clock that a copy of a model could hold up; leave it out, or give "
+        "--engine threads");
+  if (config.engine == "mpi")
+    throw InputError(
+        "--curve replay: the curve of a run over several processes is drawn of their models; leave it out, or give "
+        "--engine threads");
+  if (config.no_record)
+    throw InputError("--curve replay: is drawn from the log that --no-record leaves out; give one of the two");
+  if (!config.fault.empty())
+    throw InputError(
+        "--curve replay: which models a curve is of while --fault {} takes nodes away is known to the run alone; give "
+        "one of the two",
+        config.fault);
+}
+
 // Who asks threads for 8 threads means nodes; the number of workers that evaluate the run is of no interest.
 void refuse_threads_for_nodes(const Config& config, const std::string& command) {
   const bool takes_nodes = command == "run" || command == "compare" || command == "tune";
@@ -300,6 +320,7 @@ void validate(const Config& config, const std::string& command) {
   if (command == "theory" && !config.machine.empty())
     throw InputError("--machine {}: theory runs on the modelled clock; leave it out", config.machine);
   check_engine_options(as_run_by(command, config));
+  if (command != "theory") check_curve(as_run_by(command, config));
   refuse_threads_for_nodes(config, command);
   if (command == "tune" || command == "theory") return;  // they choose the steps
   // A step may leave the range of numbers at this horizon only.

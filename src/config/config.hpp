@@ -64,6 +64,7 @@ struct Config {
   std::string bits = "wire";           // wire | paper: what the virtual clock charges
   std::string sync = "barrier";        // barrier | neighbourhood
   std::uint32_t evaluations = 50;      // K
+  std::string curve = "live";          // live | replay: how a run in real time draws it
   std::uint32_t evaluate_samples = 0;  // 0: all
   bool optimum = false;                // run
   std::vector<double> target_loss;     // empty: none (run), chosen from the runs (compare, tune)

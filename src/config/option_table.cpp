@@ -345,6 +345,10 @@ std::vector<OptionRow> evaluation_rows() {
     {.name = "evaluations", .topic = Topic::evaluation, .commands = kTimedRuns | kReplay, .value = "K",
      .help = "points on the curve, off the clock; replay: of a new curve, into --output",
      .field = &C::evaluations, .least = 1, .most = 1'000'000},
+    {.name = "curve", .topic = Topic::evaluation, .commands = kTimedRuns,
+     .help = "how a run on threads draws its curve: of copies of its models that nodes make while the clock runs, or of no copies, "
+             "by a replay of its log once it has ended, which takes about as long as the run",
+     .field = &C::curve, .choices = {"live", "replay"}, .clocks = kRealTime},
     {.name = "target-loss", .topic = Topic::evaluation, .commands = kTimedRuns, .value = "LOSS,LOSS",
      .help = "report the time to these training losses; none: no target in run, chosen from the runs in compare and tune",
      .field = &C::target_loss, .usual = "none", .is_above_least = true},

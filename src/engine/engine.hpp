@@ -67,6 +67,7 @@ struct Run {
   Resume* resume = nullptr;        // null: from the start
   std::string record_folder = {};  // where records go that memory should not hold; empty: memory holds all
   bool keeps_log = true;           // threads: of what the clock decides, for a replay
+  bool copies_models = true;       // threads: while the clock runs, for the curve; else draw_by_replay() draws it
   bool gradient_until_deadline = false;  // --gradient: instead of over a batch, where the text asks for a gradient
 
   // What the clock charges, or the other one.

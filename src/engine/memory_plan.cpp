@@ -116,10 +116,9 @@ MemoryPlan plan_threads(const Run& run, const Layout& layout) {
   const Sizes size(run);
   const bool lives_in_outbox = run.codec.is_identity() && run.algorithm.sends_its_model;
   const double here = layout.here();
+  const double copies = run.copies_models ? static_cast<double>(Snapshots::models_of(run.evaluations)) : 0;
   MemoryPlan plan;
-  plan.models =
-      floats(here * size.p * (static_cast<double>(Snapshots::models_of(run.evaluations)) + (lives_in_outbox ? 0 : 1))) +
-      here * size.states;
+  plan.models = floats(here * size.p * (copies + (lives_in_outbox ? 0 : 1))) + here * size.states;
   for (NodeId i = 0; i < run.network.nodes; ++i)  // ghosts, where there are other ranks
     plan.messages += buffers_of(run, i, layout) * (size.message + kSeparation);
   plan.gradients = floats(here * size.p);

@@ -187,7 +187,8 @@ void ReplayRun::work() {
 
 // Shows the next points that are complete, off the lock.
 void ReplayRun::show(std::unique_lock<std::mutex>& lock) {
-  while (next_shown_ < points_.size() && points_[next_shown_].missing == 0 && !difference_ && !failure_) {
+  while (next_shown_ < points_.size() && points_[next_shown_].missing == 0 && !has_enough_ && !difference_ &&
+         !failure_) {
     Point point = std::move(points_[next_shown_]);
     const ReplayPoint& asked = request_.points[next_shown_];
     lock.unlock();
@@ -199,7 +200,10 @@ void ReplayRun::show(std::unique_lock<std::mutex>& lock) {
     points_[next_shown_] = {};
     ++next_shown_;
     changed_.notify_all();
-    if (!goes_on) return stop();
+    if (goes_on) continue;
+    has_enough_ = true;
+    stop();
+    return changed_.notify_all();
   }
 }
 
@@ -262,14 +266,14 @@ Replayed ReplayRun::operator()() {
   workers.clear();
   if (failure_) std::rethrow_exception(failure_);
   if (queue_.is_stuck() && !difference_) tell_stuck();
-  if (run_.algorithm.delivery == Delivery::pairwise && !is_interrupted_ && !difference_) end_models();
+  if (run_.algorithm.delivery == Delivery::pairwise && !is_interrupted_ && !has_enough_ && !difference_) end_models();
   Replayed replayed{.difference = difference_,
                     .interrupted = is_interrupted_,
                     .iterations = done_,
                     .models = compared_,
                     .most_messages = most_messages_,
                     .checkpoint = {}};
-  if (request_.wants_checkpoint && !difference_ && !is_interrupted_) replayed.checkpoint = checkpoint();
+  if (request_.wants_checkpoint && !difference_ && !is_interrupted_ && !has_enough_) replayed.checkpoint = checkpoint();
   return replayed;
 }
 
@@ -292,7 +296,7 @@ Round round_at(const Rounds& rounds, NodeId i, Round count, Seconds time) {
 }  // namespace
 
 std::vector<ReplayPoint> points_of(const Run& run, const Recording& recording, const Rounds& rounds, Seconds end,
-                                   std::uint32_t evaluations) {
+                                   std::uint32_t evaluations, Round over) {
   const std::uint32_t n = run.network.nodes;
   const auto& counts = recording.iterations;
   const Round most = *std::ranges::max_element(counts);
@@ -318,7 +322,8 @@ std::vector<ReplayPoint> points_of(const Run& run, const Recording& recording, c
       add(time, [&](NodeId i) { return std::optional(round_at(rounds, i, counts[i], time)); });
     }
   } else {
-    const std::uint64_t stride = std::max<std::uint64_t>(1, (std::uint64_t{most} + evaluations - 1) / evaluations);
+    const std::uint64_t all = std::max(most, over);
+    const std::uint64_t stride = std::max<std::uint64_t>(1, (all + evaluations - 1) / evaluations);
     for (std::uint64_t t = 0; t < most; t += stride) {
       Seconds when = 0;
       for (NodeId i = 0; i < n; ++i)

@@ -27,9 +27,10 @@ struct ReplayPoint {
 };
 
 // Points evenly over a run's iterations, or over its time where nodes do not wait for each other; the start and the end
-// among them. `rounds`: of all its iterations. `end`: of its clock.
+// among them. `rounds`: of all its iterations. `end`: of its clock. `over`: that many iterations have `evaluations`,
+// where the run was to do more than it did.
 std::vector<ReplayPoint> points_of(const Run& run, const Recording& recording, const Rounds& rounds, Seconds end,
-                                   std::uint32_t evaluations);
+                                   std::uint32_t evaluations, Round over = 0);
 
 struct Difference {
   NodeId node = 0;
@@ -56,6 +57,12 @@ struct ReplayRequest {
 
 // Throws InputError for a recording that is none of this run: `run` is from the start, with its resume null.
 Replayed replay(const Run& run, const ReplayRequest& request, Watcher& watcher);
+
+// The curve of a run on threads that has just ended and made no copies of its models (Run::copies_models), from its
+// start, whatever it was resumed from: at the points that `replay --evaluations` takes, and of a run of T rounds that
+// was stopped at those of all T. Of a run that broke off, as far as its nodes can be replayed together; averages of
+// two: its start alone. Memory holds all its rounds meanwhile. Returns "", or why the replay is not of this run.
+std::string draw_by_replay(const Run& run, const Outcome& outcome, Watcher& watcher);
 
 // Of all nodes; messages wait for at most the run's own skew, for which four a node are reckoned.
 MemoryPlan plan_replay(const Run& run, std::uint32_t workers);

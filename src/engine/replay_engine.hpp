@@ -285,9 +285,9 @@ class ReplayRun {
   std::vector<std::atomic<Round>> wrong_since_;  // [n], the first iteration that went wrong
   std::mutex mutex_;                             // guards what follows
   std::condition_variable changed_;
-  std::size_t next_shown_ = 0;  // of points_
-  std::size_t working_ = 0;     // workers
-  bool is_interrupted_ = false;
+  std::size_t next_shown_ = 0;                        // of points_
+  std::size_t working_ = 0;                           // workers
+  bool is_interrupted_ = false, has_enough_ = false;  // by a signal; the watcher has seen
   std::optional<Difference> difference_;
   std::exception_ptr failure_;
   std::atomic<std::uint64_t> done_ = 0, compared_ = 0, kept_messages_ = 0, most_messages_ = 0;

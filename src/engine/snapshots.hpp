@@ -16,6 +16,9 @@ namespace quantimed {
 
 class Snapshots {
  public:
+  // None at all: of a run whose curve is drawn without them.
+  Snapshots() = default;
+
   struct Copy {
     std::uint64_t mark;  // the model holds at marks after the previous copy's, up to this one (in strides)
     Round iteration;
@@ -38,7 +41,13 @@ class Snapshots {
   std::uint64_t stride() const { return stride_; }
 
   // The first position (round or grid step) that has no copy yet.
-  std::uint64_t next() const { return copies_.empty() ? 0 : (copies_.back().mark + 1) * stride_; }
+  std::uint64_t next() const {
+    if (most_ == 0) return ~std::uint64_t{0};
+    return copies_.empty() ? 0 : (copies_.back().mark + 1) * stride_;
+  }
+
+  // Whether round t is a mark.
+  bool wants_round(Round t) const { return most_ > 0 && t % stride_ == 0; }
 
   // x is the model at all positions from next() to `position` ≥ next().
   void take(std::uint64_t position, Round iteration, std::span<const float> x, std::uint64_t turn = 0) {
@@ -46,6 +55,7 @@ class Snapshots {
     if (position < next()) return;  // now between two marks
     const std::size_t slot = unused_.back();
     unused_.pop_back();
+    ++taken_;
     std::memcpy(floats_.data() + slot * dimension_, x.data(), dimension_ * sizeof(float));
     copies_.push_back({position / stride_, iteration, slot, turn});
   }
@@ -62,6 +72,7 @@ class Snapshots {
     return found == copies_.end() ? nullptr : &*found;
   }
   std::span<const Copy> copies() const { return copies_; }
+  std::uint64_t taken() const { return taken_; }  // copies, those that were given up again as well
   std::uint64_t last_mark() const { return copies_.empty() ? 0 : copies_.back().mark; }
   const float* model(const Copy& copy) const { return floats_.data() + copy.slot * dimension_; }
 
@@ -81,9 +92,10 @@ class Snapshots {
     stride_ *= 2;
   }
 
-  std::size_t dimension_;
-  std::uint64_t stride_;
-  std::uint64_t most_;  // marks below this fit, a copy each
+  std::size_t dimension_ = 0;
+  std::uint64_t stride_ = 1;
+  std::uint64_t most_ = 0;  // marks below this fit, a copy each
+  std::uint64_t taken_ = 0;
   std::vector<Copy> copies_;
   std::vector<std::size_t> unused_;
   AlignedVector<float> floats_;  // [most, p]

@@ -377,6 +377,7 @@ void ThreadsEngine::run_nodes() {
 
 // The nodes of a run that broke off are not at one round: its curve has no end.
 void ThreadsEngine::draw_curve() {
+  if (!run_.copies_models) return;  // draw_by_replay() does, once the nodes are gone
   ThreadsCurve curve(run_, *this, records_, ended_, watcher_);
   if (!curve.observe(before_s_, outcome_.end_time) || !outcome_.failure.empty()) return;
   if (const auto [first, last] = curve.last_rounds(); first == last)

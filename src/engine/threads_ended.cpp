@@ -32,6 +32,7 @@ void ThreadsEngine::report_ended() {
     ended.violations = node.core().violations();
     ended.heard_here = node.heard_here();
     ended.bytes_heard_here = node.bytes_heard_here();
+    ended.copies = node.snapshots().taken();
     ended.stride = node.snapshots().stride();
     ended.core = core_of(i);
     ended.is_local = are_local(hardware_, numa_nodes_[i], core_of(i));

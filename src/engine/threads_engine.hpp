@@ -61,6 +61,7 @@ class ThreadsEngine final : public RunLoop, private EndedNodes {
     Seconds at = 0;
     double core_wait = 0;  // share of the run; NaN: its core was to be shared
     std::uint64_t too_slow = 0, dropped = 0, overflows = 0, violations = 0;
+    std::uint64_t copies = 0;  // of its model, for the curve
     std::uint64_t heard_here = 0;
     double bytes_heard_here = 0;
     std::uint64_t stride = 1;

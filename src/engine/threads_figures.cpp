@@ -65,7 +65,9 @@ void ThreadsEngine::report_placement() {
 void ThreadsEngine::add_figures() {
   std::uint64_t too_slow = resumed_count(run_, "gradients_slower_than_asked");
   std::uint64_t dropped = resumed_count(run_, "dropped_messages");
+  std::uint64_t copies = resumed_count(run_, "model_copies");
   for (NodeId i = 0; i < of_node_.size(); ++i) {
+    copies += of_node_[i].copies;
     too_slow += of_node_[i].too_slow;
     dropped += of_node_[i].dropped;
     if (const auto round = lost_in(i)) outcome_.lost.push_back({i, *round});
@@ -79,6 +81,7 @@ void ThreadsEngine::add_figures() {
   }
   measured.emplace_back("gradients_slower_than_asked", static_cast<std::int64_t>(too_slow));
   measured.emplace_back("checkpoints", checkpoints_);
+  measured.emplace_back("model_copies", static_cast<std::int64_t>(copies));
   measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped));
   judge(static_cast<double>(too_slow), dropped);
   add_core_wait();

@@ -27,7 +27,9 @@ ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_st
       core_(shared.run, id),
       scratch_{.work = shared.run.problem.make_workspace(), .batch = {}, .terms = {}, .form = {}},
       charged_until_(resumed(shared.run, "clock")),
-      snapshots_(shared.run.evaluations, shared.run.problem.dimension(), snapshot_stride),
+      snapshots_(shared.run.copies_models
+                     ? Snapshots(shared.run.evaluations, shared.run.problem.dimension(), snapshot_stride)
+                     : Snapshots()),
       own_(lives_in_outbox() ? 0 : shared.run.problem.dimension()),
       sum_(shared.run.problem.dimension()),
       faults_(shared.run.faults, [&](const Fault& fault) { return fault.node == id; }),

@@ -36,7 +36,7 @@ bool RoundThreadNode::wants(Round t) {
     for (const Round least = t + furthest(t); last > least && !shared_.last_round.compare_exchange_weak(last, least);) {
     }
   if (!shared_.run.faults.empty() && t < last && !takes_seat(t)) return false;
-  if (t % snapshots_.stride() == 0) capture(t);
+  if (snapshots_.wants_round(t)) capture(t);
   return t < shared_.last_round.load(std::memory_order_acquire);
 }
 

@@ -378,6 +378,8 @@ Trace read_parts(Input input, Parts parts) {
   read_warnings(trace);
   read_network(input, trace.network);
   read_columns(input, "progress", columns::kProgress, trace.progress, 1);
+  if (const Object group = open_group(input.file, "progress"); need(H5Aexists(group, "drawn_by"), "/progress") > 0)
+    trace.progress.drawn_by = read_named<std::string>(group, "drawn_by", "/progress");
   trace.mean_model = read_values<float>(input, open_group(input.file, "model"), "model", "mean", "1", 1).values;
   if (need(H5Lexists(input.file, "classes", H5P_DEFAULT), "/classes") > 0) read_classes(input, trace);
   if (parts == Parts::summary) return trace;
@@ -496,6 +498,7 @@ void transfer(Pipe& pipe, Trace& trace) {
   transfer(pipe, trace.progress.class_accuracy);
   transfer(pipe, trace.classes.set);
   transfer_columns(pipe, columns::kClasses, trace.classes);
+  transfer(pipe, trace.progress.drawn_by);
   transfer(pipe, trace.rounds.iterations);
   transfer(pipe, trace.rounds.nodes);
   transfer_columns(pipe, columns::kRounds, trace.rounds);

@@ -50,6 +50,7 @@ struct Progress {
   // [K, classes] of Trace::classes, row-major: share of hits among the samples of each; NaN where there are none, or
   // where it was not told (a run that a version without it began). In the file: /classes/accuracy.
   std::vector<double> class_accuracy;
+  std::string drawn_by;  // "replay": of the run's log, afterwards; "": by the run itself
 };
 
 // The classes whose accuracy the curve tells. [classes] each; empty in regression, of more than

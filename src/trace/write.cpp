@@ -215,7 +215,9 @@ void put_network(hid_t file, ChunkPacker& packer, const Network& network) {
 void put_run(hid_t file, ChunkPacker& packer, const Trace& trace) {
   const hsize_t points = trace.progress.iteration.size(), parameters = trace.mean_model.size(),
                 events = trace.timeline.node.size();
-  put_columns(make_group(file, "progress"), packer, columns::kProgress, trace.progress, {&points, 1});
+  const Object progress = make_group(file, "progress");
+  put_columns(progress, packer, columns::kProgress, trace.progress, {&points, 1});
+  if (!trace.progress.drawn_by.empty()) put(progress, "drawn_by", trace.progress.drawn_by);
   put_values(make_group(file, "model"), packer, "mean", "1", {&parameters, 1}, trace.mean_model.data());
   if (events > 0) put_columns(make_group(file, "timeline"), packer, columns::kTimeline, trace.timeline, {&events, 1});
 }

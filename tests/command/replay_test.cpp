@@ -20,6 +20,22 @@ using testing::Not;
 const std::string kReal =
     "run --engine threads --nodes 3 --oversubscribe --graph complete --dataset digits --samples-per-node 100 "
     "--model mlp:8 --quiet ";
+const std::string kCurve =
+    "run --engine threads --nodes 3 --oversubscribe --graph complete --dataset digits:600 --samples-per-node 100 "
+    "--model mlp:8 --quiet --curve ";
+
+std::uint32_t fewest_iterations(const Trace& trace) {
+  return trace.recording && !trace.recording->iterations.empty() ? std::ranges::min(trace.recording->iterations) : 0;
+}
+
+// Whether every node has an iteration on record: before that there is nothing to go on from.
+bool has_begun(const std::string& partial) {
+  try {
+    return fewest_iterations(read_trace(partial)) > 0;
+  } catch (const std::exception&) {
+    return false;  // not there yet
+  }
+}
 
 TEST(ReplayProgram, RecomputesARunAndDrawsAFinerCurve) {
   const Folder folder;
@@ -40,6 +56,103 @@ TEST(ReplayProgram, RecomputesARunAndDrawsAFinerCurve) {
   // A second time nothing is overwritten.
   EXPECT_EQ(run_program(folder, "replay a.h5 --evaluations 40").status, 2);
   EXPECT_EQ(run_program(folder, "replay a.h5 --evaluations 40 --overwrite").status, 0);
+}
+
+// ---- run --curve replay ----
+
+TEST(CurveByReplay, IsThatOfTheLiveRunAndOfAReplay) {
+  const Folder folder;
+  for (const char* own : {"live --algorithm dsgt --output live.h5", "replay --algorithm dsgt --output drawn.h5",
+                          "replay --algorithm async-dsgd --output a.h5"})
+    ASSERT_EQ(run_program(folder, kCurve + own + " --iterations 60 --evaluations 6").status, 0) << own;
+  const Trace live = read_trace(folder / "live.h5"), drawn = read_trace(folder / "drawn.h5");
+  EXPECT_EQ(live.progress.drawn_by, "");
+  EXPECT_EQ(drawn.progress.drawn_by, "replay");
+  EXPECT_EQ(drawn.progress.iteration, live.progress.iteration);
+  EXPECT_EQ(drawn.progress.loss, live.progress.loss);
+  EXPECT_EQ(drawn.progress.test_accuracy, live.progress.test_accuracy);
+  EXPECT_EQ(drawn.progress.consensus_error, live.progress.consensus_error);
+  EXPECT_EQ(drawn.mean_model, live.mean_model);
+  EXPECT_EQ(number(drawn.summary, "final_loss", 0), live.progress.loss.back());
+  EXPECT_GT(number(live.summary, "model_copies", 0), 0);
+  EXPECT_EQ(number(drawn.summary, "model_copies", -1), 0);
+  EXPECT_TRUE(verify_trace(drawn).empty()) << verify_trace(drawn).front();
+
+  ASSERT_EQ(run_program(folder, "replay a.h5 --evaluations 6 --output again.h5").status, 0);
+  const Trace own = read_trace(folder / "a.h5"), again = read_trace(folder / "again.h5");
+  EXPECT_EQ(own.progress.time, again.progress.time);
+  EXPECT_EQ(own.progress.loss, again.progress.loss);
+  EXPECT_EQ(own.progress.gradient_norm_squared, again.progress.gradient_norm_squared);
+  EXPECT_EQ(number(own.summary, "final_loss", 0), again.progress.loss.back());
+  EXPECT_EQ(again.progress.drawn_by, "replay");
+}
+
+TEST(CurveByReplay, OfARunThatDivergesEndsWhereItDoes) {
+  const Folder folder;
+  const Ran ran = run_program(
+      folder, kCurve + "replay --algorithm dsgd --alpha 1e20 --iterations 40 --evaluations 8 --output a.h5");
+  EXPECT_EQ(ran.status, 3) << ran.err;
+  const Trace trace = read_trace(folder / "a.h5");
+  EXPECT_EQ(trace.status, RunStatus::diverged);
+  EXPECT_EQ(trace.progress.loss.size(), 2u);  // after the first of its eight steps there is nothing to see
+  EXPECT_EQ(run_program(folder, "replay a.h5").status, 0);
+}
+
+// Stopped, it has a curve to the cut; killed, a log; resumed, the curve of all of it.
+TEST(CurveByReplay, OfARunThatWasStoppedOrKilledAndResumed) {
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    const Folder folder;
+    const std::string partial = folder / "a.h5.partial";
+    Started run(folder, kReal +
+                            "--algorithm async-dsgd --iterations 100000000 --max-time 600 --evaluations 20 --curve "
+                            "replay --output a.h5");
+    run.until([&] { return has_begun(partial); });
+    const Ran ended = run.stop(signal);
+    ASSERT_EQ(ended.status, signal == SIGKILL ? 137 : 75) << ended.err;
+    double cut = 0;
+    if (signal == SIGTERM) {
+      const Trace stopped = read_trace(folder / "a.h5");
+      EXPECT_EQ(stopped.progress.drawn_by, "replay");
+      EXPECT_EQ(stopped.progress.loss.size(), 21u);
+      EXPECT_TRUE(verify_trace(stopped).empty()) << verify_trace(stopped).front();
+      cut = stopped.progress.time.back();
+      EXPECT_EQ(cut, number(stopped.summary, "end_time_s", 0));
+    }
+    const auto written = [&] {
+      std::error_code none;
+      return std::filesystem::last_write_time(partial, none);
+    };
+    const auto before = written();
+    Started again(folder, "run --resume a.h5 --quiet");
+    again.until([&] { return written() != before; });
+    const Ran resumed = again.stop(SIGTERM);
+    ASSERT_EQ(resumed.status, 75) << resumed.err;
+    const Trace trace = read_trace(folder / "a.h5");
+    EXPECT_EQ(trace.progress.drawn_by, "replay");
+    EXPECT_EQ(trace.progress.loss.size(), 21u);
+    EXPECT_EQ(trace.progress.time.front(), 0);
+    EXPECT_GT(trace.progress.time.back(), cut);
+    EXPECT_EQ(number(trace.summary, "model_copies", -1), 0);
+    EXPECT_TRUE(verify_trace(trace).empty()) << verify_trace(trace).front();
+    EXPECT_EQ(run_program(folder, "replay a.h5").status, 0);
+  }
+}
+
+TEST(CurveByReplay, IsRefusedWhereThereIsNothingToReplay) {
+  const Folder folder;
+  const struct {
+    const char *arguments, *says;
+  } cases[] = {{"run --engine virtual", "virtual time has no clock"},
+               {"tune --engine virtual", "virtual time has no clock"},
+               {"compare --engine mpi --nodes 2", "several processes"},
+               {"run --engine threads --no-record", "the log that --no-record leaves out"},
+               {"run --engine threads --fault crash:1@1", "known to the run alone"}};
+  for (const auto& [arguments, says] : cases) {
+    const Ran ran = run_program(folder, std::string(arguments) + " --curve replay");
+    EXPECT_EQ(ran.status, 2) << arguments;
+    EXPECT_THAT(ran.err, AllOf(HasSubstr("--curve replay: "), HasSubstr(says)));
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+  }
 }
 
 TEST(ReplayProgram, VerifyTellsWhatWasReplayed) {
@@ -119,19 +232,6 @@ TEST(ReplayProgram, WhatCannotBeReplayedIsOneLineAndStatusTwo) {
     EXPECT_EQ(ran.status, 2) << arguments;
     EXPECT_THAT(ran.err, HasSubstr(says)) << arguments;
     EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
-  }
-}
-
-std::uint32_t fewest_iterations(const Trace& trace) {
-  return trace.recording && !trace.recording->iterations.empty() ? std::ranges::min(trace.recording->iterations) : 0;
-}
-
-// Whether every node has an iteration on record: before that there is nothing to go on from.
-bool has_begun(const std::string& partial) {
-  try {
-    return fewest_iterations(read_trace(partial)) > 0;
-  } catch (const std::exception&) {
-    return false;  // not there yet
   }
 }
 

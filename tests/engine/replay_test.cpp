@@ -229,6 +229,159 @@ TEST_P(Replays, DrawAFinerCurve) {
   EXPECT_TRUE(std::ranges::is_sorted(watcher.cuts, {}, &KeepingWatcher::Kept::time));
 }
 
+// ---- curves of runs that copied no models ----------------------------------------------------------------
+
+std::int64_t copies_of(const Outcome& outcome) {
+  return static_cast<std::int64_t>(number(outcome.measured, "model_copies", -1));
+}
+
+struct Drawn {
+  std::vector<KeepingWatcher::Kept> cuts;
+  Outcome outcome;
+  std::string why;
+};
+
+Drawn draw(const SmallRun& small, Run run, std::size_t most_cuts = ~std::size_t{0}) {
+  run.copies_models = false;
+  run.threads = 2;
+  KeepingWatcher watcher = small.watcher();
+  watcher.most_cuts = most_cuts;
+  Drawn drawn{.cuts = {}, .outcome = run_threads(run, watcher), .why = {}};
+  EXPECT_TRUE(watcher.cuts.empty());
+  EXPECT_EQ(copies_of(drawn.outcome), 0);
+  drawn.why = draw_by_replay(run, drawn.outcome, watcher);
+  drawn.cuts = std::move(watcher.cuts);
+  return drawn;
+}
+
+// Iterations and models; the clock's readings are each run's own.
+void expect_same_curve(const std::vector<KeepingWatcher::Kept>& cuts, const std::vector<KeepingWatcher::Kept>& others) {
+  ASSERT_EQ(cuts.size(), others.size());
+  for (std::size_t k = 0; k < cuts.size(); ++k) {
+    EXPECT_EQ(cuts[k].iteration, others[k].iteration);
+    EXPECT_EQ(cuts[k].models, others[k].models) << "point " << k;
+  }
+}
+
+TEST_P(EveryAlgorithmsRun, HasTheSameCurveWithoutCopiesOfItsModels) {
+  const SmallRun small(GetParam());
+  if (small.row.delivery != Delivery::round || small.row.uses_deadline) GTEST_SKIP() << "its bits are the clock's";
+  const auto run = on_threads(small, 30);
+  const Drawn drawn = draw(small, run);
+  EXPECT_EQ(drawn.why, "");
+  const Recorded live = record(small, run);
+  EXPECT_EQ(copies_of(live.outcome), 4 * 11);  // of four nodes at 0, 3, …, 30
+  expect_same_curve(drawn.cuts, live.cuts);
+  auto modelled = run;
+  modelled.speed = small.speed.get();
+  modelled.link = parse_link("paper:3");
+  KeepingWatcher in_virtual = small.watcher();
+  run_virtual(modelled, in_virtual);
+  expect_same_curve(drawn.cuts, in_virtual.cuts);
+}
+
+TEST(DrawnByReplay, ARunWithoutRoundsHasThePointsOfAReplay) {
+  for (const char* algorithm : {"async-dsgd", "r-fast", "ad-psgd"}) {
+    SCOPED_TRACE(algorithm);
+    const SmallRun small(algorithm);
+    auto run = on_threads(small, 400);
+    const Drawn drawn = draw(small, run);
+    EXPECT_EQ(drawn.why, "");
+    const Rounds rounds = drawn.outcome.rounds.all();
+    const auto points = points_of(run, *drawn.outcome.recording, rounds, drawn.outcome.end_time, run.evaluations);
+    KeepingWatcher watcher = small.watcher();
+    run.copies_models = false;
+    EXPECT_FALSE(replay_of(small, run, *drawn.outcome.recording, rounds, 1, &watcher, points).difference);
+    EXPECT_EQ(drawn.cuts, watcher.cuts);
+    EXPECT_EQ(drawn.cuts.size(), run.evaluations + 1);
+  }
+}
+
+// As it is when a run has diverged.
+TEST(DrawnByReplay, EndsWhenTheWatcherHasSeenEnough) {
+  for (const char* algorithm : {"dsgd", "async-dsgd", "ad-psgd"}) {
+    SCOPED_TRACE(algorithm);
+    const SmallRun small(algorithm);
+    for (int repeat = 0; repeat < 10; ++repeat) {
+      const Drawn drawn = draw(small, on_threads(small, 60), 3);
+      EXPECT_EQ(drawn.why, "");
+      EXPECT_EQ(drawn.cuts.size(), 3u);
+    }
+  }
+}
+
+// The signal that stopped the run does not stop its curve, of which the whole run's is a continuation.
+TEST(DrawnByReplay, OfAStoppedRunGoesToItsCut) {
+  for (const char* algorithm : {"dsgt", "async-dsgd", "swarmsgd"}) {
+    SCOPED_TRACE(algorithm);
+    const SmallRun small(algorithm);
+    auto run = on_threads(small, 1'000'000);
+    run.evaluations = 10'000;
+    run.copies_models = false;
+    run.threads = 2;
+    KeepingWatcher watcher = small.watcher();
+    watcher.stop_after = 2;
+    Outcome first = run_threads(run, watcher);
+    ASSERT_TRUE(first.interrupted && first.checkpoint && first.recording);
+    ASSERT_EQ(draw_by_replay(run, first, watcher), "");
+    ASSERT_GE(watcher.cuts.size(), 2u);
+    EXPECT_EQ(watcher.cuts.front().iteration, 0);
+    EXPECT_EQ(watcher.cuts.back().time, first.end_time);
+    const bool has_rounds = small.row.delivery == Delivery::round;
+    const std::size_t before_cut = watcher.cuts.size() - 1;
+    for (std::size_t k = 0; has_rounds && k < before_cut; ++k)
+      EXPECT_EQ(watcher.cuts[k].iteration, 100.0 * static_cast<double>(k));
+    // It goes on, to an end that the resumed part has.
+    Round done = 0;
+    for (const Round each : first.recording->iterations) done = std::max(done, each);
+    run.iterations = 100 * (done / 100 + 4);
+    run.evaluations = run.iterations / 100;
+    Resume resume{"a.h5", *first.checkpoint, first.rounds.all(), *first.recording};
+    run.resume = &resume;
+    KeepingWatcher again = small.watcher();
+    const Outcome second = run_threads(run, again);
+    EXPECT_EQ(copies_of(second), 0);
+    ASSERT_EQ(draw_by_replay(run, second, again), "");
+    EXPECT_EQ(again.cuts.front().models, watcher.cuts.front().models);
+    for (std::size_t k = 0; has_rounds && k < before_cut; ++k) EXPECT_EQ(again.cuts[k].models, watcher.cuts[k].models);
+    EXPECT_EQ(again.cuts.back().time, second.end_time);
+  }
+}
+
+// Nodes of a run that broke off were in the middle of iterations, which depend on each other.
+TEST(DrawnByReplay, OfARunThatBrokeOffGoesAsFarAsItsNodesCanBeReplayed) {
+  for (const char* algorithm : {"dsgd", "async-dsgd", "ad-psgd"}) {
+    SCOPED_TRACE(algorithm);
+    const SmallRun small(algorithm);
+    Drawn drawn = draw(small, on_threads(small, 200));
+    drawn.outcome.failure = "somebody failed";
+    for (NodeId i = 0; i < 4; ++i) {
+      Round& iterations = drawn.outcome.recording->iterations[i];
+      iterations -= std::min<Round>(i, iterations);
+    }
+    KeepingWatcher watcher = small.watcher();
+    auto run = on_threads(small, 200);
+    run.copies_models = false;
+    EXPECT_EQ(draw_by_replay(run, drawn.outcome, watcher), "");
+    ASSERT_FALSE(watcher.cuts.empty());
+    EXPECT_EQ(watcher.cuts.front().models, drawn.cuts.front().models);
+    if (small.row.delivery == Delivery::pairwise) {
+      EXPECT_EQ(watcher.cuts.size(), 1u);
+    }
+    EXPECT_LT(watcher.cuts.back().time, drawn.outcome.end_time);
+  }
+}
+
+TEST(DrawnByReplay, ALogOfOtherBitsIsToldAtItsPlace) {
+  const SmallRun small("dsgt");
+  Drawn drawn = draw(small, on_threads(small, 30));
+  drawn.outcome.recording->log.back() ^= 0x55;  // of the state that the last node's last iteration came to
+  KeepingWatcher watcher = small.watcher();
+  auto run = on_threads(small, 30);
+  run.copies_models = false;
+  EXPECT_EQ(draw_by_replay(run, drawn.outcome, watcher), "differs first at node 3, iteration 29: its model");
+}
+
 // ---- logs that are not the run's ----------------------------------------------------------------------
 
 // Where each iteration of a node begins, in the whole log.

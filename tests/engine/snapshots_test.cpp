@@ -25,6 +25,18 @@ TEST(Snapshots, KeepEvenlySpreadRoundsHoweverLongTheRun) {
   }
 }
 
+TEST(Snapshots, ThatAreNotKeptWantNothing) {
+  const Snapshots none;
+  EXPECT_FALSE(none.wants_round(0));
+  EXPECT_EQ(none.next(), ~std::uint64_t{0});
+  EXPECT_EQ(none.at(0), nullptr);
+  Snapshots some(5, 2, 4);
+  EXPECT_TRUE(some.wants_round(0));
+  EXPECT_FALSE(some.wants_round(3));
+  for (Round t = 0; t < 48; t += 4) some.take(t, t, model_of(t));
+  EXPECT_EQ(some.taken(), 9u);  // 0, 4, …, 24, then with a stride of 8: 32 and 40
+}
+
 TEST(Snapshots, OnATimeGridHoldTheModelThatWasCurrentAtEachMark) {
   // Updates at times 3, 10, 11, 30, …: the model before update u holds up to its time.
   Snapshots copies(5, 2, 1);

@@ -30,6 +30,7 @@ with h5py.File(sys.argv[1]) as f:
     assert f["model/mean"].shape == (39,)
     assert f["classes/accuracy"].shape == (4, 3) and f["classes"].attrs["set"] == "training"
     assert f["classes/label"][:].tolist() == [-1, 0.5, 7] and f["classes/samples"][:].tolist() == [2, 0, 6]
+    assert f["progress"].attrs["drawn_by"] == "replay"
     assert list(f["timeline/phase"].attrs["names"]) == ["compute", "encode", "wait", "exchange", "mix", "publish", "record"]
     assert f["summary"].attrs["time_to_target"] == float("inf")
     assert f["summary"].attrs["warnings"] == "the loss has grown\na code is longer than it should be"

@@ -50,6 +50,7 @@ inline void expect_same(const Trace& a, const Trace& b) {
   EXPECT_TRUE(same_values(a.progress.class_accuracy, b.progress.class_accuracy));
   EXPECT_EQ(a.classes.set, b.classes.set);
   expect_same_columns(columns::kClasses, a.classes, b.classes);
+  EXPECT_EQ(a.progress.drawn_by, b.progress.drawn_by);
   EXPECT_EQ(a.rounds.iterations, b.rounds.iterations);
   EXPECT_EQ(a.rounds.nodes, b.rounds.nodes);
   expect_same_columns(columns::kRounds, a.rounds, b.rounds);

@@ -68,6 +68,7 @@ inline Rounds sample_rounds(std::size_t iterations, std::size_t nodes) {
 }
 
 inline void fill_progress(Progress& progress, std::size_t points) {
+  progress.drawn_by = "replay";
   for (std::size_t k = 0; k < points; ++k) {
     const auto at = static_cast<double>(k);
     progress.iteration.push_back(6 * at);
