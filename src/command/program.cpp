@@ -5,6 +5,7 @@
 #include "base/build_info.hpp"
 #include "base/error.hpp"
 #include "base/instructions.hpp"
+#include "base/memory_limits.hpp"
 #include "base/path_kind.hpp"
 #include "base/streams.hpp"
 #include "command/commands.hpp"
@@ -12,6 +13,8 @@
 #include "command/spread.hpp"
 
 #include <fmt/format.h>
+
+#include <cerrno>
 
 #include <cstdio>
 #include <exception>
@@ -85,7 +88,7 @@ int carry_out(int argc, char** argv, int& output) {
     tell("quantimed: {}\n", failure.what());
     return kFailed;
   } catch (const std::bad_alloc&) {
-    tell("quantimed: the machine's memory is used up; use fewer --nodes or a smaller --model\n");
+    tell("quantimed: the machine's memory is used up; {}\n", memory_fix());
     return kRefused;
   } catch (const std::filesystem::filesystem_error& error) {
     if (is_shortage(error.code().value())) return refused_path(error, kRefused);
@@ -108,9 +111,12 @@ int run_program(int argc, char** argv) {
   const int status = carry_out(argc, argv, output);
   output = close_standard_output(output);
   if (output == 0) return status;
-  tell("quantimed: standard output cannot be written: {}; free some space, or send it elsewhere\n",
-       std::generic_category().message(output));
-  return status != kDone ? status : is_shortage(output) ? kRefused : kFailed;
+  if (output == EBADF)
+    tell("quantimed: standard output is closed, or open for reading alone; send it somewhere, or to /dev/null\n");
+  else
+    tell("quantimed: standard output cannot be written: {}; free some space, or send it elsewhere\n",
+         std::generic_category().message(output));
+  return status != kDone ? status : is_shortage(output) ? kRefused : output == EBADF ? kBadInput : kFailed;
 }
 
 }  // namespace quantimed

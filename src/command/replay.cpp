@@ -203,7 +203,7 @@ std::string output_for(const Request& request, const std::string& path) {
   const std::string output =
       !given.empty() ? given : (of.parent_path() / (of.stem().string() + "-replayed.h5")).string();
   require_writable_folder(std::filesystem::path(output).parent_path().string(), "--output", output);
-  require_not_input(output, "--output", path);
+  require_not_input(output, "replay: it is the trace itself", path);
   if (std::filesystem::exists(output) && !(request.config.overwrite && claims_to_be_a_trace(output)))
     throw InputError("--output {}: is there already; give another name{}", output,
                      claims_to_be_a_trace(output) ? ", or --overwrite" : "");

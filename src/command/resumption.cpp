@@ -116,6 +116,8 @@ void refuse_contradictions(const Request& request, const Config& of_trace) {
 }  // namespace
 
 Obstacle obstacle_to_resuming(const Trace& trace) {
+  if (!trace.is_sealed)
+    return {"has lost its seal: it was changed since it was written", "resume a copy as it was, or run it again"};
   if (trace.status == RunStatus::complete) return {"is complete", "nothing is left to do"};
   if (trace.status == RunStatus::diverged) return {"has diverged", "run it again with smaller steps"};
   if (const std::string fault = text(trace.config, "fault", ""); !fault.empty() && fault != "none")

@@ -16,7 +16,7 @@ void catch_signals() {
   struct sigaction action {};
   action.sa_handler = [](int) { came.store(true, std::memory_order_relaxed); };
   action.sa_flags = SA_RESTART;
-  for (const int signal : {SIGTERM, SIGUSR1}) ::sigaction(signal, &action, nullptr);
+  for (const int signal : {SIGTERM, SIGUSR1, SIGXCPU}) ::sigaction(signal, &action, nullptr);
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
   ::sigaction(SIGINT, &action, nullptr);
   ::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is then an error like any other, with a message

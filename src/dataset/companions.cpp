@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 
+#include "base/path_kind.hpp"
 #include "dataset/byte_source.hpp"
 #include "dataset/formats.hpp"
 
@@ -68,8 +69,13 @@ std::vector<std::string> test_names(const std::string& training) {
 
 fs::path find_companion(const fs::path& folder, const std::vector<std::string>& names, bool any_separator) {
   for (const std::string& name : names)
-    for (const char* ending : kPackedEndings)
-      if (is_file(folder / (name + ending))) return folder / (name + ending);
+    for (const char* ending : kPackedEndings) {
+      const fs::path path = folder / (name + ending);
+      if (is_file(path)) return path;
+      if (kind_of_path("--dataset", path.string()) == PathKind::other)
+        reject_data(path, "is no plain file, and has the name of what belongs to the training set",
+                    "put a plain file there, or take it away");
+    }
   // Sorted, so that the order in which a file system lists its entries decides nothing.
   std::vector<std::string> entries;
   std::error_code ignored;

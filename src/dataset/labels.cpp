@@ -112,7 +112,9 @@ class Decision {
       refuse("label {:.0f} is beyond 16777216; number the classes",
              -labels.front() > labels.back() ? labels.front() : labels.back());
     if (request_.classes.empty()) {
-      if (openness_ == Targets::labels && labels.back() == kUnlabelled && labels[labels.size() - 2] != kUnlabelled - 1)
+      // Of text, 0 and 255 alone may be two classes.
+      const bool may_be_unlabelled = openness_ == Targets::labels || labels.size() > 2;
+      if (may_be_unlabelled && labels.back() == kUnlabelled && labels[labels.size() - 2] != kUnlabelled - 1)
         refuse(
             "{} of {} samples have label 255, which usually stands for unlabelled, beside {}; take them out, or name "
             "the classes: --classes {}",

@@ -2,6 +2,7 @@
 #include "engine/fleet.hpp"
 
 #include "base/error.hpp"
+#include "base/memory_limits.hpp"
 #include "channel/wait.hpp"
 
 #include <fmt/format.h>
@@ -40,7 +41,7 @@ Failure kind_of(const std::exception_ptr& failure, std::string& text) {
     text = error.what();
     return Failure::refused;
   } catch (const std::bad_alloc&) {
-    text = "the machine's memory is used up; use fewer --nodes or a smaller --model";
+    text = "the machine's memory is used up; " + memory_fix();
     return Failure::refused;
   } catch (const std::exception& error) {
     text = error.what();

@@ -204,7 +204,10 @@ std::unique_ptr<SpeedModel> read_recorded_speed(const std::string& option, const
   if (!path.ends_with(".h5")) return read_text(option, path, nodes);
   Rounds rounds;
   try {
-    rounds = read_trace(path).rounds;
+    Trace trace = read_trace(path);
+    if (!trace.is_sealed)
+      throw InputError("{} has lost its seal: it was changed since it was written; give a trace as it was", path);
+    rounds = std::move(trace.rounds);
   } catch (const InputError& error) {
     throw InputError("{}: {}", option, error.what());
   }

@@ -57,14 +57,14 @@ TEST(StandardOutput, ThatIsFullIsAnErrorOfEveryCommand) {
 TEST(StandardOutput, ThatIsClosedIsAnErrorWhereThereIsSomethingToSay) {
   const Folder folder;
   const Ran help = run_program(folder, "help >&-");
-  EXPECT_EQ(help.status, 1);
-  EXPECT_THAT(help.err, StartsWith("quantimed: standard output cannot be written: "));
+  EXPECT_EQ(help.status, 2);
+  EXPECT_THAT(help.err, StartsWith("quantimed: standard output is closed"));
   // No file that the run opens may take its number.
   const Ran quiet = run_program(folder, kPrintingRun + "--quiet --output t.h5 >&- 2>&- <&-");
   EXPECT_EQ(quiet.status, 0);
   EXPECT_TRUE(verify_trace(read_trace(folder / "t.h5")).empty());
   const Ran loud = run_program(folder, kPrintingRun + "--overwrite --output t.h5 >&-");
-  EXPECT_EQ(loud.status, 1);
+  EXPECT_EQ(loud.status, 2);
   EXPECT_TRUE(verify_trace(read_trace(folder / "t.h5")).empty());
 }
 
@@ -138,6 +138,22 @@ TEST_F(Verified, ASealThatIsGoneOrWrongIsNotValid) {
   ran = verify("wrong.h5");
   EXPECT_EQ(ran.status, 5);
   EXPECT_THAT(ran.err, HasSubstr("wrong.h5: damaged: its checksum does not fit"));
+}
+
+// A run that went on from it would seal it again.
+TEST_F(Verified, NothingGoesOnFromATraceWithoutItsSeal) {
+  Trace stopped = good;
+  stopped.status = RunStatus::interrupted;
+  write("stopped.h5", stopped);
+  const std::string whole = contents(folder / "stopped.h5");
+  write("stopped.h5", whole.substr(0, whole.size() - 32));
+  const Ran resumed = run_program(folder, "run --resume stopped.h5");
+  EXPECT_EQ(resumed.status, 2);
+  EXPECT_THAT(resumed.err, HasSubstr("stopped.h5 has lost its seal"));
+  EXPECT_EQ(contents(folder / "stopped.h5"), whole.substr(0, whole.size() - 32));
+  const Ran timed = run_program(folder, "run --dataset digits --nodes 4 --speed file:stopped.h5 --output t.h5");
+  EXPECT_EQ(timed.status, 2);
+  EXPECT_THAT(timed.err, testing::AllOf(HasSubstr("--speed"), HasSubstr("stopped.h5 has lost its seal")));
 }
 
 TEST_F(Verified, WhatH5pyHasChangedIsNotValid) {
