@@ -128,8 +128,9 @@ MemoryPlan plan_threads(const Run& run, const Layout& layout) {
   const double saved = layout.rank == 0 ? size.nodes : here;
   if (layout.ranks > 1) plan.models += floats(2 * saved * size.p);  // on their way to the curve
   if (run.faults.empty())
-    plan.checkpoint =
-        floats(saved * size.p) + saved * size.states + (run.algorithm.sends_each_its_own ? plan.messages : 0);
+    plan.checkpoint = floats(saved * size.p) + saved * size.states +
+                      (run.algorithm.sends_each_its_own ? plan.messages : 0) +
+                      (run.algorithm.delivery == Delivery::newest && size.keeps_gradients ? saved * size.message : 0);
   return plan;
 }
 

@@ -233,6 +233,20 @@ HeardMessage NodeCore::part_of(Channel c, HeardMessage parcel) const {
   return parcel;
 }
 
+std::size_t NodeCore::floats_of_sent() const {
+  if (run_.algorithm.delivery != Delivery::newest || run_.algorithm.sends_its_model) return 0;
+  return (run_.codec.capacity(x_.size()) + sizeof(float) - 1) / sizeof(float);
+}
+
+bool NodeCore::publish_again(Channel c, std::span<std::byte> message) {
+  if (sent_before_.empty()) return false;
+  const std::size_t bytes = run_.codec.capacity(x_.size());
+  std::memcpy(message.data(), &sent_before_[c.index * floats_of_sent()], bytes);
+  channels_[c.index].own = message.first(bytes);
+  channels_[c.index].is_model = false;
+  return true;
+}
+
 void NodeCore::published_in_place(Channel c, std::span<const std::byte> message) {
   Exchanged& channel = channels_[c.index];
   ++channel.sent;
@@ -373,6 +387,12 @@ void NodeCore::save(Checkpoint& checkpoint) const {
   deadline_.save(checkpoint.seen_speeds, checkpoint.seen_counts);
   for (std::size_t k = 0; k < lasting_; ++k)
     checkpoint.states.insert(checkpoint.states.end(), floats_[k].begin(), floats_[k].end());
+  if (const std::size_t floats = floats_of_sent(); floats > 0)
+    for (const Exchanged& channel : channels_) {
+      const std::size_t first = checkpoint.states.size();
+      checkpoint.states.resize(first + floats);
+      if (!channel.own.empty()) std::memcpy(&checkpoint.states[first], channel.own.data(), channel.own.size());
+    }
   if (run_.algorithm.sends_each_its_own)
     for (const Exchanged& channel : channels_)
       for (std::size_t k = 0; k < next_unseen_.size(); ++k) {
@@ -393,7 +413,8 @@ void NodeCore::restore(const Checkpoint& saved, std::span<const double>& seen_sp
   speed_ = saved.speed[id_];
   if (!deadline_.restore(seen_speeds, saved.seen_counts[id_])) reject_checkpoint(run_, "its checkpoint lacks speeds");
   if (run_.algorithm.sends_its_model) return;
-  const std::size_t p = x_.size(), n = run_.network.nodes, floats = lasting_ * p, doubles = doubles_.size() * p;
+  const std::size_t p = x_.size(), n = run_.network.nodes, sent = channels_.size() * floats_of_sent(),
+                    floats = lasting_ * p + sent, doubles = doubles_.size() * p;
   const std::size_t kept = run_.algorithm.sends_each_its_own ? channels_.size() * (p + 1) : 0;  // for each neighbour
   const std::size_t first = id_ * floats + run_.network.offsets[id_] * kept;
   if (saved.states.size() != n * floats + run_.network.neighbour_list.size() * kept ||
@@ -404,6 +425,10 @@ void NodeCore::restore(const Checkpoint& saved, std::span<const double>& seen_sp
     std::copy_n(saved.states.begin() + static_cast<std::ptrdiff_t>(first + k * p), p, floats_[k].begin());
   for (std::size_t k = 0; k < doubles_.size(); ++k)
     std::copy_n(saved.wide_states.begin() + static_cast<std::ptrdiff_t>(id_ * doubles + k * p), p, doubles_[k].begin());
+  if (sent > 0 && saved.iteration[id_] > 0) {
+    const std::span<const float> last = std::span(saved.states).subspan(first + lasting_ * p, sent);
+    sent_before_.assign(last.begin(), last.end());
+  }
   if (kept > 0) restore_messages(std::span(saved.states).subspan(first + floats, next_unseen_.size() * kept));
   scalar_ = saved.scalars[id_];
   for (std::size_t c = 0; c < channels_.size(); ++c) channels_[c].sent = saved.messages[id_ * channels_.size() + c];

@@ -141,6 +141,8 @@ class NodeCore {
   std::span<std::byte> part_of(Channel c, std::span<std::byte> parcel) const;
   HeardMessage part_of(Channel c, HeardMessage parcel) const;
   double parcel_wire_bytes(std::span<std::byte> parcel) const;
+  // `newest` delivery, forms: what this node had sent last when the run was stopped, once more. False: there is none.
+  bool publish_again(Channel c, std::span<std::byte> message);
   // A collective: the messages of all nodes in ascending order, this one's among them.
   void hear_of_all(Channel c, NodeId from, const HeardMessage& message);
 
@@ -206,6 +208,9 @@ class NodeCore {
     channel.terms.back().weight = weight;
     if (run_.algorithm.sends_each_its_own) channel.scalars.push_back(message.scalar);
   }
+  // Of a checkpoint, for each channel: the message that others may still read. It is no function of what the iteration
+  // leaves; a model would be.
+  std::size_t floats_of_sent() const;
   HeardMessage part_for_this_node(const Neighbour& from, HeardMessage message) const;
   std::size_t publish_each(Channel c, const Linear& what, float scalar, std::span<std::byte> message, Scratch& scratch);
   void restore_messages(std::span<const float> saved);
@@ -224,6 +229,7 @@ class NodeCore {
   std::vector<AlignedVector<double>> doubles_;  // [p] each: wide states
   std::size_t lasting_ = 0;                     // of floats_
   std::vector<Exchanged> channels_;
+  std::vector<float> sent_before_;                  // [channels · floats_of_sent()]: of a run that was resumed
   std::vector<AlignedVector<float>> heard_before_;  // [channels · neighbours] of [p]: of a run that was resumed
   float scalar_ = 1;
   GradientTaken gradient_;

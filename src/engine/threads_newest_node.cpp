@@ -50,7 +50,11 @@ void NewestThreadNode::send_part(Channel c, const Linear& what) {
     exchange_bytes_ = 0;
     parcel_ = mailbox_.begin_write();
   }
-  (void)write_message(c, what, 0, core_.part_of(c, parcel_));
+  const std::span<std::byte> part = core_.part_of(c, parcel_);
+  if (!has_published_ && core_.publish_again(c, part))  // x and its states are what it was made of no longer
+    count_bytes(part);
+  else
+    (void)write_message(c, what, 0, part);
   if (c.index + 1 < shared_.run.algorithm.channels) return;
   const bool first = !has_published_;
   has_published_ = true;

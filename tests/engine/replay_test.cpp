@@ -505,7 +505,7 @@ TEST(Replay, OfNodesThatWaitForEachOtherIsRefused) {
 // ---- runs that go on ----------------------------------------------------------------------------------
 
 TEST(Replay, GoesOverTheCutOfAStoppedRun) {
-  for (const char* algorithm : {"async-dsgd", "quantimed-dsgd", "dsgt", "ad-psgd"}) {
+  for (const char* algorithm : {"async-dsgd", "swift", "r-fast", "quantimed-dsgd", "amb-dg", "dsgt", "ad-psgd"}) {
     SCOPED_TRACE(algorithm);
     const SmallRun small(algorithm);
     auto run = on_threads(small, 100'000);
