@@ -52,7 +52,7 @@ void check_gradient_of(const Config& config, const AlgorithmRow& row) {
     throw InputError(
         "--gradient {}: {} computes until a deadline by its definition; q-dsgd is the same over a fixed batch",
         config.gradient, row.name);
-  if (asked != "deadline") return;
+  if (asked != "deadline" || row.uses_deadline) return;  // what was resolved says it of those, too
   if (row.delivery != Delivery::round)
     throw InputError(
         "--gradient {}: {} {} and has no rounds that a deadline could end; leave it out, or "

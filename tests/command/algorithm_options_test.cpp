@@ -57,6 +57,17 @@ TEST(Resolved, GradientsOfARunAreThoseOfTheOptionOrTheAlgorithm) {
   EXPECT_EQ(resolve(run_of(given).first), run_of(given).first);
 }
 
+// A trace keeps the resolved options, which a run that is resumed, replayed or repeated resolves once more.
+TEST(Resolved, OptionsStayAsTheyAreWhenTheyAreResolvedAgain) {
+  for (const AlgorithmRow& row : algorithm_table()) {
+    SCOPED_TRACE(row.name);
+    Config given = small(row.name);
+    if (row.graph.tree) given.graph = "chain";
+    const Config once = resolve(given);
+    EXPECT_EQ(resolve(once), once);
+  }
+}
+
 TEST(Resolved, ParametersOfTheAlgorithmAreFilledInAndReachItsText) {
   for (const AlgorithmRow& row : algorithm_table()) {
     Config given = small(row.name);
