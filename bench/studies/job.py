@@ -2,6 +2,7 @@
 """A run of a study and the file it is to become: what lies under that name, and whether it is exactly this run."""
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import zlib
@@ -17,7 +18,12 @@ from .study_file import Run, StudyError
 SEAL = re.compile(rb"quantimed-trace-crc32:([0-9a-f]{8})\n\n\Z")  # the last 32 bytes: the checksum of all before
 # Lines of an .ini that do not change what is computed.
 NOT_COMPARED = re.compile(r"^(output|quiet) = .*\n", re.MULTILINE)
-NOTHING, DONE, RESUME, AGAIN, OTHER = "nothing", "done", "resume", "again", "other"
+NOTHING, DONE, RESUME, AGAIN, OTHER, FOREIGN = "nothing", "done", "resume", "again", "other", "foreign"
+# How runner.name_of names a study's traces: nobody else's file has such a name.
+OF_A_STUDY = re.compile(r".+-seed\d+-[0-9a-f]{12}\.h5(\.partial)?")
+SIGNATURE, SCHEMA = b"\x89HDF\r\n\x1a\n", b"quantimed-trace"
+EARLIEST_NAMES = (b"schema_version", b"software_version")  # within a trace's first TOO_SHORT bytes
+TOO_SHORT, HEAD = 512, 1 << 16
 UNREADABLE = (OSError, KeyError, ValueError, AttributeError, RuntimeError, TypeError)
 
 
@@ -97,6 +103,31 @@ def facts_of(path: Path) -> Facts | None:
         return None
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a file is a trace that quantimed wrote, whole, damaged or cut short, or stands under the name of a study's
+    trace. Anything else is its owner's, whatever its name ends with."""
+    if not path.is_file():
+        return False
+    if OF_A_STUDY.fullmatch(path.name):
+        return True
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+        file.seek(-min(32, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        if SEAL.search(file.read()):
+            return True
+    if not head:  # as a full disk leaves it
+        return path.name.endswith((".h5", ".h5.partial"))
+    if not head.startswith(SIGNATURE[:len(head)]):
+        return False
+    try:
+        with h5py.File(path, "r") as whole:
+            return str(whole.attrs["schema"]) == SCHEMA.decode()
+    except KeyError:  # another's HDF5
+        return False
+    except UNREADABLE:
+        return len(head) < TOO_SHORT or SCHEMA in head or all(name in head for name in EARLIEST_NAMES)
+
+
 def difference(job: Job, facts: Facts, free: tuple[str, ...] = ()) -> str:
     """Why a trace is not of this job's run; nothing where it is. `free`: options that may differ."""
     def lines(ini: str) -> dict[str, str]:
@@ -118,7 +149,7 @@ def difference(job: Job, facts: Facts, free: tuple[str, ...] = ()) -> str:
 @dataclass(frozen=True)
 class Remains:
     """What an earlier attempt left, and what is to be done: NOTHING is there, DONE, RESUME it, start AGAIN since it
-    cannot be resumed, or it is an OTHER run's."""
+    cannot be resumed, it is an OTHER run's, or FOREIGN: nothing that quantimed wrote."""
     verdict: str
     why: str = ""
 
@@ -129,7 +160,7 @@ def look(job: Job, free: tuple[str, ...] = ()) -> Remains:
     found = [one for path in (job.path, partial) if (one := _look_at(path, job, free))]
     if not found:
         return Remains(NOTHING)
-    for verdict in (OTHER, DONE, RESUME):
+    for verdict in (FOREIGN, OTHER, DONE, RESUME):
         for one in found:
             if one.verdict == verdict:
                 return one
@@ -139,7 +170,11 @@ def look(job: Job, free: tuple[str, ...] = ()) -> Remains:
 def _look_at(path: Path, job: Job, free: tuple[str, ...]) -> Remains | None:
     if not path.exists():
         return None
+    if not path.is_file():
+        return Remains(FOREIGN, f"{path.name}: is not a plain file")
     facts = facts_of(path)
+    if facts is None and not is_ours(path):
+        return Remains(FOREIGN, f"{path.name}: is not a trace that quantimed wrote")
     if facts is None:
         return Remains(AGAIN, f"{path.name} is damaged, or no trace")
     if why := difference(job, facts, free):
@@ -156,10 +191,13 @@ def is_done(job: Job) -> bool:
 
 
 def set_aside(path: Path) -> Path | None:
-    """What is not to be taken for a trace, and not to be lost either."""
-    if not path.exists():
+    """What is not to be taken for a trace, and not to be lost either: beside those set aside before. What is not ours stays."""
+    if not is_ours(path):
         return None
-    aside = path.with_name(path.name + ".damaged")
+    number, aside = 1, path.with_name(path.name + ".damaged")
+    while os.path.lexists(aside):
+        number += 1
+        aside = path.with_name(f"{path.name}.damaged-{number}")
     path.replace(aside)
     return aside
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from studies.job import AGAIN, DONE, OTHER, RESUME, Job, difference, facts_of, ini_value, look, release_of, set_aside
+from studies.job import AGAIN, DONE, FOREIGN, OTHER, RESUME, Job, difference, facts_of, ini_value, look, release_of, set_aside
 from studies.runner import find_program, resolved
 from studies.study_file import Run, StudyError
 
@@ -45,6 +45,8 @@ def main(argv: list[str]) -> int:
         print(RESUME)  # someone may be writing it: the program finds out
         return 0
     found = look(job_of(trace, argv[1:]), FREE)
+    if found.verdict == FOREIGN:
+        raise StudyError(f"--output {trace.parent / found.why}, and is not replaced; name another file")
     if found.verdict == OTHER:
         raise StudyError(f"{trace.parent / found.why}; it is kept: give another name, or remove it")
     if found.verdict == AGAIN:

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,10 +110,46 @@ def test_a_run_by_hand_keeps_the_checkpoint_of_other_options_and_resumes_its_own
 
 def test_what_cannot_be_resumed_is_set_aside_and_not_lost(tmp_path: Path) -> None:
     trace = tmp_path / "a.h5"
-    trace.write_bytes(b"not a trace")
-    done = script("run.sbatch", trace, *OPTIONS, "--iterations", "20")
-    assert done.returncode == 0 and "set aside as a.h5.damaged" in done.stderr
-    assert (tmp_path / "a.h5.damaged").read_bytes() == b"not a trace" and iterations(trace) == 20
+    assert script("run.sbatch", trace, *OPTIONS, "--iterations", "20").returncode == 0
+    whole = trace.read_bytes()
+    flipped = whole[:len(whole) // 2] + bytes([whole[len(whole) // 2] ^ 1]) + whole[len(whole) // 2 + 1:]
+    for number, left in enumerate((whole[:10000], whole[:1000], whole[:100], whole[:4], b"", flipped), 1):
+        trace.write_bytes(left)
+        done = script("run.sbatch", trace, *OPTIONS, "--iterations", "20")
+        aside = "a.h5.damaged" if number == 1 else f"a.h5.damaged-{number}"
+        assert done.returncode == 0 and f"set aside as {aside};" in done.stderr, done.stderr
+        assert (tmp_path / aside).read_bytes() == left and iterations(trace) == 20
+
+
+def some_hdf5(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["x"] = [1.0, 2.0]
+
+
+@pytest.mark.parametrize("name, make, why", [
+    ("data.txt", lambda path: shutil.copy(DATA, path), "is not a trace that quantimed wrote"),
+    ("d.h5", lambda path: shutil.copy(DATA, path), "is not a trace that quantimed wrote"),
+    ("notes.h5.partial", lambda path: path.write_text("notes"), "is not a trace that quantimed wrote"),
+    ("notes.txt", lambda path: path.touch(), "is not a trace that quantimed wrote"),
+    ("other.h5", some_hdf5, "is not a trace that quantimed wrote"),
+    ("folder.h5", lambda path: path.mkdir(), "is not a plain file")])
+def test_what_quantimed_did_not_write_is_refused_and_stays(tmp_path: Path, name: str, make: Callable[[Path], object], why: str) -> None:
+    left = tmp_path / name
+    make(left)
+    before = left.read_bytes() if left.is_file() else None
+    done = script("run.sbatch", tmp_path / name.removesuffix(".partial"), *OPTIONS, "--iterations", "20")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr == f"earlier: --output {left}: {why}, and is not replaced; name another file\n"
+    assert list(tmp_path.iterdir()) == [left] and (left.is_dir() if before is None else left.read_bytes() == before)
+
+
+def test_a_plan_that_names_somebodys_file_moves_it_nowhere(tmp_path: Path) -> None:
+    notes = write(tmp_path / "notes.h5", "notes")
+    moved = collect.set_damaged_aside([Standing(replace(a_job(10), path=notes), "missing")], set())
+    assert moved == [] and notes.read_text() == "notes"
+    ours = write(tmp_path / "dsgd-seed1-0123456789ab.h5", "torn")  # a name that nobody else gives
+    moved = collect.set_damaged_aside([Standing(replace(a_job(10), path=ours), "missing")], set())
+    assert moved == [tmp_path / f"{ours.name}.damaged"] and not ours.exists()
 
 
 def test_without_h5py_only_what_the_program_itself_resumes_is_touched(tmp_path: Path, program: Path) -> None:
