@@ -177,6 +177,7 @@ def _read(path: Path, above: tuple[Path, ...]) -> Sections:
     text = read_plain(path)
     sections: Sections = {"": {}}
     section = ""
+    lines_of: dict[tuple[str, str], int] = {}  # this file's own: what it sets may well stand in a file that it includes
     for number, raw in enumerate(text.splitlines(), 1):
         line = re.split(r"(?:^|\s)[#;]", raw, maxsplit=1)[0].strip()
         if not line:
@@ -191,6 +192,8 @@ def _read(path: Path, above: tuple[Path, ...]) -> Sections:
         key, equals, value = (part.strip() for part in line.partition("="))
         if not equals or not key or not value:
             raise StudyError(f"{path}:{number}: '{line}': a line is NAME = VALUE")
+        if key != "include" and (first := lines_of.setdefault((section, key), number)) != number:
+            raise StudyError(f"{path}:{number}: {key}: is set twice in this file, in lines {first} and {number}; keep one")
         if key == "include":
             if section:
                 raise StudyError(f"{path}:{number}: include goes above the first section")

@@ -67,6 +67,7 @@ class Site:
 def read_site(path: Path) -> Site:
     lines = read_plain(path).splitlines()
     site = Site()
+    lines_of: dict[str, int] = {}
     for number, raw in enumerate(lines, 1):
         line = raw.strip()
         if line == "[setup]":  # bash from here on
@@ -80,6 +81,8 @@ def read_site(path: Path) -> Site:
         if not equals or (name not in SBATCH and name not in OWN):
             raise StudyError(f"{path}:{number}: '{line}': a line is NAME = VALUE, with NAME one of "
                              f"{', '.join((*SBATCH, *OWN))}; bash goes below [setup]")
+        if (first := lines_of.setdefault(name, number)) != number:
+            raise StudyError(f"{path}:{number}: {name}: is set twice in this file, in lines {first} and {number}; keep one")
         if value:
             site.values[name] = value
     return site

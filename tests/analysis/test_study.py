@@ -90,7 +90,7 @@ def test_settings_change_together_and_the_quick_form_wins(tmp_path: Path) -> Non
 def test_an_included_file_comes_first_and_is_found_beside_its_includer(tmp_path: Path) -> None:
     (tmp_path / "parts").mkdir()
     write(tmp_path / "parts" / "base.ini", "batch = 1\nl2 = 0\nseeds = 4\n")
-    write(tmp_path / "parts" / "more.ini", "include = base.ini\nl2 = 2\n")
+    write(tmp_path / "parts" / "more.ini", "include = base.ini\nl2 = 2\n")  # set again, and that is no mistake
     file = write(tmp_path / "s.ini", "include = parts/more.ini\nalgorithms = dsgd\nbatch = 9\n")
     (run,) = read_study(file).runs()
     assert (run.seed, run.options) == (4, {"batch": "9", "l2": "2"})
@@ -109,6 +109,9 @@ def test_an_included_file_comes_first_and_is_found_beside_its_includer(tmp_path:
     ("[algorithm sgd]\nbatch = 1\n", "sgd"),
     ("settings = a\n", "[setting a]"),
     ("[grid]\nseeds = 1\n", "seeds"),
+    ("batch = 1\nl2 = 0\nbatch = 1\n", "s.ini:3: batch: is set twice in this file, in lines 1 and 3; keep one"),
+    ("seeds = 1\n\nseeds = 2\n", "s.ini:3: seeds: is set twice in this file, in lines 1 and 3; keep one"),
+    ("[grid]\nbatch = 1\n[quick]\nbatch = 2\n[ grid ]\nbatch = 3\n", "s.ini:6: batch: is set twice in this file, in lines 2 and 6"),
 ])
 def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, text: str, names: str) -> None:
     with pytest.raises(StudyError) as error:

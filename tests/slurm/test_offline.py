@@ -460,7 +460,7 @@ def test_a_site_file(tmp_path: Path) -> None:
     assert site.sbatch_options() == ["--partition=p", "--mail-type=END"]
     assert site.script() == "module load a/1\nmodule load 'b c'\nx=1 # [y]\n"
     assert read_site(SLURM / "site.example").values == {"time": "1:00:00", "collect-sbatch": "--time=0:30:00"}
-    for text in ("partitoin = x", "time", "exclusive = maybe", "parallel = 0", "nodes = 4", "sbatch = 'x"):
+    for text in ("partitoin = x", "time", "exclusive = maybe", "parallel = 0", "nodes = 4", "sbatch = 'x", "time = 5\ntime = 9"):
         bad = write(tmp_path / "bad", text + "\n")
         with pytest.raises(StudyError) as error:
             wrong = read_site(bad)
