@@ -28,7 +28,8 @@ enum class Purpose : std::uint32_t {
   generated_data,
   check,
   interference,
-  schedule
+  schedule,
+  augmentation
 };
 
 // Names one stream. `node` and `iteration` are 0 where they have no meaning.

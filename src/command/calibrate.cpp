@@ -75,6 +75,7 @@ std::optional<MachineFile> calibrate_machine(const Config& config, const DataSpl
                    .invalid = {},
                    .placement = config.placement,
                    .data = fingerprint(data),
+                   .augment = config.augment.empty() ? "none" : config.augment,
                    .batch = config.batch,
                    .cores = resolved.nodes,
                    .dimension = until_deadline.problem->dimension(),

@@ -203,6 +203,7 @@ void Prediction::take_own_machine_file() {
                {"number of cores", fmt::format("{}", file.cores), fmt::format("{}", nodes_)},
                {"--dataset", file.dataset, given_.dataset},
                {"--model", file.model, given_.model},
+               {"--augment", file.augment, given_.augment.empty() ? "none" : given_.augment},
                {"--batch", fmt::format("{}", file.batch), fmt::format("{}", given_.batch)},
                {"--placement", file.placement, given_.placement},
                {"contents of the data (fingerprint)", file.data, fingerprint(data_)},

@@ -110,9 +110,11 @@ Setup::Setup(const Config& resolved, const DataSplit& data)
       codec(make_codec(row.quantizes ? config.codec : "exact")),
       speed(make_speed_model(config.speed, config.seed, config.nodes)),
       penalty{.lambda = config.l2, .per = config.l2_per == "batch" ? Penalty::Per::batch : Penalty::Per::dataset},
+      augmentation(parse_augmentation(config.augment)),
       machine(machine_for(config, *problem)) {
   require_codec(config.codec, row, problem->dimension());
   require_averaging(config, row, problem->dimension());
+  require_images(augmentation, data.train);
 }
 
 bool is_drawn_by_replay(const Config& resolved) { return resolved.curve == "replay" && resolved.engine == "threads"; }
@@ -134,6 +136,7 @@ Run Setup::run() const {
           .shards = shards,
           .codec = *codec,
           .penalty = penalty,
+          .augmentation = augmentation,
           .deadline = deadline_rule(config, speed.get(), costs),
           .speed = speed.get(),
           .machine = costs,

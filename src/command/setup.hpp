@@ -32,6 +32,7 @@ struct Setup {
   std::unique_ptr<Codec> codec;
   std::unique_ptr<SpeedModel> speed;
   Penalty penalty;
+  Augmentation augmentation;
   std::optional<MachineFile> machine;  // --machine
 };
 

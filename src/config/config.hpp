@@ -32,6 +32,7 @@ struct Config {
   std::string target;        // "": by the files and the model; classes | regression
   bool grey = false;
   bool normalise = false;
+  std::string augment;                   // see parse_augmentation; "": none
   std::uint32_t samples_per_node = 200;  // 0: equal shares of all
   std::string partition = "contiguous";
   std::string model = "mlp:50";

@@ -10,6 +10,7 @@
 #include "config/nearest.hpp"
 #include "config/steps.hpp"
 #include "config/synonyms.hpp"
+#include "dataset/augment.hpp"
 #include "dataset/dataset.hpp"
 #include "dataset/shards.hpp"
 #include "engine/deadline_rule.hpp"
@@ -93,6 +94,7 @@ void check_graph(const std::string& text) { parse_graph(text); }
 void check_mixing(const std::string& text) { parse_mixing(text); }
 void check_partition(const std::string& text) { parse_partition(text); }
 void check_placement(const std::string& text) { parse_placement(text); }
+void check_augment(const std::string& text) { parse_augmentation(text); }
 void check_fault(const std::string& text) { parse_faults(text, ~std::uint32_t{0}); }
 void check_alpha(const std::string& text) { check_steps("--alpha", text); }
 void check_epsilon(const std::string& text) { check_steps("--epsilon", text); }
@@ -187,6 +189,10 @@ std::vector<OptionRow> data_rows() {
      .help = "features to mean 0 and standard deviation 1 over the training set: of images each colour, of tables each "
              "feature; sparse rows cannot be",
      .field = &C::normalise},
+    {.name = "augment", .topic = Topic::data, .commands = kTimedRuns | kCalibrate, .value = "crop:PIXELS,flip",
+     .help = "of images: each sample of a gradient is moved at random by up to PIXELS, black where it moved from, and "
+             "mirrored half of the time; either or both, drawn from the seed; evaluation sees the images as they are",
+     .field = &C::augment, .usual = "none", .check = check_augment},
     {.name = "samples-per-node", .topic = Topic::data, .commands = kRuns | kCalibrate, .value = "M", .help = "each node's own; all: equal shares of all",
      .field = &C::samples_per_node, .usual = "all"},
     {.name = "partition", .topic = Topic::data, .value = "contiguous|iid|by-label|dirichlet:A",

@@ -84,7 +84,7 @@ std::vector<std::pair<std::size_t, Seconds>> gradient_times(const Run& run, cons
     run.problem.initialise(x, run.seed);
     Workspace work = run.problem.make_workspace();
     std::vector<SampleId> rows;
-    LocalGradient gradient(run.problem, run.shards.of(i), i, run.seed);
+    LocalGradient gradient(run.problem, run.shards.of(i), i, run.seed, run.augmentation);
     for (std::size_t k = 0; k < batches.size(); ++k) {
       in_step.arrive_and_wait();
       if (!goes_on) return;

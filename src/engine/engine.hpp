@@ -48,6 +48,7 @@ struct Run {
   const Shards& shards;
   const Codec& codec;  // exact, or the quantizer, as the algorithm's row says
   Penalty penalty;
+  Augmentation augmentation = {};         // of the samples of gradients
   DeadlineRule deadline = {};             // where gradients take until one
   const SpeedModel* speed = nullptr;      // null: the machine's own speed
   const MachineCosts* machine = nullptr;  // virtual: predict a threads run on this machine

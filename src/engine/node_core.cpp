@@ -46,7 +46,7 @@ NodeCore::NodeCore(const Run& run, NodeId id)
       options_(run.options),
       id_(id),
       round_(first_round(run, id)),
-      samples_(run.problem, run.shards.of(id), id, run.seed),
+      samples_(run.problem, run.shards.of(id), id, run.seed, run.augmentation),
       deadline_(run.deadline, run.network.neighbours(id).size()),
       penalised_(run.problem.penalised()),
       next_unseen_(run.network.neighbours(id).size()) {

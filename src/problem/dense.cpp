@@ -120,12 +120,16 @@ DenseProblem::Input DenseProblem::input_of(std::size_t layer, const float* work)
   return {work + layers_[layer - 1].activations, layers_[layer].inputs};
 }
 
-void DenseProblem::gather(const Dataset& data, std::span<const SampleId> rows, float* batch) const {
-  if (input_stride_ == data.features) return data.gather(rows, batch);
-  for (std::size_t k = 0; k < rows.size(); ++k) data.gather(rows.subspan(k, 1), batch + k * input_stride_);
+void DenseProblem::gather(const Dataset& data, const Batch& rows, float* batch) const {
+  if (input_stride_ == data.features) {
+    data.gather(rows.rows(), batch);
+  } else {
+    for (std::size_t k = 0; k < rows.size(); ++k) data.gather(rows.rows().subspan(k, 1), batch + k * input_stride_);
+  }
+  for (std::size_t k = 0; k < rows.size(); ++k) rows.move(data, k, batch + k * input_stride_);
 }
 
-float* DenseProblem::forward(const float* x, const Dataset& data, std::span<const SampleId> rows, float* work) const {
+float* DenseProblem::forward(const float* x, const Dataset& data, const Batch& rows, float* work) const {
   const std::size_t samples = rows.size();
   if (!data.is_sparse()) gather(data, rows, work);
   for (std::size_t l = 0; l < layers_.size(); ++l) {
@@ -135,7 +139,7 @@ float* DenseProblem::forward(const float* x, const Dataset& data, std::span<cons
       for (std::size_t k = 0; k < samples; ++k) std::copy_n(x + layer.bias, layer.outputs, z + k * layer.outputs);
     // Z = A W + 1 bᵀ
     if (l == 0 && data.is_sparse()) {
-      sparse_forward(data.sparse, rows, x + layer.weights, layer.outputs, shape_.biases, z);
+      sparse_forward(data.sparse, rows.rows(), x + layer.weights, layer.outputs, shape_.biases, z);
     } else {
       const auto [a, stride] = input_of(l, work);
       blas::gemm(Op::none, Op::none, samples, layer.outputs, layer.inputs, a, stride, x + layer.weights, layer.outputs,
@@ -175,16 +179,16 @@ void DenseProblem::backward(const float* x, std::span<const SampleId> rows, floa
   }
 }
 
-void DenseProblem::gradient_sum(std::span<const float> x, std::span<const SampleId> batch, bool accumulate,
-                                std::span<float> sum, Workspace& work) const {
+void DenseProblem::gradient_sum(std::span<const float> x, Batch batch, bool accumulate, std::span<float> sum,
+                                Workspace& work) const {
   check(x.size() == dimension_ && sum.size() == dimension_, "gradient_sum: x and sum are [p]");
   check(work.floats.size() >= workspace_size_, "gradient_sum: a workspace of another problem");
   if (batch.empty() && !accumulate) std::ranges::fill(sum, 0.0f);
   while (!batch.empty()) {
-    const auto rows = take_chunk(batch);
-    float* z = forward(x.data(), data_, rows, work.floats.data());
-    output_delta(shape_.loss, data_, rows, layers_.back().outputs, z);
-    backward(x.data(), rows, accumulate ? 1.0f : 0.0f, sum.data(), work.floats.data());
+    const Batch chunk = batch.take(kChunk);
+    float* z = forward(x.data(), data_, chunk, work.floats.data());
+    output_delta(shape_.loss, data_, chunk.rows(), layers_.back().outputs, z);
+    backward(x.data(), chunk.rows(), accumulate ? 1.0f : 0.0f, sum.data(), work.floats.data());
     accumulate = true;
   }
 }

@@ -36,7 +36,7 @@ class DenseProblem final : public Problem {
   std::string description() const override;
   bool is_classification() const override { return data_.classes > 0; }
   void initialise(std::span<float> x, std::uint64_t seed) const override;
-  void gradient_sum(std::span<const float> x, std::span<const SampleId> batch, bool accumulate, std::span<float> sum,
+  void gradient_sum(std::span<const float> x, Batch batch, bool accumulate, std::span<float> sum,
                     Workspace& work) const override;
   using Problem::loss_sum;
   LossSum loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows, Workspace& work,
@@ -57,10 +57,10 @@ class DenseProblem final : public Problem {
   };
 
   // Leaves Z in the workspace and returns it.  rows: at most kChunk
-  float* forward(const float* x, const Dataset& data, std::span<const SampleId> rows, float* work) const;
+  float* forward(const float* x, const Dataset& data, const Batch& rows, float* work) const;
   // sum ← beta · sum + the gradient over rows of the training set, from ∂ℓ/∂Z, which has taken Z's place.
   void backward(const float* x, std::span<const SampleId> rows, float beta, float* sum, float* work) const;
-  void gather(const Dataset& data, std::span<const SampleId> rows, float* batch) const;
+  void gather(const Dataset& data, const Batch& rows, float* batch) const;
 
   struct Input {
     const float* a;      // A_{l−1} [b, inputs]

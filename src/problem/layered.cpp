@@ -122,31 +122,25 @@ std::vector<CoordinateRange> LayeredProblem::penalised() const {
   return ranges;
 }
 
-std::span<const SampleId> LayeredProblem::take_chunk(std::span<const SampleId>& rest) const {
-  const auto chunk = rest.first(std::min(chunk_, rest.size()));
-  rest = rest.subspan(chunk.size());
-  return chunk;
-}
-
-float* LayeredProblem::forward(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows,
-                               float* work) const {
-  data.gather(rows, work);
+float* LayeredProblem::forward(std::span<const float> x, const Dataset& data, const Batch& rows, float* work) const {
+  data.gather(rows.rows(), work);
+  for (std::size_t k = 0; k < rows.size(); ++k) rows.move(data, k, work + k * data.features);
   network_->forward(x.data(), rows.size(), work, work + outputs_, work + kept_, work + scratch_);
   return work + outputs_;
 }
 
-void LayeredProblem::gradient_sum(std::span<const float> x, std::span<const SampleId> batch, bool accumulate,
-                                  std::span<float> sum, Workspace& work) const {
+void LayeredProblem::gradient_sum(std::span<const float> x, Batch batch, bool accumulate, std::span<float> sum,
+                                  Workspace& work) const {
   check(x.size() == dimension() && sum.size() == dimension(), "gradient_sum: x and sum are [p]");
   check(work.floats.size() >= size_, "gradient_sum: a workspace of another problem");
   if (!accumulate) std::ranges::fill(sum, 0.0f);
   float* const floats = work.floats.data();
   while (!batch.empty()) {
-    const auto rows = take_chunk(batch);
-    float* const z = forward(x, data_, rows, floats);
-    output_delta(loss_, data_, rows, network_->out().size(), z);
+    const Batch chunk = batch.take(chunk_);
+    float* const z = forward(x, data_, chunk, floats);
+    output_delta(loss_, data_, chunk.rows(), network_->out().size(), z);
     // The last layer does not look at its output, which its derivative has taken the place of.
-    network_->backward(x.data(), rows.size(), floats, z, floats + kept_, z, nullptr, sum.data(), floats + scratch_);
+    network_->backward(x.data(), chunk.size(), floats, z, floats + kept_, z, nullptr, sum.data(), floats + scratch_);
   }
 }
 
@@ -156,10 +150,10 @@ LossSum LayeredProblem::loss_sum(std::span<const float> x, const Dataset& data, 
   check(data.features == data_.features && data.classes == data_.classes, "loss_sum: data of another shape");
   check(work.floats.size() >= size_, "loss_sum: a workspace of another problem");
   LossSum total;
-  while (!rows.empty()) {
-    const auto chunk = take_chunk(rows);
+  for (Batch all(rows); !all.empty();) {
+    const Batch chunk = all.take(chunk_);
     float* const z = forward(x, data, chunk, work.floats.data());
-    const LossSum part = output_loss(loss_, data, chunk, network_->out().size(), z, hits);
+    const LossSum part = output_loss(loss_, data, chunk.rows(), network_->out().size(), z, hits);
     total.loss += part.loss;
     total.correct += part.correct;
     total.samples += part.samples;

@@ -20,7 +20,7 @@ class LayeredProblem final : public Problem {
   std::string description() const override;
   bool is_classification() const override { return data_.classes > 0; }
   void initialise(std::span<float> x, std::uint64_t seed) const override;
-  void gradient_sum(std::span<const float> x, std::span<const SampleId> batch, bool accumulate, std::span<float> sum,
+  void gradient_sum(std::span<const float> x, Batch batch, bool accumulate, std::span<float> sum,
                     Workspace& work) const override;
   using Problem::loss_sum;
   LossSum loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows, Workspace& work,
@@ -32,8 +32,7 @@ class LayeredProblem final : public Problem {
 
  private:
   // Leaves the outputs in the workspace and returns them.  rows: at most chunk_
-  float* forward(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows, float* work) const;
-  std::span<const SampleId> take_chunk(std::span<const SampleId>& rest) const;
+  float* forward(std::span<const float> x, const Dataset& data, const Batch& rows, float* work) const;
 
   std::string name_;
   std::unique_ptr<Layer> network_;

@@ -2,13 +2,17 @@
 // What is minimised: f(x) = (1/n) Σ_i (1/m) Σ_{θ in shard i} ℓ(x, θ), plus an ℓ2 term (paper.md).
 #pragma once
 
+#include <algorithm>
+#include <concepts>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
 #include "base/random.hpp"
 #include "base/types.hpp"
+#include "dataset/augment.hpp"
 #include "dataset/dataset.hpp"
 
 namespace quantimed {
@@ -37,6 +41,37 @@ struct LossSum {
   std::uint64_t samples = 0;
 };
 
+// Samples of the training set that a gradient is taken of: by row, and moved where they are images that are to be.
+class Batch {
+ public:
+  // moves: [rows], or none. Both outlive it.
+  template <class Rows>
+  requires std::convertible_to<const Rows&, std::span<const SampleId>> Batch(const Rows& rows,
+                                                                             std::span<const Move> moves = {})
+      : rows_(rows), moves_(moves) {
+    check(moves_.empty() || moves_.size() == rows_.size(), "a batch has as many moves as rows, or none");
+  }
+  std::span<const SampleId> rows() const { return rows_; }
+  std::size_t size() const { return rows_.size(); }
+  bool empty() const { return rows_.empty(); }
+  // Its first `most` samples or all, which leave it.
+  Batch take(std::size_t most) {
+    const std::size_t count = std::min(most, size()), moved = moves_.empty() ? 0 : count;
+    const Batch front(rows_.first(count), moves_.first(moved));
+    rows_ = rows_.subspan(count);
+    moves_ = moves_.subspan(moved);
+    return front;
+  }
+  // Of row k, gathered.  image: [features]
+  void move(const Dataset& data, std::size_t k, float* image) const {
+    if (!moves_.empty()) move_image(data, moves_[k], image);
+  }
+
+ private:
+  std::span<const SampleId> rows_;
+  std::span<const Move> moves_;
+};
+
 class Problem {
  public:
   explicit Problem(const Dataset& data) : data_(data) {}
@@ -52,8 +87,8 @@ class Problem {
   virtual void initialise(std::span<float> x, std::uint64_t seed) const = 0;
 
   // sum ← Σ_{θ in batch} ∇ℓ(x; θ), or sum += where `accumulate`. No ℓ2 term.  x, sum: [p]; any batch size ≥ 1.
-  virtual void gradient_sum(std::span<const float> x, std::span<const SampleId> batch, bool accumulate,
-                            std::span<float> sum, Workspace& work) const = 0;
+  virtual void gradient_sum(std::span<const float> x, Batch batch, bool accumulate, std::span<float> sum,
+                            Workspace& work) const = 0;
 
   // Loss and hits over rows of `data` (the training set or a test set of the same shape). No ℓ2 term.
   // hits [classes]: += those of each class; empty: not wanted.

@@ -164,6 +164,71 @@ TEST(TrainingProgram, ClassesGoOnWhereARunDoes) {
     EXPECT_TRUE(k < told ? std::isnan(shares[k]) : shares[k] == whole.progress.class_accuracy[k]) << k;
 }
 
+// With a fixed batch and until a deadline, on any number of workers, on both engines, and in a replay.
+TEST(TrainingProgram, AugmentedSamplesAreTheSameWhoeverTakesThem) {
+  const Folder folder;
+  const std::string run = kTraining + "--iterations 40 --evaluations 2 ";
+  ASSERT_EQ(run_program(folder, run + "--output plain.h5").status, 0);
+  ASSERT_EQ(run_program(folder, run + "--augment none --output none.h5").status, 0);
+  const Trace plain = read_trace(folder / "plain.h5");
+  EXPECT_EQ(plain.mean_model, read_trace(folder / "none.h5").mean_model);
+  std::vector<std::vector<float>> models;
+  for (const std::string augment : {"crop:3", "flip", "crop:3,flip"}) {
+    const std::string augmented = run + "--augment " + augment + " ";
+    ASSERT_EQ(run_program(folder, augmented + "--threads 1 --overwrite --output v1.h5").status, 0);
+    ASSERT_EQ(run_program(folder, augmented + "--threads 3 --overwrite --output v3.h5").status, 0);
+    ASSERT_EQ(run_program(folder, augmented + "--engine threads --oversubscribe --overwrite --output t.h5").status, 0);
+    const Trace v = read_trace(folder / "v1.h5");
+    EXPECT_TRUE(verify_trace(v).empty());
+    EXPECT_EQ(v.mean_model, read_trace(folder / "v3.h5").mean_model) << augment;
+    EXPECT_EQ(v.mean_model, read_trace(folder / "t.h5").mean_model) << augment;
+    EXPECT_EQ(text(v.data, "fingerprint", ""), text(plain.data, "fingerprint", "another"));
+    EXPECT_EQ(text(v.config, "augment", ""), augment);
+    EXPECT_EQ(v.progress.loss[0], plain.progress.loss[0]) << "evaluation sees the images as they are";
+    models.push_back(v.mean_model);
+  }
+  models.push_back(plain.mean_model);
+  for (std::size_t a = 0; a < models.size(); ++a)
+    for (std::size_t b = 0; b < a; ++b) EXPECT_NE(models[a], models[b]) << a << ' ' << b;
+
+  const std::string until =
+      "run --algorithm quantimed-dsgd --epsilon 0.5 --dataset digits --nodes 4 --graph ring --samples-per-node 100 "
+      "--model mlp:8 --iterations 30 --evaluations 2 --augment crop:3,flip --quiet ";
+  ASSERT_EQ(run_program(folder, until + "--threads 1 --output d1.h5").status, 0);
+  ASSERT_EQ(run_program(folder, until + "--threads 3 --output d3.h5").status, 0);
+  EXPECT_EQ(read_trace(folder / "d1.h5").mean_model, read_trace(folder / "d3.h5").mean_model);
+  ASSERT_EQ(run_program(folder, until + "--engine threads --oversubscribe --deadline 0.002 --output d.h5").status, 0);
+  const Ran same = run_program(folder, "replay d.h5");
+  EXPECT_THAT(same.out, HasSubstr("bit-exact")) << same.err;
+}
+
+TEST(TrainingProgram, AugmentedSamplesGoOnWhereARunDoes) {
+  const Folder folder;
+  const std::string run = kTraining + "--iterations 3000 --evaluations 6 --threads 1 --augment crop:2,flip ";
+  ASSERT_EQ(run_program(folder, run + "--output whole.h5").status, 0);
+  Ran ran;
+  for (int more = 0; more < 9; ++more) {
+    ran = run_program(folder, run + "--overwrite --output a.h5 & p=$!; " + until_there("a.h5.lock") +
+                                  "sleep 0.1; kill -USR1 $p 2>/dev/null; wait $p");
+    if (ran.status == 75) break;
+  }
+  ASSERT_EQ(ran.status, 75) << ran.err;
+  ASSERT_EQ(run_program(folder, "run --resume a.h5 --quiet").status, 0);
+  EXPECT_EQ(read_trace(folder / "whole.h5").mean_model, read_trace(folder / "a.h5").mean_model);
+}
+
+TEST(TrainingProgram, WhatIsNoImageIsNotAugmented) {
+  const Folder folder;
+  const std::string run = "run --algorithm dsgd --nodes 4 --graph ring --iterations 2 --output a.h5 ";
+  expect_refused(run_program(folder, run + "--dataset gaussian-logistic:4 --model logistic --augment flip"),
+                 "--augment: takes images", "a table");
+  expect_refused(run_program(folder, run + "--dataset sparse-logistic:400,0.01,2000 --model logistic --augment flip"),
+                 "--augment: takes images, and 'sparse-logistic:400,0.01,2000' has sparse rows", "sparse rows");
+  expect_refused(run_program(folder, run + "--dataset digits --augment crop:28"), "give less than 28", "out of sight");
+  expect_refused(run_program(folder, run + "--dataset digits --augment turn"), "'turn' is unknown", "a word");
+  expect_refused(run_program(folder, "theory --dataset digits --augment flip"), "--augment", "a theorem's gradient");
+}
+
 TEST(TrainingProgram, AConvolutionalNetworkHasTheSameBitsOnBothEngines) {
   const Folder folder;
   const std::string run =

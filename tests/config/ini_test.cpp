@@ -92,6 +92,7 @@ class RandomConfig {
     if (name == "deadline") return fmt::format("{}", std::pow(10, stream_.uniform(-11.9, 11.9)));
     if (name == "alpha" || name == "epsilon") return stream_.index(2) ? "0.2" : "dsgd=0.2, q-dsgd=0.3*T^(-1/6),15/T";
     if (name == "gradient") return stream_.index(2) ? "deadline" : "dsgd=deadline, batch";
+    if (name == "augment") return stream_.index(2) ? "flip" : "crop:4,flip";
     if (name == "graphs") return stream_.index(2) ? "ring" : "erdos-renyi:0.5";
     if (name == "fault") return stream_.index(2) ? "crash:3@10" : "stall:1@0.5,2;crash:2@1";
     if (row.check) return get_option(row, Config{});  // their words are other modules'

@@ -44,6 +44,7 @@ class MachineFiles : public ::testing::Test {
                         .invalid = {},
                         .placement = "spread",
                         .data = "0123abcd",
+                        .augment = "crop:4,flip",
                         .batch = 50,
                         .cores = 2,
                         .dimension = 39760,
@@ -77,6 +78,7 @@ TEST_F(MachineFiles, ComeBackAsTheyWere) {
   EXPECT_EQ(back.placement, same.placement);
   EXPECT_EQ(back.data, same.data);
   EXPECT_EQ(back.batch, same.batch);
+  EXPECT_EQ(back.augment, "crop:4,flip");
   EXPECT_EQ(back.cores, same.cores);
   EXPECT_EQ(back.dimension, same.dimension);
   EXPECT_EQ(back.flops_per_sample, same.flops_per_sample);

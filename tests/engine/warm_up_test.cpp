@@ -19,7 +19,7 @@ class SlowProblem final : public Problem {
   std::string description() const override { return other_.description(); }
   bool is_classification() const override { return other_.is_classification(); }
   void initialise(std::span<float> x, std::uint64_t seed) const override { other_.initialise(x, seed); }
-  void gradient_sum(std::span<const float> x, std::span<const SampleId> batch, bool accumulate, std::span<float> sum,
+  void gradient_sum(std::span<const float> x, Batch batch, bool accumulate, std::span<float> sum,
                     Workspace& work) const override {
     std::this_thread::sleep_for(std::chrono::milliseconds(5) * batch.size());
     other_.gradient_sum(x, batch, accumulate, sum, work);
