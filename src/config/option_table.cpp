@@ -203,9 +203,11 @@ std::vector<OptionRow> data_rows() {
 
 std::vector<OptionRow> model_rows() {
   return {
-    {.name = "model", .topic = Topic::model, .commands = kRuns | kCalibrate, .value = "least-squares|logistic|mlp:H,H|gn-lenet|resnet20",
+    {.name = "model", .topic = Topic::model, .commands = kRuns | kCalibrate, .value = "least-squares|logistic|mlp:H,H|gn-lenet|resnet20|layers:LAYER,LAYER",
      .help = "mlp: a network with these hidden layers, mlp:50 or mlp:30,20,20,25; gn-lenet, resnet20: convolutional "
-             "networks with group norm, for square images", .field = &C::model},
+             "networks with group norm, for square images; layers: one of your own, of conv:CHANNELS:KERNEL[:STRIDE][:no-bias], "
+             "norm:GROUPS, relu, max:SIDE, average[:SIDE], linear[:OUTPUTS] and residual blocks [LAYER,LAYER], as in "
+             "layers:conv:32:5,norm:2,relu,max:2,linear", .field = &C::model},
     {.name = "activation", .topic = Topic::model, .commands = kRuns | kCalibrate, .help = "of hidden units", .field = &C::activation,
      .choices = {"sigmoid", "tanh", "relu"}},
     {.name = "loss", .topic = Topic::model, .commands = kRuns | kCalibrate, .help = "of one sample; auto: the model's usual one", .field = &C::loss,

@@ -209,10 +209,7 @@ class Sequence final : public Layer {
 class Residual final : public Layer {
  public:
   explicit Residual(std::unique_ptr<Layer> body) : Layer(body->in(), body->out()), body_(std::move(body)) {
-    const ImageShape a = in(), b = out();
-    const bool halves = a.height == 2 * b.height && a.width == 2 * b.width && b.channels >= a.channels &&
-                        (b.channels - a.channels) % 2 == 0;
-    check(a == b || halves, "a residual block's body changes the shape otherwise than its shortcut does");
+    check(residual_fits(in(), out()), "a residual block's body changes the shape otherwise than its shortcut does");
   }
   std::size_t parameters() const override { return body_->parameters(); }
   std::size_t kept() const override { return body_->kept(); }
@@ -270,6 +267,11 @@ std::unique_ptr<Layer> max_pool(ImageShape in, std::size_t side) { return std::m
 std::unique_ptr<Layer> average_pool(ImageShape in, std::size_t side) { return std::make_unique<AveragePool>(in, side); }
 std::unique_ptr<Layer> sequence(ImageShape in, Layers layers) {
   return std::make_unique<Sequence>(in, std::move(layers));
+}
+bool residual_fits(const ImageShape& in, const ImageShape& out) {
+  const bool halves = in.height == 2 * out.height && in.width == 2 * out.width && out.channels >= in.channels &&
+                      (out.channels - in.channels) % 2 == 0;
+  return in == out || halves;
 }
 std::unique_ptr<Layer> residual(std::unique_ptr<Layer> body) { return std::make_unique<Residual>(std::move(body)); }
 

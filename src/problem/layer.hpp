@@ -74,5 +74,6 @@ std::unique_ptr<Layer> sequence(ImageShape in, Layers layers);
 // y = body(x) + shortcut(x): x itself, or where the body halves the image and adds channels, every other pixel of it
 // with channels of zeros on both sides (option A of He, Zhang, Ren, Sun, 2015).
 std::unique_ptr<Layer> residual(std::unique_ptr<Layer> body);
+bool residual_fits(const ImageShape& in, const ImageShape& out);  // one of the two
 
 }  // namespace quantimed

@@ -72,18 +72,34 @@ std::unique_ptr<Layer> resnet20(ImageShape in, std::size_t outputs) {
   return net.done();
 }
 
-ImageShape image_of(const std::string& model, const Dataset& data, std::size_t halvings) {
+namespace {
+
+bool is_image(const Dataset& data) { return !data.is_sparse() && (data.shape.size() == 2 || data.shape.size() == 3); }
+
+ImageShape shape_of_image(const Dataset& data) {
   const std::vector<std::uint32_t>& s = data.shape;
-  const bool is_image = !data.is_sparse() && (s.size() == 2 || s.size() == 3);
-  const ImageShape shape = !is_image       ? ImageShape{}
-                           : s.size() == 2 ? ImageShape{1, s[0], s[1]}
-                                           : ImageShape{s[0], s[1], s[2]};
+  return s.size() == 2 ? ImageShape{1, s[0], s[1]} : ImageShape{s[0], s[1], s[2]};
+}
+
+}  // namespace
+
+ImageShape input_of(const std::string& model, const Dataset& data) {
+  if (data.is_sparse())
+    throw InputError("--model {}: takes dense samples, and '{}' has sparse rows; use logistic, least-squares or mlp",
+                     model, data.name);
+  const ImageShape shape = is_image(data) ? shape_of_image(data) : ImageShape{.channels = data.features};
+  check(shape.size() == data.features, "an image of another number of features");
+  return shape;
+}
+
+ImageShape image_of(const std::string& model, const Dataset& data, std::size_t halvings) {
+  const ImageShape shape = is_image(data) ? shape_of_image(data) : ImageShape{};
   const std::size_t part = std::size_t{1} << halvings;
-  if (!is_image || shape.size() != data.features || shape.height != shape.width || shape.height % part != 0)
+  if (!is_image(data) || shape.size() != data.features || shape.height != shape.width || shape.height % part != 0)
     throw InputError("--model {}: takes square images whose side is a multiple of {}, and samples of '{}' are {}",
                      model, part, data.name,
-                     is_image ? fmt::format("{}x{}", shape.height, shape.width)
-                              : fmt::format("no images, but {} numbers", data.features));
+                     is_image(data) ? fmt::format("{}x{}", shape.height, shape.width)
+                                    : fmt::format("no images, but {} numbers", data.features));
   return shape;
 }
 

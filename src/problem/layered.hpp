@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Networks of layers on images: gn-lenet and resnet20.
+// Networks of layers on images: gn-lenet, resnet20, and those of a text (layer_text.hpp).
 #pragma once
 
 #include <memory>
@@ -44,6 +44,8 @@ class LayeredProblem final : public Problem {
 // The shape of a sample as channels, height and width; throws InputError where it is no image of at least `least`
 // pixels a side that halves `halvings` times.
 ImageShape image_of(const std::string& model, const Dataset& data, std::size_t halvings);
+// The shape of any dense sample: of what is no image a channel for each feature. Throws InputError for sparse rows.
+ImageShape input_of(const std::string& model, const Dataset& data);
 
 // GN-LeNet of decentralized learning's benchmarks (Hsieh, Phanishayee, Mutlu, Gibbons, "The non-IID data quagmire of
 // decentralized machine learning", ICML 2020, as decentralizepy has it): three times convolution 5×5, group norm of 2

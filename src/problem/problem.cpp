@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "problem/dense.hpp"
+#include "problem/layer_text.hpp"
 #include "problem/layered.hpp"
 
 namespace quantimed {
@@ -100,29 +101,35 @@ const ImageModel* find_image_model(const std::string& model) {
   return nullptr;
 }
 
-std::unique_ptr<Problem> make_layered(const ImageModel& row, const ModelRequest& request, const Dataset& data) {
+constexpr std::string_view kLayers = "layers:";
+
+// Of a row, or of a text where there is none.
+std::unique_ptr<Problem> make_layered(const ImageModel* row, const ModelRequest& request, const Dataset& data) {
+  const std::string name = row ? row->name : "layers";
   if (request.initial_half_widths != ModelRequest{}.initial_half_widths)
-    throw InputError("--initial: {} starts uniform in 1/sqrt(inputs) of each layer; leave it out", row.name);
+    throw InputError("--initial: {} starts uniform in 1/sqrt(inputs) of each layer; leave it out", name);
   const Loss loss = !request.loss.empty() ? parse_loss(request.loss)
                     : data.classes == 0   ? Loss::squared
                                           : Loss::softmax;
-  check_fit(row.name, loss, data);
-  const ImageShape in = image_of(row.name, data, row.halvings);
-  return std::make_unique<LayeredProblem>(row.name, row.make(in, count_outputs(row.name, loss, data.classes)), loss,
-                                          data);
+  check_fit(name, loss, data);
+  const std::size_t outputs = count_outputs(name, loss, data.classes);
+  std::unique_ptr<Layer> network = row ? row->make(image_of(name, data, row->halvings), outputs)
+                                       : layers_of(request.model.substr(kLayers.size()), input_of(name, data), outputs);
+  return std::make_unique<LayeredProblem>(request.model, std::move(network), loss, data);
 }
 
 }  // namespace
 
 std::unique_ptr<Problem> make_problem(const ModelRequest& request, const Dataset& data) {
-  if (const ImageModel* row = find_image_model(request.model)) return make_layered(*row, request, data);
+  const ImageModel* row = find_image_model(request.model);
+  if (row || request.model.starts_with(kLayers)) return make_layered(row, request, data);
   const std::size_t colon = request.model.find(':');
   const std::string model = request.model.substr(0, colon);
   const bool has_widths = colon != std::string::npos, is_mlp = model == "mlp";
   if (!(is_mlp && has_widths) && request.model != "least-squares" && request.model != "logistic")
     throw InputError(
-        "--model {}: unknown; choose least-squares, logistic, mlp:WIDTHS, as in mlp:50 or mlp:30,20,20,25, gn-lenet or "
-        "resnet20",
+        "--model {}: unknown; choose least-squares, logistic, mlp:WIDTHS, as in mlp:50 or mlp:30,20,20,25, gn-lenet, "
+        "resnet20 or layers:LAYER,LAYER, as in layers:conv:32:5,relu,max:2,linear",
         request.model);
 
   DenseShape shape{.name = model, .biases = is_mlp, .activation = parse_activation(request.activation)};

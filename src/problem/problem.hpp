@@ -118,6 +118,7 @@ class Problem {
 double penalised_norm_squared(const Problem& problem, std::span<const float> x);
 
 // --model least-squares | logistic | mlp:50 | mlp:30,20,20,25 | gn-lenet | resnet20 (layered.hpp)
+//         | layers:conv:32:5,relu,max:2,linear (layer_text.hpp)
 // --activation sigmoid | tanh | relu
 // --loss sigmoid-cross-entropy | softmax | squared  ("" picks: least-squares → squared, logistic →
 // sigmoid-cross-entropy

@@ -229,6 +229,29 @@ TEST(TrainingProgram, WhatIsNoImageIsNotAugmented) {
   expect_refused(run_program(folder, "theory --dataset digits --augment flip"), "--augment", "a theorem's gradient");
 }
 
+TEST(TrainingProgram, ANetworkOfOnesOwnIsReckonedTrainedAndRefused) {
+  const Folder folder;
+  const std::string run =
+      "run --algorithm dsgd --nodes 2 --graph complete --samples-per-node 20 --batch 4 --iterations 3 --evaluations 1 "
+      "--evaluate-samples 20 --alpha 0.05 --dataset digits --model ";
+  const std::string own = "'layers:conv:4:5:2,norm:2,relu,[conv:4:3,norm:2],relu,average:7,linear' ";
+  ASSERT_EQ(run_program(folder, run + own + "--output v.h5").status, 0);
+  ASSERT_EQ(run_program(folder, run + own + "--engine threads --oversubscribe --output t.h5").status, 0);
+  const Trace v = read_trace(folder / "v.h5"), t = read_trace(folder / "t.h5");
+  EXPECT_TRUE(verify_trace(v).empty());
+  EXPECT_EQ(v.mean_model, t.mean_model);
+  // What a trace says of itself repeats it.
+  spill(folder / "again.ini", v.ini);
+  ASSERT_EQ(run_program(folder, "run --config again.ini --output again.h5").status, 0);
+  EXPECT_EQ(v.mean_model, read_trace(folder / "again.h5").mean_model);
+  expect_refused(run_program(folder, run + "layers:conv:4:5,norm:3,linear --output x.h5"),
+                 "--model layers: layer 2, 'norm:3', which gets 4x28x28: 3 groups do not divide 4 channels", "shapes");
+  // 10^6 · 10^6 weights: before anything of that size is touched.
+  const Ran large = run_program(folder, run + "layers:linear:1000000,linear:1000000,linear --output x.h5");
+  EXPECT_EQ(large.status, 4) << large.err;
+  EXPECT_THAT(large.err, HasSubstr("memory"));
+}
+
 TEST(TrainingProgram, AConvolutionalNetworkHasTheSameBitsOnBothEngines) {
   const Folder folder;
   const std::string run =

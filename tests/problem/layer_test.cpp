@@ -372,9 +372,16 @@ TEST_P(EveryNetwork, TheSameSeedIsTheSameStartAndWeightsAlonePenalised) {
   EXPECT_LE(last, problem->dimension());
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, EveryNetwork, testing::Values("gn-lenet", "resnet20"), [](const auto& test) {
-  return test.param == std::string("resnet20") ? "resnet20" : "gn_lenet";
-});
+// 8x8 → 4x4 → a block that keeps that, a kernel wider than the image, a block that halves it → 2x2 → 1x1.
+constexpr const char* kOwnNetwork =
+    "layers:conv:6:3:2,norm:3,relu,[conv:6:3,norm:2,relu,conv:6:9:no-bias],relu,[conv:8:5:2,norm:4],average:2,"
+    "linear:7,relu,linear";
+
+INSTANTIATE_TEST_SUITE_P(Models, EveryNetwork, testing::Values("gn-lenet", "resnet20", kOwnNetwork),
+                         [](const auto& test) {
+                           const std::string name = test.param;
+                           return name == kOwnNetwork ? "own" : name == "resnet20" ? "resnet20" : "gn_lenet";
+                         });
 
 TEST(LayeredProblem, WhatIsNoImageIsRefused) {
   const auto error = [](const char* model, const Dataset& data, std::vector<double> initial = {0.5}) {
