@@ -21,6 +21,7 @@ comparison refused where it is not fair: see fairness.py.
 """
 from __future__ import annotations
 
+import codecs
 import itertools
 import json
 import math
@@ -35,6 +36,8 @@ from .fairness import unfairness
 OWN_KEYS = ("include", "figure", "algorithms", "seeds", "settings", "targets", "tuned-by")
 # What the runner itself gives to the program.
 TAKEN = ("algorithm", "seed", "output", "threads", "quiet", "dry-run", "config", "repeats", "timeline")
+COMPRESSED = ((b"\x1f\x8b", "gzip", "gunzip -c"), (b"\xfd7zXZ\0", "xz", "xz -dc"), (b"BZh", "bzip2", "bunzip2 -c"),
+              (b"\x28\xb5\x2f\xfd", "Zstandard", "zstd -dc"))
 SECTION = re.compile(r"(quick)?\s*(grid|(?:algorithm|setting)\s+\S+)?")
 
 Sections = dict[str, dict[str, str]]
@@ -160,14 +163,34 @@ def read_study(path: Path, quick: bool = False) -> Study:
 def read_plain(path: Path, label: str = "") -> str:
     """A text file as any editor saves it; the byte-order mark that some begin with is read over."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "not UTF-8 text; save it as UTF-8: iconv -f UTF-16 -t UTF-8 FILE > NEW"
-        raise StudyError(f"{label or path}: cannot be read: {why}") from None
-    if "\0" in text:
-        raise StudyError(f"{label or path}: line {1 + text[:text.index(chr(0))].count(chr(10))} has a zero byte, which is no "
-                         "text; take it out, or save the file as UTF-8 text")
-    return text
+        image = path.read_bytes()
+    except OSError as error:
+        raise StudyError(f"{label or path}: cannot be read: {error.strerror}") from None
+    if why := why_no_text(image):
+        raise StudyError(f"{label or path}: cannot be read: {why}")
+    return image.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def why_no_text(image: bytes) -> str:
+    """What a file is that is no UTF-8 text, and how to make one of it; nothing where it is."""
+    for magic, name, unpack in COMPRESSED:
+        if image.startswith(magic):
+            return f"compressed ({name}); unpack it first: {unpack} FILE > NEW"
+    # In UTF-16 every second byte of plain English is zero: the first of two, or the second.
+    first, second = (image[k::2].count(0) for k in (0, 1))
+    utf16 = ("UTF-16" if image.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else
+             "" if 4 * max(first, second) < len(image) or min(first, second) > 0 else "UTF-16BE" if first else "UTF-16LE")
+    if image and utf16:
+        return f"not UTF-8 text but UTF-16; save it as UTF-8: iconv -f {utf16} -t UTF-8 FILE > NEW"
+    if 0 in image:
+        return (f"line {1 + image[:image.index(0)].count(10)} has a zero byte, which is no text; take it out, or save the file "
+                "as UTF-8 text")
+    try:
+        image.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return (f"line {1 + image[:error.start].count(10)} has the byte 0x{image[error.start]:02X}, which is not UTF-8 text; if it is "
+                "Latin-1, save it as UTF-8: iconv -f LATIN1 -t UTF-8 FILE > NEW")
+    return ""
 
 
 def _read(path: Path, above: tuple[Path, ...]) -> Sections:

@@ -2,7 +2,10 @@
 """bench/study and bench/paper: files, grids, resuming, and claims on traces whose truth is known."""
 from __future__ import annotations
 
+import bz2
 import dataclasses
+import gzip
+import lzma
 import os
 import shutil
 import signal
@@ -72,10 +75,17 @@ def test_a_byte_order_mark_is_read_over_and_another_encoding_named(tmp_path: Pat
     file.write_bytes(b"\xef\xbb\xbf" + text.encode())
     (run,) = read_study(file).runs()
     assert run.options["batch"] == "3"
-    for wrong, why in ((text.encode("utf-16"), "not UTF-8 text"), (text.encode() + b"\0", "line 4 has a zero byte")):
+    latin = (text + "# Zürich\r\n").encode("latin-1")
+    for wrong, why in ((text.encode("utf-16"), "UTF-16; save it as UTF-8: iconv -f UTF-16 -t"),
+                       (text.encode("utf-16-le"), "iconv -f UTF-16LE -t"), (text.encode("utf-16-be"), "iconv -f UTF-16BE -t"),
+                       (text.encode() + b"\0", "line 4 has a zero byte"), (latin, "line 4 has the byte 0xFC, which is not UTF-8 text"),
+                       (latin, "if it is Latin-1, save it as UTF-8: iconv -f LATIN1 -t UTF-8 FILE"),
+                       (gzip.compress(text.encode()), "compressed (gzip); unpack it first: gunzip -c FILE"),
+                       (lzma.compress(text.encode()), "compressed (xz)"), (bz2.compress(text.encode()), "compressed (bzip2)")):
         file.write_bytes(wrong)
-        with pytest.raises(StudyError, match=why):
+        with pytest.raises(StudyError) as error:
             read_study(file)
+        assert why in str(error.value) and ("UTF-16" in str(error.value)) == ("UTF-16" in why)
 
 
 def test_settings_change_together_and_the_quick_form_wins(tmp_path: Path) -> None:
