@@ -230,7 +230,7 @@ def seconds_of_limit(text: str) -> float:
 
 def mib_of(text: str) -> float:
     """SLURM's sizes: 4000 and 4000M, 8G, 500K, 1T. NaN for what is none, and for 0, which is all of the node."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)B?", text.strip().upper())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(?:I?B)?", text.strip().upper())
     size = float(match[1]) * {"K": 1 / 1024, "": 1, "M": 1, "G": 1024, "T": 1024**2}[match[2]] if match else math.nan
     return size or math.nan
 
@@ -261,6 +261,14 @@ def tasks_for(jobs: list[Job], estimate: Estimate, at_a_time: int, limit_s: floa
 
 def usable_s(limit_s: float) -> float:
     return max(limit_s - WARNING_S, 0.1 * limit_s)
+
+
+def check_forms(time: str, mem: str) -> None:
+    """What sbatch would refuse, or take for something else."""
+    if time and math.isnan(seconds_of_limit(time)) and time.lower() not in ("infinite", "unlimited"):
+        raise StudyError(f"--time {time}: give minutes, M:S, H:M:S, D-H, D-H:M or D-H:M:S, as 30 or 2:00:00")
+    if mem and not re.fullmatch(r"\d+(?:[KMGT](?:I?B)?)?", mem.upper()):
+        raise StudyError(f"--mem {mem}: give a whole number, of MiB or with K, M, G or T, as 4000 or 8G")
 
 
 def check_time(limit: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,11 @@ SBATCH = {
     "reservation": "a reservation's name",
 }
 OWN = ("cpus-per-task", "parallel", "exclusive", "module", "mail", "sbatch", "collect-sbatch")
+# Of sbatch: those that a value never follows as a word of its own.
+WITHOUT_VALUE = ("contiguous", "exclusive", "get-user-env", "hold", "ignore-pbs", "no-kill", "no-requeue", "nice", "overcommit",
+                 "oversubscribe", "propagate", "quiet", "reboot", "requeue", "share", "spread-job", "test-only", "use-min-nodes",
+                 "verbose", "wait")
+LETTERS_WITHOUT_VALUE = "HOQWhksv"
 YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
@@ -52,8 +58,24 @@ class Site:
         except ValueError as error:
             raise StudyError(f"{name} = {self.get(name)}: {error}; correct the quotes") from None
 
+    def options(self, name: str) -> list[str]:
+        """Words that are all options of sbatch, each with its value: it takes any other for the batch script."""
+        words = self.words(name)
+        value_may_come = False
+        for word in words:
+            long = re.fullmatch(r"--([a-z-]+)(=.*)?", word, re.DOTALL)
+            if word.startswith("-a") or (long and len(long[1]) > 1 and "array".startswith(long[1])):
+                raise StudyError(f"--{name} {word}: the array is submit's own, and of the tasks alone; so many at once is --parallel N, "
+                                 "some of the runs --only")
+            if not word.startswith("-") and not value_may_come:
+                raise StudyError(f"--{name} {word}: is no option of sbatch, which would take it for the script; options begin with -, as "
+                                 f"--{name} '--gres=x --nice'")
+            value_may_come = bool(long and not long[2] and not any(option.startswith(long[1]) for option in WITHOUT_VALUE) or
+                                  re.fullmatch(f"-[^-{LETTERS_WITHOUT_VALUE}]", word))
+        return words
+
     def sbatch_options(self) -> list[str]:
-        return [f"--{name}={self.get(name)}" for name in SBATCH if self.get(name)] + self.words("sbatch")
+        return [f"--{name}={self.get(name)}" for name in SBATCH if self.get(name)] + self.options("sbatch")
 
     def mail_options(self) -> list[str]:
         return [f"--mail-user={self.get('mail')}", "--mail-type=END,FAIL"] if self.get("mail") else []

@@ -23,8 +23,8 @@ from studies.runner import find_program, only_user_of, plan, read_plan, write_pl
 from studies.study_file import Run, Study, StudyError, parse_seeds, read_study
 
 from . import queue
-from .estimate import (Estimate, check_data, check_memory, check_time, deal, describe, from_earlier, from_pilots, mib_of, seconds_of_limit,
-                       tasks_for, tell)
+from .estimate import (Estimate, check_data, check_forms, check_memory, check_time, deal, describe, from_earlier, from_pilots, mib_of,
+                       seconds_of_limit, tasks_for, tell)
 from .folder import NO_REPORT, WHEN, Folder, stem
 from .site import Site, add_options, chosen_site
 from .standing import DONE, PENDING, RUNNING, Queue, counts, never_text, standings
@@ -120,7 +120,7 @@ class Submission:
     def collection(self, after: list[str]) -> list[str]:
         dependency = [f"--dependency=afterany:{':'.join(after)}"] if after else []
         return [*self.common(".collect", "collect.log"), *dependency, "--cpus-per-task=1", *self.memory_of_collection(),
-                *self.site.mail_options(), *self.site.words("collect-sbatch"), str(HERE / "collect.sbatch"), str(self.path)]
+                *self.site.mail_options(), *self.site.options("collect-sbatch"), str(HERE / "collect.sbatch"), str(self.path)]
 
     def memory_of_collection(self) -> list[str]:
         """Figures take what small runs do not."""
@@ -197,6 +197,7 @@ def prepare(args: argparse.Namespace, folder: Folder, jobs: list[Job], asked: Qu
     one = Submission(folder, last + 1, [todo] if todo else [], site, real_time, args.retries)
     at_a_time = max(1, min(one.at_a_time(), len(todo)))
     (one.array(), one.collection([]))  # what is wrong with the options is said before anything is timed
+    check_forms(site.get("time"), site.get("mem"))
     check_time(site.get("time"))
     estimate = estimate_of(args, folder, todo, site, program)
     if not args.no_check:
@@ -326,9 +327,21 @@ def main(argv: list[str]) -> int:
         tell("")
 
 
+def check_folder(path: Path, study: Path) -> None:
+    """Said before anything is timed, and by --dry-run too."""
+    if path.exists() and study.exists() and path.samefile(study):
+        raise StudyError(f"--output {path}: is the study file itself; name a folder for what becomes of it")
+    for place in (path, *path.parents):
+        if os.path.lexists(place) and not place.is_dir():
+            raise StudyError(f"--output {path}: {'' if place == path else f'{place} '}is there and no folder; name another")
+        if place.is_dir():
+            return
+
+
 def carry_out(args: argparse.Namespace) -> int:
     program = find_program()
     path: Path = args.output or Path("runs") / args.study.stem
+    check_folder(path, args.study)
     folder = Folder(path)
     if args.dry_run or args.test_only:
         _, jobs = planned(args, path, program)

@@ -544,7 +544,7 @@ def test_time_limits_are_read_as_slurm_reads_them(text: str, seconds: float) -> 
     assert seconds_of_limit(text) == pytest.approx(seconds, nan_ok=True)
 
 
-@pytest.mark.parametrize("text, mib", [("64M", 64), ("8G", 8192), ("4000", 4000), ("1.5g", 1536), ("2048K", 2), ("0", math.nan), ("x", math.nan)])
+@pytest.mark.parametrize("text, mib", [("64M", 64), ("8G", 8192), ("4000", 4000), ("1.5g", 1536), ("2048K", 2), ("8GiB", 8192), ("0", math.nan), ("x", math.nan)])
 def test_memory_is_read_as_slurm_reads_it(text: str, mib: float) -> None:
     assert mib_of(text) == pytest.approx(mib, nan_ok=True)
 
@@ -556,6 +556,59 @@ def test_nodes_mean_what_slurm_means_by_them(tmp_path: Path, nowhere: dict[str, 
     done = tool("submit", file, "--output", tmp_path / "f", "--dry-run", "--no-check", "--nodes", "1", "--parallel", "4",
                 "--sbatch", "--gres=x", environment=nowhere)
     assert done.returncode == 0 and "--array=1-1%4" in done.stdout and "--gres=x" in done.stdout, done.stderr
+
+
+def dry_run(file: Path, *options: object, environment: dict[str, str], output: object = "f") -> subprocess.CompletedProcess[str]:
+    return tool("submit", file, "--output", output, "--dry-run", "--no-check", *options, environment=environment, cwd=file.parent)
+
+
+@pytest.mark.parametrize("output, says", [
+    ("s.ini", "--output s.ini: is the study file itself; name a folder for what becomes of it"),
+    ("link.ini", "--output link.ini: is the study file itself; name a folder for what becomes of it"),
+    ("/dev/null", "--output /dev/null: is there and no folder; name another"), ("notes", "--output notes: is there and no folder; name another"),
+    ("nowhere", "--output nowhere: is there and no folder; name another"),
+    ("notes/f", "--output notes/f: notes is there and no folder; name another")])
+def test_an_output_that_is_no_folder_is_refused_before_anything_is_done(tmp_path: Path, nowhere: dict[str, str], output: str, says: str) -> None:
+    file = write(tmp_path / "s.ini", SMALL + "algorithms = dsgd\nseeds = 1\n")
+    write(tmp_path / "notes", "notes")
+    (tmp_path / "nowhere").symlink_to("gone")
+    (tmp_path / "link.ini").symlink_to("s.ini")
+    done = dry_run(file, environment=nowhere, output=output)
+    assert done.returncode == 2 and done.stderr == f"submit: {says}\n" and not done.stdout
+
+
+def test_an_output_may_be_there_or_a_link_to_a_folder_or_deep_in_none(tmp_path: Path, nowhere: dict[str, str]) -> None:
+    file = write(tmp_path / "s.ini", SMALL + "algorithms = dsgd\nseeds = 1\n")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to("there")
+    for output in ("there", "link", "a/b/c"):
+        assert dry_run(file, environment=nowhere, output=output).returncode == 0
+
+
+@pytest.mark.parametrize("options, says", [
+    *((["--time", text], f"--time {text}: give minutes, M:S, H:M:S, D-H, D-H:M or D-H:M:S") for text in ("abc", "-1", "1:2:3:4", "2h", "1-")),
+    *((["--mem", text], f"--mem {text}: give a whole number, of MiB or with K, M, G or T") for text in ("abc", "-1", "8X", "1.5G", "8 G")),
+    (["--sbatch", "nonsense"], "--sbatch nonsense: is no option of sbatch"),
+    (["--sbatch", "--nice nonsense"], "--sbatch nonsense: is no option of sbatch"),
+    (["--sbatch", "--gres=x nonsense"], "--sbatch nonsense: is no option of sbatch"),
+    (["--sbatch", "-H nonsense"], "--sbatch nonsense: is no option of sbatch"),
+    (["--collect-sbatch", "nonsense"], "--collect-sbatch nonsense: is no option of sbatch"),
+    *((["--sbatch", word], f"--sbatch {word.split()[0]}: the array is submit's own") for word in ("--array=1-9", "--array 1-9", "--arr=1-9",
+                                                                                                  "-a1-9", "-a 1-9"))])
+def test_what_sbatch_would_take_otherwise_or_not_at_all_is_refused(tmp_path: Path, nowhere: dict[str, str], options: list[str],
+                                                                  says: str) -> None:
+    file = write(tmp_path / "s.ini", SMALL + "algorithms = dsgd\nseeds = 1\n")
+    done = dry_run(file, *options, environment=nowhere)
+    assert done.returncode == 2 and done.stderr.startswith(f"submit: {says}") and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_what_sbatch_takes_is_handed_on(tmp_path: Path, nowhere: dict[str, str]) -> None:
+    file = write(tmp_path / "s.ini", SMALL + "algorithms = dsgd\nseeds = 1\n")
+    for time_, mem, options in (("90", "4000", "--hold"), ("90:30", "4000M", "--gres gpu:1 -C fast"), ("1:30:00", "900000K", "-Cfast --nice=5"),
+                                ("1-2", "8G", "--account me --nice"), ("1-02:30", "1T", "-H -A me"), ("1-02:30:10", "8GB", ""),
+                                ("UNLIMITED", "0", "--signal=B:USR1@300")):
+        done = dry_run(file, "--time", time_, "--mem", mem, "--sbatch", options, environment=nowhere)
+        assert done.returncode == 0 and f"--time={time_} --mem={mem} {options}".rstrip() in done.stdout, done.stderr
 
 
 def test_times_resumed_is_a_number_a_cell() -> None:
