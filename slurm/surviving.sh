@@ -31,6 +31,25 @@ if [ ! -e "$quantimed" ] && [ -z "${QUANTIMED_PROGRAM:-}" ]; then quantimed=$QUA
 # without locks (Lustre without -o flock, some NFS) they make opening a file fail.
 export HDF5_USE_FILE_LOCKING=${HDF5_USE_FILE_LOCKING:-FALSE}
 
+# usage_unless_given ARGUMENT TEXT: an option in its place, or nothing, is no name.
+usage_unless_given() {
+  if [ -z "$1" ] || [[ $1 == -* ]]; then
+    echo "usage: $2" >&2
+    exit "$bad_input"
+  fi
+}
+
+# make_folder FOLDER: with those above it.
+make_folder() {
+  local place=$1
+  while [ ! -e "$place" ] && [ ! -L "$place" ] && [[ $place == */* ]]; do place=${place%/*}; done
+  if [ -n "$place" ] && [ ! -d "$place" ] && { [ -e "$place" ] || [ -L "$place" ]; }; then
+    echo "$1: cannot be made a folder, since $place is none; name another folder, or move that away" >&2
+    exit "$bad_input"
+  fi
+  mkdir -p -- "$1" || exit "$bad_input"
+}
+
 # A program that does not start (another processor, a library that is not on this node) is told once, not for each run.
 if ! release=$("$quantimed" --version 2>&1); then
   release=${release##*$'\n'}

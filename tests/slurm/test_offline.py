@@ -169,6 +169,30 @@ def test_without_h5py_only_what_the_program_itself_resumes_is_touched(tmp_path: 
     assert done.returncode == 2 and trace.read_bytes() == b"not a trace"
 
 
+BY_HAND = {"run.sbatch": "TRACE.h5", "tune.sbatch": "FOLDER", "scale.sbatch": "FOLDER", "compare.sbatch": "FOLDER"}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_without_a_name_a_script_says_how_it_is_called(tmp_path: Path, name: str) -> None:
+    for arguments in ((), ("",), ("--dataset", "digits")):
+        done = script(name, *arguments, cwd=tmp_path)
+        assert done.returncode == 2 and done.stderr == f"usage: sbatch slurm/{name} {BY_HAND[name]} OPTIONS\n" and not done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_file_where_a_folder_is_to_be_is_named_and_stays(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "notes", "notes")
+    (tmp_path / "nowhere").symlink_to("gone")
+    for place in ("notes", "nowhere"):
+        for folder in (place, f"{place}/a/b", tmp_path / place):
+            done = script(name, f"{folder}/a.h5" if name == "run.sbatch" else folder, *OPTIONS, cwd=tmp_path)
+            file = tmp_path / place if folder == tmp_path / place else place
+            assert done.returncode == 2, done.stderr
+            assert done.stderr == f"{folder}: cannot be made a folder, since {file} is none; name another folder, or move that away\n"
+    assert (tmp_path / "notes").read_text() == "notes" and len(list(tmp_path.iterdir())) == 2
+
+
 def test_compare_takes_seeds_and_refuses_a_folder_of_other_options(tmp_path: Path) -> None:
     folder = tmp_path / "c"
     options = [*OPTIONS[:-2], "--algorithms", "dsgd,q-dsgd"]
