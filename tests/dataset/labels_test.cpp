@@ -209,8 +209,11 @@ TEST(Labels, AnUnlabelledSampleIsNoClass) {
   EXPECT_EQ(split.train.classes, 3u);
   EXPECT_EQ(split.test->samples, 1u);
   // Of text as well, where 0 and 255 alone may be two classes.
-  EXPECT_THAT([] { split_of(lines({0, 1, 255, 1}), "", {.leaning = Target::classes}); },
-              testing::ThrowsMessage<InputError>(HasSubstr("label 255, which usually stands for unlabelled")));
+  EXPECT_THAT(
+      [] {
+        split_of(lines({0, 1, 255, 1}), "", {.leaning = Target::classes});
+      },
+      testing::ThrowsMessage<InputError>(HasSubstr("label 255, which usually stands for unlabelled")));
   EXPECT_EQ(split_of(lines({0, 255, 0}), "", {.leaning = Target::classes}).train.classes, 2u);
 }
 
