@@ -249,7 +249,7 @@ TEST(TrainingProgram, ANetworkOfOnesOwnIsReckonedTrainedAndRefused) {
   // 10^6 · 10^6 weights: before anything of that size is touched.
   const Ran large = run_program(folder, run + "layers:linear:1000000,linear:1000000,linear --output x.h5");
   EXPECT_EQ(large.status, 4) << large.err;
-  EXPECT_THAT(large.err, HasSubstr("memory"));
+  EXPECT_THAT(large.err, HasSubstr("GiB that may be used"));
 }
 
 TEST(TrainingProgram, AConvolutionalNetworkHasTheSameBitsOnBothEngines) {
