@@ -173,7 +173,9 @@ Recording cut_at(const Run& run, const Recording& recording, std::span<const Rou
     cut.log_bytes.push_back(static_cast<std::int64_t>(part.size()));
     cut.iterations.push_back(iterations[i]);
   }
-  for (std::size_t k = 0; k < recording.model_node.size(); ++k) {
+  // Where nodes average in pairs a model at so many iterations of its own may hold turns of others that are cut away.
+  const bool has_turns_of_others = run.algorithm.delivery == Delivery::pairwise;
+  for (std::size_t k = 0; k < recording.model_node.size() && !has_turns_of_others; ++k) {
     if (recording.model_iteration[k] > iterations[recording.model_node[k]]) continue;
     cut.model_node.push_back(recording.model_node[k]);
     cut.model_iteration.push_back(recording.model_iteration[k]);
