@@ -237,7 +237,7 @@ TEST(ReplayProgram, WhatCannotBeReplayedIsOneLineAndStatusTwo) {
 
 // Whatever the moment: what is written of a run that was killed is enough to go on with the same bits.
 TEST(ReplayProgram, AKilledRunIsResumedFromItsLog) {
-  for (const char* algorithm : {"async-dsgd", "quantimed-dsgd --deadline 2ms", "amb-dg --deadline 2ms"}) {
+  for (const char* algorithm : {"async-dsgd", "r-fast", "quantimed-dsgd --deadline 2ms", "amb-dg --deadline 2ms"}) {
     SCOPED_TRACE(algorithm);
     const Folder folder;
     const std::string partial = folder / "a.h5.partial";

@@ -504,9 +504,8 @@ TEST(Replay, OfNodesThatWaitForEachOtherIsRefused) {
 
 // ---- runs that go on ----------------------------------------------------------------------------------
 
-// Not yet of r-fast: where nodes have cores of their own its resumed runs are refused as no log of theirs.
 TEST(Replay, GoesOverTheCutOfAStoppedRun) {
-  for (const char* algorithm : {"async-dsgd", "swift", "quantimed-dsgd", "amb-dg", "dsgt", "ad-psgd"}) {
+  for (const char* algorithm : {"async-dsgd", "swift", "r-fast", "quantimed-dsgd", "amb-dg", "dsgt", "ad-psgd"}) {
     SCOPED_TRACE(algorithm);
     const SmallRun small(algorithm);
     auto run = on_threads(small, 100'000);
