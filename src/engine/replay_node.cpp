@@ -110,6 +110,10 @@ bool MessageReplayNode::wants(Round t) {
   core.begin(t, 0);
   drawn_ = 0;
   has_updated_ = false;
+  // A text that sends its model within the iteration has not sent this one, and in a run that was resumed it was there
+  // from the beginning, also of a node that had no turn any more.
+  const bool is_model = is_newest() && replay_.run_.algorithm.sends_its_model;
+  if (!wanted && is_model && t > 0 && replay_.readers_of(core, t) > 0) send({0}, Linear(), 0);
   return wanted;
 }
 
