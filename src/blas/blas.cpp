@@ -79,6 +79,15 @@ std::size_t piece_length(std::size_t length, std::size_t longest) {
   return (length + pieces - 1) / pieces;
 }
 
+// LAPACK says first how much room it works best in: call(room, its length; −1 asks only).
+template <class Call>
+void with_best_room(const Call& call) {
+  double best_length = 0;
+  call(&best_length, -1);
+  std::vector<double> work(static_cast<std::size_t>(best_length));
+  call(work.data(), to_int(work.size()));
+}
+
 void symmetric_eigen(const char* job, std::size_t n, std::span<double> a, std::span<double> eigenvalues) {
   check(a.size() == n * n && eigenvalues.size() == n, "symmetric_eigen: a is [n, n], eigenvalues [n]");
   if (n == 0) return;
@@ -89,10 +98,7 @@ void symmetric_eigen(const char* job, std::size_t n, std::span<double> a, std::s
     dsyev_(job, "U", &order, a.data(), &order, eigenvalues.data(), work, &length, &info, 1, 1);
     check(info == 0, "symmetric_eigen: dsyev failed");
   };
-  double best_length = 0;
-  dsyev(&best_length, -1);  // asks only
-  std::vector<double> work(static_cast<std::size_t>(best_length));
-  dsyev(work.data(), to_int(work.size()));
+  with_best_room(dsyev);
 }
 
 }  // namespace
@@ -139,10 +145,7 @@ std::vector<double> eigenvalue_moduli(std::size_t n, std::span<double> a) {
            &length, &info, 1, 1);
     check(info == 0, "eigenvalue_moduli: dgeev failed");
   };
-  double best_length = 0;
-  dgeev(&best_length, -1);  // asks only
-  std::vector<double> work(static_cast<std::size_t>(best_length));
-  dgeev(work.data(), to_int(work.size()));
+  with_best_room(dgeev);
   for (std::size_t k = 0; k < n; ++k) real[k] = std::hypot(real[k], imaginary[k]);
   return real;
 }

@@ -165,7 +165,7 @@ void weigh(std::vector<Arc>& arcs, std::uint32_t nodes) {
   for (Arc& arc : arcs) arc.weight = 1 / (1.0 + (is_balanced ? most : heard_by[arc.from]));
 }
 
-// Whom node 0's messages reach on the way of `step`, and on none a node that would never hear of it.
+// Each node hears of each other one, on some way: node 0 of all, and all of node 0.
 void require_ways(const Network& network, const GraphRequest& graph) {
   std::vector<Neighbour> room;
   for (const bool from_0 : {true, false}) {
@@ -191,8 +191,6 @@ void take_arcs(Network& network, const GraphRequest& graph) {
   std::vector<long double> given(network.nodes);
   for (const Arc& arc : network.arcs) given[arc.from] += arc.weight;
   require_own_share(graph, given, "outgoing links");
-  network.list_arcs();
-  require_ways(network, graph);
   if (network.nodes > 1 && std::ranges::all_of(given, [](long double sum) { return std::abs(1 - sum) < 1e-12L; }))
     throw InputError(
         "--graph {}: every node's outgoing weights sum to 1, so that none keeps a part of its own model, and they may "
@@ -238,8 +236,7 @@ topology::Spectrum spectrum(const Network& network, const GraphRequest& graph) {
     if (network.nodes > topology::kDenseNodes)
       throw InputError(
           "--graph {}: where nodes hear more, or fewer, than hear them beta is computed for up to {} nodes; take "
-          "fewer, "
-          "or let each hear as many as hear it",
+          "fewer, or let each hear as many as hear it",
           topology::describe(graph), topology::kDenseNodes);
     return topology::directed_spectrum(network);
   }
@@ -262,8 +259,10 @@ Network make_network(const GraphRequest& graph, const MixingRequest& mixing, std
   if (network.is_scheduled()) {
     require_own_weights(graph, mixing);
     topology::require_few_edges(graph, nodes);
-    if (network.schedule.kind == Schedule::Kind::directed_file) take_arcs(network, graph);
+    const bool is_listed = network.schedule.kind == Schedule::Kind::directed_file;
+    if (is_listed) take_arcs(network, graph);
     topology::unite(network);
+    if (is_listed) require_ways(network, graph);
     count_degrees(network);
     list_neighbours(network);
   } else {

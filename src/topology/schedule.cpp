@@ -199,8 +199,8 @@ void topology::unite(Network& network) {
   network.edges.clear();
   network.weights.clear();
   network.self_weights.assign(n, 1);
-  if (n == 1) return;
   if (network.schedule.kind == Schedule::Kind::directed_file) return unite_arcs(network);
+  if (n == 1) return;
   if (network.schedule.kind == Schedule::Kind::random_matching) {
     const double share = 1.0 / (n % 2 == 0 ? n - 1 : n);  // of messages in which two nodes are a pair
     for (NodeId i = 0; i < n; ++i)

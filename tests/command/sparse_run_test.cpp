@@ -55,12 +55,7 @@ TEST(SparseProgram, AStoppedRunIsResumedToTheBit) {
   const Folder folder;
   const std::string run = kSparseRun + "--iterations 4000 --evaluations 8 --optimum --threads 1 ";
   ASSERT_EQ(run_program(folder, run + "--output whole.h5").status, 0);
-  Ran ran;
-  for (int more = 0; more < 9; ++more) {
-    ran = run_program(folder, run + "--overwrite --output a.h5 & p=$!; " + until_there("a.h5.lock") +
-                                  "kill -USR1 $p 2>/dev/null; wait $p");
-    if (ran.status == 75) break;
-  }
+  const Ran ran = stopped_run(folder, run);
   ASSERT_EQ(ran.status, 75) << ran.err;
   ASSERT_EQ(run_program(folder, "run --resume a.h5 --quiet").status, 0);
   const Trace whole = read_trace(folder / "whole.h5"), resumed = read_trace(folder / "a.h5");

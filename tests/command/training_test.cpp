@@ -27,12 +27,7 @@ TEST(TrainingProgram, AScheduleIsKeptWhenARunIsStopped) {
                           "--iterations 3000 --evaluations 6 --threads 1 "
                           "--alpha 'warm-up 2%, 0.2 until 40%, 0.05 until 200 epochs, 0.01' ";
   ASSERT_EQ(run_program(folder, run + "--output whole.h5").status, 0);
-  Ran ran;
-  for (int more = 0; more < 9; ++more) {
-    ran = run_program(folder, run + "--overwrite --output a.h5 & p=$!; " + until_there("a.h5.lock") +
-                                  "sleep 0.1; kill -USR1 $p 2>/dev/null; wait $p");
-    if (ran.status == 75) break;
-  }
+  const Ran ran = stopped_run(folder, run, "sleep 0.1; ");
   ASSERT_EQ(ran.status, 75) << ran.err;
   ASSERT_EQ(run_program(folder, "run --resume a.h5 --quiet").status, 0);
   const Trace whole = read_trace(folder / "whole.h5"), resumed = read_trace(folder / "a.h5");
@@ -138,12 +133,7 @@ TEST(TrainingProgram, ClassesGoOnWhereARunDoes) {
   const Folder folder;
   const std::string run = kTraining + "--iterations 4000 --evaluations 6 --threads 1 ";
   ASSERT_EQ(run_program(folder, run + "--output whole.h5").status, 0);
-  Ran ran;
-  for (int more = 0; more < 9; ++more) {
-    ran = run_program(folder, run + "--overwrite --output a.h5 & p=$!; " + until_there("a.h5.lock") +
-                                  "sleep 0.1; kill -USR1 $p 2>/dev/null; wait $p");
-    if (ran.status == 75) break;
-  }
+  const Ran ran = stopped_run(folder, run, "sleep 0.1; ");
   ASSERT_EQ(ran.status, 75) << ran.err;
   // As an earlier version would have left it: without classes.
   Trace earlier = read_trace(folder / "a.h5");
@@ -206,12 +196,7 @@ TEST(TrainingProgram, AugmentedSamplesGoOnWhereARunDoes) {
   const Folder folder;
   const std::string run = kTraining + "--iterations 3000 --evaluations 6 --threads 1 --augment crop:2,flip ";
   ASSERT_EQ(run_program(folder, run + "--output whole.h5").status, 0);
-  Ran ran;
-  for (int more = 0; more < 9; ++more) {
-    ran = run_program(folder, run + "--overwrite --output a.h5 & p=$!; " + until_there("a.h5.lock") +
-                                  "sleep 0.1; kill -USR1 $p 2>/dev/null; wait $p");
-    if (ran.status == 75) break;
-  }
+  const Ran ran = stopped_run(folder, run, "sleep 0.1; ");
   ASSERT_EQ(ran.status, 75) << ran.err;
   ASSERT_EQ(run_program(folder, "run --resume a.h5 --quiet").status, 0);
   EXPECT_EQ(read_trace(folder / "whole.h5").mean_model, read_trace(folder / "a.h5").mean_model);

@@ -44,13 +44,7 @@ Run oversubscribed(Run run) {
   return run;
 }
 
-TEST_P(EverySchedule, GivesTheSameBitsAndTimesWithOneAndTwoWorkers) {
-  expect_same_with_one_and_two_workers(SmallRun(algorithm(), 9, graph()));
-}
-
-TEST_P(EverySchedule, FixedBatchesGiveTheSameBitsOnThreadsAndInVirtualTime) {
-  const SmallRun small(algorithm(), kNodes, graph());
-  if (small.row.uses_deadline) GTEST_SKIP() << "the batch is whatever the real deadline allows";
+void expect_same_on_threads(const SmallRun& small) {
   auto run = small.run();
   run.iterations = 200;
   KeepingWatcher in_virtual = small.watcher(), in_real_time = small.watcher();
@@ -59,6 +53,16 @@ TEST_P(EverySchedule, FixedBatchesGiveTheSameBitsOnThreadsAndInVirtualTime) {
   ASSERT_EQ(in_virtual.cuts.size(), in_real_time.cuts.size());
   for (std::size_t k = 0; k < in_virtual.cuts.size(); ++k)
     EXPECT_EQ(in_virtual.cuts[k].models, in_real_time.cuts[k].models) << k;
+}
+
+TEST_P(EverySchedule, GivesTheSameBitsAndTimesWithOneAndTwoWorkers) {
+  expect_same_with_one_and_two_workers(SmallRun(algorithm(), 9, graph()));
+}
+
+TEST_P(EverySchedule, FixedBatchesGiveTheSameBitsOnThreadsAndInVirtualTime) {
+  const SmallRun small(algorithm(), kNodes, graph());
+  if (small.row.uses_deadline) GTEST_SKIP() << "the batch is whatever the real deadline allows";
+  expect_same_on_threads(small);
 }
 
 // A constant graph with links of a direction, of which one node hears three, and one none but the last.
@@ -67,14 +71,7 @@ TEST(DirectedFile, GivesTheSameBitsOnBothEngines) {
   std::ofstream(path) << "0 1\n1 2\n2 3\n3 4\n4 0\n0 3\n1 3\n";
   const SmallRun small("sgp", 5, "directed-file:" + path);
   expect_same_with_one_and_two_workers(small);
-  auto run = small.run();
-  run.iterations = 200;
-  KeepingWatcher in_virtual = small.watcher(), in_real_time = small.watcher();
-  run_virtual(run, in_virtual);
-  run_threads(oversubscribed(run), in_real_time);
-  ASSERT_EQ(in_virtual.cuts.size(), in_real_time.cuts.size());
-  for (std::size_t k = 0; k < in_virtual.cuts.size(); ++k)
-    EXPECT_EQ(in_virtual.cuts[k].models, in_real_time.cuts[k].models) << k;
+  expect_same_on_threads(small);
   std::filesystem::remove(path);
 }
 
