@@ -222,7 +222,7 @@ void verify(const Network& network) {
     sums[network.edges[e].second] += network.weights[e];
   }
   for (const long double sum : sums)
-    check(!network.arcs.empty() || std::abs(sum - 1) < 1e-12L, "W is doubly stochastic");
+    check(network.schedule.is_listed() || std::abs(sum - 1) < 1e-12L, "W is doubly stochastic");
 }
 
 topology::Spectrum spectrum(const Network& network, const GraphRequest& graph) {
@@ -259,10 +259,9 @@ Network make_network(const GraphRequest& graph, const MixingRequest& mixing, std
   if (network.is_scheduled()) {
     require_own_weights(graph, mixing);
     topology::require_few_edges(graph, nodes);
-    const bool is_listed = network.schedule.kind == Schedule::Kind::directed_file;
-    if (is_listed) take_arcs(network, graph);
+    if (network.schedule.is_listed()) take_arcs(network, graph);
     topology::unite(network);
-    if (is_listed) require_ways(network, graph);
+    if (network.schedule.is_listed()) require_ways(network, graph);
     count_degrees(network);
     list_neighbours(network);
   } else {

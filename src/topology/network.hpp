@@ -100,6 +100,7 @@ struct Schedule {
   std::uint64_t seed = 0;
 
   bool is_directed() const { return kind != Kind::none && kind != Kind::random_matching; }
+  bool is_listed() const { return kind == Kind::directed_file; }
   bool changes() const { return kind == Kind::one_peer_exponential || kind == Kind::random_matching; }
 };
 

@@ -119,7 +119,7 @@ double Network::mean_readers(NodeId i, Round first, std::uint32_t messages) cons
 }
 
 double Network::self_weight(NodeId i, Round k) const {
-  return is_scheduled() && arcs.empty() ? 1 / (1.0 + reader_count(i, k)) : self_weights[i];
+  return is_scheduled() && !schedule.is_listed() ? 1 / (1.0 + reader_count(i, k)) : self_weights[i];
 }
 
 std::uint32_t Network::messages_until_all_hear(NodeId i, Round k, std::uint32_t stride) const {
@@ -199,7 +199,7 @@ void topology::unite(Network& network) {
   network.edges.clear();
   network.weights.clear();
   network.self_weights.assign(n, 1);
-  if (network.schedule.kind == Schedule::Kind::directed_file) return unite_arcs(network);
+  if (network.schedule.is_listed()) return unite_arcs(network);
   if (n == 1) return;
   if (network.schedule.kind == Schedule::Kind::random_matching) {
     const double share = 1.0 / (n % 2 == 0 ? n - 1 : n);  // of messages in which two nodes are a pair

@@ -333,7 +333,7 @@ void read_network(Input& input, Network& network) {
     network.schedule = {.kind = topology::schedule_named(name),
                         .seed = static_cast<std::uint64_t>(read_named<std::int64_t>(group, "seed", "/network"))};
     if (!network.is_scheduled()) throw Fault(fmt::format("/network: schedule {} is not known", name));
-    if (network.schedule.kind == Schedule::Kind::directed_file) read_arcs(input, group, network);
+    if (network.schedule.is_listed()) read_arcs(input, group, network);
   }
 }
 
@@ -524,7 +524,7 @@ Trace read_isolated(const std::string& path, Parts parts) {
     // Here, so that nothing a child sends is believed unchecked.
     if (const std::string contradiction = shape_finding(trace); !contradiction.empty()) reject(path, contradiction);
     index_neighbours(trace.network);
-    if (!trace.network.arcs.empty()) trace.network.list_arcs();
+    if (trace.network.schedule.is_listed()) trace.network.list_arcs();
     return trace;
   } catch (const IsolatedFailure& failure) {
     reject(path, failure.what());

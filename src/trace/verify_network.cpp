@@ -72,8 +72,7 @@ std::string schedule_holds(const Trace& trace) {
   again.schedule = network.schedule;
   again.arcs = network.arcs;
   topology::unite(again);
-  const bool is_listed = network.schedule.kind == Schedule::Kind::directed_file;
-  if (is_listed && network.arcs.empty() && network.nodes > 1) return "its links are not listed";
+  if (network.schedule.is_listed() && network.arcs.empty() && network.nodes > 1) return "its links are not listed";
   if (again.edges != network.edges) return "the edges are not the union of its graphs";
   for (std::size_t e = 0; e < again.edges.size(); ++e)
     if (!(std::abs(again.weights[e] - network.weights[e]) <= kTolerance))
@@ -125,7 +124,7 @@ std::string non_negative_weights(const Trace& trace) {
 
 // A directed file's W: schedule_holds().
 std::string doubly_stochastic(const Trace& trace) {
-  if (!trace.network.arcs.empty()) return {};
+  if (trace.network.schedule.is_listed()) return {};
   const std::vector<double> ones(trace.network.nodes, 1.0);
   std::vector<double> sums(trace.network.nodes);
   multiply(trace.network, ones, sums);
@@ -156,7 +155,7 @@ std::string beta_in_range(const Trace& trace) {
 }
 
 std::string beta_reaches_power_iteration(const Trace& trace) {
-  if (trace.network.nodes == 0 || !trace.network.arcs.empty()) return {};
+  if (trace.network.nodes == 0 || trace.network.schedule.is_listed()) return {};
   const double found = power_iteration(trace.network);
   if (!(trace.network.beta >= found - kTolerance))
     return fmt::format("beta is {}, but W has an eigenvalue of at least {}", trace.network.beta, found);

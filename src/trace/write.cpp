@@ -200,7 +200,7 @@ void put_network(hid_t file, ChunkPacker& packer, const Network& network) {
   put(group, "schedule", std::string(topology::name_of(network.schedule.kind)));
   put(group, "seed", static_cast<std::int64_t>(network.schedule.seed));
   put(group, "nodes", std::int64_t{network.nodes});
-  if (network.schedule.kind != Schedule::Kind::directed_file) return;
+  if (!network.schedule.is_listed()) return;
   std::vector<NodeId> ends;
   std::vector<double> weights;
   for (const Arc& arc : network.arcs) {

@@ -131,6 +131,13 @@ TEST(GraphChoice, AFileOfDirectedLinksIsForWhomItsWeightsSuit) {
   works("--algorithm sgp --graph directed-file:uneven --engine threads --oversubscribe");
   works("--algorithm dsgt-atc --graph directed-file:weighted");
   works("--algorithm dsgd --graph file:plain");
+  spill(folder / "none", "");
+  const Ran alone =
+      run_program(folder,
+                  "run --algorithm sgp --graph directed-file:none --dataset digits --model mlp:4 --nodes 1 "
+                  "--samples-per-node 20 --batch 5 --iterations 5 --output one.h5");
+  EXPECT_EQ(alone.status, 0) << alone.err;
+  EXPECT_THAT(run_program(folder, "verify one.h5").out, HasSubstr("all invariants hold"));
   works("--algorithm async-dsgd --graph file:plain");
   const auto refuses = [&](const std::string& arguments, const std::string& why) {
     const Ran ran = run_program(folder, "run " + arguments + small);
