@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import json
 import subprocess
 import sys
 import time
@@ -221,9 +222,15 @@ def section(experiment: Experiment, at: Path) -> list[str]:
     return lines + ["<details><summary>Constants and values</summary>", "", "```", table_text.strip(), "```", "", "</details>", ""]
 
 
-def compose(experiments: list[Experiment], at: Path, commit: str, seconds: float | None) -> str:
+def machine(program: Path) -> str:
+    done = subprocess.run([str(program), "info", "--json"], capture_output=True, text=True, check=True)
+    here = json.loads(done.stdout)["machine"]
+    return f"{here['cpu']}, {here['processing_units']} processing units"
+
+
+def compose(experiments: list[Experiment], at: Path, program: str, seconds: float | None) -> str:
     took = f" in {seconds:.0f} s" if seconds is not None else ""
-    lines = [TITLE, "", f"Made by `make theory`{took}, program at {commit}.",
+    lines = [TITLE, "", f"Made by `make theory`{took}, program at {program}.",
              *table(["experiment", "quantity", "exponent [95 %]", "bound", "finding", "range", "last two points",
                      "y over the bound, first and last"], list(summary_rows(experiments))),
              RULES, ""]
@@ -243,7 +250,7 @@ def report(args: argparse.Namespace) -> int:
             run(experiment, program, args.seeds)
         version = subprocess.run([str(program), "version"], capture_output=True, text=True, check=True).stdout.strip()
         args.output.with_suffix("").mkdir(parents=True, exist_ok=True)
-        text = compose(experiments, args.output, version, None if kept else time.monotonic() - begin)
+        text = compose(experiments, args.output, f"{version}, on {machine(program)}", None if kept else time.monotonic() - begin)
         args.output.write_text(text, encoding="utf-8")
     for row in summary_rows(experiments):
         print(f"{row[0]}: {row[1]} {row[2]}, bound {row[3]}: {row[4].replace('*', '')}")
