@@ -1,16 +1,75 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "base/text_file.hpp"
 
-#include "base/error.hpp"
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
 #include <system_error>
 
+#include "base/error.hpp"
+
 namespace quantimed {
+
+namespace {
+
+// A file, or a pipe that something may yet open to write: waiting for that is ended by a signal, which open() and
+// read() would restart.
+class Readable {
+ public:
+  explicit Readable(const std::string& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {}
+  ~Readable() {
+    if (is_open()) ::close(descriptor_);
+  }
+  Readable(const Readable&) = delete;
+  Readable& operator=(const Readable&) = delete;
+
+  bool is_open() const { return descriptor_ >= 0; }
+
+  // Bytes read, 0 at the end, negative and errno where it failed or a signal came.
+  ssize_t read(char* to, std::size_t most) const {
+    for (;;) {
+      pollfd what{descriptor_, POLLIN, 0};
+      if (::poll(&what, 1, -1) < 0) return -1;
+      if (const ssize_t got = ::read(descriptor_, to, most); got >= 0 || errno != EAGAIN) return got;
+    }
+  }
+
+ private:
+  int descriptor_;
+};
+
+std::string printable(std::string_view foreign) {
+  struct Space {
+    std::string_view bytes, name;
+  };
+  // What looks like a space, or like nothing, and is neither to a program.
+  constexpr std::array<Space, 7> kSpaces{{{"\xc2\xa0", "<no-break space>"},
+                                          {"\xe2\x80\xaf", "<narrow no-break space>"},
+                                          {"\xe2\x80\x89", "<thin space>"},
+                                          {"\xe2\x80\x8b", "<zero-width space>"},
+                                          {"\xe3\x80\x80", "<wide space>"},
+                                          {"\xef\xbb\xbf", "<byte-order mark>"},
+                                          {"\xe2\x88\x92", "<minus sign U+2212>"}}};
+  std::string text;
+  while (!foreign.empty()) {
+    const auto space = std::ranges::find_if(kSpaces, [&](const Space& s) { return foreign.starts_with(s.bytes); });
+    const char c = foreign.front();
+    if (space != kSpaces.end())
+      text += space->name;
+    else
+      text += c >= ' ' && c <= '~' ? c : '?';
+    foreign.remove_prefix(space == kSpaces.end() ? 1 : space->bytes.size());
+  }
+  return text;
+}
+
+}  // namespace
 
 std::string read_text_file(const std::string& label, const std::string& path, const std::string& wanted,
                            std::uint64_t most_bytes) {
@@ -21,19 +80,24 @@ std::string read_text_file(const std::string& label, const std::string& path, co
   if (std::filesystem::is_directory(path, error)) throw InputError("{}: is a folder; give {}", label, wanted);
   if (const auto size = std::filesystem::file_size(path, error); !error && size > most_bytes) refuse_length();
   errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
+  const Readable file(path);
+  if (!file.is_open())
     throw InputError("{}: cannot be opened: {}; check the path and its permissions, or give {}", label,
                      std::generic_category().message(errno), wanted);
   std::string text;
-  for (constexpr std::size_t kPiece = 1 << 20; file;) {
+  for (constexpr std::size_t kPiece = 1 << 20;;) {
     const std::size_t have = text.size();
     text.resize(have + kPiece);
-    file.read(text.data() + have, kPiece);
-    text.resize(have + static_cast<std::size_t>(file.gcount()));
+    const ssize_t got = file.read(text.data() + have, kPiece);
+    if (got < 0 && errno == EINTR)
+      throw InputError("{}: a signal came while nothing wrote into this pipe; give {}", label, wanted);
+    if (got < 0)
+      throw InputError("{}: cannot be read to its end: {}; check the disk", label,
+                       std::generic_category().message(errno));
+    text.resize(have + static_cast<std::size_t>(got));
+    if (got == 0) break;
     if (text.size() > most_bytes) refuse_length();
   }
-  if (file.bad()) throw InputError("{}: cannot be read to its end; check the disk", label);
   if (const std::string wrong = make_plain(text); !wrong.empty()) throw InputError("{}: {}", label, wrong);
   return text;
 }
@@ -61,9 +125,7 @@ std::string_view take_line(std::string_view& text) {
 
 std::string excerpt(std::string_view text) {
   constexpr std::size_t kLongest = 40;
-  std::string result(text.substr(0, kLongest));
-  std::ranges::replace_if(
-      result, [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '?');
+  const std::string result = printable(text.substr(0, kLongest));
   return text.size() > kLongest ? result + "…" : result;
 }
 

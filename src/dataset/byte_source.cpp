@@ -13,12 +13,6 @@ void reject_data(const fs::path& path, std::string_view what_and_mend) {
   throw InputError("--dataset {}: {}", path.string(), what_and_mend);
 }
 
-std::string printable(std::string_view foreign) {
-  std::string text;
-  for (const char c : foreign.substr(0, 40)) text += (c >= ' ' && c <= '~') ? c : '?';
-  return text;
-}
-
 std::uint64_t regular_file_size(const fs::path& path) {
   std::error_code failure;
   const auto status = fs::status(path, failure);

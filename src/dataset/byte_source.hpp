@@ -21,9 +21,6 @@ namespace quantimed {
 
 inline constexpr std::string_view kMendFetchAgain = "fetch or unpack the file again";
 
-// At most 40 characters of a foreign text, control characters replaced, so that a message stays one line.
-std::string printable(std::string_view foreign);
-
 // Size in bytes of a regular file. Throws InputError: absent, a folder, or not a regular file.
 std::uint64_t regular_file_size(const std::filesystem::path& path);
 

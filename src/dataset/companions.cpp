@@ -67,9 +67,15 @@ std::vector<std::string> test_names(const std::string& training) {
   return names;
 }
 
-fs::path find_companion(const fs::path& folder, const std::vector<std::string>& names, bool any_separator) {
+fs::path find_companion(const fs::path& folder, const std::vector<std::string>& names, bool any_separator,
+                        const fs::path& like) {
+  std::vector<std::string> endings(std::begin(kPackedEndings), std::end(kPackedEndings));
+  const std::string its_name = like.filename().string();
+  std::ranges::stable_partition(endings, [&](const std::string& ending) {
+    return !ending.empty() && its_name == without_packing(its_name) + ending;
+  });
   for (const std::string& name : names)
-    for (const char* ending : kPackedEndings) {
+    for (const std::string& ending : endings) {
       const fs::path path = folder / (name + ending);
       if (is_file(path)) return path;
       if (kind_of_path("--dataset", path.string()) == PathKind::other)

@@ -3,6 +3,7 @@
 // before it has been held against the file's size.
 #pragma once
 
+#include <cmath>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -25,7 +26,12 @@ enum class Targets {
 struct Reading {
   DataSplit split = {};
   Targets targets = Targets::open;
+  // A target that is a whole number and that float32 rounds, as it stands in the file: "line 3: 16777217"; "": none.
+  std::string rounded = {};
 };
+
+// A whole number that float32 does not hold: beyond 2^24 neighbours become one.
+inline bool is_rounded(double target) { return target == std::floor(target) && target != static_cast<float>(target); }
 
 // Guards 32-bit row ids and BLAS's int dimensions. Throws InputError.
 void check_dimensions(const std::filesystem::path& path, std::uint64_t samples, std::uint64_t features);
@@ -47,9 +53,11 @@ std::string first_bytes(const std::filesystem::path& path);
 
 // ---- files that belong together (companions.cpp) ---------------------------------------------------------
 // The first file in `folder` of one of these names, plain or compressed (.gz, .bz2, .xz), in the order of the names;
-// where there is none, one that differs in capitals, and with `any_separator` in - . and _, alone. Empty: none.
+// where there is none, one that differs in capitals, and with `any_separator` in - . and _, alone. Where it is there
+// both plain and compressed, the one that is as the file `like` is: who names the packed images means the packed
+// labels. Empty: none.
 std::filesystem::path find_companion(const std::filesystem::path& folder, const std::vector<std::string>& names,
-                                     bool any_separator);
+                                     bool any_separator, const std::filesystem::path& like = {});
 // Without .gz, .bz2 or .xz.
 std::string without_packing(std::string name);
 // Names that the test set of a training file may have: a9a → a9a.t; rcv1_train.binary → rcv1_test.binary, ….

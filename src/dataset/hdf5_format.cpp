@@ -18,6 +18,7 @@
 #include <span>
 
 #include "base/isolated.hpp"
+#include "base/text_file.hpp"
 #include "dataset/byte_source.hpp"
 #include "dataset/formats.hpp"
 #include "dataset/hdf5_handle.hpp"
@@ -97,7 +98,7 @@ class Hdf5Reader {
     } names;
     const auto add = [](hid_t, const char* name, const H5L_info_t*, void* into) -> herr_t {
       auto& to = *static_cast<Names*>(into);
-      to.text += (to.text.empty() ? "" : ", ") + printable(name);
+      to.text += (to.text.empty() ? "" : ", ") + excerpt(name);
       return ++to.count < 8 ? 0 : 1;
     };
     H5Literate(file_.get(), H5_INDEX_NAME, H5_ITER_NATIVE, nullptr, add, &names);
@@ -132,7 +133,7 @@ class Hdf5Reader {
       if (H5Aread(attribute.get(), type.get(), text.data()) < 0) return std::nullopt;
       text.resize(std::min(text.find('\0'), text.size()));
     }
-    return printable(text);
+    return excerpt(text);
   }
 
   std::int64_t attribute_number(const char* name) const {

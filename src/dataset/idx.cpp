@@ -134,8 +134,9 @@ std::optional<std::size_t> training_word(const std::string& prefix) {
   return at == std::string::npos ? std::nullopt : std::optional(at);
 }
 
-fs::path find_labels(const fs::path& folder, const std::string& prefix) {
-  return find_companion(folder, {prefix + "labels-idx1-ubyte", prefix + "labels.idx1-ubyte"}, true);
+fs::path find_labels(const fs::path& images, const std::string& prefix) {
+  return find_companion(images.parent_path(), {prefix + "labels-idx1-ubyte", prefix + "labels.idx1-ubyte"}, true,
+                        images);
 }
 
 }  // namespace
@@ -167,7 +168,7 @@ IdxFiles idx_files_beside(const fs::path& images) {
   if (!name) reject_data(images, "no labels file can be told from this name", "name it PREFIX-images-idx3-ubyte");
   const std::string& prefix = name->prefix;
   const auto require_labels = [&](const fs::path& of, const std::string& its_prefix) {
-    fs::path found = find_labels(folder, its_prefix);
+    fs::path found = find_labels(of, its_prefix);
     if (found.empty())
       reject_data(of, fmt::format("its labels are missing ({}labels-idx1-ubyte, plain, .gz, .bz2 or .xz)", its_prefix),
                   "put the file beside it");
@@ -179,7 +180,7 @@ IdxFiles idx_files_beside(const fs::path& images) {
   for (const char* word : kTestWords) {
     const std::string test_prefix = prefix.substr(0, *at) + word + prefix.substr(*at + 5);
     files.looked_for.push_back(test_prefix + name->kind);
-    const fs::path found = find_companion(folder, {test_prefix + name->kind}, true);
+    const fs::path found = find_companion(folder, {test_prefix + name->kind}, true, images);
     if (found.empty()) continue;
     files.test_images = found;
     files.test_labels = require_labels(found, test_prefix);

@@ -37,7 +37,11 @@ class Decision {
  public:
   // cppcheck-suppress passedByValue
   Decision(Reading reading, const DatasetRequest& request, const TargetWish& wish)
-      : openness_(reading.targets), split_(std::move(reading.split)), request_(request), wish_(wish) {}
+      : openness_(reading.targets),
+        rounded_(std::move(reading.rounded)),
+        split_(std::move(reading.split)),
+        request_(request),
+        wish_(wish) {}
 
   DataSplit result() {
     const bool are_values = openness_ == Targets::values;
@@ -91,6 +95,9 @@ class Decision {
     if (!request_.classes.empty())
       throw InputError("--classes: data set {} has values to regress on, not classes; leave the option out",
                        request_.name);
+    if (!rounded_.empty())
+      note(fmt::format("{} is a whole number that a 32-bit number rounds: targets are held to about 7 digits",
+                       rounded_));
     for (Dataset* data : parts()) data->classes = 0;
     split_.source.labels.clear();
   }
@@ -108,6 +115,8 @@ class Decision {
 
   void take_classes(const std::vector<float>& labels) {
     if (labels.size() == 1) refuse_one_class();
+    if (!rounded_.empty())
+      refuse("{} is a label that a 32-bit number rounds, and others with it; number the classes", rounded_);
     if (std::max(-labels.front(), labels.back()) > kMostExact)
       refuse("label {:.0f} is beyond 16777216; number the classes",
              -labels.front() > labels.back() ? labels.front() : labels.back());
@@ -253,6 +262,7 @@ class Decision {
   }
 
   Targets openness_;
+  std::string rounded_;
   DataSplit split_;
   const DatasetRequest& request_;
   const TargetWish& wish_;

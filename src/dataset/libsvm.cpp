@@ -26,8 +26,9 @@ struct Entry {
 // As it stands in the file.
 struct Text {
   fs::path path;
-  std::vector<float> labels;  // [samples]
-  SparseRows rows;            // columns are the file's indices, and values may be 0
+  std::vector<float> labels = {};  // [samples]
+  SparseRows rows = {};            // columns are the file's indices, and values may be 0
+  std::string rounded = {};        // Reading::rounded
 };
 
 class LineParser {
@@ -42,10 +43,9 @@ class LineParser {
     std::int64_t previous = -1;
     for (std::string_view token = next_token(); !token.empty(); token = next_token()) {
       if (token.starts_with("qid:"))
-        reject_data(
-            text_.path,
-            fmt::format("line {}: \"{}\" belongs to ranking data, which is not read", number_, printable(token)),
-            "take the query ids out: sed 's/ qid:[0-9]*//' FILE > NEW");
+        reject_data(text_.path,
+                    fmt::format("line {}: \"{}\" belongs to ranking data, which is not read", number_, excerpt(token)),
+                    "take the query ids out: sed 's/ qid:[0-9]*//' FILE > NEW");
       const Entry entry = parse_entry(token);
       if (entry.index <= previous) reject(fmt::format("index {} does not ascend", entry.index));
       previous = entry.index;
@@ -69,32 +69,34 @@ class LineParser {
     return token;
   }
 
-  float number(std::string_view text, const char* what) const {
+  double number(std::string_view text, const char* what) const {
     std::string_view digits = text;
     if (digits.starts_with('+')) digits.remove_prefix(1);
     double value = 0;
     const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     if (failure == std::errc::invalid_argument || end != digits.data() + digits.size() || digits.starts_with("+-"))
-      reject(fmt::format("{} \"{}\" is not a number{}", what, printable(text),
+      reject(fmt::format("{} \"{}\" is not a number{}", what, excerpt(text),
                          text.find(',') == text.npos ? "" : ", which has a decimal point and no comma"));
     // Too large, or nearly 0: from_chars does not say which.
     if (failure == std::errc::result_out_of_range) value = std::strtod(std::string(digits).c_str(), nullptr);
     if (!std::isfinite(static_cast<float>(value)))
-      reject(fmt::format("{} {} is not finite as a 32-bit number", what, printable(text)));
-    return static_cast<float>(value);
+      reject(fmt::format("{} {} is not finite as a 32-bit number", what, excerpt(text)));
+    return value;
   }
 
   float parse_label(std::string_view text) const {
-    if (text.find(':') != text.npos) reject(fmt::format("it has no label: \"{}\" comes first", printable(text)));
-    return number(text, "label");
+    if (text.find(':') != text.npos) reject(fmt::format("it has no label: \"{}\" comes first", excerpt(text)));
+    const double label = number(text, "label");
+    if (text_.rounded.empty() && is_rounded(label)) text_.rounded = fmt::format("line {}: {}", number_, excerpt(text));
+    return static_cast<float>(label);
   }
 
   Entry parse_entry(std::string_view token) const {
     Entry entry{};
     const auto [end, failure] = std::from_chars(token.data(), token.data() + token.size(), entry.index);
     if (failure != std::errc{} || end == token.data() + token.size() || *end != ':')
-      reject(fmt::format("\"{}\" is not INDEX:VALUE", printable(token)));
-    entry.value = number(token.substr(static_cast<std::size_t>(end + 1 - token.data())), "value");
+      reject(fmt::format("\"{}\" is not INDEX:VALUE", excerpt(token)));
+    entry.value = static_cast<float>(number(token.substr(static_cast<std::size_t>(end + 1 - token.data())), "value"));
     return entry;
   }
 
@@ -178,7 +180,9 @@ Dataset as_sparse(Text& text, const Columns& columns) {
   }
   rows.columns.resize(kept);
   rows.values.resize(kept);
-  return {.sparse = std::move(rows)};
+  Dataset data;
+  data.sparse = std::move(rows);
+  return data;
 }
 
 Dataset as_dense(const Text& text, const Columns& columns, MemoryBudget& budget) {
@@ -253,24 +257,25 @@ Reading read_libsvm(const fs::path& path) {
   source.format = "LIBSVM text";
   source.files = {path};
   const std::vector<std::string> names = test_names(path.filename().string());
-  const fs::path test_path = find_companion(path.parent_path(), names, false);
+  const fs::path test_path = find_companion(path.parent_path(), names, false, path);
   MemoryBudget budget(regular_file_size(path) + (test_path.empty() ? 0 : regular_file_size(test_path)));
 
   Text training = parse_file(path, budget);
   const Columns columns(training);
   source.storage_rule = sparse_rule(training, columns, budget);
   const bool is_sparse = !source.storage_rule.empty();
+  std::string rounded = training.rounded;
   split.train = take_rows(std::move(training), columns, is_sparse, Part::train, budget);
   if (test_path.empty()) {
     source.looked_for = names;
-    return {std::move(split)};
+    return {.split = std::move(split), .rounded = std::move(rounded)};
   }
   source.test = test_path;
   source.files.push_back(test_path);
   Text test = parse_file(test_path, budget);
   if (std::string notice = check_test(test, columns); !notice.empty()) source.notices.push_back(std::move(notice));
   split.test = take_rows(std::move(test), columns, is_sparse, Part::test, budget);
-  return {std::move(split)};
+  return {.split = std::move(split), .rounded = std::move(rounded)};
 }
 
 }  // namespace quantimed

@@ -65,6 +65,10 @@ std::optional<Reading> read_folder(const fs::path& folder, bool grey, std::uint3
 // A file is recognised by its first bytes; only CIFAR's batches, which have no header, by their name.
 Reading read_file(const fs::path& path, bool grey) {
   if (has_hdf5_signature(path)) return read_hdf5(path);
+  if (const fs::path unpacked = without_packing(path.filename().string());
+      unpacked.extension() == ".bin" && unpacked != path.filename())
+    reject_data(path, "a packed .bin file: CIFAR-10's batches are read unpacked, since their size is the only check",
+                "unpack it: gunzip -k FILE (bunzip2 -k, unxz -k)");
   const std::string head = first_bytes(path);
   const bool is_cifar = path.extension() == ".bin";
   if (!is_cifar || regular_file_size(path) % kCifarRecord != 0) refuse_foreign(path, head);
@@ -113,7 +117,10 @@ Reading load_path(const DatasetRequest& request) {
                   "expected train-images-idx3-ubyte and its companions (.gz or not), or data_batch_1.bin ...");
     }
     std::error_code failure;
-    if (fs::exists(path, failure)) return read_file(path, request.grey);
+    if (fs::exists(path, failure)) {
+      regular_file_size(path);  // a pipe is refused before anything waits for it
+      return read_file(path, request.grey);
+    }
     if (failure && looked.empty())  // the user's own path
       reject_data(path, failure.message(), "check the name, its links and its permissions");
     if (fs::is_symlink(path, ignored))

@@ -8,6 +8,8 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -54,6 +56,26 @@ TEST_F(TextFile, MayBeAPipe) {
   ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
   std::jthread writer([&] { write("0 1\n"); });
   EXPECT_EQ(read(), "0 1\n");
+}
+
+TEST_F(TextFile, IsNotWaitedForAfterASignal) {
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  action.sa_flags = SA_RESTART;
+  struct sigaction before {};
+  ::sigaction(SIGUSR2, &action, &before);
+  const pthread_t reader = ::pthread_self();
+  std::jthread sender([&](const std::stop_token& stop) {  // again and again: the first ones may come before the wait
+    while (!stop.stop_requested()) {
+      ::pthread_kill(reader, SIGUSR2);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  });
+  EXPECT_THAT([&] { read(); }, ThrowsMessage<InputError>(AllOf(HasSubstr("nothing wrote into"), HasSubstr("a list"))));
+  sender.request_stop();
+  sender.join();
+  ::sigaction(SIGUSR2, &before, nullptr);
 }
 
 TEST_F(TextFile, ByteOrderMarksAndOldLineEndsAreReadOver) {
@@ -106,6 +128,10 @@ TEST(Lines, AreTakenOffTheFront) {
 
 TEST(Excerpt, IsShortAndCanBePrinted) {
   EXPECT_EQ(excerpt("a\x1b[2Jb\n"), "a?[2Jb?");
+  EXPECT_EQ(excerpt("1:2\xc2\xa0"
+                    "2:\xe2\x88\x92"
+                    "1"),
+            "1:2<no-break space>2:<minus sign U+2212>1");
   EXPECT_EQ(excerpt(std::string(40, 'x')), std::string(40, 'x'));
   EXPECT_EQ(excerpt(std::string(41, 'x')), std::string(40, 'x') + "…");
 }

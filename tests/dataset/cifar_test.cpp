@@ -35,6 +35,14 @@ TEST(Cifar, ReadsOneBatchFile) {
   EXPECT_EQ(load(folder / "some.bin").train.samples, 2u);
 }
 
+TEST(Cifar, APackedBatchIsToldToBeUnpacked) {
+  const TemporaryFolder folder;
+  for (const char label : {'\0', '\1'}) {  // two zeros are what an IDX file begins with
+    write_gzip(folder / "data_batch_1.bin.gz", record(label, 0, 2, 3));
+    EXPECT_THAT(error_of(folder / "data_batch_1.bin.gz"), HasSubstr("gunzip -k"));
+  }
+}
+
 TEST(Cifar, GreyRoundsLikeMatlab) {
   const TemporaryFolder folder;
   write_file(folder / "some.bin", record(0, '\xff', '\xff', '\xff') + record(1, 100, 0, 0) + record(1, 0, 100, 0) +

@@ -57,6 +57,15 @@ TEST(Idx, TellsCompressionByContentNotByName) {
   EXPECT_EQ(load(folder.path()).train.samples, 3u);
 }
 
+TEST(Idx, TakesTheLabelsThatArePackedAsTheImagesAre) {
+  const TemporaryFolder folder;
+  const std::filesystem::path plain = write_pair(folder, kImages, kLabels);
+  write_gzip(folder / "train-images-idx3-ubyte.gz", kImages);
+  write_gzip(folder / "train-labels-idx1-ubyte.gz", idx({3}, {2, 1, 0}));
+  EXPECT_THAT(load(plain).train.targets, ElementsAre(0, 2, 1));
+  EXPECT_THAT(load(folder / "train-images-idx3-ubyte.gz").train.targets, ElementsAre(2, 1, 0));
+}
+
 TEST(Idx, FindsTheLabelsOfAnotherResolution) {
   const TemporaryFolder folder;
   write_pair(folder, kImages, kLabels);

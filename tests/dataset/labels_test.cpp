@@ -179,7 +179,15 @@ TEST(Targets, TheOptionDecidesForEveryFormat) {
 
 TEST(Targets, LabelsThatFloatsCannotTellApartAreNoClasses) {
   EXPECT_THAT(error_of_split("123456789 1:1\n123456790 1:1\n20 1:1\n", "", {.asked = Target::classes}),
-              HasSubstr("is beyond 16777216"));
+              HasSubstr("line 1: 123456789 is a label that a 32-bit number rounds"));
+  EXPECT_THAT(error_of_split("1 1:1\n16777217 1:1\n", "", {.asked = Target::classes}), HasSubstr("line 2: 16777217"));
+}
+
+TEST(Targets, ThatFloatsRoundAreSaidWhereTheyAreValues) {
+  const DataSplit split = split_of("1.5 1:1\n-123456789 1:1\n", "");
+  EXPECT_EQ(split.train.classes, 0u);
+  EXPECT_THAT(split.source.notices, ElementsAre(HasSubstr("line 2: -123456789 is a whole number")));
+  EXPECT_THAT(split_of("1.5 1:1\n16777216 1:1\n", "").source.notices, IsEmpty());
 }
 
 // ---- labels with gaps ----------------------------------------------------------------------------------

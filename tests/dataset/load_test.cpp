@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "dataset/files.hpp"
@@ -104,6 +106,12 @@ TEST(Load, EveryKnownSetIsDescribed) {
 }
 
 // ---- real data: known counts and means ----------------------------------------------------------------
+
+TEST(Load, APipeIsRefusedAndNotWaitedFor) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  EXPECT_THAT(error_of(folder / "pipe"), HasSubstr("is not a regular file"));
+}
 
 TEST(RealData, Mnist) {
   if (!has_real("mnist")) GTEST_SKIP() << "real data is absent: set QUANTIMED_DATA to a folder that holds mnist";
