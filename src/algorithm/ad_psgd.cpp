@@ -11,6 +11,7 @@ namespace quantimed {
 
 using namespace formula;
 
+namespace {
 Task ad_psgd(Node& node, const Options& o) {
   const Source read = vector(1);  // what the gradient is taken at: from here on others may change x_i
   for (Round t = node.first_round(); node.begins(t); ++t) {
@@ -21,6 +22,27 @@ Task ad_psgd(Node& node, const Options& o) {
   }
 }
 
-Exchanges there_and_back(const Options&, Round) { return {.count = 2}; }
+constexpr StateRow kStates[] = {{"read", StateRow::Start::model, StateRow::Kind::lasting}};
+}  // namespace
+
+constinit const AlgorithmRow kAdPsgd{
+    .name = "ad-psgd",
+    .help = "asynchronous: averages with one random neighbour, which computes on",
+    .run = ad_psgd,
+    .delivery = Delivery::pairwise,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = true,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Lian, Zhang, Zhang, Liu: Asynchronous decentralized parallel stochastic gradient descent, "
+        "ICML 2018",
+    .states = kStates,
+    .exchanges = there_and_back,
+    .channels = 0,
+    .weights = Weights::none,
+    .minimises = kBySpeed};
 
 }  // namespace quantimed

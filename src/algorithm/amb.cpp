@@ -12,7 +12,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kSums{0};
-}  // namespace
 
 Task amb(Node& node, const Options& o) {
   const Source z = vector(1), x_0 = vector(2);  // dual, from 0; the start
@@ -32,5 +31,31 @@ Task amb(Node& node, const Options& o) {
 }
 
 Exchanges amb_exchanges(const Options& o, Round) { return {.count = o.rounds}; }
+
+constexpr StateRow kStates[] = {{"z", StateRow::Start::zero, StateRow::Kind::lasting},
+                                {"x_0", StateRow::Start::model, StateRow::Kind::lasting}};
+constexpr ParameterUse kParameters[] = {{Parameter::rounds, 5}};
+}  // namespace
+
+constinit const AlgorithmRow kAmb{
+    .name = "amb",
+    .help = "Anytime Minibatch: computes until a deadline, then several exchanges",
+    .run = amb,
+    .delivery = Delivery::round,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = true,
+    .goes_on_without = true,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Ferdinand, Al-Lawati, Draper, Nokleby: Anytime minibatch: exploiting stragglers in online "
+        "distributed optimization, ICLR 2019",
+    .states = kStates,
+    .parameters = kParameters,
+    .exchanges = amb_exchanges,
+    .message_scalars = 1,
+    .graph = kAnyGraph,
+    .minimises = kBySpeed};
 
 }  // namespace quantimed

@@ -12,7 +12,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kSums{0};
-}  // namespace
 
 Task amb_dg(Node& node, const Options& o) {
   // Dual, from 0; the start; Σ b_i g_i of the iteration before, from 0, and of this one. scalar(): b_i of the one
@@ -41,5 +40,31 @@ Task amb_dg(Node& node, const Options& o) {
 Exchanges amb_dg_exchanges(const Options& o, Round) {
   return {.count = o.rounds, .is_sent_early = true, .is_beside_gradient = true};
 }
+
+constexpr StateRow kStates[] = {{"z", StateRow::Start::zero, StateRow::Kind::lasting},
+                                {"x_0", StateRow::Start::model, StateRow::Kind::lasting},
+                                {"late", StateRow::Start::zero, StateRow::Kind::lasting},
+                                {"sum", StateRow::Start::zero, StateRow::Kind::scratch}};
+constexpr ParameterUse kParameters[] = {{Parameter::rounds, 5}};
+}  // namespace
+
+constinit const AlgorithmRow kAmbDg{
+    .name = "amb-dg",
+    .help = "Anytime Minibatch with delayed gradients: exchanges while it computes",
+    .run = amb_dg,
+    .delivery = Delivery::round,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = true,
+    .goes_on_without = true,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper = "Al-Lawati, Ferdinand, Draper: Anytime minibatch with delayed gradients, 2020",
+    .states = kStates,
+    .parameters = kParameters,
+    .exchanges = amb_dg_exchanges,
+    .message_scalars = 1,
+    .graph = kAnyGraph,
+    .minimises = kBySpeed};
 
 }  // namespace quantimed

@@ -10,7 +10,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kModels{0};
-}
 
 Task async_dsgd(Node& node, const Options& options) {
   node.publish(kModels, x);  // x_i,0: what the first iteration starts from
@@ -22,5 +21,22 @@ Task async_dsgd(Node& node, const Options& options) {
     node.publish(kModels, x);
   }
 }
+
+}  // namespace
+
+constinit const AlgorithmRow kAsyncDsgd{
+    .name = "async-dsgd",
+    .help = "asynchronous: fixed batch, newest exact models, waits for nobody",
+    .run = async_dsgd,
+    .delivery = Delivery::newest,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = true,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper = "Lian, Zhang, Zhang, Liu: Asynchronous decentralized parallel stochastic gradient descent, ICML 2018",
+    .sends_its_model = true,
+    .is_compared = true};
 
 }  // namespace quantimed

@@ -13,7 +13,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kModels{0}, kTrackers{1};
-}  // namespace
 
 Task beer(Node& node, const Options& o) {
   // H_i, from x_0; Σ_j w_ij (H_j − H_i); G_i; Σ_j w_ij (G_j − G_i); c_i: from 0
@@ -54,5 +53,60 @@ Task motef(Node& node, const Options& o) {
                {m, now}});
   }
 }
+
+constexpr StateRow kBeerStates[] = {{"h", StateRow::Start::model, StateRow::Kind::lasting},
+                                    {"dh", StateRow::Start::zero, StateRow::Kind::wide, true},
+                                    {"k", StateRow::Start::zero, StateRow::Kind::lasting},
+                                    {"dk", StateRow::Start::zero, StateRow::Kind::wide, true},
+                                    {"c", StateRow::Start::zero, StateRow::Kind::wide, true}};
+constexpr ParameterUse kBeerParameters[] = {{Parameter::gamma, 0.05}};
+constexpr StateRow kMotefStates[] = {
+    {"h", StateRow::Start::model, StateRow::Kind::lasting},   {"dh", StateRow::Start::zero, StateRow::Kind::wide, true},
+    {"k", StateRow::Start::zero, StateRow::Kind::lasting},    {"dk", StateRow::Start::zero, StateRow::Kind::wide, true},
+    {"c", StateRow::Start::zero, StateRow::Kind::wide, true}, {"m", StateRow::Start::zero, StateRow::Kind::lasting},
+    {"now", StateRow::Start::zero, StateRow::Kind::scratch}};
+constexpr ParameterUse kMotefParameters[] = {{Parameter::gamma, 0.05}, {Parameter::momentum, 0.9}};
+}  // namespace
+
+constinit const AlgorithmRow kBeer{
+    .name = "beer",
+    .help = "gradient tracking with compressed differences",
+    .run = beer,
+    .delivery = Delivery::round,
+    .quantizes = true,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Zhao, Li, Li, Richtárik, Chi: BEER: fast O(1/T) rate for decentralized nonconvex "
+        "optimization with communication compression, NeurIPS 2022",
+    .states = kBeerStates,
+    .parameters = kBeerParameters,
+    .exchanges = two_vectors,
+    .channels = 2,
+    .codec = CodecNeed::contraction,
+    .graph = {.symmetric = false}};
+
+constinit const AlgorithmRow kMotef{
+    .name = "motef",
+    .help = "beer with a moving average of gradients",
+    .run = motef,
+    .delivery = Delivery::round,
+    .quantizes = true,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Islamov, Gao, Stich: Near optimal decentralized optimization with compression and momentum tracking, 2024",
+    .states = kMotefStates,
+    .parameters = kMotefParameters,
+    .exchanges = two_vectors,
+    .channels = 2,
+    .codec = CodecNeed::contraction,
+    .graph = {.symmetric = false}};
 
 }  // namespace quantimed

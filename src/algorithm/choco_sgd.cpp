@@ -10,7 +10,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kDeltas{0};
-}  // namespace
 
 Task choco_sgd(Node& node, const Options& o) {
   const Source x_hat = vector(1), d = vector(2);  // x̂_i, from x_0; Σ_j w_ij (x̂_j − x̂_i), from 0
@@ -22,5 +21,30 @@ Task choco_sgd(Node& node, const Options& o) {
     node.pass({{x_hat, x_hat + own(kDeltas)}, {d, d + apart(kDeltas)}, {x, x - o.alpha * g + o.gamma * d}});
   }
 }
+
+constexpr StateRow kStates[] = {{"x_hat", StateRow::Start::model, StateRow::Kind::lasting},
+                                {"d", StateRow::Start::zero, StateRow::Kind::wide, true}};
+constexpr ParameterUse kParameters[] = {{Parameter::gamma, 0.1}};
+}  // namespace
+
+constinit const AlgorithmRow kChocoSgd{
+    .name = "choco-sgd",
+    .help = "compressed differences, damped mixing",
+    .run = choco_sgd,
+    .delivery = Delivery::round,
+    .quantizes = true,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Koloskova, Stich, Jaggi: Decentralized stochastic optimization and gossip algorithms with "
+        "compressed communication, ICML 2019",
+    .states = kStates,
+    .parameters = kParameters,
+    .exchanges = sent_late,
+    .codec = CodecNeed::contraction,
+    .graph = {.symmetric = false}};
 
 }  // namespace quantimed

@@ -25,10 +25,43 @@ Task corrected(Node& node, const Options& o, float share) {
     node.pass({{r, r + share * apart(kSteps)}, {x, own(kSteps) + share * apart(kSteps)}});
   }
 }
-}  // namespace
 
 Task d2(Node& node, const Options& o) { return corrected(node, o, 1); }
 
 Task exact_diffusion(Node& node, const Options& o) { return corrected(node, o, 0.5f); }
+
+constexpr StateRow kStates[] = {{"r", StateRow::Start::zero, StateRow::Kind::lasting, true}};
+}  // namespace
+
+constinit const AlgorithmRow kD2{
+    .name = "d2",
+    .help = "exact for heterogeneous data; needs a W without small eigenvalues",
+    .run = d2,
+    .delivery = Delivery::round,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper = "Tang, Lian, Yan, Zhang, Liu: D2: decentralized training over decentralized data, ICML 2018",
+    .states = kStates,
+    .exchanges = sent_late,
+    .least_eigenvalue = -1.0 / 3};
+
+constinit const AlgorithmRow kExactDiffusion{
+    .name = "exact-diffusion",
+    .help = "exact for heterogeneous data, on any W",
+    .run = exact_diffusion,
+    .delivery = Delivery::round,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper = "Yuan, Ying, Zhao, Sayed: Exact diffusion for distributed optimization and learning, IEEE TSP 2019",
+    .states = kStates,
+    .exchanges = sent_late};
 
 }  // namespace quantimed

@@ -9,7 +9,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kDeltas{0};
-}  // namespace
 
 Task dcd_psgd(Node& node, const Options& o) {
   const Source d = vector(1);  // Σ_j w_ij (x_j − x_i), from 0
@@ -33,5 +32,43 @@ Task ecd_psgd(Node& node, const Options& o) {
     node.pass({{x, s - o.alpha * g}, {s, (1 - 2 / tau) * s + 2 / tau * mixed(kDeltas)}});
   }
 }
+
+constexpr StateRow kDcdPsgdStates[] = {{"d", StateRow::Start::zero, StateRow::Kind::wide, true}};
+constexpr StateRow kEcdPsgdStates[] = {{"s", StateRow::Start::model, StateRow::Kind::lasting}};
+}  // namespace
+
+constinit const AlgorithmRow kDcdPsgd{
+    .name = "dcd-psgd",
+    .help = "compressed differences, undamped: for codes with little noise",
+    .run = dcd_psgd,
+    .delivery = Delivery::round,
+    .quantizes = true,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper = "Tang, Gan, Zhang, Zhang, Liu: Communication compression for decentralized training, NeurIPS 2018",
+    .states = kDcdPsgdStates,
+    .exchanges = sent_late,
+    .codec = CodecNeed::small_error,
+    .graph = {.symmetric = false}};
+
+constinit const AlgorithmRow kEcdPsgd{
+    .name = "ecd-psgd",
+    .help = "compressed extrapolations of models",
+    .run = ecd_psgd,
+    .delivery = Delivery::round,
+    .quantizes = true,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper = "Tang, Gan, Zhang, Zhang, Liu: Communication compression for decentralized training, NeurIPS 2018",
+    .states = kEcdPsgdStates,
+    .exchanges = sent_late,
+    .codec = CodecNeed::small_error,
+    .graph = {.symmetric = false}};
 
 }  // namespace quantimed

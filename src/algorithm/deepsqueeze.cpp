@@ -9,7 +9,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kSteps{0};
-}  // namespace
 
 Task deepsqueeze(Node& node, const Options& o) {
   const Source e = vector(1);  // what was left out, from 0
@@ -21,5 +20,29 @@ Task deepsqueeze(Node& node, const Options& o) {
     node.pass({{e, x - o.alpha * g + e - own(kSteps)}, {x, x - o.alpha * g + o.gamma * apart(kSteps)}});
   }
 }
+
+constexpr StateRow kStates[] = {{"e", StateRow::Start::zero, StateRow::Kind::lasting}};
+constexpr ParameterUse kParameters[] = {{Parameter::gamma, 0.1}};
+}  // namespace
+
+constinit const AlgorithmRow kDeepsqueeze{
+    .name = "deepsqueeze",
+    .help = "compressed models with error compensation",
+    .run = deepsqueeze,
+    .delivery = Delivery::round,
+    .quantizes = true,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = true,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Tang, Lian, Qiu, Yuan, Zhang, Zhang, Liu: DeepSqueeze: decentralization meets "
+        "error-compensated compression, 2019",
+    .states = kStates,
+    .parameters = kParameters,
+    .exchanges = sent_late,
+    .codec = CodecNeed::contraction,
+    .graph = kAnyGraph};
 
 }  // namespace quantimed

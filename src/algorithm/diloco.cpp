@@ -10,7 +10,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kAll{0};
-}  // namespace
 
 Task diloco(Node& node, const Options& o) {
   const Source m = vector(1), y = vector(2);  // outer momentum, from 0; scratch: the model in its local steps
@@ -26,5 +25,28 @@ Task diloco(Node& node, const Options& o) {
     node.pass({{m, mu * m + mean(kAll)}, {x, x - eta * mean(kAll) - eta * mu * m}});
   }
 }
+
+constexpr StateRow kStates[] = {{"m", StateRow::Start::zero, StateRow::Kind::lasting},
+                                {"y", StateRow::Start::model, StateRow::Kind::scratch}};
+constexpr ParameterUse kParameters[] = {
+    {Parameter::outer_step, 0.7}, {Parameter::momentum, 0.9}, {Parameter::local_steps, 16}};
+}  // namespace
+
+constinit const AlgorithmRow kDiloco{
+    .name = "diloco",
+    .help = "centralized: local steps, and an outer step with Nesterov momentum",
+    .run = diloco,
+    .delivery = Delivery::round,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper = "Douillard et al.: DiLoCo: distributed low-communication training of language models, 2023",
+    .states = kStates,
+    .parameters = kParameters,
+    .exchanges = collective,
+    .graph = kAnyGraph};
 
 }  // namespace quantimed

@@ -11,7 +11,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kModels{0};
-}
 
 Task dsgd(Node& node, const Options& options) {
   for (Round t = node.first_round(); node.begins(t); ++t) {
@@ -22,5 +21,23 @@ Task dsgd(Node& node, const Options& options) {
     node.pass({{x, mixed(kModels) - options.alpha * g}});
   }
 }
+
+}  // namespace
+
+constinit const AlgorithmRow kDsgd{
+    .name = "dsgd",
+    .help = "synchronous: fixed batch, exact models, waits for the slowest",
+    .run = dsgd,
+    .delivery = Delivery::round,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper = "Yuan, Ling, Yin: On the convergence of decentralized gradient descent, SIAM J. Optim. 2016",
+    .graph = kAnyGraph,
+    .sends_its_model = true,
+    .is_compared = true};
 
 }  // namespace quantimed

@@ -11,7 +11,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kSteps{0};
-}  // namespace
 
 Task dsgd_atc(Node& node, const Options& o) {
   const Source m = vector(1);  // momentum, from 0
@@ -23,5 +22,28 @@ Task dsgd_atc(Node& node, const Options& o) {
     node.pass({{m, o.momentum * m + g}, {x, mixed(kSteps)}});  // m_i ← β m_i + g_i     x_i ← Σ_j w_ij h_j
   }
 }
+
+constexpr StateRow kStates[] = {{"m", StateRow::Start::zero, StateRow::Kind::lasting}};
+constexpr ParameterUse kParameters[] = {{Parameter::momentum, 0}};
+}  // namespace
+
+constinit const AlgorithmRow kDsgdAtc{
+    .name = "dsgd-atc",
+    .help = "DSGD in the other order: adapts, then combines; with momentum",
+    .run = dsgd_atc,
+    .delivery = Delivery::round,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = true,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Chen, Sayed: Diffusion adaptation strategies for distributed optimization and learning over "
+        "networks, IEEE TSP 2012",
+    .states = kStates,
+    .parameters = kParameters,
+    .exchanges = sent_late,
+    .graph = kAnyGraph};
 
 }  // namespace quantimed

@@ -14,7 +14,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kModels{0}, kTrackers{1};
-}  // namespace
 
 Task dsgt(Node& node, const Options& o) {
   const Source c = vector(1);
@@ -54,7 +53,66 @@ Task aug_dgm(Node& node, const Options& o) {
   }
 }
 
-Exchanges two_vectors(const Options&, Round) { return {.vectors = 2}; }
 Exchanges two_exchanges(const Options&, Round) { return {.count = 2}; }
+
+constexpr StateRow kDsgtStates[] = {{"c", StateRow::Start::zero, StateRow::Kind::lasting, true}};
+constexpr StateRow kAugDgmStates[] = {{"c", StateRow::Start::zero, StateRow::Kind::lasting, true},
+                                      {"y", StateRow::Start::zero, StateRow::Kind::scratch}};
+}  // namespace
+
+constinit const AlgorithmRow kDsgt{
+    .name = "dsgt",
+    .help = "gradient tracking (DIGing); sends model and tracker",
+    .run = dsgt,
+    .delivery = Delivery::round,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Nedić, Olshevsky, Shi: Achieving geometric convergence for distributed optimization over "
+        "time-varying graphs, SIAM J. Optim. 2017",
+    .states = kDsgtStates,
+    .exchanges = two_vectors,
+    .channels = 2,
+    .graph = kAnyGraph};
+
+constinit const AlgorithmRow kDsgtAtc{
+    .name = "dsgt-atc",
+    .help = "gradient tracking, adapts then combines; larger steps than dsgt",
+    .run = dsgt_atc,
+    .delivery = Delivery::round,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper = "Di Lorenzo, Scutari: NEXT: in-network nonconvex optimization, IEEE TSIPN 2016",
+    .states = kDsgtStates,
+    .exchanges = two_vectors,
+    .channels = 2,
+    .graph = kAnyGraph};
+
+constinit const AlgorithmRow kAugDgm{
+    .name = "aug-dgm",
+    .help = "gradient tracking with two exchanges, one after the other",
+    .run = aug_dgm,
+    .delivery = Delivery::round,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Xu, Zhu, Soh, Xie: Augmented distributed gradient methods for multi-agent optimization "
+        "under uncoordinated constant stepsizes, CDC 2015",
+    .states = kAugDgmStates,
+    .exchanges = two_exchanges,
+    .channels = 2,
+    .graph = kAnyGraph};
 
 }  // namespace quantimed

@@ -11,7 +11,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kModels{0};
-}  // namespace
 
 Task extra(Node& node, const Options& o) {
   const Source u = vector(1);  // from 0
@@ -23,5 +22,25 @@ Task extra(Node& node, const Options& o) {
     node.pass({{x, x + apart(kModels) + u - o.alpha * g}, {u, u + 0.5f * apart(kModels)}});
   }
 }
+
+constexpr StateRow kStates[] = {{"u", StateRow::Start::zero, StateRow::Kind::lasting, true}};
+}  // namespace
+
+constinit const AlgorithmRow kExtra{
+    .name = "extra",
+    .help = "exact for heterogeneous data: combines while it adapts",
+    .run = extra,
+    .delivery = Delivery::round,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Shi, Ling, Wu, Yin: EXTRA: an exact first-order algorithm for decentralized consensus "
+        "optimization, SIAM J. Optim. 2015",
+    .states = kStates,
+    .exchanges = sent_early};
 
 }  // namespace quantimed

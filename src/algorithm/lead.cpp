@@ -12,7 +12,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kDeltas{0};
-}  // namespace
 
 Task lead(Node& node, const Options& o) {
   const Source h = vector(1), r = vector(2), d = vector(3);  // from x_0, 0, 0
@@ -28,5 +27,28 @@ Task lead(Node& node, const Options& o) {
                {d, d + a * apart(kDeltas)}});
   }
 }
+
+constexpr StateRow kStates[] = {{"h", StateRow::Start::model, StateRow::Kind::lasting},
+                                {"r", StateRow::Start::zero, StateRow::Kind::wide, true},
+                                {"d", StateRow::Start::zero, StateRow::Kind::wide, true}};
+constexpr ParameterUse kParameters[] = {{Parameter::gamma, 1}, {Parameter::averaging, 0.5}};
+}  // namespace
+
+constinit const AlgorithmRow kLead{
+    .name = "lead",
+    .help = "exact for heterogeneous data with unbiased codes",
+    .run = lead,
+    .delivery = Delivery::round,
+    .quantizes = true,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper = "Liu, Li, Wang, Tang, Yan: Linear convergent decentralized optimization with compression, ICLR 2021",
+    .states = kStates,
+    .parameters = kParameters,
+    .exchanges = sent_late,
+    .codec = CodecNeed::unbiased};
 
 }  // namespace quantimed

@@ -12,7 +12,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kSteps{0};
-}  // namespace
 
 Task local_dsgd(Node& node, const Options& o) {
   const Source y = vector(1);  // scratch: the model while it takes its local steps
@@ -27,5 +26,28 @@ Task local_dsgd(Node& node, const Options& o) {
     node.pass({{x, mixed(kSteps)}});  // x_i ← Σ_j w_ij y_j
   }
 }
+
+constexpr StateRow kStates[] = {{"y", StateRow::Start::model, StateRow::Kind::scratch}};
+constexpr ParameterUse kParameters[] = {{Parameter::local_steps, 4}};
+}  // namespace
+
+constinit const AlgorithmRow kLocalDsgd{
+    .name = "local-dsgd",
+    .help = "several steps of its own between two exchanges",
+    .run = local_dsgd,
+    .delivery = Delivery::round,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = true,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Koloskova, Loizou, Boreiri, Jaggi, Stich: A unified theory of decentralized SGD with "
+        "changing topology and local updates, ICML 2020",
+    .states = kStates,
+    .parameters = kParameters,
+    .exchanges = sent_late,
+    .graph = kAnyGraph};
 
 }  // namespace quantimed

@@ -9,7 +9,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kAll{0};
-}  // namespace
 
 Task local_sgd(Node& node, const Options& o) {
   const Source y = vector(1);  // scratch: the model while it takes its local steps
@@ -32,6 +31,38 @@ Task allreduce_sgd(Node& node, const Options& o) {
   }
 }
 
-Exchanges collective(const Options&, Round) { return {.is_collective = true}; }
+constexpr StateRow kStates[] = {{"y", StateRow::Start::model, StateRow::Kind::scratch}};
+constexpr ParameterUse kParameters[] = {{Parameter::local_steps, 4}};
+}  // namespace
+
+constinit const AlgorithmRow kAllreduceSgd{.name = "allreduce-sgd",
+                                           .help = "centralized: the mean of all nodes in every iteration",
+                                           .run = allreduce_sgd,
+                                           .delivery = Delivery::round,
+                                           .quantizes = false,
+                                           .uses_epsilon = false,
+                                           .uses_deadline = false,
+                                           .goes_on_without = false,
+                                           .alpha = "0.2",
+                                           .epsilon = "1",
+                                           .paper = "the centralized yardstick: synchronous SGD with a ring all-reduce",
+                                           .exchanges = collective,
+                                           .graph = kAnyGraph};
+
+constinit const AlgorithmRow kLocalSgd{.name = "local-sgd",
+                                       .help = "centralized: several steps of its own, then the mean of all nodes",
+                                       .run = local_sgd,
+                                       .delivery = Delivery::round,
+                                       .quantizes = false,
+                                       .uses_epsilon = false,
+                                       .uses_deadline = false,
+                                       .goes_on_without = false,
+                                       .alpha = "0.2",
+                                       .epsilon = "1",
+                                       .paper = "Stich: Local SGD converges fast and communicates little, ICLR 2019",
+                                       .states = kStates,
+                                       .parameters = kParameters,
+                                       .exchanges = collective,
+                                       .graph = kAnyGraph};
 
 }  // namespace quantimed

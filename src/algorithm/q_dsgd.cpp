@@ -11,7 +11,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kModels{0};
-}
 
 Task q_dsgd(Node& node, const Options& options) {
   const float epsilon = options.epsilon;
@@ -24,5 +23,24 @@ Task q_dsgd(Node& node, const Options& options) {
     node.pass({{x, (1 - epsilon + epsilon * w_ii) * x + epsilon * others(kModels) - options.alpha * epsilon * g}});
   }
 }
+
+}  // namespace
+
+constinit const AlgorithmRow kQDsgd{
+    .name = "q-dsgd",
+    .help = "quantized only: fixed batch, quantized models, waits for the slowest",
+    .run = q_dsgd,
+    .delivery = Delivery::round,
+    .quantizes = true,
+    .uses_epsilon = true,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.3*T^(-1/6)",
+    .epsilon = "15*T^(-1/2)",
+    .paper =
+        "Reisizadeh, Mokhtari, Hassani, Pedarsani: An exact quantized decentralized gradient descent "
+        "algorithm, IEEE TSP 2019",
+    .sends_its_model = true,
+    .is_compared = true};
 
 }  // namespace quantimed

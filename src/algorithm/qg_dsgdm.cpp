@@ -10,7 +10,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kSteps{0};
-}  // namespace
 
 Task qg_dsgdm(Node& node, const Options& o) {
   const Source m = vector(1);  // from 0
@@ -25,5 +24,28 @@ Task qg_dsgdm(Node& node, const Options& o) {
     node.pass({{m, beta * m + moved * x - moved * mixed(kSteps)}, {x, mixed(kSteps)}});
   }
 }
+
+constexpr StateRow kStates[] = {{"m", StateRow::Start::zero, StateRow::Kind::lasting}};
+constexpr ParameterUse kParameters[] = {{Parameter::momentum, 0.9}};
+}  // namespace
+
+constinit const AlgorithmRow kQgDsgdm{
+    .name = "qg-dsgdm",
+    .help = "DSGD with quasi-global momentum: follows what the model has moved by",
+    .run = qg_dsgdm,
+    .delivery = Delivery::round,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = true,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Lin, Karimireddy, Stich, Jaggi: Quasi-global momentum: accelerating decentralized deep "
+        "learning on heterogeneous data, ICML 2021",
+    .states = kStates,
+    .parameters = kParameters,
+    .exchanges = sent_late,
+    .graph = kAnyGraph};
 
 }  // namespace quantimed

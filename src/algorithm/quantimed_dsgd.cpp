@@ -12,7 +12,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kModels{0};
-}
 
 Task quantimed_dsgd(Node& node, const Options& options) {
   const float epsilon = options.epsilon;
@@ -25,5 +24,24 @@ Task quantimed_dsgd(Node& node, const Options& options) {
     node.pass({{x, (1 - epsilon + epsilon * w_ii) * x + epsilon * others(kModels) - options.alpha * epsilon * g}});
   }
 }
+
+}  // namespace
+
+constinit const AlgorithmRow kQuantimedDsgd{
+    .name = "quantimed-dsgd",
+    .help = "computes until a deadline, sends quantized models",
+    .run = quantimed_dsgd,
+    .delivery = Delivery::round,
+    .quantizes = true,
+    .uses_epsilon = true,
+    .uses_deadline = true,
+    .goes_on_without = true,
+    .alpha = "0.3*T^(-1/6)",
+    .epsilon = "15*T^(-1/2)",
+    .paper =
+        "Reisizadeh, Taheri, Mokhtari, Hassani, Pedarsani: Robust and communication-efficient "
+        "collaborative learning, NeurIPS 2019",
+    .sends_its_model = true,
+    .is_compared = true};
 
 }  // namespace quantimed

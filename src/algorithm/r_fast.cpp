@@ -15,7 +15,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kModels{0}, kSums{1};
-}  // namespace
 
 Task r_fast(Node& node, const Options& o) {
   const Source r = vector(1), s = vector(2);  // both from 0
@@ -33,5 +32,27 @@ Task r_fast(Node& node, const Options& o) {
     node.pass({{x, mixed(kModels)}, {r, own(kSums)}, {s, apart(kSums)}});
   }
 }
+
+constexpr StateRow kStates[] = {{"r", StateRow::Start::zero, StateRow::Kind::lasting},
+                                {"s", StateRow::Start::zero, StateRow::Kind::lasting}};
+}  // namespace
+
+constinit const AlgorithmRow kRFast{
+    .name = "r-fast",
+    .help = "asynchronous gradient tracking: exact for heterogeneous data at any speeds",
+    .run = r_fast,
+    .delivery = Delivery::newest,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = true,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Zhu, Tian, Huang, Xu, He: R-FAST: robust fully-asynchronous stochastic gradient tracking "
+        "over general topology, IEEE TSIPN 2024",
+    .states = kStates,
+    .exchanges = two_vectors,
+    .channels = 2};
 
 }  // namespace quantimed

@@ -13,7 +13,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kSums{0};
-}
 
 Task relay_sgd(Node& node, const Options& o) {
   const Source m = vector(1);  // momentum, from 0
@@ -26,5 +25,31 @@ Task relay_sgd(Node& node, const Options& o) {
     node.pass({{m, o.momentum * m + g}, {x, share * x - share * o.alpha * m + share * others(kSums)}});
   }
 }
+
+constexpr StateRow kStates[] = {{"m", StateRow::Start::zero, StateRow::Kind::lasting}};
+constexpr ParameterUse kParameters[] = {{Parameter::momentum, 0}};
+}  // namespace
+
+constinit const AlgorithmRow kRelaySgd{
+    .name = "relaysgd",
+    .help = "on a tree: sums of all nodes' models are passed on, each neighbour gets its own",
+    .run = relay_sgd,
+    .delivery = Delivery::round,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Vogels, He, Koloskova, Karimireddy, Lin, Stich, Jaggi: RelaySum for decentralized deep "
+        "learning on heterogeneous data, NeurIPS 2021",
+    .states = kStates,
+    .parameters = kParameters,
+    .exchanges = sent_late,
+    .message_scalars = 1,
+    .weights = Weights::ones,
+    .graph = {.tree = true},
+    .sends_each_its_own = true};
 
 }  // namespace quantimed

@@ -10,7 +10,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kPushed{0};
-}  // namespace
 
 Task sgp(Node& node, const Options& o) {
   float& omega = node.scalar();  // from 1
@@ -21,5 +20,24 @@ Task sgp(Node& node, const Options& o) {
     node.pass({{x, 1 / omega * mixed(kPushed)}});           // z_i ← Σ_j p_ij h_j / ω_i
   }
 }
+
+}  // namespace
+
+constinit const AlgorithmRow kSgp{
+    .name = "sgp",
+    .help = "stochastic gradient push: push-sum weights instead of a doubly stochastic W",
+    .run = sgp,
+    .delivery = Delivery::round,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = false,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper = "Assran, Loizou, Ballas, Rabbat: Stochastic gradient push for distributed deep learning, ICML 2019",
+    .exchanges = sent_late,
+    .message_scalars = 1,
+    .weights = Weights::push,
+    .graph = kAnyGraph};
 
 }  // namespace quantimed

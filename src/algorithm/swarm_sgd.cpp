@@ -10,6 +10,7 @@ namespace quantimed {
 
 using namespace formula;
 
+namespace {
 Task swarm_sgd(Node& node, const Options& o) {
   const Source base = vector(1), y = vector(2);  // where its steps begin; where they are
   for (Round t = node.first_round(); node.begins(t); ++t) {
@@ -22,5 +23,31 @@ Task swarm_sgd(Node& node, const Options& o) {
     node.pass({{x, x + y - base}});
   }
 }
+
+constexpr StateRow kStates[] = {{"base", StateRow::Start::model, StateRow::Kind::lasting},
+                                {"y", StateRow::Start::model, StateRow::Kind::lasting}};
+constexpr ParameterUse kParameters[] = {{Parameter::local_steps, 3}};
+}  // namespace
+
+constinit const AlgorithmRow kSwarmSgd{
+    .name = "swarmsgd",
+    .help = "asynchronous: local steps, then the mean with one random neighbour",
+    .run = swarm_sgd,
+    .delivery = Delivery::pairwise,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = true,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Nadiradze, Sabour, Davies, Li, Alistarh: Asynchronous decentralized SGD with quantized and "
+        "local updates, NeurIPS 2021",
+    .states = kStates,
+    .parameters = kParameters,
+    .exchanges = there_and_back,
+    .channels = 0,
+    .weights = Weights::none,
+    .minimises = kBySpeed};
 
 }  // namespace quantimed

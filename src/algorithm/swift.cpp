@@ -12,7 +12,6 @@ using namespace formula;
 
 namespace {
 constexpr Channel kModels{0};
-}
 
 Task swift(Node& node, const Options& o) {
   node.publish(kModels, x);  // x_i,0, which everybody knows
@@ -25,5 +24,26 @@ Task swift(Node& node, const Options& o) {
     node.pass({{x, combined - o.alpha * g}});
   }
 }
+
+constexpr ParameterUse kParameters[] = {{Parameter::period, 1}};
+}  // namespace
+
+constinit const AlgorithmRow kSwift{
+    .name = "swift",
+    .help = "asynchronous: sends its model before it mixes, mixes in every C-th step",
+    .run = swift,
+    .delivery = Delivery::newest,
+    .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = true,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Bornstein, Rabbani, Wang, Bedi, Huang: SWIFT: rapid decentralized federated learning via "
+        "wait-free model communication, ICLR 2023",
+    .parameters = kParameters,
+    .exchanges = sent_late,
+    .sends_its_model = true};
 
 }  // namespace quantimed

@@ -34,6 +34,9 @@ struct Exchanges {
 };
 inline Exchanges sent_early(const Options&, Round) { return {.is_sent_early = true}; }
 inline Exchanges sent_late(const Options&, Round) { return {}; }
+inline Exchanges two_vectors(const Options&, Round) { return {.vectors = 2}; }
+inline Exchanges there_and_back(const Options&, Round) { return {.count = 2}; }
+inline Exchanges collective(const Options&, Round) { return {.is_collective = true}; }
 
 // What --codec may be for an algorithm that quantizes (algorithms' compressors differ in what their proofs ask for).
 enum class CodecNeed {

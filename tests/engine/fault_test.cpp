@@ -385,7 +385,7 @@ class UnequalSpeeds final : public SpeedModel {
 
 TEST(ThreadsFault, PartsThatAreCutOffShareNoPointThatIsOfOneRoundOnly) {
   const SmallRun small("q-dsgd", 6, "ring");
-  const AlgorithmRow row = going_on(q_dsgd);
+  const AlgorithmRow row = going_on(kQDsgd.run);
   const UnequalSpeeds speeds;
   auto run = on_threads(run_of(small, row));
   run.speed = &speeds;
@@ -445,13 +445,13 @@ std::atomic<bool> somebody_is_late = false;
 
 Task late_q_dsgd(Node& node, const Options& options) {
   if (!somebody_is_late.exchange(true)) std::this_thread::sleep_for(std::chrono::duration<Seconds>(3 * kPatience_s));
-  return q_dsgd(node, options);
+  return kQDsgd.run(node, options);
 }
 
 // All of its neighbours go on without it from round 0 on, or none does.
 TEST(ThreadsFault, WhoIsLateForItsFirstRoundIsLostToAllOrToNone) {
   const SmallRun small("q-dsgd", 3, "complete");
-  const AlgorithmRow late = going_on(late_q_dsgd), punctual = going_on(q_dsgd);
+  const AlgorithmRow late = going_on(late_q_dsgd), punctual = going_on(kQDsgd.run);
   auto run = on_threads(run_of(small, late));
   run.patience_s = kPatience_s;
   run.faults = {{.node = 0, .time = 3600}};  // strikes nobody: without any, nobody is given up
