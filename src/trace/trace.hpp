@@ -3,12 +3,14 @@
 //
 //   trace.cpp    words and attributes             verdict.hpp  VALID, or all reasons against it
 //                                                 columns.hpp  the one table of data sets: name, unit, member
-//   write.cpp    trace → HDF5 image               image.cpp    image → file, whole or not at all, with its checksum
-//   read.cpp     hostile file → trace             shapes.cpp   what reader, writer and verifier ask of lengths
+//   write.cpp    trace → file, by a child         image.cpp    image → file, whole or not at all, with its checksum
+//   read.cpp     hostile file → trace, likewise   shapes.cpp   what reader, writer and verifier ask of lengths
+//   write_parts.cpp, read_parts.cpp  what the child does: group after group of the file, in hdf5_write.hpp's and
+//                hdf5_read.hpp's words            transfer.hpp what a reading child sends back
 //   verify.cpp   the invariants, one function each (verify_network.cpp, verify_run.cpp)
 //
-// hdf5.hpp, write.cpp and read.cpp are the only users of HDF5 here. The library is the serial one, so one thread
-// at a time writes or reads.
+// Those with hdf5 or parts in their names, write.cpp and read.cpp are the only users of HDF5 here. The library is the
+// serial one, so one thread at a time writes or reads.
 #pragma once
 
 #include "base/error.hpp"
