@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One plain value for all that a user can set. config.cpp is the only user of Boost.ProgramOptions.
+// One plain value for all that a user can set. command_line.cpp is the only user of Boost.ProgramOptions.
 // What each field is called, may hold and means to a user: one row of the table of options (rows_of_*.cpp).
 #pragma once
 
