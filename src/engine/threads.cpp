@@ -3,38 +3,26 @@
 #include "engine/core_wait.hpp"
 #include "engine/log_reader.hpp"
 #include "engine/memory_plan.hpp"
-#include "engine/replay.hpp"
 #include "engine/resumption.hpp"
 #include "engine/threads_curve.hpp"
 #include "engine/threads_engine.hpp"
 #include "engine/threads_pair_node.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <malloc.h>
 
 #include <chrono>
 #include <cmath>
-#include <map>
 #include <system_error>
-#include <tuple>
 
 namespace quantimed {
 
 namespace {
 
-constexpr int kTrials = 4;                                     // of a deadline that is measured
-constexpr auto kBetweenLooks = std::chrono::milliseconds(50);  // how often the sleeping main thread looks at the run
+constexpr int kTrials = 4;  // of a deadline that is measured
 
 Layout layout_of(const Run& run, const Fleet* fleet) {
   return {run.network.nodes, fleet ? fleet->ranks() : 1, fleet ? fleet->rank() : 0};
-}
-
-Seconds end_of(const RoundRecord& r) {
-  Seconds end = r.start;
-  for (const float phase : {r.compute, r.encode, r.publish, r.wait, r.exchange, r.mix, r.record})
-    end += static_cast<Seconds>(phase);
-  return end;
 }
 
 }  // namespace
@@ -131,150 +119,6 @@ void ThreadsEngine::choose_deadline() {
     choosing_ = share_choice(trial < kTrials && !outcome_.interrupted);
     if (!meeting_.arrive_and_wait()) return;
   }
-}
-
-// Who waits for whom: first for those who do not wait themselves.
-std::string ThreadsEngine::end_without_progress(Seconds waited) {
-  std::map<std::tuple<bool, NodeId, Round>, std::vector<NodeId>> waiting;  // for (waits itself, node, round)
-  for (NodeId i = shared_.layout.first(); i < shared_.layout.last(); ++i)
-    if (const auto waits = shared_.nodes[i]->waits()) {
-      const bool waits_itself = !is_here(waits->node) || shared_.nodes[waits->node]->waits().has_value();
-      waiting[{waits_itself, waits->node, waits->round}].push_back(i);
-    }
-  break_off();
-  if (waiting.empty()) return fmt::format("no node has ended an iteration for {:.3g} s, and none waits", waited);
-  std::vector<std::string> texts;
-  texts.reserve(waiting.size());
-  for (const auto& [whom, who] : waiting) texts.push_back(silence(std::get<1>(whom), std::get<2>(whom), waited, who));
-  return fmt::format("{}", fmt::join(texts, "; "));
-}
-
-// Once the clock runs, a node that fails ends the run, and the trace says so.
-void ThreadsEngine::tell_failures() {
-  for (NodeId i = 0; i < failures_.size() && outcome_.failure.empty(); ++i) {
-    if (!failures_[i]) continue;
-    try {
-      std::rethrow_exception(failures_[i]);
-    } catch (const std::exception& error) {
-      fail(i, error);
-    }
-  }
-}
-
-std::uint64_t ThreadsEngine::finished_by_all() const {
-  std::uint64_t all = courier_ ? courier_->finished_elsewhere() : 0;
-  for (const auto& node : shared_.here()) all += node->finished();
-  return all;
-}
-
-void ThreadsEngine::look() {
-  if (courier_ && courier_->was_told_to_stop()) outcome_.interrupted = true;  // by a signal to another process
-  if (watcher_.wants_to_stop() && !outcome_.interrupted) {
-    outcome_.interrupted = true;
-    shared_.stop.store(true, std::memory_order_release);
-    if (courier_) courier_->stop();
-  }
-  const std::uint64_t all_finished = finished_by_all();
-  const auto finished = static_cast<double>(all_finished) / static_cast<double>(shared_.layout.nodes);
-  stillness_->look(shared_.now(), all_finished);
-  if (kGuards && outcome_.failure.empty() && stillness_->is_too_long(shared_.now()))
-    outcome_.failure = end_without_progress(stillness_->lasts(shared_.now()));
-  if (!leads()) return ship_logs_and_records();
-  take_logs();
-  take_records();
-  const double done = kRunningShare * std::max(finished / run_.iterations, shared_.now() / run_.max_time);
-  checkpoints_ += report(done, false);  // on a core that a node needs: rare, and counted
-}
-
-// The main thread sleeps while the nodes run: it shares their cores. Where there are other processes it is the courier.
-void ThreadsEngine::watch() {
-  // Where nodes go on once they have lost their patience, a still run is not stuck yet.
-  const bool goes_on = !run_.faults.empty() && run_.algorithm.goes_on_without;
-  const Seconds patience = goes_on ? run_.patience() + kUsualPatience_s : run_.patience_s;
-  stillness_.emplace(patience, expected_round_s_, std::chrono::duration<double>(kBetweenLooks).count(), shared_.now());
-  const auto live = [&] { return living_.load(std::memory_order_acquire) > 0; };
-  while (courier_ ? !courier_->is_over() : live()) {
-    const bool has_lived = live();
-    courier_ ? courier_->work(kBetweenLooks) : std::this_thread::sleep_for(kBetweenLooks);
-    if (courier_ && is_broken_off()) courier_->abort();
-    if (has_lived) look();
-    if (courier_ && has_lived && !live()) {
-      if (!leads()) ship_logs_and_records();
-      courier_->ended();
-    }
-  }
-}
-
-// What the nodes have recorded since the last time. From a node's end at a cut to its start after it, the time on the
-// clock (the last node's end, and all nodes' start) is the instrument's own.
-void ThreadsEngine::take_records() {
-  for (NodeId i = shared_.layout.first(); i < shared_.layout.last(); ++i) {
-    shared_.nodes[i]->log().take([&](const RoundRecord& record) { add_record(i, record); });
-    records_[i].finish(records_[i].size());
-  }
-}
-
-void ThreadsEngine::add_record(NodeId i, const RoundRecord& record) {
-  NodeRecords& records = records_[i];
-  if (run_.resume && records.size() == run_.resume->checkpoint.iteration[i] && !records.empty()) {
-    RoundRecord& last = records.back();
-    last.record += static_cast<float>(std::max(0.0, record.start - end_of(last)));
-  }
-  records.push_back(record);
-}
-
-// What the nodes have logged since the last time; a log has at least the iterations that its node says have ended.
-void ThreadsEngine::take_logs() {
-  if (!keeps_log_) return;
-  for (NodeId i = shared_.layout.first(); i < shared_.layout.last(); ++i) {
-    ThreadNode& node = *shared_.nodes[i];
-    logged_[i] = node.finished();
-    node.take_log(logs_[i]);
-  }
-}
-
-std::optional<Recording> ThreadsEngine::recording() const {
-  if (!keeps_log_) return {};
-  Recording recording;
-  if (run_.resume) {  // whole models from before the cut
-    const Recording& before = *run_.resume->recording;
-    recording.model_node = before.model_node;
-    recording.model_iteration = before.model_iteration;
-    recording.model_turn = before.model_turn;
-    recording.model_fingerprint = before.model_fingerprint;
-  }
-  for (std::size_t i = 0; i < logs_.size(); ++i) {
-    recording.log.insert(recording.log.end(), logs_[i].begin(), logs_[i].end());
-    recording.log_bytes.push_back(static_cast<std::int64_t>(logs_[i].size()));
-    recording.iterations.push_back(logged_[i]);
-  }
-  return recording;
-}
-
-// Of whole models, as the copies of the nodes here have them and as they are now.
-void ThreadsEngine::add_fingerprints(Recording& recording) const {
-  for (NodeId i = shared_.layout.first(); i < shared_.layout.last(); ++i) {
-    const Snapshots& copies = shared_.nodes[i]->snapshots();
-    const std::span<const float> x = shared_.nodes[i]->model();
-    const Round iterations = shared_.nodes[i]->finished();
-    const auto* const pair = dynamic_cast<const PairThreadNode*>(shared_.nodes[i].get());
-    const auto add = [&](Round iteration, std::uint64_t turn, std::span<const float> model) {
-      recording.model_node.push_back(i);
-      recording.model_iteration.push_back(std::min(iteration, iterations));
-      if (pair) recording.model_turn.push_back(static_cast<std::int64_t>(turn));
-      recording.model_fingerprint.push_back(model_fingerprint(model));
-    };
-    for (const Snapshots::Copy& copy : copies.copies()) add(copy.iteration, copy.turn, {copies.model(copy), x.size()});
-    // Of a run that broke off the last iterations have not ended.
-    if (outcome_.failure.empty()) add(iterations, pair ? pair->turns() : 0, x);
-  }
-}
-
-Recording ThreadsEngine::whole_recording() {
-  Recording recording = *this->recording();
-  add_fingerprints(recording);
-  collect_fingerprints(recording);
-  return recording;
 }
 
 // A signal may come when all is done.
