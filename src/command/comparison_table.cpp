@@ -73,8 +73,9 @@ std::string time_cell(const TargetRace& at, std::size_t row) {
 
 std::string ratio_cell(const Estimate& ratio) {
   if (ratio.spread == SpreadKind::none) return "—";
+  // Below 1 a lower bound decides nothing, and reads as a loss.
   if (std::isnan(ratio.median))
-    return ratio.low > 0 ? fmt::format("at least {}", ratio_text(ratio.low)) : std::string("—");
+    return ratio.low >= 1 ? fmt::format("at least {}", ratio_text(ratio.low)) : std::string("—");
   if (std::isinf(ratio.median)) return "only it";
   if (ratio.median == 0) return "never";
   return fmt::format("{} {}", ratio_text(ratio.median), bracket_text(ratio, "∞"));
