@@ -10,6 +10,7 @@
 #include "command/optimum_of.hpp"
 #include "command/outputs.hpp"
 #include "command/preflight.hpp"
+#include "command/recorder.hpp"
 #include "command/replay.hpp"
 #include "command/resumption.hpp"
 #include "command/setup.hpp"
@@ -24,7 +25,6 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -40,94 +40,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Pages that this process had to be given or to copy: after a fork those that its threads write to while the child
-// lives, which costs them time that no clock reading of this thread shows.
-long page_faults() {
-  rusage usage{};
-  return ::getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_minflt : 0;
-}
-
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-// Where a run keeps what it has so far, until its trace is complete.
-std::string partial_name(const std::string& path) { return path + ".partial"; }
-
-// Evaluates every cut, ends a run that diverges, and writes what there is now and then.
-class Recorder final : public Watcher {
- public:
-  // `earlier`: what the run was told of itself when it was stopped; empty for a new one.
-  Recorder(Trace& trace, Evaluator& evaluator, const std::string& path, const ProgressReport& report,
-           const Attributes& earlier, Clock::time_point start)
-      : trace_(trace),
-        evaluator_(evaluator),
-        partial_(partial_name(path)),
-        report_(report),
-        earlier_(earlier),
-        start_(start),
-        evaluation_s_(number(earlier, "evaluation_time_s", 0)) {}
-
-  bool observe(const Cut& cut) override {
-    const auto start = Clock::now();
-    const Evaluation point = evaluator_.evaluate(cut.models);
-    evaluation_s_ += seconds_since(start);
-    add_point(trace_.progress, cut, point);
-    trace_.mean_model.assign(evaluator_.mean_model().begin(), evaluator_.mean_model().end());
-    const double first = trace_.progress.loss.front();
-    diverged_ = !std::isfinite(point.loss) || point.loss > kDiverged * std::max(first, 1e-300);
-    return !diverged_;
-  }
-  bool wants_to_stop() override { return signal_came(); }
-  void progress(double done) override {
-    if (report_) report_(done);
-  }
-
-  // The longer a checkpoint takes, the rarer they are: less than 1 % of the run.
-  bool checkpoint_due() override { return kGuards && seconds_since(last_) > std::max(2.0, 100 * cost_); }
-  void checkpoint(const RoundsSource& rounds, std::optional<Checkpoint> state) override {
-    constexpr double kSecondsPerFault = 2e-6;
-    const auto start = Clock::now();
-    const long faults = page_faults();
-    trace_.checkpoint = std::move(state);
-    if (trace_.checkpoint) add_account(*trace_.checkpoint);
-    try {
-      write_trace(partial_, trace_, rounds);
-    } catch (const std::exception&) {  // whatever it was, disk or memory: it may be over when it matters
-      ++unwritten_;
-    }
-    trace_.checkpoint.reset();  // as large as all models
-    cost_ = seconds_since(start) + kSecondsPerFault * static_cast<double>(page_faults() - faults);
-    last_ = Clock::now();
-  }
-
-  void keep(std::optional<Recording> recording) override { trace_.recording = std::move(recording); }
-
-  // What the run's next part must know of those before.
-  void add_account(Checkpoint& checkpoint) const {
-    for (const char* name : {"resumptions", "resumed_at_iteration", "resumed_at_time_s"})
-      if (const Attribute* value = find(earlier_, name)) checkpoint.state.emplace_back(name, *value);
-    checkpoint.state.emplace_back("wall_time_s", wall_s());
-    checkpoint.state.emplace_back("evaluation_time_s", evaluation_s_);
-  }
-
-  double wall_s() const { return number(earlier_, "wall_time_s", 0) + seconds_since(start_); }
-  bool diverged() const { return diverged_; }
-  std::int64_t unwritten() const { return unwritten_; }
-  double evaluation_s() const { return evaluation_s_; }
-
- private:
-  static constexpr double kDiverged = 1e6;  // times the first loss
-
-  Trace& trace_;
-  Evaluator& evaluator_;
-  std::string partial_;
-  const ProgressReport& report_;
-  const Attributes& earlier_;
-  Clock::time_point start_;
-  bool diverged_ = false;
-  std::int64_t unwritten_ = 0;  // checkpoints that could not be written
-  double evaluation_s_, cost_ = 0;
-  Clock::time_point last_ = Clock::now();
-};
 
 // Every reason why a run's figures are not to be used: what was known before it, and what it showed.
 void judge(Verdict& verdict, const Outcome& outcome, const Totals& totals) {
@@ -248,6 +161,48 @@ void draw_afterwards(Progress& curve, const Run& run, Outcome& outcome, Watcher&
   outcome.measured.emplace_back("curve_time_s", seconds_since(start));
 }
 
+// That the machine has room for the run, before it begins.
+void require_room(const Config& config, const Run& run, const Problem& problem, const Layout& layout) {
+  const double evaluator = Evaluator::bytes(problem, config.threads);
+  require_memory(run, config.engine == "virtual" ? plan_virtual(run) : plan_threads(run, layout), evaluator);
+  if (!run.copies_models) require_memory(run, plan_replay(run, config.threads), evaluator);
+}
+
+struct Recorded {
+  Outcome outcome;
+  bool diverged;
+  double evaluation_s, wall_s;
+};
+
+// The curve, the mean model and the checkpoint go into the trace.
+Recorded run_and_record(const Config& config, const DataSplit& data, const Run& run, Trace& trace, Evaluator& evaluator,
+                        const ProgressReport& report, const Attributes& earlier, Clock::time_point start) {
+  Recorder recorder(trace, evaluator, config.output, report, earlier, start);
+  Outcome outcome = run_by_engine(config, data, run, recorder);
+  if (!run.copies_models) draw_afterwards(trace.progress, run, outcome, recorder);
+  const bool diverged = recorder.diverged();
+  const double evaluation_s = recorder.evaluation_s(), wall_s = recorder.wall_s();
+  outcome.measured.emplace_back("unwritten_checkpoints", recorder.unwritten());
+  outcome.measured.emplace_back("unwritten_records", static_cast<std::int64_t>(outcome.rounds.refused()));
+  if (trace.progress.loss.empty()) break_off(outcome);  // there is nothing to tell yet
+  if (outcome.checkpoint && !diverged) {
+    trace.checkpoint = std::move(outcome.checkpoint);
+    recorder.add_account(*trace.checkpoint);
+  }
+  return {std::move(outcome), diverged, evaluation_s, wall_s};
+}
+
+RunStatus status_of(const Outcome& outcome, bool diverged) {
+  if (diverged) return RunStatus::diverged;
+  return outcome.interrupted || !outcome.failure.empty() ? RunStatus::interrupted : RunStatus::complete;
+}
+
+// What a run that was resumed says of its earlier part.
+void add_resumptions(Attributes& summary, const Attributes& earlier) {
+  for (const char* name : {"resumptions", "resumed_at_iteration", "resumed_at_time_s"})
+    if (const Attribute* value = find(earlier, name)) summary.emplace_back(name, *value);
+}
+
 }  // namespace
 
 void add_point(Progress& curve, const Cut& cut, const Evaluation& point) {
@@ -285,10 +240,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
               config.oversubscribe);
   const Setup setup(config, data);
   Run run = setup.run();
-  require_memory(run, config.engine == "virtual" ? plan_virtual(run) : plan_threads(run, layout),
-                 Evaluator::bytes(*setup.problem, config.threads));
-  if (!run.copies_models)
-    require_memory(run, plan_replay(run, config.threads), Evaluator::bytes(*setup.problem, config.threads));
+  require_room(config, run, *setup.problem, layout);
   if (kGuards) {
     check_gradient(*setup.problem, setup.shards, config.seed);
     check_codec(*setup.codec, *setup.problem, config.seed);
@@ -309,29 +261,11 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
                           std::move(resumption->trace.recording)});
     run.resume = &*resume;
   }
-  Outcome outcome;
-  bool diverged = false;
-  double evaluation_s = 0, wall_s = 0;
-  {
-    Recorder recorder(trace, evaluator, config.output, report, earlier, start);
-    outcome = run_by_engine(config, data, run, recorder);
-    if (!run.copies_models) draw_afterwards(trace.progress, run, outcome, recorder);
-    diverged = recorder.diverged();
-    evaluation_s = recorder.evaluation_s();
-    wall_s = recorder.wall_s();
-    outcome.measured.emplace_back("unwritten_checkpoints", recorder.unwritten());
-    outcome.measured.emplace_back("unwritten_records", static_cast<std::int64_t>(outcome.rounds.refused()));
-    if (trace.progress.loss.empty()) break_off(outcome);  // there is nothing to tell yet
-    if (outcome.checkpoint && !diverged) {
-      trace.checkpoint = std::move(outcome.checkpoint);
-      recorder.add_account(*trace.checkpoint);
-    }
-  }
+  auto [outcome, diverged, evaluation_s, wall_s] =
+      run_and_record(config, data, run, trace, evaluator, report, earlier, start);
   trace.recording = std::move(outcome.recording);
   const Totals totals = add_up(outcome.rounds, run);
-  trace.status = RunStatus::complete;
-  if (outcome.interrupted || !outcome.failure.empty()) trace.status = RunStatus::interrupted;
-  if (diverged) trace.status = RunStatus::diverged;
+  trace.status = status_of(outcome, diverged);
   judge(trace.verdict, outcome, totals);
   // Times that did not count before the cut do not count now.
   if (resumption && config.engine != "virtual") trace.verdict.reject_as(resumption->trace.verdict);
@@ -339,8 +273,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   if (config.timeline) trace.timeline = make_timeline(outcome.rounds, run);
   summarise(trace, run, setup.config, outcome, totals, wall_s, evaluation_s);
   if (optimum) add_optimum(trace, setup.config, *optimum);
-  for (const char* name : {"resumptions", "resumed_at_iteration", "resumed_at_time_s"})
-    if (const Attribute* value = find(earlier, name)) trace.summary.emplace_back(name, *value);
+  add_resumptions(trace.summary, earlier);
   write_trace(config.output, trace, outcome.rounds);
   std::remove(partial_name(config.output).c_str());
   if (!outcome.failure.empty()) break_off(outcome);
