@@ -160,6 +160,46 @@ void check_request(const Request& request) {
   refuse_two_budgets(request);
 }
 
+// What the runs have come to, or those before a signal.
+struct Ran {
+  std::vector<ComparedRun> results;
+  Continued continued = {};
+  std::size_t done = 0;
+  bool interrupted = false;
+};
+
+// `data` are those of `key` (data_key()).
+Ran run_all(const Plan& planned, const std::vector<ComparedSteps>& steps, DataSplit& data, std::string key,
+            bool is_quiet) {
+  Ran ran;
+  ComparedRun first;  // may wait for its second clock
+  const std::vector<Config>& runs = planned.runs;
+  ProgressLine line(runs.size(), is_quiet);
+  for (std::size_t k = 0; k < runs.size() && !ran.interrupted; ++k) {
+    const std::string name = fmt::format("{} seed {}", runs[k].algorithm, runs[k].seed);
+    if (std::string own = data_key(runs[k]); own != key) {  // a run alone would see its own seed's data
+      data = load_data(runs[k]);
+      key = std::move(own);
+    }
+    Trace trace = run_or_continue(runs[k], data, line, k, name, ran.continued);
+    ran.interrupted = trace.status == RunStatus::interrupted;
+    ran.done += !ran.interrupted;
+    const Part& part = planned.parts[k];
+    ComparedRun run = compared_run(std::move(trace), "", part.repeat);
+    if (part.is_second)
+      add_clock(first, std::move(run));
+    else
+      first = std::move(run);
+    if (!ran.interrupted && k + 1 < runs.size() && planned.parts[k + 1].is_second) continue;
+    for (const StepsUse& use : steps[part.steps].uses) {
+      ran.results.push_back(first);
+      ran.results.back().setting = use.setting;
+      ran.results.back().for_target = use.for_target;
+    }
+  }
+  return ran;
+}
+
 }  // namespace
 
 int compare_command(const Request& request) {
@@ -183,7 +223,6 @@ int compare_command(const Request& request) {
   DataSplit data = load_data(algorithms_own.front());
   require_codecs(algorithms_own, data);
   study.require_same(data);
-  std::string key = data_key(algorithms_own.front());
   catch_signals();
   Paces paces(folder, given.overwrite);
   const Budget budget = plan_budget(given, algorithms_own, data, paces, study.kept_time());
@@ -200,37 +239,8 @@ int compare_command(const Request& request) {
   paces.keep();
   study.write(budget.time);
 
-  std::vector<ComparedRun> results;
-  ComparedRun first;  // may wait for its second clock
-  bool interrupted = false;
-  std::size_t done = 0;
-  Continued continued;
-  {
-    ProgressLine line(runs.size(), given.quiet);
-    for (std::size_t k = 0; k < runs.size() && !interrupted; ++k) {
-      const std::string name = fmt::format("{} seed {}", runs[k].algorithm, runs[k].seed);
-      if (std::string own = data_key(runs[k]); own != key) {  // a run alone would see its own seed's data
-        data = load_data(runs[k]);
-        key = std::move(own);
-      }
-      Trace trace = run_or_continue(runs[k], data, line, k, name, continued);
-      interrupted = trace.status == RunStatus::interrupted;
-      done += !interrupted;
-      const Part& part = planned.parts[k];
-      ComparedRun run = compared_run(std::move(trace), "", part.repeat);
-      if (part.is_second)
-        add_clock(first, std::move(run));
-      else
-        first = std::move(run);
-      if (!interrupted && k + 1 < runs.size() && planned.parts[k + 1].is_second) continue;
-      for (const StepsUse& use : steps[part.steps].uses) {
-        results.push_back(first);
-        results.back().setting = use.setting;
-        results.back().for_target = use.for_target;
-      }
-    }
-  }
-  const std::vector<Comparison> judged = judge_runs(algorithms, results, given.target_loss);
+  const Ran ran = run_all(planned, steps, data, data_key(algorithms_own.front()), given.quiet);
+  const std::vector<Comparison> judged = judge_runs(algorithms, ran.results, given.target_loss);
   const std::string text =
       setting(runs, given, algorithms, budget, data) + notices(given, planned) + "\n" + comparison_text(judged);
   const std::string json = comparison_json(judged);
@@ -239,14 +249,14 @@ int compare_command(const Request& request) {
   if (given.json) {
     fmt::print("{}", json);
   } else {
-    if (const std::string lines = continued_text(continued); !lines.empty()) fmt::print("{}\n", lines);
-    if (interrupted)
-      fmt::print("Stopped by a signal after {} of {} runs; {}.\n\n", done, runs.size(), continuing_text(given));
+    if (const std::string lines = continued_text(ran.continued); !lines.empty()) fmt::print("{}\n", lines);
+    if (ran.interrupted)
+      fmt::print("Stopped by a signal after {} of {} runs; {}.\n\n", ran.done, runs.size(), continuing_text(given));
     fmt::print("{}\nTraces, this table and comparison.json: {}/\n", text, folder);
   }
   const bool diverged =
-      std::any_of(results.begin(), results.end(), [](const ComparedRun& r) { return r.status == RunStatus::diverged; });
-  return interrupted ? kInterrupted : diverged ? kDiverged : kDone;
+      std::ranges::any_of(ran.results, [](const ComparedRun& r) { return r.status == RunStatus::diverged; });
+  return ran.interrupted ? kInterrupted : diverged ? kDiverged : kDone;
 }
 
 }  // namespace quantimed

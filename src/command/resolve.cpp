@@ -89,15 +89,16 @@ void require_eigenvalues(const Config& c, const AlgorithmRow& row) {
       c.graph, c.mixing, c.nodes, least, row.name, row.least_eigenvalue);
 }
 
-Config resolve(Config c) {
-  const AlgorithmRow& row = find_algorithm(c.algorithm);
-  const bool is_virtual = c.engine == "virtual";
+namespace {
+
+// How many nodes and workers, where "auto" left it to the machine.
+void resolve_cores(Config& c) {
   const Hardware hardware = load_hardware();
   if (c.threads > hardware.granted)
     throw InputError("--threads {}: SLURM grants this task {} (SLURM_CPUS_PER_TASK); give at most as many, or auto",
                      c.threads, hardware.granted);
   if (c.threads == 0) c.threads = threads_for(hardware);
-  if (is_virtual) {
+  if (c.engine == "virtual") {
     if (c.nodes == 0) c.nodes = kPaperNodes;
   } else if (c.engine == "mpi") {  // whose ranks look for cores themselves
     if (c.nodes == 0)
@@ -108,7 +109,28 @@ Config resolve(Config c) {
     if (c.nodes == 0) c.nodes = cores_with_time(static_cast<std::uint32_t>(units));
     if (!c.oversubscribe) require_units(placement, units, c.nodes, hardware.rule.text);
   }
-  const bool has_own_speed = !is_virtual || !c.machine.empty();
+}
+
+// T_d, where the speeds are modelled ones.
+void resolve_deadline(Config& c, const AlgorithmRow& row) {
+  if (c.deadline_adapt && parse_deadline(c.deadline, c.batch).fixed_s > 0)
+    throw InputError("--deadline-adapt: --deadline {} is fixed; give auto, auto:B or auto:quantile:Q", c.deadline);
+  if (!uses_deadline(c, row)) return;
+  const auto speed = make_speed_model(c.speed, c.seed, c.nodes);
+  if (!speed) return;
+  const Seconds deadline = modelled_deadline(parse_deadline(c.deadline, c.batch), *speed, c.nodes);
+  if (deadline * speed->mean() > kMostSamples)
+    throw InputError("--deadline {}: mean batches of over {} samples at --speed {}; give a shorter one", c.deadline,
+                     kMostSamples, c.speed);
+  if (!c.deadline_adapt) c.deadline = fmt::format("{}", deadline);
+}
+
+}  // namespace
+
+Config resolve(Config c) {
+  const AlgorithmRow& row = find_algorithm(c.algorithm);
+  resolve_cores(c);
+  const bool has_own_speed = c.engine != "virtual" || !c.machine.empty();
   c.speed = or_else(c.speed, has_own_speed ? "none" : "uniform:10,90");
   c.link = or_else(c.link, has_own_speed ? "none" : "paper:3");
   (void)make_speed_model(c.speed, c.seed, c.nodes);
@@ -129,16 +151,7 @@ Config resolve(Config c) {
   c.codec = codec_for(c, row);
   require_graph(c, row);
   c.gradient = uses_deadline(c, row) ? "deadline" : "batch";
-  if (c.deadline_adapt && parse_deadline(c.deadline, c.batch).fixed_s > 0)
-    throw InputError("--deadline-adapt: --deadline {} is fixed; give auto, auto:B or auto:quantile:Q", c.deadline);
-  if (uses_deadline(c, row))
-    if (const auto speed = make_speed_model(c.speed, c.seed, c.nodes)) {
-      const Seconds deadline = modelled_deadline(parse_deadline(c.deadline, c.batch), *speed, c.nodes);
-      if (deadline * speed->mean() > kMostSamples)
-        throw InputError("--deadline {}: mean batches of over {} samples at --speed {}; give a shorter one", c.deadline,
-                         kMostSamples, c.speed);
-      if (!c.deadline_adapt) c.deadline = fmt::format("{}", deadline);
-    }
+  resolve_deadline(c, row);
   require_eigenvalues(c, row);
   require_tree(c, row);
   if (row.weights != Weights::mixing && c.mixing != Config{}.mixing)

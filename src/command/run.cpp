@@ -85,6 +85,20 @@ std::string classes_text(const Trace& trace) {
   return fmt::format("worst {}, best {}, among {} {} samples", one(*worst), one(*best), grouped(samples), classes.set);
 }
 
+// On the run's clock, and on both where it has two.
+void print_times(const Trace& trace, const Config& config) {
+  const auto figure = [&](const char* name) { return number(trace.summary, name, std::nan("")); };
+  fmt::print("  time        {:.6g} s on the run's clock ({:.2f} s wall, {:.2f} s of it evaluation)\n",
+             figure("end_time_s"), figure("wall_time_s"), figure("evaluation_time_s"));
+  if (!std::isnan(figure("end_time_paper_bits_s")) && !std::isnan(figure("end_time_wire_bits_s")))
+    fmt::print("              {:.6g} s by the bits on the wire, {:.6g} s by the paper's count\n",
+               figure("end_time_wire_bits_s"), figure("end_time_paper_bits_s"));
+  for (const double target : config.target_loss) {
+    const double time = time_to_target(trace.progress, target);
+    fmt::print("  to loss {:<4g}{}\n", target, std::isinf(time) ? " missed" : fmt::format(" {:.6g} s", time));
+  }
+}
+
 void print_result(const Trace& trace, const Config& config, const DataSplit& data) {
   const auto figure = [&](const char* name) { return number(trace.summary, name, std::nan("")); };
   const bool is_valid = trace.verdict.is_valid();  // an invalid time is never printed as a result
@@ -102,19 +116,7 @@ void print_result(const Trace& trace, const Config& config, const DataSplit& dat
                    ? ""
                    : fmt::format(", {:.1f} % test", 100 * figure("final_test_accuracy")));
   if (const std::string classes = classes_text(trace); !classes.empty()) fmt::print("  classes     {}\n", classes);
-  if (is_valid)
-    fmt::print("  time        {:.6g} s on the run's clock ({:.2f} s wall, {:.2f} s of it evaluation)\n",
-               figure("end_time_s"), figure("wall_time_s"), figure("evaluation_time_s"));
-  const bool has_both_clocks =
-      !std::isnan(figure("end_time_paper_bits_s")) && !std::isnan(figure("end_time_wire_bits_s"));
-  if (is_valid && has_both_clocks)
-    fmt::print("              {:.6g} s by the bits on the wire, {:.6g} s by the paper's count\n",
-               figure("end_time_wire_bits_s"), figure("end_time_paper_bits_s"));
-  for (const double target : config.target_loss) {
-    if (!is_valid) break;
-    const double time = time_to_target(trace.progress, target);
-    fmt::print("  to loss {:<4g}{}\n", target, std::isinf(time) ? " missed" : fmt::format(" {:.6g} s", time));
-  }
+  if (is_valid) print_times(trace, config);
   fmt::print("  batch       {:.1f} samples a node and iteration, {:.4g} iterations\n", figure("mean_batch"),
              figure("iterations"));
   fmt::print("  bits        {:.4g} a coordinate on the paper's clock, {:.2f} on the wire\n",

@@ -7,11 +7,15 @@
 #include "dataset/sparse_logistic.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace quantimed {
 
-const std::vector<CatalogueRow>& catalogue() {
-  static const std::vector<CatalogueRow> rows = {
+namespace {
+
+// Made here, of any size.
+std::vector<CatalogueRow> generated() {
+  return {
       {{"digits", "generated handwriting-like digits, 28x28, 10 classes, 10,000 + 2,000", "nothing to get: generated"},
        "",
        10,
@@ -33,6 +37,12 @@ const std::vector<CatalogueRow>& catalogue() {
        "",
        2,
        generate_sparse_logistic},
+  };
+}
+
+// In folders of their own.
+std::vector<CatalogueRow> images() {
+  return {
       {{"mnist", "handwritten digits, 28x28, 10 classes, 60,000 + 10,000",
         "put the four IDX files of MNIST (.gz or unpacked) into a folder mnist"},
        "mnist",
@@ -54,6 +64,12 @@ const std::vector<CatalogueRow>& catalogue() {
         "imagenet/church-truck"},
        "imagenet/church-truck",
        2},
+  };
+}
+
+// LIBSVM text.
+std::vector<CatalogueRow> libsvm_texts() {
+  return {
       {{"a9a", "census: 123 features, is an income above 50,000, 32,561 + 16,281", "datasets/fetch a9a"},
        "a9a",
        2,
@@ -76,6 +92,16 @@ const std::vector<CatalogueRow>& catalogue() {
        nullptr,
        "news20.binary"},
   };
+}
+
+}  // namespace
+
+const std::vector<CatalogueRow>& catalogue() {
+  static const std::vector<CatalogueRow> rows = [] {
+    std::vector<CatalogueRow> all = generated();
+    for (auto* more : {images, libsvm_texts}) std::ranges::move(more(), std::back_inserter(all));
+    return all;
+  }();
   return rows;
 }
 

@@ -67,11 +67,25 @@ std::vector<std::size_t> batches_around(std::size_t own) {
   return batches;
 }
 
+// Of one batch, again and again.
+std::vector<double> times_of(std::size_t batch, LocalGradient& gradient, std::span<const float> x, std::span<float> sum,
+                             std::vector<SampleId>& rows, Workspace& work) {
+  constexpr int kLeast = 15, kMost = 200;
+  constexpr Seconds kEnough = 0.02;
+  std::vector<double> times;
+  const auto begin = Clock::now();
+  for (int r = 0; r < kMost && (r < kLeast || seconds_since(begin) < kEnough); ++r) {
+    gradient.begin(static_cast<Round>(r), 0);
+    const auto start = Clock::now();
+    gradient.add(x, batch, sum, rows, work);
+    times.push_back(seconds_since(start));
+  }
+  return times;
+}
+
 // Every core computes at once: they share caches, memory and clock frequency.
 std::vector<std::pair<std::size_t, Seconds>> gradient_times(const Run& run, const std::vector<int>& cores,
                                                             const std::function<bool(double)>& step) {
-  constexpr int kLeast = 15, kMost = 200;
-  constexpr Seconds kEnough = 0.02;  // a batch
   const std::vector<std::size_t> batches = batches_around(run.options.batch);
   const std::size_t n = run.network.nodes;
   std::vector<std::vector<std::vector<double>>> times(n, std::vector<std::vector<double>>(batches.size()));
@@ -88,13 +102,7 @@ std::vector<std::pair<std::size_t, Seconds>> gradient_times(const Run& run, cons
     for (std::size_t k = 0; k < batches.size(); ++k) {
       in_step.arrive_and_wait();
       if (!goes_on) return;
-      const auto begin = Clock::now();
-      for (int r = 0; r < kMost && (r < kLeast || seconds_since(begin) < kEnough); ++r) {
-        gradient.begin(static_cast<Round>(r), 0);
-        const auto start = Clock::now();
-        gradient.add(x, batches[k], sum, rows, work);
-        times[i][k].push_back(seconds_since(start));
-      }
+      times[i][k] = times_of(batches[k], gradient, x, sum, rows, work);
       in_step.arrive_and_wait();
     }
   };
