@@ -159,7 +159,7 @@ PACKAGES := g++ cmake ninja-build make pkg-config git libopenblas-pthread-dev li
 # Not in every distribution. The generated data set `digits` always works; without a browser, SLURM, pandas or a shell
 # their tests are skipped.
 WELCOME := dataset-fashion-mnist $(if $(filter test,$(MAKECMDGOALS)),chromium chromium-driver python3-selenium \
-  slurm-wlm munge shellcheck cppcheck \
+  slurm-wlm munge shellcheck cppcheck universal-ctags \
   python3-pandas python3-setuptools python3-wheel python3-venv python3-yaml zsh fish man-db)
 
 # Installs what is missing. Asks dpkg once, so it costs nothing when all is there.

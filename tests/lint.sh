@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# tests/lint.sh clocks|format|shell|cppcheck|licence: one look at all sources; licence-write puts in the missing lines. Exit status 77 where the tool is missing, or is
+# tests/lint.sh clocks|format|shell|cppcheck|lengths|licence: one look at all sources; licence-write puts in the missing lines. Exit status 77 where the tool is missing, or is
 # of another version than Debian 12's: what another finds is news, but no fault of who only wants to test the program.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -15,6 +15,24 @@ first_of() {
   exit 77
 }
 sources() { find src tests bench -name '*.[ch]pp' -print0; }
+
+most_lines_file=350
+most_lines_function=60
+# What is longer, of the C++ below a folder: its lines, the limit, its name.
+too_long() {
+  find "$1" -name '*.[ch]pp' -exec wc -l {} + | awk -v most=$most_lines_file '
+    $2 != "total" && $1 > most { printf "%d lines, at most %d: %s\n", $1, most, $2 }'
+  find "$1" -name '*.[ch]pp' | sort | "$tool" -L - -f - --languages=C++ --kinds-C++=f --fields=+neKSs --excmd=number |
+    awk -F '\t' -v most=$most_lines_function '
+      {
+        first = last = 0
+        for (k = 4; k <= NF; ++k) {
+          if ($k ~ /^line:/) first = substr($k, 6)
+          if ($k ~ /^end:/) last = substr($k, 5)
+        }
+        if (last - first + 1 > most) printf "%d lines, at most %d: %s in %s:%d\n", last - first + 1, most, $1, $2, first
+      }'
+}
 
 licence='SPDX-License-Identifier: BSD-3-Clause'
 # Every file of code, behind the line that it must have among its first three. One process for all files.
@@ -59,11 +77,27 @@ case ${1:-} in
     tool=$(first_of 'version: 0.9.' shellcheck) || exit
     grep -rlIE '^#!.*[/ ](ba|da)?sh' --exclude-dir=build --exclude-dir=.git --exclude-dir=runs . |
       xargs "$tool" -x -P . ;;
+  lengths)  # a file that is read at one sitting, a function that is seen at a glance
+    tool=$(first_of 'Universal Ctags' ctags-universal ctags) || exit
+    found=$(too_long src)
+    if [ -n "$found" ]; then printf 'Divide it where its meaning does:\n%s\n' "$found"; exit 1; fi
+    # … and that it would have been found: a function a line too long in a file a line too long.
+    folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT || exit
+    awk -v file=$most_lines_file -v function_=$most_lines_function 'BEGIN {
+      print "namespace a {\nint long_one(int x) {"
+      for (k = 2; k < function_; ++k) print "  x += 1;"
+      print "  return x;\n}\n}"
+      for (k = function_ + 4; k <= file + 1; ++k) print "//"
+    }' > "$folder/long.cpp"
+    expected="$((most_lines_file + 1)) lines, at most $most_lines_file: $folder/long.cpp
+$((most_lines_function + 1)) lines, at most $most_lines_function: long_one in $folder/long.cpp:2"
+    found=$(too_long "$folder")
+    if [ "$found" != "$expected" ]; then printf 'Looked for\n%s\nand found\n%s\n' "$expected" "$found"; exit 1; fi ;;
   cppcheck)
     tool=$(first_of 'Cppcheck 2.10' cppcheck) || exit
     "$tool" --std=c++20 --language=c++ --enable=warning,performance,portability --inline-suppr --quiet \
       --suppressions-list=.cppcheck --error-exitcode=1 -j "$(nproc)" -I src src ;;
   *)
-    echo "usage: tests/lint.sh clocks|format|shell|cppcheck|licence|licence-write" >&2
+    echo "usage: tests/lint.sh clocks|format|shell|cppcheck|lengths|licence|licence-write" >&2
     exit 2 ;;
 esac
