@@ -19,7 +19,7 @@
 namespace quantimed {
 
 NewestEngine::NewestEngine(const Run& run, Watcher& watcher)
-    : VirtualRun(run, watcher),
+    : RunOfUpdates(run, watcher),
       outboxes_(run.network.nodes),
       gradient_workers_(run.threads),
       mix_workers_(run.threads),
@@ -124,14 +124,6 @@ void NewestEngine::carry_out_with(std::uint32_t team) {
   failure.rethrow();
   overflows_ += overflows;
   violations_ += violations;
-}
-
-bool NewestEngine::begin() {
-  if (run_.resume)
-    restore();
-  else
-    for (NodeId i = 0; i < nodes_.size() && !broke_off(); ++i) resume(*nodes_[i]);
-  return !broke_off();
 }
 
 // To the next update.

@@ -91,23 +91,17 @@ class NewestNode final : public VirtualNode {
   bool has_begun_ = false;           // an iteration
   bool has_updated_ = false;         // in this iteration
   bool exchanging_ = false;          // waits for its exchange; else for its gradient
-  bool restoring_ = false;
-  Seconds ahead_ = 0;  // of the engine's clock: what this node has done since its last event
+  Seconds ahead_ = 0;                // of the engine's clock: what this node has done since its last event
 };
 
-class NewestEngine final : public VirtualRun {
+class NewestEngine final : public RunOfUpdates<NewestNode> {
  public:
   NewestEngine(const Run& run, Watcher& watcher);
 
  protected:
-  NodeCore& core(NodeId i) override { return nodes_[i]->core; }
-  Seconds clock() const override { return now_; }
-  double iteration() const override { return static_cast<double>(updates_) / static_cast<double>(nodes_.size()); }
-  bool begin() override;
   bool advance() override;
-  bool is_finished() const override { return updates_ >= std::uint64_t{run_.iterations} * nodes_.size(); }
-  bool is_time_to_report() const override { return updates_ % nodes_.size() == 0; }
   void carry_out() override;
+  void restore() override;
   Cut cut() override;
   void save_more(Checkpoint& checkpoint) override;
   void add_figures() override;
@@ -121,11 +115,9 @@ class NewestEngine final : public VirtualRun {
   void carry_out_with(std::uint32_t team);
   const Sent& newest_visible(NodeId j);
   bool charges(bool wire_bits) const;
-  void restore();
   void restore_messages();
 
   std::vector<NewestOutbox> outboxes_;
-  std::vector<std::unique_ptr<NewestNode>> nodes_;
   std::vector<Scratch> scratch_;  // [workers]
   WorkerChoice gradient_workers_, mix_workers_;
   EventQueue events_;
@@ -134,8 +126,7 @@ class NewestEngine final : public VirtualRun {
   std::vector<MixTerm> terms_;
   Charge charge_;
   FaultPlan faults_;
-  Seconds now_ = 0;
-  std::uint64_t updates_ = 0, dropped_;
+  std::uint64_t dropped_;
 };
 
 }  // namespace quantimed

@@ -241,11 +241,7 @@ void NewestNode::save(Checkpoint& checkpoint) const {
 void NewestNode::restore(const Checkpoint& saved, std::span<const std::uint32_t>& next_unseen) {
   core.restore_unseen(next_unseen);
   exchanging_ = saved.exchanging[core.id()] != 0;
-  restoring_ = true;
-  check(task.resume(), "newest delivery: an algorithm that never waits");
-  restoring_ = false;
-  core.record.start = saved.start_time[core.id()];
-  event_time = saved.event_time[core.id()];
+  event_time = start_again(saved, "newest delivery: an algorithm that never waits");
   engine_.events_.push({event_time, core.id()});
 }
 

@@ -115,18 +115,14 @@ void PairNode::save(Checkpoint& checkpoint) const {
 
 void PairNode::restore(const Checkpoint& saved) {
   awaits_ = saved.awaits[core.id()];
-  restoring_ = true;
-  check(task.resume(), "pairwise delivery: an algorithm that never waits");
-  restoring_ = false;
-  core.record.start = saved.start_time[core.id()];
-  event_time_ = saved.event_time[core.id()];
+  event_time_ = start_again(saved, "pairwise delivery: an algorithm that never waits");
   engine_.events_.push({event_time_, core.id()});
 }
 
 // ---- all of them ----
 
 PairEngine::PairEngine(const Run& run, Watcher& watcher)
-    : VirtualRun(run, watcher),
+    : RunOfUpdates(run, watcher),
       gradient_workers_(run.threads),
       charge_(run.charge(run.charge_wire_bits)),
       faults_(run.faults, [](const Fault&) { return true; }) {
@@ -151,14 +147,6 @@ void PairEngine::compute_pending() {
     }
   });
   failure.rethrow();
-}
-
-bool PairEngine::begin() {
-  if (run_.resume)
-    restore();
-  else
-    for (NodeId i = 0; i < nodes_.size() && !broke_off(); ++i) resume(*nodes_[i]);
-  return !broke_off();
 }
 
 // To the next update.

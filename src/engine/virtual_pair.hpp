@@ -57,23 +57,18 @@ class PairNode final : public VirtualNode {
   AverageRequest averages_;
   std::uint32_t awaits_ = 0;    // that are over, in this iteration
   std::uint32_t repeated_ = 0;  // of those, while the text is started again
-  bool restoring_ = false, is_lost_ = false;
+  bool is_lost_ = false;
   Seconds ahead_ = 0;  // of the engine's clock: how long a stall has lasted since the last event
   Seconds event_time_ = 0;
 };
 
-class PairEngine final : public VirtualRun {
+class PairEngine final : public RunOfUpdates<PairNode> {
  public:
   PairEngine(const Run& run, Watcher& watcher);
 
  protected:
-  NodeCore& core(NodeId i) override { return nodes_[i]->core; }
-  Seconds clock() const override { return now_; }
-  double iteration() const override { return static_cast<double>(updates_) / static_cast<double>(nodes_.size()); }
-  bool begin() override;
   bool advance() override;
-  bool is_finished() const override { return updates_ >= std::uint64_t{run_.iterations} * nodes_.size(); }
-  bool is_time_to_report() const override { return updates_ % nodes_.size() == 0; }
+  void restore() override;
   Cut cut() override;
   void save_more(Checkpoint& checkpoint) override;
 
@@ -82,16 +77,12 @@ class PairEngine final : public VirtualRun {
   using Event = std::pair<Seconds, NodeId>;
 
   void compute_pending();
-  void restore();
 
-  std::vector<std::unique_ptr<PairNode>> nodes_;
   std::vector<Scratch> scratch_;  // [workers]
   WorkerChoice gradient_workers_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   Charge charge_;
   FaultPlan faults_;
-  Seconds now_ = 0;
-  std::uint64_t updates_ = 0;
 };
 
 }  // namespace quantimed

@@ -14,6 +14,14 @@ VirtualNode::VirtualNode(const Run& run, NodeId id)
       core(run, id),
       run_(run) {}
 
+Seconds VirtualNode::start_again(const Checkpoint& saved, const char* never_waits) {
+  restoring_ = true;
+  check(task.resume(), never_waits);
+  restoring_ = false;
+  core.record.start = saved.start_time[core.id()];
+  return saved.event_time[core.id()];
+}
+
 void VirtualNode::plan(const GradientRequest& request) {
   const Seconds until = request.deadline == 0 && run_.gradient_until_deadline ? deadline() : request.deadline;
   RoundRecord planned;

@@ -6,6 +6,8 @@
 #include "engine/run_loop.hpp"
 #include "engine/virtual_engines.hpp"
 
+#include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace quantimed {
@@ -25,9 +27,12 @@ class VirtualNode : public Node {
   // How long the gradient takes and over how many samples it is; the numbers are computed later.
   void plan(const GradientRequest& request);
   Gradient finish(Gradient) final { return {.batch = batch_}; }
+  // The text once more, up to the await that the saved run was in. Returns when the event is that it waited for.
+  Seconds start_again(const Checkpoint& saved, const char* never_waits);
 
   const Run& run_;
-  std::size_t batch_ = 0;  // of the gradient that was planned
+  std::size_t batch_ = 0;   // of the gradient that was planned
+  bool restoring_ = false;  // while the text is started again
 
  private:
   struct {
@@ -61,6 +66,31 @@ class VirtualRun : public RunLoop {
   ModelArena arena_;
   EvaluationSchedule schedule_;
   std::vector<const float*> models_;  // [living] of [p]
+};
+
+// A run whose nodes share no rounds: from one update of a node to the next.
+template <class EachNode>
+class RunOfUpdates : public VirtualRun {
+ protected:
+  using VirtualRun::VirtualRun;
+
+  NodeCore& core(NodeId i) override { return nodes_[i]->core; }
+  Seconds clock() const override { return now_; }
+  double iteration() const override { return static_cast<double>(updates_) / static_cast<double>(nodes_.size()); }
+  bool begin() override {
+    if (run_.resume)
+      restore();
+    else
+      for (NodeId i = 0; i < nodes_.size() && !broke_off(); ++i) resume(*nodes_[i]);
+    return !broke_off();
+  }
+  bool is_finished() const override { return updates_ >= std::uint64_t{run_.iterations} * nodes_.size(); }
+  bool is_time_to_report() const override { return updates_ % nodes_.size() == 0; }
+  virtual void restore() = 0;  // all nodes, of a run that is resumed
+
+  std::vector<std::unique_ptr<EachNode>> nodes_;
+  Seconds now_ = 0;
+  std::uint64_t updates_ = 0;
 };
 
 }  // namespace quantimed
