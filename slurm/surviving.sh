@@ -73,6 +73,30 @@ if [ "$usable" -lt "$granted" ]; then
   granted=$usable
 fi
 
+# What starts a run: the program; over several machines (QUANTIMED_MACHINES) srun and the program over MPI, a rank on each.
+# srun hands signals on. It is not to kill ranks because one has ended with a status that is not 0: 75 is a checkpoint, and the
+# others may be a moment behind. A rank that is lost is noticed by all others, and what is left after half a minute is killed.
+# With SBATCH_EXPORT=NONE srun would hand on no environment.
+starts_run=("$quantimed")
+over_machines() {
+  starts_run=(srun "--nodes=$1" "--ntasks=$1" --ntasks-per-node=1 "--cpus-per-task=${SLURM_CPUS_PER_TASK:-1}" --wait=30
+    --kill-on-bad-exit=0 --export=ALL "--mpi=$QUANTIMED_SRUN_MPI" "$quantimed_mpi")
+}
+# The program over MPI, and how srun starts it, unless both were given: MPICH of the distributions knows PMI-2 alone, Open MPI PMIx.
+find_mpi() {
+  quantimed_mpi=${QUANTIMED_MPI_PROGRAM:-$quantimed-mpi}
+  if [ ! -x "$quantimed_mpi" ]; then
+    echo "$quantimed_mpi: no such program; make MPI=1 builds it where MPI is installed" >&2
+    exit "$bad_input"
+  fi
+  if [ -n "${QUANTIMED_SRUN_MPI:-}" ]; then return; fi
+  case $(ldd "$quantimed_mpi" 2> /dev/null) in *libmpich*) QUANTIMED_SRUN_MPI=pmi2 ;; *) QUANTIMED_SRUN_MPI=pmix ;; esac
+}
+if [ -n "${QUANTIMED_MACHINES:-}" ]; then
+  find_mpi
+  over_machines "$QUANTIMED_MACHINES"
+fi
+
 out_of_time=false  # SLURM's warning came
 must_stop=false    # that, or the job is being ended
 came=USR1          # the last signal
@@ -143,8 +167,8 @@ attempt() {
   fi
   case $found in
     done) return 0 ;;
-    resume) in_background "$quantimed" run --resume "$trace" "$@" --quiet ;;
-    *) in_background "$quantimed" run "$@" --output "$trace" --quiet ;;
+    resume) in_background "${starts_run[@]}" run --resume "$trace" "$@" --quiet ;;
+    *) in_background "${starts_run[@]}" run "$@" --output "$trace" --quiet ;;
   esac
 }
 

@@ -72,10 +72,10 @@ def contents(program: Path, options: tuple[str, ...]) -> str:
 
 
 def plan(studies: Iterable[tuple[Study, list[Run]]], folder: Path, program: Path, elsewhere: bool = False,
-         any_commit: bool = False) -> dict[str, list[Job]]:
+         any_commit: bool = False, machines: int = 1) -> dict[str, list[Job]]:
     """Each study's jobs. The program itself resolves the options, so a bad one ends here and not after an hour.
     A job's file is named by all that decides its bits: options, data, program. Studies that share a run share its file.
-    elsewhere: they will run on another machine, so the cores of this one do not matter.
+    elsewhere: they will run on another machine, or on several, so the cores of this one do not matter.
     any_commit: a trace that another commit of the same version made counts, too."""
     release = release_of(program)
 
@@ -86,12 +86,13 @@ def plan(studies: Iterable[tuple[Study, list[Run]]], folder: Path, program: Path
         if real_time and elsewhere:
             if not run.options.get("nodes", "").isdecimal():
                 raise StudyError(f"{run.study}: {run.label()}: nodes: give their number; auto would count this machine's cores")
-            engine = [f"--threads={run.options['nodes']}", "--oversubscribe"]
+            engine = [f"--threads={-(-int(run.options['nodes']) // machines)}"]
+            engine += [] if run.options.get("oversubscribe") == "true" else ["--oversubscribe"]
         try:
             ini, data = resolved(program, [*engine, f"--algorithm={run.algorithm}", f"--seed={run.seed}", *arguments], elsewhere)
         except StudyError as error:
             raise StudyError(f"{run.study}: {run.label()}: {error}") from None
-        if real_time and elsewhere and "oversubscribe" not in run.options:
+        if real_time and elsewhere and run.options.get("oversubscribe") != "true":
             ini = ini.replace("\noversubscribe = true\n", "\noversubscribe = false\n")
         job = Job(run, folder / name_of(run, ini, data, release), ini, release, data)
         return of_any_commit(job, folder) if any_commit and not is_done(job) else job

@@ -78,6 +78,7 @@ def lines_of(path: Path) -> list[str]:
 
 def last_line(path: Path) -> str:
     said = [line.strip() for line in lines_of(path) if line.strip()]
+    said = [line for line in said if not line.startswith("srun: ")] or said  # which only tells that a rank has ended
     last = said[-1].removeprefix("quantimed: ") if said else ""
     return "".join(c if c.isprintable() else "?" for c in last)  # a log is not to command the terminal
 

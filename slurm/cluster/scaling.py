@@ -34,6 +34,7 @@ class Point:
     samples_per_s: float
     iterations_per_s: float
     wait_share: float
+    machines: int = 1  # ranks, one on each
 
     @property
     def counts(self) -> bool:
@@ -49,7 +50,7 @@ def read_point(path: Path, facts: Facts) -> Point:
             verdict = facts.status
         end = float(summary["end_time_s"])
         return Point(match[1], match[2], int(match[3]), int(match[4]), verdict, float(summary["total_samples"]) / end,
-                     float(summary["iterations"]) / end, float(summary["wait_share"]))
+                     float(summary["iterations"]) / end, float(summary["wait_share"]), int(file["environment"].attrs.get("ranks", 1)))
 
 
 def common(facts: Facts) -> dict[str, str]:
@@ -115,6 +116,9 @@ def compose(points: list[Point]) -> str:
         lines = [["algorithm", "cores", "iterations/s", "samples/s", "speed-up", "efficiency", "waiting", "verdict"]]
         for algorithm in algorithms:
             lines += rows(points, study, algorithm)
+        if any(p.machines > 1 for p in points):
+            of_cores = {str(p.cores): str(p.machines) for p in points}
+            lines = [[line[0], of_cores.get(line[1], "machines"), *line[1:]] for line in lines]
         text.append(f"{TITLES[study]}; median [min–max]; speed-up and efficiency in samples/s over the fewest cores, paired "
                     f"by repeat, of VALID runs alone\n\n{table(lines)}")
     return "\n".join(text)

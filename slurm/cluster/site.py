@@ -23,7 +23,7 @@ SBATCH = {
     "exclude": "not these nodes",
     "reservation": "a reservation's name",
 }
-OWN = ("cpus-per-task", "parallel", "exclusive", "module", "mail", "sbatch", "collect-sbatch")
+OWN = ("cpus-per-task", "parallel", "exclusive", "module", "mail", "mpi", "sbatch", "collect-sbatch")
 # Of sbatch: those that a value never follows as a word of its own.
 WITHOUT_VALUE = ("contiguous", "exclusive", "get-user-env", "hold", "ignore-pbs", "no-kill", "no-requeue", "nice", "overcommit",
                  "oversubscribe", "propagate", "quiet", "reboot", "requeue", "share", "spread-job", "test-only", "use-min-nodes",
@@ -99,7 +99,8 @@ def read_site(path: Path) -> Site:
             continue
         name, equals, value = (part.strip() for part in line.partition("="))
         if name == "nodes":
-            raise StudyError(f"{path}:{number}: '{line}': a task has one node; so many tasks at once is parallel = {value or 'N'}")
+            raise StudyError(f"{path}:{number}: '{line}': over how many machines a run goes is its study's: submit it with --nodes "
+                             f"{value or 'N'}; so many tasks at once is parallel = {value or 'N'}")
         if not equals or (name not in SBATCH and name not in OWN):
             raise StudyError(f"{path}:{number}: '{line}': a line is NAME = VALUE, with NAME one of "
                              f"{', '.join((*SBATCH, *OWN))}; bash goes below [setup]")
@@ -116,9 +117,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for name, meaning in SBATCH.items():
         group.add_argument(f"--{name}", metavar="VALUE", help=meaning)
     group.add_argument("--cpus-per-task", metavar="N", help="cores of a task: so many runs of its pack go at a time "
-                       "[1; in real time a core for each node]")
+                       "[1; in real time a core for each node, over several machines one more]")
     group.add_argument("--parallel", metavar="N", help="so many tasks at once at most [no limit]")
-    group.add_argument("--nodes", metavar="1", help="of a task, as in sbatch: always 1, since a run lives on one node")
+    group.add_argument("--nodes", metavar="N", help="machines of a task, as in sbatch: a run with engine = mpi goes over so many, "
+                       "a rank on each; every other run lives on one [1]")
+    group.add_argument("--mpi", metavar="TYPE", help="how srun starts the ranks [pmix for Open MPI, pmi2 for MPICH]; srun --mpi=list "
+                       "tells what there is")
     group.add_argument("--mail", metavar="ADDRESS", help="an e-mail when all has ended, or has failed")
     group.add_argument("--exclusive", metavar="yes|no", nargs="?", const="yes",
                        help="whole nodes [yes in real time, no in virtual time]")
@@ -131,9 +135,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def chosen_site(args: argparse.Namespace) -> Site:
     path = args.site or (Path(os.environ["QUANTIMED_SITE"]) if os.environ.get("QUANTIMED_SITE") else None)
     site = read_site(path) if path else Site()
-    if args.nodes not in (None, "1"):
-        raise StudyError(f"--nodes {args.nodes}: a run lives on one node; so many tasks at once is --parallel {args.nodes}")
-    for name in (*SBATCH, *OWN):
+    for name in (*SBATCH, *OWN, "nodes"):
         value = getattr(args, name.replace("-", "_"))
         if value is not None:
             site.values[name] = value

@@ -22,7 +22,7 @@ from studies.job import Job, ini_value
 from studies.runner import find_program, only_user_of, plan, read_plan, write_plan, write_whole
 from studies.study_file import Run, Study, StudyError, parse_seeds, read_study
 
-from . import queue
+from . import machines, queue
 from .estimate import (Estimate, check_data, check_forms, check_memory, check_time, deal, describe, from_earlier, from_pilots, mib_of,
                        seconds_of_limit, tasks_for, tell)
 from .folder import NO_REPORT, WHEN, Folder, stem
@@ -98,7 +98,8 @@ class Submission:
         limit = f"%{parallel}" if parallel else ""
         exclusive = self.site.flag("exclusive")
         whole = self.real_time if exclusive is None else exclusive
-        return [*self.common("", "task-%a.log"), f"--array=1-{len(self.packs)}{limit}", f"--cpus-per-task={self.cpus()}",
+        return [*self.common("", "task-%a.log"), f"--array=1-{len(self.packs)}{limit}", *machines.sbatch_options(self.site, self.runs),
+                f"--cpus-per-task={self.cpus()}",
                 *(["--exclusive"] if whole else []), *(["--hint=nomultithread"] if self.real_time else []),
                 str(HERE / "study.sbatch"), str(self.path)]
 
@@ -111,9 +112,13 @@ class Submission:
         return 1 if self.real_time else self.cpus()
 
     def cpus(self) -> int:
-        needed = max((int(ini_value(job.ini, "nodes")) for job in self.runs if job.real_time), default=1)
+        count = machines.machines_of(self.site)
+        needed = max((machines.cores_of(job, count) for job in self.runs if job.real_time), default=1)
         given = self.site.number("cpus-per-task")
         if given is not None and given < needed:
+            if count > 1:
+                raise StudyError(f"--cpus-per-task {given}: of a real-time run over {count} machines each needs a core for every node there "
+                                 f"and one for the courier; give {needed}")
             raise StudyError(f"--cpus-per-task {given}: real-time runs of {needed} nodes need a core for each; give {needed}")
         return given or needed
 
@@ -135,6 +140,7 @@ class Submission:
                      "QUANTIMED_ALONE": "yes" if self.real_time else "no"}
         if data := os.environ.get("QUANTIMED_DATA"):
             variables["QUANTIMED_DATA"] = str(Path(data).resolve())
+        variables |= machines.variables(self.site, self.runs, program)
         variables |= {name: os.environ[name] for name in HANDED_ON if name in os.environ}
         if script := self.site.script():
             (where / "site.sh").write_text(script, encoding="utf-8")
@@ -175,7 +181,8 @@ def planned(args: argparse.Namespace, folder: Path, program: Path) -> tuple[Stud
     seeds = sorted({job.run.seed for job in earlier})
     runs += [run for run in (study.runs(seeds) if seeds else []) if run_key(run) not in wanted]
     tell(f"{len(runs)} runs: resolving their options …")
-    jobs = plan([(study, runs)], folder, program, elsewhere=True, any_commit=args.any_commit)[study.name]
+    jobs = plan([(study, runs)], folder, program, elsewhere=True, any_commit=args.any_commit,
+                machines=machines.machines_of(chosen_site(args)))[study.name]
     names = {job.path.name for job in earlier}  # what the folder has of an earlier form of the file is not the same study
     jobs = [job for job in jobs if run_key(job.run) in wanted or job.path.name in names]
     if len({job.real_time for job in jobs}) > 1:
@@ -194,6 +201,7 @@ def prepare(args: argparse.Namespace, folder: Folder, jobs: list[Job], asked: Qu
     last = int(folder.submissions()[-1].name) if folder.submissions() else 0
     real_time = any(job.real_time for job in jobs)
     site = chosen_site(args)
+    machines.check(site, jobs, folder, program)
     one = Submission(folder, last + 1, [todo] if todo else [], site, real_time, args.retries)
     at_a_time = max(1, min(one.at_a_time(), len(todo)))
     (one.array(), one.collection([]))  # what is wrong with the options is said before anything is timed
@@ -204,7 +212,7 @@ def prepare(args: argparse.Namespace, folder: Folder, jobs: list[Job], asked: Qu
         check_memory(estimate, at_a_time, site.get("mem"))
     packs = packed(args, todo, estimate, at_a_time, seconds_of_limit(site.get("time"))) if todo else []
     tell("")
-    text = describe(todo, packs, estimate, one.cpus(), at_a_time, site.get("time"))
+    text = describe(todo, packs, estimate, one.cpus() * machines.machines_of(site), at_a_time, site.get("time"))
     return Submission(folder, last + 1, packs, site, real_time, args.retries), counts(found), text
 
 

@@ -10,6 +10,7 @@
 #include "command/scaling.hpp"
 #include "command/setup.hpp"
 #include "command/signals.hpp"
+#include "command/spread.hpp"
 #include "command/study_file.hpp"
 #include "command/table_text.hpp"
 #include "config/algorithm_options.hpp"
@@ -33,8 +34,23 @@ namespace {
 
 constexpr Seconds kShort = 0.2;  // of a run: what is shorter is easily disturbed
 
+// Over all ranks, which look for cores themselves.
+std::vector<std::uint32_t> choose_cores_of_ranks(const Config& given) {
+  std::vector<std::uint32_t> cores(given.cores.begin(), given.cores.end());
+  std::sort(cores.begin(), cores.end());
+  const Rank ranks = spread_engine() ? spread_engine()->ranks() : 1;
+  if (cores.empty())
+    throw InputError("--cores auto: with --engine mpi give how many nodes there are, over all ranks: --cores {}",
+                     2 * ranks);
+  if (cores.front() < ranks)
+    throw InputError("--cores {}: {} ranks were started, and each needs a node; give at least {}", cores.front(), ranks,
+                     ranks);
+  return cores;
+}
+
 // --cores, ascending; as many as there are where none are given.
 std::vector<std::uint32_t> choose_cores(const Config& given) {
+  if (given.engine == "mpi") return choose_cores_of_ranks(given);
   const Hardware hardware = load_hardware();
   const std::size_t units = place(hardware, parse_placement(given.placement, given.smt)).size();
   if (given.cores.empty()) {
@@ -82,11 +98,12 @@ void print_plan(const std::vector<ScalingPoint>& points, const Config& given) {
 // What is common to all points.
 std::string setting(const Config& c, const Config& given) {
   return fmt::format(
-             "real time, one node a core, {}, {}, {}, {} iterations, speed {}, link {}, seed {}\n"
+             "real time, one node a core{}, {}, {}, {}, {} iterations, speed {}, link {}, seed {}\n"
              "of one core: {} samples, batch {}, deadline {}\n"
              "runs of each: {}, after {} to warm up; medians, {}; speed-up and efficiency in samples/s, paired by "
              "repeat\n",
-             c.dataset, c.model, c.graph, c.iterations, c.speed, c.link, c.seed,
+             c.engine == "mpi" ? fmt::format(", over {} ranks", spread_engine()->ranks()) : "", c.dataset, c.model,
+             c.graph, c.iterations, c.speed, c.link, c.seed,
              given.samples_per_node ? fmt::format("{}", given.samples_per_node) : "all", given.batch,
              given.deadline.empty() ? "auto" : given.deadline, given.repeats, given.warm_up, kSpreadRule) +
          own_options_text(given, chosen_algorithms("scale", given));
@@ -177,7 +194,7 @@ Measured run_all(const std::vector<ScalingPoint>& points, const Config& given, c
 
 std::string report(const std::vector<ScalingPoint>& points, const Config& given, const Measured& measured) {
   std::string text = setting(points.front().config, given);
-  if (const CoreRule rule = load_hardware().rule; rule.usable < rule.present)
+  if (const CoreRule rule = load_hardware().rule; given.engine != "mpi" && rule.usable < rule.present)
     text += fmt::format("Cores that may be used: {}.\n", rule.text);
   for (const Study study : {Study::strong, Study::weak}) {
     const std::vector<ScalingRow> rows = scaling_rows(points, measured.results, study, given.repeats);

@@ -31,12 +31,14 @@ bool is_one_of(const std::string& text, std::initializer_list<const char*> names
 }  // namespace
 
 void require_for_ranks(const Request& request) {
-  if (is_one_of(request.command, {"run", "compare", "tune"})) require_spread_engine(request.config);
+  // What such a run's options come to can be asked without MPI, as slurm/submit does.
+  if (is_one_of(request.command, {"run", "compare", "tune", "scale"}) && !request.config.dry_run)
+    require_spread_engine(request.config);
   if (!spread_engine() || spread_engine()->ranks() == 1) return;
-  if (is_one_of(request.command, {"scale", "theory", "predict", "calibrate", "report"}))
+  if (is_one_of(request.command, {"theory", "predict", "calibrate", "report"}))
     throw InputError("{}: works in one process, and {} ranks were started; start it without mpirun", request.command,
                      spread_engine()->ranks());
-  if (is_one_of(request.command, {"run", "compare", "tune"}) && request.config.resume.empty())
+  if (is_one_of(request.command, {"run", "compare", "tune", "scale"}) && request.config.resume.empty())
     if (const std::string& engine = request.config.engine; engine != "mpi")
       throw InputError(
           "--engine {}: works in one process, and {} ranks were started; give --engine mpi, or start it without mpirun",

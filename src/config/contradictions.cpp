@@ -120,9 +120,8 @@ void refuse_other_clocks(const Request& request) {
 
 void validate(const Config& config, const std::string& command) {
   if (!runs_something(command)) return;
-  if (command == "scale" && config.engine != "threads")
-    throw InputError("--engine {}: scale measures real time on one machine; give threads, or use quantimed predict",
-                     config.engine);
+  if (command == "scale" && config.engine == "virtual")
+    throw InputError("--engine virtual: scale measures real time; give threads, or use quantimed predict");
   if (command == "theory" && !config.machine.empty())
     throw InputError("--machine {}: theory runs on the modelled clock; leave it out", config.machine);
   check_engine_options(as_run_by(command, config));

@@ -88,6 +88,7 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
     if (!rank) rank = std::getenv("PMI_RANK");
+    if (!rank) rank = std::getenv("SLURM_PROCID");
     if (!rank || std::string(rank) == "0") tell("quantimed: {}\n", error.what());
     return kBadInput;
   }

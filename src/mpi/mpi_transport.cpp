@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <string_view>
@@ -59,6 +60,18 @@ bool is_running(int process) {
   return name_end == std::string::npos || (line[name_end + 2] != 'Z' && line[name_end + 2] != 'X');
 }
 
+// srun has started several processes, and each of them took itself for the only one: MPI was not asked in its own
+// words.
+void require_met(int ranks) {
+  const char* started = std::getenv("SLURM_STEP_NUM_TASKS");
+  const bool has_launcher = std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr;  // mpirun, on a node where srun started it
+  if (ranks > 1 || has_launcher || !started || std::atoi(started) < 2) return;
+  throw InputError(
+      "MPI: srun has started {} processes and this MPI library sees one; give srun the --mpi that it understands: pmix "
+      "for Open MPI, pmi2 for MPICH (srun --mpi=list tells what there is)",
+      started);
+}
+
 const char* level_name(int level) {
   return level == MPI_THREAD_SINGLE ? "MPI_THREAD_SINGLE" : "less than MPI_THREAD_FUNNELED";
 }
@@ -80,7 +93,10 @@ MpiTransport::MpiTransport(int& argc, char**& argv) {
     if (provided < MPI_THREAD_FUNNELED)
       throw InputError("MPI: {} has {}, and MPI_THREAD_FUNNELED is needed; use a build of it with threads", library(),
                        level_name(provided));
-    meet(argc, argv);
+    int ranks = 0;
+    require(MPI_Comm_size(MPI_COMM_WORLD, &ranks), "MPI_Comm_size");
+    require_met(ranks);
+    meet(argc, argv, ranks);
   } catch (...) {
     MPI_Finalize();
     throw;
@@ -88,12 +104,11 @@ MpiTransport::MpiTransport(int& argc, char**& argv) {
 }
 
 // All are the same program with the same arguments, or none of them starts.
-void MpiTransport::meet(int argc, char** argv) {
+void MpiTransport::meet(int argc, char** argv, int ranks) {
   Introduction own{};
   std::array<char, MPI_MAX_PROCESSOR_NAME> host{};
-  int length = 0, ranks = 0;
+  int length = 0;
   require(MPI_Get_processor_name(host.data(), &length), "MPI_Get_processor_name");
-  require(MPI_Comm_size(MPI_COMM_WORLD, &ranks), "MPI_Comm_size");
   set(own.version, build::kVersion);
   set(own.commit, build::kCommit);
   set(own.host, host.data());

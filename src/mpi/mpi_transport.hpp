@@ -14,7 +14,8 @@ namespace quantimed {
 class MpiTransport final : public Transport {
  public:
   // Initialises MPI. Throws InputError, the same in all processes, where this MPI has not the level of threads that is
-  // needed, or where a process is of another version of the program or was given other arguments than rank 0.
+  // needed, where srun's processes have not found each other, or where one is of
+  // another version of the program or was given other arguments than rank 0.
   MpiTransport(int& argc, char**& argv);
   ~MpiTransport() override;  // finalises MPI: all processes at the same time
 
@@ -39,7 +40,7 @@ class MpiTransport final : public Transport {
     int id = 0;
     bool is_seen = false;  // from here, by its id: on the same machine
   };
-  void meet(int argc, char** argv);
+  void meet(int argc, char** argv, int ranks);
   bool has_ended(Rank r) const;
   void remember(MPI_Request request, Ticket ticket, bool is_receive);
 

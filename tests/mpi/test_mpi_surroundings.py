@@ -88,6 +88,20 @@ def test_commands_of_one_process_refuse_several_ranks(tmp_path, program, command
 
 
 @each_library
+def test_scaling_over_ranks(tmp_path, program):
+    scale = ["scale", "--engine", "mpi", *fleet.SMALLER, "--algorithms", "dsgd", "--graph", "complete", "--batch", "8", "--iterations", "20",
+             "--repeats", "1", "--oversubscribe", "--output", str(tmp_path / "s")]
+    refused(fleet.run(program, 2, *scale), "--cores auto", "over all ranks")
+    refused(fleet.run(program, 2, *scale, "--cores", "1,2"), "--cores 1", "each needs a node")
+    result = fleet.run(program, 2, *scale, "--cores", "2,4")
+    assert result.returncode == 0, result.stderr
+    assert {path.name for path in (tmp_path / "s").glob("*.h5")} == {f"{study}-dsgd-n{n}-repeat1.h5" for study in ("strong", "weak") for n in (2, 4)}
+    for path in (tmp_path / "s").glob("*.h5"):
+        with h5py.File(path) as trace:
+            assert trace["environment"].attrs["ranks"] == 2
+
+
+@each_library
 def test_commands_that_only_read_are_carried_out_once(tmp_path, program):
     result = fleet.run(program, 3, "version")
     assert result.returncode == 0

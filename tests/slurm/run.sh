@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# The SLURM tests: run.sh PYTHON offline|cluster|failures|scripts. All but `offline` need a SLURM.
+# The SLURM tests: run.sh PYTHON offline|cluster|failures|scripts|machines. All but `offline` need a SLURM, `machines`
+# an MPI, too: QUANTIMED_MPI_PROGRAMS, what was built with one, separated by colons.
 # Exit status: 0 all pass, 1 not, 77 what they need is not installed.
 set -u
 python=$1 part=$2
@@ -18,5 +19,8 @@ export PYTHONDONTWRITEBYTECODE=1
 if [ "$part" != offline ]; then
   why=$("$python" -c 'import box; print(box.why_not())')
   [ -z "$why" ] || skip "$why"
+fi
+if [ "$part" = machines ] && [ -z "${QUANTIMED_MPI_PROGRAMS:-}" ]; then
+  skip "no MPI was found when this was built (apt-get install libopenmpi-dev openmpi-bin, or libmpich-dev mpich)"
 fi
 exec "$python" -m pytest -q -rs -p no:cacheprovider "test_$part.py"

@@ -576,10 +576,33 @@ def test_memory_is_read_as_slurm_reads_it(text: str, mib: float) -> None:
 def test_nodes_mean_what_slurm_means_by_them(tmp_path: Path, nowhere: dict[str, str]) -> None:
     file = write(tmp_path / "s.ini", SMALL + "algorithms = dsgd\nseeds = 1\n")
     done = tool("submit", file, "--output", tmp_path / "f", "--dry-run", "--no-check", "--nodes", "4", environment=nowhere)
-    assert done.returncode == 2 and done.stderr == ("submit: --nodes 4: a run lives on one node; so many tasks at once is --parallel 4\n")
+    assert done.returncode == 2 and done.stderr == ("submit: --nodes 4: a run lives on one node, unless its study has engine = mpi; so many tasks at once is "
+                                                       "--parallel 4\n")
     done = tool("submit", file, "--output", tmp_path / "f", "--dry-run", "--no-check", "--nodes", "1", "--parallel", "4",
                 "--sbatch", "--gres=x", environment=nowhere)
     assert done.returncode == 0 and "--array=1-1%4" in done.stdout and "--gres=x" in done.stdout, done.stderr
+
+
+def test_a_run_over_machines_is_planned_for_each_of_them(tmp_path: Path, nowhere: dict[str, str], program: Path) -> None:
+    text = DIGITS.replace("nodes = 4", "nodes = 10") + "engine = mpi\nalgorithms = dsgd\nseeds = 1\n"
+    file = write(tmp_path / "s.ini", text)
+    none = dry_run(file, "--nodes", 4, environment=nowhere | {"QUANTIMED_MPI_PROGRAM": str(tmp_path / "none")})
+    assert none.returncode == 2 and "engine = mpi needs it; `make MPI=1` builds it" in none.stderr
+    environment = nowhere | {"QUANTIMED_MPI_PROGRAM": str(program)}  # any program of this version: nothing is started
+    four = dry_run(file, "--nodes", 4, environment=environment)
+    assert four.returncode == 0, four.stderr
+    assert "--nodes=4 --ntasks=4 --ntasks-per-node=1 --cpus-per-task=4 --exclusive --hint=nomultithread" in four.stdout  # 3 and the courier
+    one = dry_run(file, environment=environment)
+    assert "--nodes=1 --ntasks=1 --ntasks-per-node=1 --cpus-per-task=10" in one.stdout, one.stderr
+    for options, says in ((["--nodes", 11], "--nodes 11: a run of this study has 10 nodes, and every machine needs one; give --nodes 10 or fewer"),
+                          (["--nodes", 0], "nodes = 0: give 1 or more"),
+                          (["--nodes", 4, "--cpus-per-task", 3], "a core for every node there and one for the courier; give 4")):
+        refused = dry_run(file, *options, environment=environment)
+        assert refused.returncode == 2 and says in refused.stderr and refused.stderr.count("\n") == 1, refused.stderr
+    (tmp_path / "f/submissions/1").mkdir(parents=True)
+    write(tmp_path / "f/submissions/1/submission.json", '{"values": {"nodes": "2"}}')
+    other = dry_run(file, "--nodes", 4, environment=environment)
+    assert other.returncode == 2 and "f has runs over 2 machines, whose times do not compare; name another folder" in other.stderr
 
 
 def dry_run(file: Path, *options: object, environment: dict[str, str], output: object = "f") -> subprocess.CompletedProcess[str]:
