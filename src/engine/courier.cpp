@@ -191,16 +191,17 @@ void Courier::complete(const Transport::Done& done) {
   }
 }
 
+// What nodes have published leaves first, and what has come is theirs at once: the receive of the next message is
+// started while the answer to this one is on its way.
 bool Courier::step() {
+  bool has_moved = send_rounds();
+  has_moved |= send_newest();
+  has_moved |= send_load();
+  receive_rounds();
   done_.clear();
   transport_.poll(done_);
   for (const Transport::Done& done : done_) complete(done);
-  bool has_moved = !done_.empty();
-  receive_rounds();
-  has_moved |= send_rounds();
-  has_moved |= send_newest();
-  has_moved |= send_load();
-  return has_moved;
+  return has_moved || !done_.empty();
 }
 
 // Now and then: whether all others are still there.

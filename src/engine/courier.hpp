@@ -50,6 +50,10 @@ class Courier {
   // Works for so long, or until all is over. Where cores are shared it gives its own away while there is nothing to do.
   void work(std::chrono::steady_clock::duration time);
   bool is_over() const { return is_over_; }
+  // One look at everything; whether something moved.
+  bool step();
+  // Whether nothing that nodes or ship() have sent is still on its way.
+  bool has_all_left() const;
 
   // ---- this process's part ----
   void stop();  // asks all nodes everywhere to end
@@ -134,7 +138,6 @@ class Courier {
   }
   void make_round_ghosts();
   void make_newest_ghosts();
-  bool step();
   void complete(const Transport::Done& done);
   bool send_rounds();
   bool send_rounds_of(std::size_t index);
@@ -148,7 +151,6 @@ class Courier {
   void tell_others();
   void hear(Rank from);
   bool send_load();
-  bool has_all_left() const;
   void look_around(Clock::time_point now);
   void wait_a_little(bool has_moved);
   void count(std::size_t bytes) {

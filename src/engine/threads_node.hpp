@@ -202,6 +202,11 @@ class RoundThreadNode final : public ThreadNode {
   Round done(Channel c) const { return done_[c.index].load(std::memory_order_acquire); }
   // All messages below this number have left the process.
   void has_sent(Channel c, Round below) { sent_[c.index].store(below, std::memory_order_release); }
+  // For who plays a node's part without its text (bench/mpi): what await_readers() asks, and what send() says.
+  bool may_write(Channel c, Round message) const {
+    return message < 2 || sent_[c.index].load(std::memory_order_acquire) >= message - 1;
+  }
+  void has_read(Channel c, Round below) { done_[c.index].store(below, std::memory_order_release); }
 
  protected:
   bool wants(Round t) override;
