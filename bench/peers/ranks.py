@@ -114,7 +114,8 @@ def main() -> int:
     for name, values in found.items():
         other, wanted = pairs.get(name, ("", ""))
         ratio = spread([a.rate / b.rate for a, b in zip(values, found[other])], 2) if other else ""
-        print(f"| {name} | {spread([m.rate for m in values], 0)} | {spread([m.heard for m in values], 2) if values[0].heard >= 0 else ""} | {spread([m.loss for m in values], 3)} | {ratio} | {wanted} |")
+        heard = spread([m.heard for m in values], 2) if values[0].heard >= 0 else ""
+        print(f"| {name} | {spread([m.rate for m in values], 0)} | {heard} | {spread([m.loss for m in values], 3)} | {ratio} | {wanted} |")
     status = 0
     # Asynchronous losses depend on how old messages are, which nobody chose.
     mine, theirs = (statistics.fmean(m.loss for m in found[name]) for name in ("ours, synchronous", "mpi4py, synchronous"))
