@@ -19,12 +19,24 @@ namespace quantimed {
 
 namespace {
 
-void require(int code, const char* what) {
-  if (code == MPI_SUCCESS) return;
+std::string error_text(int code, const char* what) {
   std::array<char, MPI_MAX_ERROR_STRING> text{};
   int length = 0;
   MPI_Error_string(code, text.data(), &length);
-  throw InternalError(fmt::format("{}: {}", what, std::string_view(text.data(), static_cast<std::size_t>(length))));
+  return fmt::format("{}: {}", what, std::string_view(text.data(), static_cast<std::size_t>(length)));
+}
+
+void require(int code, const char* what) {
+  if (code != MPI_SUCCESS) throw InternalError(error_text(code, what));
+}
+
+// Whether the library was asked for what cannot be; else the other side is not there.
+bool is_own_fault(int code) {
+  int kind = MPI_SUCCESS;
+  MPI_Error_class(code, &kind);
+  constexpr std::array kOwn = {MPI_ERR_TRUNCATE, MPI_ERR_TAG,  MPI_ERR_RANK,    MPI_ERR_COUNT, MPI_ERR_BUFFER,
+                               MPI_ERR_TYPE,     MPI_ERR_COMM, MPI_ERR_REQUEST, MPI_ERR_ARG};
+  return std::ranges::find(kOwn, kind) != kOwn.end();
 }
 
 // What processes tell each other first, of whatever version they are: this layout never changes.
@@ -146,7 +158,15 @@ std::string MpiTransport::library() const {
   return fmt::format("{} (MPI {}.{})", name.substr(0, end), version, subversion);
 }
 
-void MpiTransport::remember(MPI_Request request, Ticket ticket, bool is_receive) {
+// Of a message from or to that rank.
+void MpiTransport::require_heard(int code, Rank other, const char* what) const {
+  if (code == MPI_SUCCESS) return;
+  if (is_own_fault(code)) throw InternalError(error_text(code, what));
+  throw RankLost(other, fmt::format("rank {} ({}) is gone: {}", other, where(other), error_text(code, what)));
+}
+
+void MpiTransport::remember(MPI_Request request, Ticket ticket, bool is_receive, Rank other) {
+  others_.push_back(other);
   requests_.push_back(request);
   tickets_.push_back(ticket);
   are_receives_.push_back(is_receive);
@@ -155,18 +175,18 @@ void MpiTransport::remember(MPI_Request request, Ticket ticket, bool is_receive)
 void MpiTransport::send(Rank to, int tag, std::span<const std::byte> bytes, Ticket ticket, Mode mode) {
   MPI_Request request = MPI_REQUEST_NULL;
   const auto start = mode == Mode::matched ? MPI_Issend : MPI_Isend;
-  require(start(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, static_cast<int>(to), tag, MPI_COMM_WORLD,
-                &request),
-          "a message cannot be sent");
-  remember(request, ticket, false);
+  require_heard(start(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, static_cast<int>(to), tag, MPI_COMM_WORLD,
+                      &request),
+                to, "a message cannot be sent");
+  remember(request, ticket, false, to);
 }
 
 void MpiTransport::receive(Rank from, int tag, std::span<std::byte> room, Ticket ticket) {
   MPI_Request request = MPI_REQUEST_NULL;
-  require(MPI_Irecv(room.data(), static_cast<int>(room.size()), MPI_BYTE, static_cast<int>(from), tag, MPI_COMM_WORLD,
-                    &request),
-          "a message cannot be received");
-  remember(request, ticket, true);
+  require_heard(MPI_Irecv(room.data(), static_cast<int>(room.size()), MPI_BYTE, static_cast<int>(from), tag,
+                          MPI_COMM_WORLD, &request),
+                from, "a message cannot be received");
+  remember(request, ticket, true, from);
 }
 
 void MpiTransport::poll(std::vector<Done>& done) {
@@ -177,7 +197,8 @@ void MpiTransport::poll(std::vector<Done>& done) {
   const int code = MPI_Testsome(count, requests_.data(), &ended, ended_.data(), statuses_.data());
   if (ended == MPI_UNDEFINED) return;  // nothing is under way
   for (int k = 0; code == MPI_ERR_IN_STATUS && k < ended; ++k)
-    require(statuses_[static_cast<std::size_t>(k)].MPI_ERROR, "a message was lost");
+    require_heard(statuses_[static_cast<std::size_t>(k)].MPI_ERROR,
+                  others_[static_cast<std::size_t>(ended_[static_cast<std::size_t>(k)])], "a message was lost");
   require(code, "messages cannot be tested");
   for (int k = 0; k < ended; ++k) {
     const auto at = static_cast<std::size_t>(ended_[static_cast<std::size_t>(k)]);
@@ -191,10 +212,12 @@ void MpiTransport::poll(std::vector<Done>& done) {
     if (requests_[at] == MPI_REQUEST_NULL) continue;
     requests_[kept] = requests_[at];
     tickets_[kept] = tickets_[at];
+    others_[kept] = others_[at];
     are_receives_[kept++] = are_receives_[at];
   }
   requests_.resize(kept);
   tickets_.resize(kept);
+  others_.resize(kept);
   are_receives_.resize(kept);
 }
 
@@ -206,6 +229,7 @@ void MpiTransport::cancel_receives() {
   }
   requests_.clear();
   tickets_.clear();
+  others_.clear();
   are_receives_.clear();
 }
 

@@ -42,7 +42,8 @@ class MpiTransport final : public Transport {
   };
   void meet(int argc, char** argv, int ranks);
   bool has_ended(Rank r) const;
-  void remember(MPI_Request request, Ticket ticket, bool is_receive);
+  void require_heard(int code, Rank other, const char* what) const;
+  void remember(MPI_Request request, Ticket ticket, bool is_receive, Rank other);
 
   Rank rank_ = 0;
   int most_tag_ = 0;
@@ -51,6 +52,7 @@ class MpiTransport final : public Transport {
   std::vector<MPI_Request> requests_;
   std::vector<Ticket> tickets_;
   std::vector<bool> are_receives_;
+  std::vector<Rank> others_;
   std::vector<int> ended_;  // scratch of poll()
   std::vector<MPI_Status> statuses_;
 };
