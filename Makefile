@@ -152,7 +152,7 @@ help: ## this list
 	echo 'DEPS=skip leaves the packages alone: make test DEPS=skip'
 
 # ---- packages ------------------------------------------------------------------------------------------------------
-PACKAGES := g++ cmake ninja-build make pkg-config git libopenblas-pthread-dev libhdf5-dev libboost-program-options-dev \
+PACKAGES := g++ cmake ninja-build make pkg-config git libopenblas-pthread-dev libhdf5-dev libboost-dev libboost-program-options-dev \
   libgtest-dev libgmock-dev libbenchmark-dev librandom123-dev libhwloc-dev zlib1g-dev libbz2-dev liblzma-dev libxxhash-dev libfmt-dev nlohmann-json3-dev spin \
   python3-h5py python3-numpy python3-matplotlib python3-jinja2 python3-pytest \
   $(if $(MPI),$(if $(shell command -v mpicc),,libopenmpi-dev openmpi-bin))

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Anytime Minibatch: Ferdinand, Al-Lawati, Draper, Nokleby, "Anytime minibatch: exploiting stragglers in online
 // distributed optimization", ICLR 2019. A node computes until a deadline; r exchanges then average what all have done,
-// weighted by how much that is; dual averaging with the constant step 1/β = α.
+// weighted by how much that is; dual averaging. Its step is 1/β, and β(t) = K + √t/α with t from 1 (--beta K; in the
+// paper K ≥ L, the smoothness, and α = √μ), or 1/α throughout, which makes it an SGD (--beta const).
 //
 // Where speeds differ for ever and data are heterogeneous it minimises Σ speed_i f_i, not Σ f_i.
 #include "algorithm/algorithms.hpp"
+
+#include <cmath>
 
 namespace quantimed {
 
@@ -24,9 +27,9 @@ Task amb(Node& node, const Options& o) {
       if (k == o.rounds) break;
       node.publish(kSums, mixed(kSums), b);  // m_i ← Σ_j w_ij m_j
     }
-    // z_i ← m_i / b_i     x_i ← x_0 − α z_i;     where nobody near has finished a sample all stays
+    // z_i ← m_i / b_i     x_i ← x_0 − z_i / β(t + 2);     where nobody near has finished a sample all stays
     const float share = b == 0 ? 0 : 1 / b;
-    node.pass({{z, b == 0 ? Linear(z) : share * mixed(kSums)}, {x, x_0 - o.alpha * z}});
+    node.pass({{z, b == 0 ? Linear(z) : share * mixed(kSums)}, {x, x_0 - dual_step(o, t) * z}});
   }
 }
 
@@ -34,8 +37,12 @@ Exchanges amb_exchanges(const Options& o, Round) { return {.count = o.rounds}; }
 
 constexpr StateRow kStates[] = {{"z", StateRow::Start::zero, StateRow::Kind::lasting},
                                 {"x_0", StateRow::Start::model, StateRow::Kind::lasting}};
-constexpr ParameterUse kParameters[] = {{Parameter::rounds, 5}};
+constexpr ParameterUse kParameters[] = {{Parameter::rounds, 5}, {Parameter::beta, -1}};
 }  // namespace
+
+float dual_step(const Options& o, Round t) {
+  return o.beta < 0 ? o.alpha : 1 / (o.beta + std::sqrt(static_cast<float>(t) + 2) / o.alpha);
+}
 
 constinit const AlgorithmRow kAmb{
     .name = "amb",

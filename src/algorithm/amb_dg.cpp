@@ -31,9 +31,9 @@ Task amb_dg(Node& node, const Options& o) {
       node.publish(kSums, mixed(kSums), late_b);  // m_i ← Σ_j w_ij m_j
     }
     node.scalar() = b;
-    // z_i ← m_i / b_i     x_i ← x_0 − α z_i;     where nobody near had finished a sample both stay
+    // z_i ← m_i / b_i     x_i ← x_0 − z_i / β(t + 2);     where nobody near had finished a sample both stay
     const float share = late_b == 0 ? 0 : 1 / late_b;
-    node.pass({{z, late_b == 0 ? Linear(z) : share * mixed(kSums)}, {late, sum}, {x, x_0 - o.alpha * z}});
+    node.pass({{z, late_b == 0 ? Linear(z) : share * mixed(kSums)}, {late, sum}, {x, x_0 - dual_step(o, t) * z}});
   }
 }
 
@@ -45,7 +45,7 @@ constexpr StateRow kStates[] = {{"z", StateRow::Start::zero, StateRow::Kind::las
                                 {"x_0", StateRow::Start::model, StateRow::Kind::lasting},
                                 {"late", StateRow::Start::zero, StateRow::Kind::lasting},
                                 {"sum", StateRow::Start::zero, StateRow::Kind::scratch}};
-constexpr ParameterUse kParameters[] = {{Parameter::rounds, 5}};
+constexpr ParameterUse kParameters[] = {{Parameter::rounds, 5}, {Parameter::beta, -1}};
 }  // namespace
 
 constinit const AlgorithmRow kAmbDg{

@@ -3,6 +3,8 @@
 
 #include "base/error.hpp"
 
+#include <fmt/core.h>
+
 #include <array>
 #include <type_traits>
 
@@ -37,11 +39,23 @@ constexpr std::array kTable = {
     ParameterRow{Parameter::period, "period",
                  "iterations from one average (gossip-pga: of all nodes; swift: of neighbours) to the next", 1, 1e9,
                  true, true, true, set<&Options::period>, get<&Options::period>},
+    ParameterRow{Parameter::nesterov, "nesterov", "1: momentum in Nesterov's form, 0: heavy-ball", 0, 1, true, true,
+                 true, set<&Options::nesterov>, get<&Options::nesterov>},
+    ParameterRow{Parameter::overlap, "overlap",
+                 "1: CHOCO's message is complete before the gradient and travels meanwhile, 0: after it", 0, 1, true,
+                 true, true, set<&Options::overlap>, get<&Options::overlap>},
+    ParameterRow{Parameter::beta, "beta",
+                 "K of the dual step 1/(K + sqrt(t)/alpha) of Anytime Minibatch, at least 0; const: it is alpha", 0,
+                 1e9, true, true, false, set<&Options::beta>, get<&Options::beta>, "const", -1},
 };
 
 }  // namespace
 
 std::span<const ParameterRow> parameter_table() { return kTable; }
+
+std::string value_text(const ParameterRow& row, double value) {
+  return row.word && value == row.word_is ? row.word : fmt::format("{}", value);
+}
 
 const ParameterRow& row_of(Parameter parameter) {
   const ParameterRow& row = kTable[static_cast<std::size_t>(parameter)];

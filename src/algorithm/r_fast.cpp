@@ -4,9 +4,10 @@
 // is sent as a running sum, so a message that is late or lost is made up for by the next, and the mean of the trackers
 // stays that of the gradients. It goes to the optimum of Σ f_i whatever the speeds.
 //
-// With one symmetric W for models and trackers (the paper allows two matrices) all that node i hands on is one vector,
-// R_i = Σ_t z_i: its neighbour j gets w_ij of it. What i has received less what it has given is then
-// s_i = Σ_j w_ij (R_j − R_i), and z_i = g_i + s_i. A node that leaves takes its share of Σ z_i away: a bias that stays.
+// All that node i hands on is one vector, R_i = Σ_t z_i: who hears it takes w_ji of it, and columns of W sum to 1. What
+// i has received less what it has given is then s_i = Σ_j w_ij R_j − R_i, and z_i = g_i + s_i. The paper's second
+// matrix, for models, is W with its rows scaled to sum to 1: W itself, but on directed graphs where nodes hear more, or
+// fewer, than hear them. A node that leaves takes its share of Σ z_i away: a bias that stays.
 #include "algorithm/algorithms.hpp"
 
 namespace quantimed {
@@ -18,7 +19,8 @@ constexpr Channel kModels{0}, kSums{1};
 
 Task r_fast(Node& node, const Options& o) {
   const Source r = vector(1), s = vector(2);  // both from 0
-  node.publish(kModels, x);                   // x_i,0 and 0, which everybody knows
+  const float excess = node.excess_weight();
+  node.publish(kModels, x);  // x_i,0 and 0, which everybody knows
   node.publish(kSums, r);
   for (Round t = node.first_round(); node.begins(t); ++t) {
     co_await node.gradient(o.batch);
@@ -28,8 +30,9 @@ Task r_fast(Node& node, const Options& o) {
     node.publish(kSums, t == 0 ? Linear(r) : r + g + s);
     co_await node.newest(kModels);
     co_await node.newest(kSums);
-    // x_i ← Σ_j w_ij v_j     R_i ← R_i + z_i     s_i ← Σ_j w_ij (R_j − R_i)
-    node.pass({{x, mixed(kModels)}, {r, own(kSums)}, {s, apart(kSums)}});
+    // x_i ← Σ_j w_ij v_j     R_i ← R_i + z_i     s_i ← Σ_j w_ij R_j − R_i
+    node.pass(
+        {{x, mixed(kModels)}, {r, own(kSums)}, {s, excess == 0 ? apart(kSums) : apart(kSums) + excess * own(kSums)}});
   }
 }
 
@@ -53,6 +56,7 @@ constinit const AlgorithmRow kRFast{
         "over general topology, IEEE TSIPN 2024",
     .states = kStates,
     .exchanges = two_vectors,
-    .channels = 2};
+    .channels = 2,
+    .graph = {.symmetric = false}};
 
 }  // namespace quantimed

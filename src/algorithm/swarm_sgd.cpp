@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SwarmSGD: Nadiradze, Sabour, Davies, Li, Alistarh, "Asynchronous decentralized SGD with quantized and local updates",
-// NeurIPS 2021, non-blocking and with exact models. After H steps of its own a node averages with one random neighbour,
-// which computes on meanwhile, and adds what its steps have moved it by. H = 1 is ad-psgd.
+// NeurIPS 2021, non-blocking. After H steps of its own a node averages with one random neighbour, which computes on
+// meanwhile, and adds what its steps have moved it by. H = 1 is ad-psgd. As swarmsgd models are exact; as q-swarmsgd
+// both are sent in a code (the paper's is modulo's lattice), and either node takes the mean of both as they are
+// decoded. Blocking, where both of a pair take their H steps and then wait for each other, it is local-dsgd on
+// random-matching.
 //
 // As with ad-psgd who steps more often counts more: Σ speed_i f_i where speeds differ for ever.
 #include "algorithm/algorithms.hpp"
@@ -35,6 +38,27 @@ constinit const AlgorithmRow kSwarmSgd{
     .run = swarm_sgd,
     .delivery = Delivery::pairwise,
     .quantizes = false,
+    .uses_epsilon = false,
+    .uses_deadline = false,
+    .goes_on_without = true,
+    .alpha = "0.2",
+    .epsilon = "1",
+    .paper =
+        "Nadiradze, Sabour, Davies, Li, Alistarh: Asynchronous decentralized SGD with quantized and "
+        "local updates, NeurIPS 2021",
+    .states = kStates,
+    .parameters = kParameters,
+    .exchanges = there_and_back,
+    .channels = 0,
+    .weights = Weights::none,
+    .minimises = kBySpeed};
+
+constinit const AlgorithmRow kQSwarmSgd{
+    .name = "q-swarmsgd",
+    .help = "swarmsgd with quantized models",
+    .run = swarm_sgd,
+    .delivery = Delivery::pairwise,
+    .quantizes = true,
     .uses_epsilon = false,
     .uses_deadline = false,
     .goes_on_without = true,

@@ -15,11 +15,11 @@ namespace {
 
 // The order of help, sweeps and tables.
 constexpr const AlgorithmRow* kOrder[] = {
-    &kQuantimedDsgd, &kDsgd,    &kAsyncDsgd,    &kQDsgd,    &kDsgdAtc,  &kQgDsgdm, &kLocalDsgd,
-    &kGossipPga,     &kSgp,     &kAllreduceSgd, &kLocalSgd, &kDiloco,   &kD2,      &kExactDiffusion,
-    &kExtra,         &kDsgt,    &kDsgtAtc,      &kAugDgm,   &kChocoSgd, &kDcdPsgd, &kEcdPsgd,
-    &kDeepsqueeze,   &kMoniqua, &kLead,         &kBeer,     &kMotef,    &kAmb,     &kAmbDg,
-    &kSwift,         &kRFast,   &kAdPsgd,       &kSwarmSgd, &kRelaySgd,
+    &kQuantimedDsgd, &kDsgd,    &kAsyncDsgd,    &kQDsgd,    &kDsgdAtc,   &kQgDsgdm,  &kLocalDsgd,
+    &kGossipPga,     &kSgp,     &kAllreduceSgd, &kLocalSgd, &kDiloco,    &kD2,       &kExactDiffusion,
+    &kExtra,         &kDsgt,    &kDsgtAtc,      &kAugDgm,   &kChocoSgd,  &kDcdPsgd,  &kEcdPsgd,
+    &kDeepsqueeze,   &kMoniqua, &kLead,         &kBeer,     &kMotef,     &kAmb,      &kAmbDg,
+    &kSwift,         &kRFast,   &kAdPsgd,       &kSwarmSgd, &kQSwarmSgd, &kRelaySgd,
 };
 
 // Those in that order, and then those of a program that links the library: complete before main().

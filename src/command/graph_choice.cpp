@@ -20,8 +20,8 @@ namespace quantimed {
 namespace {
 
 bool suits(const AlgorithmRow& row, const Schedule& schedule) {
-  return row.delivery == Delivery::round && !(row.graph.symmetric && schedule.is_directed()) &&
-         !(row.graph.fixed && schedule.changes());
+  if (row.delivery == Delivery::pairwise || (row.delivery == Delivery::newest && schedule.changes())) return false;
+  return !(row.graph.symmetric && schedule.is_directed()) && !(row.graph.fixed && schedule.changes());
 }
 
 std::string algorithms_for(const Schedule& schedule) {
@@ -46,16 +46,16 @@ void require_use_of_weights(const Config& c, const AlgorithmRow& row, const Grap
         c.graph, row.name, row.name);
 }
 
-// Only push-sum does with a W of which the columns alone sum to 1.
+// Push-sum and r-fast do with a W of which the columns alone sum to 1.
 void require_rows(const Config& c, const AlgorithmRow& row, const GraphRequest& graph) {
   const Network network = make_network(graph, parse_mixing(c.mixing), c.nodes, c.seed);
-  if (network.rows_sum_to_one || row.weights == Weights::push) return;
+  if (network.rows_sum_to_one || row.weights == Weights::push || row.delivery == Delivery::newest) return;
   std::vector<double> sums(network.self_weights);
   for (const Arc& arc : network.arcs) sums[arc.to] += arc.weight;
   const auto worst = std::ranges::max_element(sums, {}, [](double sum) { return std::abs(sum - 1); });
   throw InputError(
       "--graph {}: the rows of W do not sum to 1 (that of node {} to {:.6g}), as {} needs; let each node hear as many "
-      "as hear it, or with the same weights, or take sgp",
+      "as hear it, or with the same weights, or take sgp or r-fast",
       c.graph, worst - sums.begin(), *worst, row.name);
 }
 
@@ -67,7 +67,8 @@ void require_graph(const Config& c, const AlgorithmRow& row) {
   require_use_of_weights(c, row, graph);
   if (schedule.kind == Schedule::Kind::none) return;
   if (!suits(row, schedule)) {
-    const char* const why = row.delivery == Delivery::newest     ? "reads the newest messages of fixed neighbours"
+    const bool is_newest = row.delivery == Delivery::newest;
+    const char* const why = is_newest && schedule.changes()      ? "reads the newest messages of fixed neighbours"
                             : row.delivery == Delivery::pairwise ? "draws its partners from fixed neighbours"
                             : row.graph.tree                     ? "passes sums on along a tree"
                             : row.graph.symmetric && schedule.is_directed()
@@ -79,6 +80,10 @@ void require_graph(const Config& c, const AlgorithmRow& row) {
   const auto refuse = [&](const std::string& option, const char* why, const char* instead) {
     throw InputError("{}: --graph {} {}; {}", option, c.graph, why, instead);
   };
+  if (c.engine == "mpi" && row.delivery == Delivery::newest)
+    throw InputError(
+        "--engine mpi: {} on --graph {} works in one process; take --engine threads, or a graph without directions",
+        row.name, c.graph);
   if (!c.fault.empty())
     refuse(fmt::format("--fault {}", c.fault), "has other neighbours for a message than those that would notice",
            "leave --fault out, or take a static graph (--graph exponential)");

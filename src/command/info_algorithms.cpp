@@ -125,7 +125,7 @@ std::string needs_text(const AlgorithmRow& row) {
 std::string parameters_text(const AlgorithmRow& row) {
   std::vector<std::string> parts;
   for (const ParameterUse& use : row.parameters)
-    parts.push_back(fmt::format("{} {}", row_of(use.parameter).option, use.usual));
+    parts.push_back(fmt::format("{} {}", row_of(use.parameter).option, value_text(row_of(use.parameter), use.usual)));
   return parts.empty() ? "none" : fmt::format("{}", fmt::join(parts, ", "));
 }
 
@@ -139,13 +139,15 @@ Json json_of(const AlgorithmRow& row) {
     states.push_back({{"name", state.name}, {"start", word(state.start)}, {"kind", word(state.kind)}});
   for (const ParameterUse& use : row.parameters) {
     const ParameterRow& parameter = row_of(use.parameter);
-    parameters.push_back({{"name", parameter.option},
-                          {"usual", use.usual},
-                          {"least", parameter.least},
-                          {"most", parameter.most},
-                          {"least_is_allowed", parameter.has_least},
-                          {"most_is_allowed", parameter.has_most},
-                          {"whole", parameter.is_whole}});
+    parameters.push_back(
+        {{"name", parameter.option},
+         {"usual", parameter.word && use.usual == parameter.word_is ? Json(parameter.word) : Json(use.usual)},
+         {"least", parameter.least},
+         {"most", parameter.most},
+         {"least_is_allowed", parameter.has_least},
+         {"most_is_allowed", parameter.has_most},
+         {"whole", parameter.is_whole},
+         {"word", parameter.word ? Json(parameter.word) : Json()}});
   }
   for (const IterationKind& kind : kinds_of(row))
     messages.push_back({{"exchanges", kind.exchanges.count},

@@ -44,7 +44,8 @@ class Tuning {
   int operator()();
 
  private:
-  bool is_gamma_given(const AlgorithmRow& row) const;
+  bool is_given(const AlgorithmRow& row, Parameter parameter) const;
+  Steps looked_for(const AlgorithmRow& row, std::span<const SearchedRange> searched) const;
   Config config_of(const Search& search, std::size_t trial, std::uint64_t seed) const;
   std::vector<Config> published() const;
   Config study_of(const Config& resolved) const;
@@ -61,6 +62,7 @@ class Tuning {
 
   Config given_;
   std::string folder_;
+  std::string search_;  // --search: the trials' own figures do not depend on it
   std::vector<Search> searches_;
   std::vector<double> targets_;
   Budget budget_;
@@ -80,6 +82,7 @@ void check_range(const char* option, const std::vector<double>& range) {
 Tuning::Tuning(const Request& request)
     : given_(request.config),
       folder_(given_.output.empty() ? "runs/tune" : given_.output),
+      search_(given_.search),
       targets_(given_.target_loss) {
   check_range("--alpha-range", given_.alpha_range);
   check_range("--epsilon-range", given_.epsilon_range);
@@ -87,19 +90,40 @@ Tuning::Tuning(const Request& request)
   std::sort(targets_.rbegin(), targets_.rend());
   given_.alpha = given_.epsilon = given_.tuned_by = "";  // an .ini may hold some
   given_.target_loss.clear();                            // the trials' own figures do not depend on it
+  given_.search.clear();
+  std::vector<SearchedRange> idle = searched_ranges(search_);
+  const std::vector<SearchedRange> all = idle;
   for (const std::string& name : chosen_algorithms("tune", given_)) {
     const AlgorithmRow& row = find_algorithm(name);
-    Search search{.algorithm = row, .steps = steps_of(row, is_gamma_given(row)), .index = searches_.size()};
-    search.trials =
-        plan_grid(search.steps, given_.trials - fine_trials(given_.trials), given_.alpha_range, given_.epsilon_range);
+    Search search{.algorithm = row, .steps = looked_for(row, all), .index = searches_.size()};
+    search.trials = search.steps.is_quasi_random()
+                        ? plan_quasi_random(search.steps, given_.trials, given_.alpha_range, given_.epsilon_range)
+                        : plan_grid(search.steps, given_.trials - fine_trials(given_.trials), given_.alpha_range,
+                                    given_.epsilon_range);
     search.grid = search.trials.size();
+    std::erase_if(idle, [&](const SearchedRange& range) {
+      return std::ranges::any_of(search.steps.searched,
+                                 [&](const SearchedRange& own) { return own.parameter == range.parameter; });
+    });
     searches_.push_back(std::move(search));
   }
+  if (!idle.empty())
+    throw InputError("--search {}: none of the chosen algorithms has {} without a value given; leave it out", search_,
+                     row_of(idle.front().parameter).option);
 }
 
-bool Tuning::is_gamma_given(const AlgorithmRow& row) const {
-  const auto gamma = given_.parameters.find(Parameter::gamma);
-  return gamma != given_.parameters.end() && !for_algorithm(gamma->second, row.name).empty();
+bool Tuning::is_given(const AlgorithmRow& row, Parameter parameter) const {
+  const auto given = given_.parameters.find(parameter);
+  return given != given_.parameters.end() && !for_algorithm(given->second, row.name).empty();
+}
+
+Steps Tuning::looked_for(const AlgorithmRow& row, std::span<const SearchedRange> searched) const {
+  Steps steps = steps_of(row, is_given(row, Parameter::gamma));
+  for (const SearchedRange& range : searched)
+    if (!is_given(row, range.parameter) &&
+        std::ranges::any_of(row.parameters, [&](const ParameterUse& use) { return use.parameter == range.parameter; }))
+      steps.searched.push_back(range);
+  return steps;
 }
 
 Config Tuning::config_of(const Search& search, std::size_t trial, std::uint64_t seed) const {
@@ -110,6 +134,8 @@ Config Tuning::config_of(const Search& search, std::size_t trial, std::uint64_t 
     c.alpha = steps.alpha;
     if (search.steps.mixing == Steps::Mixing::gamma) c.parameters[Parameter::gamma] = steps.mixing;
     c.epsilon = search.steps.mixing == Steps::Mixing::epsilon ? steps.mixing : "";
+    for (std::size_t k = 0; k < steps.others.size(); ++k)
+      c.parameters[search.steps.searched[k].parameter] = steps.others[k];
   }
   c.seed = seed;
   c = with_budget(c, budget_, search.index);
@@ -137,6 +163,7 @@ Config Tuning::study_of(const Config& resolved) const {
   for (const Search& search : searches_) names.emplace_back(search.algorithm.name);
   Config study = study_config(given_, names, resolved);
   study.target_loss = targets_;
+  study.search = search_;
   return study;
 }
 
@@ -178,6 +205,7 @@ void Tuning::run(Search& search, std::size_t trial, std::size_t seeds) {
                                     .alpha = config.alpha,
                                     .epsilon = config.epsilon,
                                     .gamma = gamma_of(config),
+                                    .parameters = config.parameters,
                                     .file = std::filesystem::path(config.output).filename().string(),
                                     .status = trace.status,
                                     .verdict = std::move(trace.verdict),
@@ -207,6 +235,7 @@ void Tuning::set_targets() {
 }
 
 void Tuning::run_finer(Search& search) {
+  if (search.steps.is_quasi_random()) return;  // all of its trials have run
   search.rate(targets_);
   const std::size_t count = given_.trials - search.grid;
   const auto first = leaders(search.runs, targets_.size(), std::max<std::size_t>(1, count / 2));

@@ -20,7 +20,22 @@ namespace {
 constexpr double kWorthARun = 1.05;  // steps for one target are compared where they are so many times as fast there
 
 std::string steps_text(const Search& search, const Trial& trial) {
-  return search.steps.has_two() ? fmt::format("{}, {}", trial.alpha, trial.mixing) : trial.alpha;
+  std::string text = search.steps.has_two() ? fmt::format("{}, {}", trial.alpha, trial.mixing) : trial.alpha;
+  for (std::size_t k = 0; k < trial.others.size(); ++k)
+    text += fmt::format(", {} {}", row_of(search.steps.searched[k].parameter).option, trial.others[k]);
+  return text;
+}
+
+// In the order of their table: what is looked for in some algorithm.
+std::vector<Parameter> searched_parameters(const TuneReport& report) {
+  std::vector<Parameter> found;
+  for (const ParameterRow& row : parameter_table())
+    if (std::ranges::any_of(report.searches, [&](const Search& search) {
+          return std::ranges::any_of(search.steps.searched,
+                                     [&](const SearchedRange& range) { return range.parameter == row.parameter; });
+        }))
+      found.push_back(row.parameter);
+  return found;
 }
 
 std::string time_text(const Search& search, std::size_t trial, std::size_t target) {
@@ -74,7 +89,8 @@ std::string notes(const TuneReport& report) {
 bool has_own_steps(const Search& search, std::size_t target) {
   const auto winner = search.winners[target];
   if (!winner || winner == search.winner) return false;
-  if (search.steps.mixing == Steps::Mixing::gamma) return false;  // --gamma has no values for one target
+  // --gamma and its like have no values for one target.
+  if (search.steps.mixing == Steps::Mixing::gamma || search.steps.is_quasi_random()) return false;
   return median_time(search.runs[*search.winner], target) > kWorthARun * median_time(search.runs[*winner], target);
 }
 
@@ -118,15 +134,29 @@ namespace {
 bool tunes_gamma(const Search& search) { return search.steps.mixing == Steps::Mixing::gamma; }
 
 std::string mixing_title(const TuneReport& report) {
+  if (!searched_parameters(report).empty()) return "alpha, epsilon or gamma, what --search names, for all targets";
   return std::ranges::any_of(report.searches, tunes_gamma) ? "alpha, epsilon or gamma for all targets"
                                                            : "alpha, epsilon for all targets";
 }
 
-std::vector<std::string> with_tuned_gamma(const TuneReport& report) {
-  std::vector<std::string> names;
+bool is_looked_for(const TuneReport& report, const std::string& algorithm, Parameter parameter) {
+  return std::ranges::any_of(report.searches, [&](const Search& search) {
+    if (search.algorithm.name != algorithm) return false;
+    return (parameter == Parameter::gamma && tunes_gamma(search)) ||
+           std::ranges::any_of(search.steps.searched,
+                               [&](const SearchedRange& range) { return range.parameter == parameter; });
+  });
+}
+
+// "dsgd-atc=0.9,motef=0.8" of the winners; "": it is not looked for.
+std::string found_values(const TuneReport& report, Parameter parameter) {
+  std::string text;
   for (const Search& search : report.searches)
-    if (tunes_gamma(search)) names.emplace_back(search.algorithm.name);
-  return names;
+    for (std::size_t k = 0; search.winner && k < search.steps.searched.size(); ++k)
+      if (search.steps.searched[k].parameter == parameter)
+        text += fmt::format("{}{}={}", text.empty() ? "" : ",", search.algorithm.name,
+                            search.trials[*search.winner].others[k]);
+  return text;
 }
 
 }  // namespace
@@ -152,7 +182,10 @@ std::string tune_text(const TuneReport& report) {
       "seeds {}; medians over them\n{}\n{}{}{}",
       c.engine == "virtual" ? "virtual" : "real", share_text(report), c.dataset, c.model, c.batch, c.trials,
       finalists(c.trials), fmt::join(c.seeds, ", "),
-      own_options_text(c, chosen_algorithms("tune", c), with_tuned_gamma(report)), table_text(all),
+      own_options_text(
+          c, chosen_algorithms("tune", c),
+          [&](const std::string& name, Parameter parameter) { return is_looked_for(report, name, parameter); }),
+      table_text(all),
       report.targets.empty() ? "\nNo trial's loss fell; the least final loss decides.\n" : "\n" + table_text(each),
       notes(report));
 }
@@ -160,19 +193,28 @@ std::string tune_text(const TuneReport& report) {
 std::string trials_csv(const TuneReport& report) {
   std::string text = kTrialsStart;
   for (const double target : report.targets) text += fmt::format(",time_to_{:g}_s", target);
-  text += ",trace,gamma\n";
+  text += ",trace,gamma";
+  const std::vector<Parameter> searched = searched_parameters(report);
+  for (const Parameter parameter : searched) text += fmt::format(",{}", row_of(parameter).option);
+  text += "\n";
   for (const Search& search : report.searches)
     for (std::size_t trial = 0; trial < search.traces.size(); ++trial)
       for (std::size_t k = 0; k < search.traces[trial].size(); ++k) {
         const KeptTrial& kept = search.traces[trial][k];
         text += fmt::format("{},\"{}\",\"{}\",{},{},{},\"{}\",{}", search.algorithm.name, kept.alpha, kept.epsilon,
                             search.trials[trial].is_published ? "published"
+                            : search.steps.is_quasi_random()  ? "quasi-random"
                             : trial < search.grid             ? "grid"
                                                               : "finer",
                             kept.seed, to_string(kept.status), kept.verdict,
                             kept.progress.loss.empty() ? kForever : kept.progress.loss.back());
         for (const double time : search.runs[trial][k].times) text += fmt::format(",{}", time);
-        text += fmt::format(",{},{}\n", kept.file, kept.gamma);
+        text += fmt::format(",{},{}", kept.file, kept.gamma);
+        for (const Parameter parameter : searched) {
+          const auto own = kept.parameters.find(parameter);
+          text += "," + (own == kept.parameters.end() ? "" : own->second);
+        }
+        text += "\n";
       }
   return text;
 }
@@ -189,6 +231,11 @@ std::string tuned_ini(const TuneReport& report, const std::string& data) {
     std::string& gamma = c.parameters[Parameter::gamma];  // beside those that were given
     gamma += (gamma.empty() ? "" : ",") + gammas;
   }
+  for (const Parameter parameter : searched_parameters(report))
+    if (const std::string values = found_values(report, parameter); !values.empty()) {
+      std::string& own = c.parameters[parameter];
+      own += (own.empty() ? "" : ",") + values;
+    }
   c.target_loss = report.targets;
   c.max_time = report.budget.time;
   c.seeds = judging_seeds(report.given.seeds);
@@ -205,10 +252,15 @@ std::string plan_text(const TuneReport& report, std::size_t runs) {
   std::string text = fmt::format("# {} runs, {} for every algorithm\n", runs, share_text(report));
   for (const Search& search : report.searches) {
     const char* const second = search.steps.mixing == Steps::Mixing::gamma ? "gamma" : "epsilon";
-    for (const Trial& trial : search.trials)
-      text += fmt::format("{}: alpha {}, {} {}\n", search.algorithm.name, trial.alpha, second, trial.mixing);
-    text += fmt::format("{}: {} more between the best of these\n", search.algorithm.name,
-                        report.given.trials - search.grid);
+    for (const Trial& trial : search.trials) {
+      text += fmt::format("{}: alpha {}, {} {}", search.algorithm.name, trial.alpha, second, trial.mixing);
+      for (std::size_t k = 0; k < trial.others.size(); ++k)
+        text += fmt::format(", {} {}", row_of(search.steps.searched[k].parameter).option, trial.others[k]);
+      text += "\n";
+    }
+    if (!search.steps.is_quasi_random())
+      text += fmt::format("{}: {} more between the best of these\n", search.algorithm.name,
+                          report.given.trials - search.grid);
     text += fmt::format("{}: alpha {}, {} {} (published)\n", search.algorithm.name, search.algorithm.alpha, second,
                         published_mixing(search.steps));
   }

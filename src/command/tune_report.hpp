@@ -5,6 +5,7 @@
 #include "command/budget.hpp"
 #include "command/tuning.hpp"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,7 +16,8 @@ namespace quantimed {
 struct KeptTrial {
   std::uint64_t seed;
   std::string alpha, epsilon;
-  std::string gamma;  // "": the algorithm has none
+  std::string gamma;                            // "": the algorithm has none
+  std::map<Parameter, std::string> parameters;  // all of the algorithm's, as they were
   std::string file;
   RunStatus status;
   std::string verdict;
@@ -28,8 +30,8 @@ struct Search {
   const AlgorithmRow& algorithm;
   Steps steps;                                           // what is searched
   std::size_t index;                                     // of the algorithm in the budget
-  std::vector<Trial> trials = {};                        // the grid, the finer ones, the published steps
-  std::size_t grid = 0;                                  // how many are the grid's
+  std::vector<Trial> trials = {};                        // the grid or sequence, the finer ones, the published steps
+  std::size_t grid = 0;                                  // how many are the grid's or sequence's
   std::optional<std::size_t> published = {};             // which of them is the published one
   std::vector<std::vector<KeptTrial>> traces = {};       // [trials], over seeds in the order of --seeds
   std::vector<std::vector<TrialRun>> runs = {};          // the same, by the targets

@@ -6,11 +6,13 @@
 #include "statistics/judgement.hpp"
 
 #include <fmt/core.h>
+#include <boost/random/sobol.hpp>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 namespace quantimed {
 
@@ -85,6 +87,54 @@ std::vector<Trial> plan_grid(const Steps& steps, std::uint32_t trials, std::span
       steps.has_two() ? log_grid(mixing_range[0], mixing_range[1], mixings) : std::vector<std::string>{"1"};
   for (const std::string& alpha : log_grid(alpha_range[0], alpha_range[1], alphas))
     for (const std::string& mixing : mixing_grid) plan.push_back({.alpha = alpha, .mixing = mixing});
+  return plan;
+}
+
+namespace {
+
+// u in [0, 1) of a range.
+std::string value_at(const SearchedRange& range, double u) {
+  const ParameterRow& row = row_of(range.parameter);
+  const auto [least, most] = std::pair(range.least, range.most);
+  if (row.is_whole) {  // every number between them is as wide as the others, or as its share of the logarithm
+    const double low = least - 0.5, high = most + 0.5;
+    const double value = low > 0 ? low * std::pow(high / low, u) : low + u * (high - low);
+    return fmt::format("{}", static_cast<std::int64_t>(std::clamp(std::round(value), least, most)));
+  }
+  if (!row.has_most) {  // 1 − β in three digits
+    const double left = (row.most - least) * std::pow((row.most - most) / (row.most - least), u);
+    return fmt::format("{:.9g}", row.most - std::stod(step_text(left)));
+  }
+  return step_text(least > 0 ? least * std::pow(most / least, u) : least + u * (most - least));
+}
+
+constexpr std::uint32_t kMostRepeats = 64;  // points that are drawn for a new one
+
+}  // namespace
+
+std::vector<Trial> plan_quasi_random(const Steps& steps, std::uint32_t trials, std::span<const double> alpha_range,
+                                     std::span<const double> mixing_range) {
+  check(alpha_range.size() == 2 && mixing_range.size() == 2, "a search without ends");
+  const std::size_t first_other = steps.has_two() ? 2 : 1;
+  boost::random::sobol sequence(first_other + steps.searched.size());
+  std::vector<double> point(sequence.dimension());
+  std::vector<Trial> plan;
+  const auto is_new = [&](const Trial& trial) {
+    return std::ranges::none_of(plan, [&](const Trial& other) {
+      return other.alpha == trial.alpha && other.mixing == trial.mixing && other.others == trial.others;
+    });
+  };
+  for (std::uint64_t drawn = 0; plan.size() < trials && drawn < std::uint64_t{trials} * kMostRepeats; ++drawn) {
+    for (double& u : point) u = static_cast<double>(sequence()) * 0x1p-64;
+    const auto within = [&](std::span<const double> range, double u) {
+      return step_text(range[0] * std::pow(range[1] / range[0], u));
+    };
+    Trial trial{.alpha = within(alpha_range, point[0]),
+                .mixing = steps.has_two() ? within(mixing_range, point[1]) : "1"};
+    for (std::size_t k = 0; k < steps.searched.size(); ++k)
+      trial.others.push_back(value_at(steps.searched[k], point[first_other + k]));
+    if (is_new(trial)) plan.push_back(std::move(trial));
+  }
   return plan;
 }
 
@@ -192,6 +242,7 @@ std::vector<std::size_t> leaders(std::span<const std::vector<TrialRun>> runs, st
 }
 
 std::string plateau(std::span<const Trial> trials, std::span<const std::vector<TrialRun>> runs, std::size_t winner) {
+  if (!trials[winner].others.empty()) return "—";  // no two points share all but alpha
   const auto first = [&](std::size_t k) {
     return score(std::span(runs[k]).first(std::min<std::size_t>(1, runs[k].size())));
   };

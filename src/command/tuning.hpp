@@ -4,11 +4,13 @@
 // Every algorithm gets the same number of trials over its own step sizes: three quarters of them on a logarithmic grid
 // of alpha, and of the step of its mixing where it has one (epsilon or gamma); the last quarter between the best of
 // these and their neighbours. All trials run with one seed. Those that lead, as many of each algorithm, run with all
-// seeds, and the medians decide.
+// seeds, and the medians decide. Where --search names parameters of the algorithm, too, all its trials are points of a
+// Sobol sequence over all that is looked for: a grid of three or more is too coarse for any budget.
 #pragma once
 
 #include "algorithm/table.hpp"
 #include "config/config.hpp"
+#include "config/steps.hpp"
 #include "trace/trace.hpp"
 
 #include <cstdint>
@@ -23,6 +25,8 @@ namespace quantimed {
 struct Steps {
   const AlgorithmRow& algorithm;
   enum class Mixing { none, epsilon, gamma } mixing;
+  std::vector<SearchedRange> searched = {};  // parameters beside them, of --search
+  bool is_quasi_random() const { return !searched.empty(); }
   bool has_two() const { return mixing != Mixing::none; }
 };
 Steps steps_of(const AlgorithmRow& algorithm, bool is_gamma_given = false);
@@ -31,8 +35,9 @@ std::string published_mixing(const Steps& steps);  // or usual
 // One choice of step sizes, as options take them.
 struct Trial {
   std::string alpha;
-  std::string mixing;         // epsilon or gamma; an algorithm with neither, or with a given gamma: 1
-  bool is_published = false;  // the authors' own: run with all seeds for comparison, beside the budget
+  std::string mixing;                    // epsilon or gamma; an algorithm with neither, or with a given gamma: 1
+  std::vector<std::string> others = {};  // [Steps::searched]; of the published steps none: the usual ones
+  bool is_published = false;             // the authors' own: run with all seeds for comparison, beside the budget
 };
 
 // How many of the trials are kept back for the second pass.
@@ -41,6 +46,11 @@ constexpr std::uint32_t fine_trials(std::uint32_t trials) { return trials / 4; }
 // The grid: `trials` at most (fewer where a grid of both does not come out even). Ranges: [least, most], both > 0.
 std::vector<Trial> plan_grid(const Steps& steps, std::uint32_t trials, std::span<const double> alpha_range,
                              std::span<const double> mixing_range);
+
+// `trials` different points of the Sobol sequence over alpha, the step of the mixing and all that is searched: in their
+// logarithms, momentum in that of 1 − β, and a range from 0 evenly. Fewer only where the ranges hold no more values.
+std::vector<Trial> plan_quasi_random(const Steps& steps, std::uint32_t trials, std::span<const double> alpha_range,
+                                     std::span<const double> mixing_range);
 
 // `count` new trials beside the leaders, the first of them first: half a step of the grid away, then a quarter, …, then
 // one and a half. `tried`: the grid, which is not tried again. Fewer only where the ranges are single points.

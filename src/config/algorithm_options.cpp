@@ -16,10 +16,10 @@ namespace {
 
 std::string parameter_text(const Config& config, const AlgorithmRow& row, const ParameterUse& use) {
   const auto given = config.parameters.find(use.parameter);
-  if (given == config.parameters.end()) return fmt::format("{}", use.usual);
+  if (given == config.parameters.end()) return value_text(row_of(use.parameter), use.usual);
   const std::string own = for_algorithm(given->second, row.name);
-  if (own.empty()) return fmt::format("{}", use.usual);
-  return fmt::format("{}", parameter_value(row_of(use.parameter), given->second, own));
+  if (own.empty()) return value_text(row_of(use.parameter), use.usual);
+  return value_text(row_of(use.parameter), parameter_value(row_of(use.parameter), given->second, own));
 }
 
 }  // namespace
@@ -102,7 +102,7 @@ std::vector<std::string> chosen_algorithms(const std::string& command, const Con
 }
 
 std::string own_options_text(const Config& config, std::span<const std::string> algorithms,
-                             std::span<const std::string> with_tuned_gamma) {
+                             const std::function<bool(const std::string&, Parameter)>& is_looked_for) {
   std::string text;
   std::vector<std::string> until_deadline;
   const bool names_codes = config.codec.find('=') != std::string::npos;
@@ -110,7 +110,7 @@ std::string own_options_text(const Config& config, std::span<const std::string> 
     const AlgorithmRow& row = find_algorithm(name);
     std::vector<std::string> values;
     for (const auto& [parameter, value] : own_parameters(config, row))
-      if (parameter != Parameter::gamma || std::ranges::find(with_tuned_gamma, name) == with_tuned_gamma.end())
+      if (!is_looked_for || !is_looked_for(name, parameter))
         values.push_back(fmt::format("{} {}", row_of(parameter).option, value));
     if (names_codes && row.quantizes) values.push_back("codec " + codec_for(config, row));
     if (!values.empty()) text += fmt::format("{}: {}\n", name, fmt::join(values, ", "));

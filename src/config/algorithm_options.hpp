@@ -3,6 +3,7 @@
 // Config as given or resolved.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -40,8 +41,9 @@ std::vector<std::string> chosen_algorithms(const std::string& command, const Con
 
 // How these algorithms differ from each other beside their steps, a line each: "choco-sgd: gamma 0.2",
 // "gradients until a deadline: dsgd". Only --gradient's own doing is told.
-// `with_tuned_gamma`: those whose gamma is what is looked for.
-std::string own_options_text(const Config& config, std::span<const std::string> algorithms,
-                             std::span<const std::string> with_tuned_gamma = {});
+// `is_looked_for`: which parameters of which algorithm are what a search is after, and not told.
+std::string own_options_text(
+    const Config& config, std::span<const std::string> algorithms,
+    const std::function<bool(const std::string& algorithm, Parameter)>& is_looked_for = nullptr);
 
 }  // namespace quantimed

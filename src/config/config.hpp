@@ -78,6 +78,7 @@ struct Config {
   std::uint32_t repeats = 1;
   std::uint32_t trials = 24;                      // tune, for each algorithm
   std::vector<double> alpha_range = {0.02, 5};    // tune: [least, most]
+  std::string search;                             // tune: parameters to look for, too, momentum=0.5:0.99
   std::vector<double> epsilon_range = {0.1, 1};   // tune: [least, most]
   std::string schedule = "strongly-convex:0.25";  // theory, see parse_schedule
   double c1 = 1, c2 = 1;                          // theory: the constants of alpha and epsilon

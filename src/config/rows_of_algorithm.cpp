@@ -21,6 +21,7 @@ using C = Config;
 Listing codec_listing() { return syntax_listing(codec_table()); }
 Listing schedule_listing() { return syntax_listing(kSchedules); }
 void check_alpha(const std::string& text) { check_steps("--alpha", text); }
+void check_search(const std::string& text) { (void)searched_ranges(text); }
 void check_epsilon(const std::string& text) { check_steps("--epsilon", text); }
 void check_schedule(const std::string& text) { parse_schedule(text); }
 void check_deadline(const std::string& text) { parse_deadline(text, 1); }
@@ -83,6 +84,10 @@ std::vector<OptionRow> algorithm_rows() {
      .help = "alpha is tried on a logarithmic grid between these", .field = &C::alpha_range, .is_above_least = true},
     {.name = "epsilon-range", .topic = Topic::algorithm, .commands = kTune, .value = "LEAST,MOST",
      .help = "and so is the step of the mixing, epsilon or gamma, where the algorithm has one and --gamma does not give it", .field = &C::epsilon_range, .is_above_least = true},
+    {.name = "search", .topic = Topic::algorithm, .commands = kTune, .value = "NAME=LEAST:MOST",
+     .help = "parameters to look for beside the steps, momentum=0.5:0.99,local-steps=2:32, in the algorithms that have "
+             "them; with these all trials are points of a Sobol sequence", .field = &C::search, .usual = "none",
+     .check = check_search},
     {.name = "codec", .topic = Topic::algorithm, .commands = kRuns | kCalibrate, .value = "CODE", .help = "how algorithms that quantize send their vectors; or one for each, choco-sgd=top-k:0.1,q-dsgd=qsgd:16",
      .field = &C::codec, .check = check_codes, .listing = codec_listing},
   };
@@ -96,7 +101,7 @@ std::vector<OptionRow> parameter_rows() {
     std::vector<std::string> usual;
     for (const AlgorithmRow& row : algorithm_table())
       for (const ParameterUse& use : row.parameters)
-        if (use.parameter == parameter.parameter) usual.push_back(fmt::format("{} {}", row.name, use.usual));
+        if (use.parameter == parameter.parameter) usual.push_back(fmt::format("{} {}", row.name, value_text(parameter, use.usual)));
     texts.push_back(fmt::format("{}; or one for each algorithm, NAME=VALUE,NAME=VALUE; auto: {}", parameter.help,
                                 usual.empty() ? "no algorithm has it" : fmt::format("{}", fmt::join(usual, ", "))));
     rows.push_back({.name = parameter.option, .topic = Topic::algorithm, .value = parameter.is_whole ? "N" : "VALUE",

@@ -223,14 +223,15 @@ void check_steps(const std::string& option, const std::string& text) {
 
 std::string range_text(const ParameterRow& row) {
   if (row.is_whole) return fmt::format("a whole number from {:.0f} to {:.0f}", row.least, row.most);
-  return fmt::format("a number {} {} and {} {}", row.has_least ? "of at least" : "above", row.least,
-                     row.has_most ? "at most" : "below", row.most);
+  return fmt::format("{}a number {} {} and {} {}", row.word ? fmt::format("{}, or ", row.word) : "",
+                     row.has_least ? "of at least" : "above", row.least, row.has_most ? "at most" : "below", row.most);
 }
 
 double parameter_value(const ParameterRow& row, const std::string& text, const std::string& item) {
   const auto refuse = [&](const char* what) {
     return InputError("--{} {}: {}{}; give {}", row.option, text, quoted_item(text, item), what, range_text(row));
   };
+  if (row.word && item == row.word) return row.word_is;
   double value = 0;
   const auto [stop, failure] = std::from_chars(item.data(), item.data() + item.size(), value);
   if (failure == std::errc::invalid_argument || stop != item.data() + item.size() || std::isnan(value))
@@ -242,6 +243,32 @@ double parameter_value(const ParameterRow& row, const std::string& text, const s
   row.set(kept, value);
   if (!is_in_range(row, row.get(kept))) throw refuse("out of range once it is rounded to single precision");
   return value;
+}
+
+std::vector<SearchedRange> searched_ranges(const std::string& text) {
+  std::vector<SearchedRange> found;
+  for (const NamedStep& entry : split_steps(text)) {
+    const auto row =
+        std::ranges::find_if(parameter_table(), [&](const ParameterRow& r) { return r.option == entry.name; });
+    const std::size_t colon = entry.step.find(':');
+    if (!entry.is_named || entry.has_target || row == parameter_table().end() || colon == std::string::npos)
+      throw InputError("--search {}: give NAME=LEAST:MOST for each parameter, momentum=0.5:0.99,local-steps=2:32",
+                       text);
+    if (row->parameter == Parameter::gamma)
+      throw InputError("--search {}: gamma is looked for anyway, in --epsilon-range; leave it out", text);
+    if (std::ranges::any_of(found, [&](const SearchedRange& r) { return r.parameter == row->parameter; }))
+      throw InputError("--search {}: two ranges of {}; give one", text, entry.name);
+    const auto end = [&](const std::string& item) {
+      const double value = parameter_value(*row, text, item);
+      if (row->word && item == row->word)
+        throw InputError("--search {}: {} is no end of a range; give numbers", text, item);
+      return value;
+    };
+    found.push_back({row->parameter, end(entry.step.substr(0, colon)), end(entry.step.substr(colon + 1))});
+    if (!(found.back().least < found.back().most))
+      throw InputError("--search {}: {} has no values between {}; give LEAST:MOST", text, entry.name, entry.step);
+  }
+  return found;
 }
 
 std::vector<std::string> algorithms_with(Parameter parameter) {

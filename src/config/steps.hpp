@@ -29,6 +29,13 @@ double parameter_value(const ParameterRow& row, const std::string& text, const s
 // "a number above 0 and at most 1", "a whole number from 1 to 1000000"
 std::string range_text(const ParameterRow& row);
 
+// --search of tune: NAME=LEAST:MOST for each parameter, both ends in its range. Throws InputError.
+struct SearchedRange {
+  Parameter parameter;
+  double least, most;
+};
+std::vector<SearchedRange> searched_ranges(const std::string& text);
+
 // Algorithms that have it.
 std::vector<std::string> algorithms_with(Parameter parameter);
 

@@ -39,7 +39,6 @@ constexpr Synonym kOptions[] = {
     {"consensusstep", "epsilon"},
     {"mixingstep", "epsilon"},
     {"localupdates", "local-steps"},
-    {"beta", "momentum"},
     {"data", "dataset"},
     {"batchsize", "batch"},
     {"minibatch", "batch"},

@@ -103,6 +103,12 @@ MemoryPlan plan_virtual(const Run& run) {
 
 namespace {
 
+// What a node averages with another in, where models are sent in a code.
+double room_of_pairs(const Run& run, const Sizes& size) {
+  const bool has_one = run.algorithm.delivery == Delivery::pairwise && !run.codec.is_identity();
+  return has_one ? 2 * (size.message + floats(size.p)) : 0;
+}
+
 // Of a node's mailbox: its buffers. Streams to other ranks are readers, too; a ghost has fewer.
 double buffers_of(const Run& run, NodeId i, const Layout& layout) {
   if (run.algorithm.delivery != Delivery::newest) return 2.0 * run.algorithm.channels;
@@ -124,6 +130,7 @@ MemoryPlan plan_threads(const Run& run, const Layout& layout) {
   plan.gradients = floats(here * size.p);
   plan.workspaces = here * (size.workspace + size.message +
                             floats(size.keeps_gradients ? 2 * size.p : size.p));  // and to warm up with
+  plan.workspaces += here * room_of_pairs(run, size);
   plan.records = here * RecordLog::kLeastBytes + records_of(run);
   const double saved = layout.rank == 0 ? size.nodes : here;
   if (layout.ranks > 1) plan.models += floats(2 * saved * size.p);  // on their way to the curve
@@ -142,6 +149,7 @@ MemoryPlan plan_replay(const Run& run, std::uint32_t workers) {
   plan.messages = size.nodes * size.channels * kMessages * (size.message + kSeparation);
   plan.gradients = floats(size.nodes * size.p);
   plan.workspaces = workers * (size.workspace + (size.keeps_gradients ? floats(size.p) : 0));
+  plan.workspaces += size.nodes * room_of_pairs(run, size);
   return plan;
 }
 

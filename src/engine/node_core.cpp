@@ -39,6 +39,11 @@ Protocol protocol_of(const AlgorithmRow& row) {
   return {row.delivery, row.channels, static_cast<std::uint32_t>(row.states.size()) + 1, scratch, row.sends_its_model};
 }
 
+Weight own_weight(const Network& network, NodeId id) {
+  return {.of_self = static_cast<float>(network.self_weights[id]),
+          .excess = static_cast<float>(network.row_sum(id) - 1)};
+}
+
 NodeCore::NodeCore(const Run& run, NodeId id)
     : run_(run),
       options_(run.options),
@@ -50,14 +55,21 @@ NodeCore::NodeCore(const Run& run, NodeId id)
       next_unseen_(run.network.neighbours(id).size()) {
   lost_weights_.reserve(next_unseen_.size());
   if (run.network.is_scheduled()) {
-    check(run.algorithm.delivery == Delivery::round && run.faults.empty() && !run.machine && !run.deadline.adapts,
+    const bool is_newest = run.algorithm.delivery == Delivery::newest && !run.network.schedule.changes();
+    check((run.algorithm.delivery == Delivery::round || is_newest) && run.faults.empty() && !run.machine &&
+              !run.deadline.adapts,
           "a schedule with options that know fixed neighbours alone");
+    if (is_newest)
+      for (const Neighbour& j : run.network.neighbours(id))
+        heard_weights_.push_back({j.id, run.network.heard_weight(id, j.id)});
     peers_.reserve(Network::kMostPeers);
     for (const Round k : {0, 1}) (void)sources(k);  // this thread's first draws take memory
   }
   for (std::uint8_t c = 0; c < run.algorithm.channels; ++c) {
     Exchanged& channel = channels_.emplace_back();
     channel.sent = round_;
+    if (run.algorithm.delivery == Delivery::newest && c == 0)
+      channel.share = static_cast<float>(1 / run.network.row_sum(id));
     const bool has_all = run.algorithm.collective_period(run.options) > 0;
     if (!run.algorithm.sends_its_model) channel.terms.reserve(has_all ? run.network.nodes : next_unseen_.size() + 1);
     if (run.algorithm.sends_each_its_own) channel.scalars.reserve(next_unseen_.size());
@@ -308,7 +320,7 @@ void NodeCore::listen(Channel c, Seconds now) {
 Messages NodeCore::heard(Channel c, Seconds now) {
   heard(now);
   Exchanged& channel = channels_[c.index];
-  channel.own_weight = self_weight(channel.sent - 1);
+  channel.own_weight = channel.share * self_weight(channel.sent - 1);
   for (const float weight : lost_weights_) channel.own_weight += weight;
   return {.scalar = channel.scalar + channel.own_weight * channel.own_scalar};
 }
@@ -322,6 +334,7 @@ void NodeCore::hear_of_all(Channel c, NodeId from, const HeardMessage& message) 
 }
 
 void NodeCore::pass_over(std::size_t k, std::uint64_t serial) {
+  if (!heard_weights_.empty() && heard_weights_[k].weight == 0) return;  // not heard
   if (serial > next_unseen_[k]) record.overwritten += static_cast<float>(serial - next_unseen_[k]);
   next_unseen_[k] = static_cast<std::uint32_t>(serial + 1);
 }

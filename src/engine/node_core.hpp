@@ -55,6 +55,7 @@ std::size_t parcel_capacity(const Run& run);
 
 // What the row's text must keep to.
 Protocol protocol_of(const AlgorithmRow& row);
+Weight own_weight(const Network& network, NodeId id);
 
 class NodeCore {
  public:
@@ -64,7 +65,10 @@ class NodeCore {
   void place(std::span<float> x);
   std::span<float> x() const { return x_; }
   NodeId id() const { return id_; }
-  std::span<const Neighbour> neighbours() const { return run_.network.neighbours(id_); }
+  // `newest` delivery on a directed graph: those it only sends to have a weight of 0, and are passed by.
+  std::span<const Neighbour> neighbours() const {
+    return heard_weights_.empty() ? run_.network.neighbours(id_) : std::span<const Neighbour>(heard_weights_);
+  }
   // Of message k: whom this node hears, and who hears it. Until the next call.
   std::span<const Neighbour> sources(Round k) { return run_.network.sources(id_, k, peers_); }
   std::span<const Neighbour> readers(Round k) { return run_.network.readers(id_, k, peers_); }
@@ -192,6 +196,7 @@ class NodeCore {
     std::span<const std::byte> own;     // the newest
     bool is_model = false;              // which is x as it is
     float own_scalar = 0, scalar = 0;
+    float share = 1;  // of all weights, so that those of models sum to 1 where columns of W alone do
     float own_weight = 0;
     std::vector<MixTerm> terms;
     std::vector<float> scalars;  // of the terms, where neighbours get messages of their own
@@ -202,7 +207,8 @@ class NodeCore {
   }
   void add(Channel c, const Neighbour& from, const HeardMessage& message) {
     Exchanged& channel = channels_[c.index];
-    const float weight = weight_from(from, channel.sent - 1);
+    const float weight = channel.share * weight_from(from, channel.sent - 1);
+    if (weight == 0 && !heard_weights_.empty()) return;
     hear(from, message, channel.terms);
     channel.scalar += weight * message.scalar;
     channel.terms.back().weight = weight;
@@ -242,6 +248,7 @@ class NodeCore {
   double behind_ = 0;                      // iterations, of all messages heard
   std::size_t heard_ = 0;
   std::vector<float> lost_weights_;
+  std::vector<Neighbour> heard_weights_;    // [neighbours], w_ij: `newest` delivery on a directed graph
   std::vector<Neighbour> peers_;            // of a schedule's message
   std::vector<std::uint32_t> next_unseen_;  // [neighbours]: the first message of each that has not been passed
   std::uint64_t overflows_ = 0;             // coordinates that did not fit their code

@@ -4,6 +4,7 @@
 
 #include "engine/log_reader.hpp"
 #include "engine/node_core.hpp"
+#include "engine/pairs.hpp"
 #include "engine/replay.hpp"
 
 #include <atomic>
@@ -222,6 +223,7 @@ class PairReplayNode final : public ReplayNode {
   std::optional<LogReader::Turn> turn_;  // that is being taken
   AverageRequest request_;
   bool is_averaged_ = false;
+  PairRoom room_;
   std::pair<NodeId, std::uint64_t> awaited_{};  // a model, and the turn at it
   AlignedVector<float> start_;                  // [p] the model before all turns; empty where no point wants it
 };

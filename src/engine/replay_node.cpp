@@ -8,7 +8,7 @@ namespace quantimed {
 // ---- every node ----
 
 ReplayNode::ReplayNode(ReplayRun& replay, NodeId id, std::span<const std::uint8_t> log)
-    : Node(protocol_of(replay.run_.algorithm), static_cast<float>(replay.run_.network.self_weights[id]), 0),
+    : Node(protocol_of(replay.run_.algorithm), own_weight(replay.run_.network, id), 0),
       core(replay.run_, id),
       replay_(replay),
       log_(replay.run_, id, log),

@@ -83,7 +83,9 @@ void PairReplayNode::average() {
   if (is_averaged_) {
     auto& partner = static_cast<PairReplayNode&>(*replay_.nodes_[request_.partner]);
     if (!partner.is_model_of_run(*turn_->its)) differs(fmt::format("the whole model of node {}", request_.partner));
-    average_models(core.x(), partner.core.x());
+    const PairMessages sent = average_models(replay_.run_, core.id(), core.round(), core.x(), partner.core.x(), room_);
+    core.count_overflows(sent.overflows);
+    core.count_violations(sent.violations);
     pass_turn(request_.partner);
   }
   turn_.reset();

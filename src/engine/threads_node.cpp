@@ -21,7 +21,7 @@ std::span<float> as_floats(std::span<std::byte> bytes, std::size_t count) {
 }  // namespace
 
 ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_stride)
-    : Node(protocol_of(shared.run.algorithm), static_cast<float>(shared.run.network.self_weights[id]),
+    : Node(protocol_of(shared.run.algorithm), own_weight(shared.run.network, id),
            quantimed::first_round(shared.run, id)),
       shared_(shared),
       core_(shared.run, id),

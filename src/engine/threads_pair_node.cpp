@@ -55,12 +55,17 @@ void PairThreadNode::apply(std::span<const Statement> statements) {
 bool PairThreadNode::start(const AverageRequest& request) {
   is_averaged_ = false;
   if (request.partner == core_.id()) return true;
-  const double bytes = core_.wire_bytes(std::as_bytes(core_.x()));
-  const PairCost cost = cost_of_pair(shared_.run, bytes, shared_.run.charge(true));
-  core_.record.bytes += cost.bytes;
-  if (shared_.run.link.delays()) wait_until_visible(charged_until_ + cost.on_link);
+  if (shared_.run.link.delays()) {
+    const PairCost cost = cost_of_pair(shared_.run, message_bytes(), shared_.run.charge(true));
+    wait_until_visible(charged_until_ + cost.on_link);
+  }
   is_averaged_ = average_both(node(request.partner));
   return true;
+}
+
+double PairThreadNode::message_bytes() {
+  const Held own(*this, *this);
+  return pair_message_bytes(shared_.run, core_.id(), round(), core_.x(), room_);
 }
 
 bool PairThreadNode::average_both(PairThreadNode& partner) {
@@ -69,6 +74,7 @@ bool PairThreadNode::average_both(PairThreadNode& partner) {
   const Held second(*this, is_lower ? partner : *this);
   charge(&RoundRecord::wait);
   if (partner.lost_in()) {
+    core_.record.bytes += 2 * pair_message_bytes(shared_.run, core_.id(), round(), core_.x(), room_);
     take_turn(PairEntry::average);
     if (replay_log_) replay_log_->takes_turn_of_partner({});
     return false;
@@ -76,7 +82,10 @@ bool PairThreadNode::average_both(PairThreadNode& partner) {
   keep_copy_before_change(charged_until_);
   partner.keep_copy_before_change(charged_until_);
   charge(&RoundRecord::record);
-  average_models(core_.x(), partner.core_.x());
+  const PairMessages sent = average_models(shared_.run, core_.id(), round(), core_.x(), partner.core_.x(), room_);
+  core_.record.bytes += sent.wire_bytes;
+  core_.count_overflows(sent.overflows);
+  core_.count_violations(sent.violations);
   charge(&RoundRecord::mix);
   take_turn(PairEntry::average);
   const std::uint64_t its_turn = partner.guarded_.turns++;

@@ -7,6 +7,7 @@
 // falls between the two. tests/model/pair.pml checks this exhaustively on three nodes.
 #pragma once
 
+#include "engine/pairs.hpp"
 #include "engine/threads_node.hpp"
 
 namespace quantimed {
@@ -59,9 +60,11 @@ class PairThreadNode final : public ThreadNode {
   PairThreadNode& node(NodeId j) const { return static_cast<PairThreadNode&>(*shared_.nodes[j]); }
   void take(PairThreadNode& of);
   void keep_copy_before_change(Seconds now);
+  double message_bytes();
   bool average_both(PairThreadNode& partner);
   void take_turn(PairEntry what);
 
+  PairRoom room_;
   bool is_averaged_ = false;
   // What the lock guards beside the model and its copies for the curve.
   struct alignas(kSeparation) Guarded {

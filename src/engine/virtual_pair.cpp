@@ -70,11 +70,20 @@ void PairNode::compute(Scratch& scratch) {
   pending = false;
 }
 
-// Both messages are charged to the clock of the node that averages, before it does.
+// Where it depends on the model, which others may have changed when a run that was stopped comes here again, the node's
+// number keeps it.
+double PairNode::message_bytes() {
+  const auto bytes = [&] { return pair_message_bytes(run_, core.id(), core.round(), core.x(), engine_.room_); };
+  if (run_.codec.is_sliceable()) return bytes();
+  if (!restoring_) core.scalar() = static_cast<float>(bytes());
+  return static_cast<double>(core.scalar());
+}
+
+// Both messages are charged to the clock of the node that averages, before it does: as it finds its own to be then.
 bool PairNode::start(const AverageRequest& request) {
   averages_ = request;
   if (request.partner == core.id()) return true;
-  const PairCost cost = cost_of_pair(run_, core.wire_bytes(std::as_bytes(core.x())), engine_.charge_);
+  const PairCost cost = cost_of_pair(run_, message_bytes(), engine_.charge_);
   const Seconds exchange = cost.on_paper_link + cost.on_link;
   core.record.bytes = cost.bytes;
   core.record.exchange = static_cast<float>(exchange);
@@ -86,7 +95,10 @@ bool PairNode::start(const AverageRequest& request) {
 Averaged PairNode::finish(Averaged) {
   PairNode& partner = *engine_.nodes_[averages_.partner];
   if (&partner == this || partner.is_lost()) return {.is_done = false};
-  average_models(core.x(), partner.core.x());
+  const PairMessages sent = average_models(run_, core.id(), core.round(), core.x(), partner.core.x(), engine_.room_);
+  core.record.bytes = sent.wire_bytes;
+  core.count_overflows(sent.overflows);
+  core.count_violations(sent.violations);
   core.record.staleness = static_cast<float>(core.round()) - static_cast<float>(partner.core.round());
   return {.is_done = true};
 }

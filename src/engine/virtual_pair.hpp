@@ -9,6 +9,7 @@
 
 #include "base/worker_choice.hpp"
 #include "engine/fault_plan.hpp"
+#include "engine/pairs.hpp"
 #include "engine/virtual_run.hpp"
 
 #include <functional>
@@ -50,6 +51,7 @@ class PairNode final : public VirtualNode {
  private:
   Seconds now() const;  // on this node's own clock
   void wait_for(Seconds duration);
+  double message_bytes();
   bool is_behind();  // while the text is started again: the saved run is beyond this await
 
   PairEngine& engine_;
@@ -83,6 +85,7 @@ class PairEngine final : public RunOfUpdates<PairNode> {
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   Charge charge_;
   FaultPlan faults_;
+  PairRoom room_;
 };
 
 }  // namespace quantimed

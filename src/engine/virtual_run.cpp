@@ -9,8 +9,7 @@
 namespace quantimed {
 
 VirtualNode::VirtualNode(const Run& run, NodeId id)
-    : Node(protocol_of(run.algorithm), static_cast<float>(run.network.self_weights[id]),
-           quantimed::first_round(run, id)),
+    : Node(protocol_of(run.algorithm), own_weight(run.network, id), quantimed::first_round(run, id)),
       core(run, id),
       run_(run) {}
 

@@ -74,6 +74,12 @@ struct Averaged {
   bool is_done = false;
 };
 
+// Of a node's row of W.
+struct Weight {
+  float of_self = 1;
+  float excess = 0;
+};
+
 class Node {
  public:
   virtual ~Node() = default;
@@ -82,6 +88,9 @@ class Node {
 
   // w_ii
   float self_weight() const { return self_weight_; }
+
+  // Σ_j w_ij − 1, w_ii included: 0 but where columns of W alone sum to 1.
+  float excess_weight() const { return excess_weight_; }
 
   // The iteration to begin with: 0, or where a stopped run goes on. Everything before it is in the node already.
   Round first_round() const { return first_round_; }
@@ -145,8 +154,8 @@ class Node {
   bool is_over() const { return protocol_.is_over(); }
 
  protected:
-  Node(const Protocol& protocol, float self_weight, Round first_round)
-      : self_weight_(self_weight), first_round_(first_round), protocol_(protocol) {}
+  Node(const Protocol& protocol, const Weight& own, Round first_round)
+      : self_weight_(own.of_self), excess_weight_(own.excess), first_round_(first_round), protocol_(protocol) {}
 
   virtual bool wants(Round t) = 0;
   virtual void send(Channel c, const Linear& what, float scalar) = 0;
@@ -197,7 +206,7 @@ class Node {
     return {*this, request};
   }
 
-  float self_weight_;
+  float self_weight_, excess_weight_;
   Round first_round_;
   Protocol protocol_;
 };

@@ -141,6 +141,9 @@ struct Network {
   std::uint32_t reader_count(NodeId i, Round k) const;
   double mean_readers(NodeId i, Round first, std::uint32_t messages) const;  // of messages first, first + 1, …
   double self_weight(NodeId i, Round k) const;                               // w_ii(k)
+  // Of a graph that does not change: w_ij, 0 where i does not hear j; and Σ_j w_ij, w_ii included.
+  float heard_weight(NodeId i, NodeId j) const;
+  double row_sum(NodeId i) const;
   // Longest shortest path from i, in edges.
   std::uint32_t eccentricity(NodeId i) const;
   // The same in messages of a schedule: so many from number k on, `stride` apart, until all have heard of i.

@@ -122,6 +122,21 @@ double Network::self_weight(NodeId i, Round k) const {
   return is_scheduled() && !schedule.is_listed() ? 1 / (1.0 + reader_count(i, k)) : self_weights[i];
 }
 
+float Network::heard_weight(NodeId i, NodeId j) const {
+  std::vector<Neighbour> room;
+  const auto all = sources(i, 0, room);
+  const auto found = std::ranges::lower_bound(all, j, {}, &Neighbour::id);
+  return found != all.end() && found->id == j ? found->weight : 0;
+}
+
+double Network::row_sum(NodeId i) const {
+  if (rows_sum_to_one) return 1;
+  std::vector<Neighbour> room;
+  double sum = self_weights[i];
+  for (const Neighbour& j : sources(i, 0, room)) sum += static_cast<double>(j.weight);
+  return sum;
+}
+
 std::uint32_t Network::messages_until_all_hear(NodeId i, Round k, std::uint32_t stride) const {
   std::vector<std::uint8_t> has_heard(nodes, 0);
   std::vector<NodeId> who{i};

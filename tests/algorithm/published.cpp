@@ -97,6 +97,11 @@ Matrix sgp(Field& f, std::size_t iterations) {
 Matrix choco_sgd(Field& f, std::size_t iterations) {
   Matrix x = f.x0, x_hat = f.x0;
   for (std::size_t t = 0; t < iterations; ++t) {
+    if (f.p.overlap) {  // Koloskova, Lin, Stich, Jaggi, ICLR 2020: the order of their programs
+      x = x - f.p.alpha * f.gradient(t, x) + f.p.gamma * (f.mixed(x_hat) - x_hat);
+      x_hat = x_hat + f.send(kModels, x - x_hat);
+      continue;
+    }
     const Matrix h = x - f.p.alpha * f.gradient(t, x);
     x_hat = x_hat + f.send(kModels, h - x_hat);
     x = h + f.p.gamma * (f.mixed(x_hat) - x_hat);

@@ -4,6 +4,8 @@
 
 #include "algorithm/field.hpp"
 
+#include <cmath>
+
 namespace quantimed::twin {
 namespace {
 
@@ -260,6 +262,20 @@ Matrix aug_dgm(Field& f, std::size_t iterations) {
 // x̂, from x_0, is what everyone knows of x; d = Σ_j w_ij (x̂_j − x̂_i), from 0.
 Matrix choco_sgd(Field& f, std::size_t iterations) {
   Matrix x = f.x0, x_hat = f.x0, d = zeros(x);
+  if (f.p.overlap) {  // mixes what was compressed before, then compresses; its first message, of x_0 − x̂, is 0
+    const Matrix none = f.send(kModels, zeros(x));
+    for (const Vector& row : none)
+      for (const double value : row)
+        if (value != 0) throw std::invalid_argument("a code that makes something of nothing");
+    for (std::size_t t = 0; t < iterations; ++t) {
+      x = x - f.p.alpha * f.gradient(t, x) + f.p.gamma * d;
+      if (t + 1 == iterations) break;  // nobody mixes it
+      const Matrix q = f.send(kModels, x - x_hat);
+      x_hat = x_hat + q;
+      d = d + f.apart(q);
+    }
+    return x;
+  }
   for (std::size_t t = 0; t < iterations; ++t) {
     const Matrix h = x - f.p.alpha * f.gradient(t, x);
     const Matrix q = f.send(kModels, h - x_hat);
@@ -356,7 +372,13 @@ Matrix motef(Field& f, std::size_t iterations) { return beer_of(f, iterations, 1
 
 // ---- anytime minibatch --------------------------------------------------------------------------
 
-// z, from 0: the dual. m and s are mixed r times before z ← m / s and x ← x_0 − α z.
+// 1/β(t + 1), where the paper's t is one more than ours.
+double dual_step(const Field& f, std::size_t t) {
+  const double next = static_cast<double>(t) + 2;
+  return f.p.beta < 0 ? f.p.alpha : 1 / (f.p.beta + std::sqrt(next) / f.p.alpha);
+}
+
+// z, from 0: the dual. m and s are mixed r times before z ← m / s and x ← x_0 − z/β.
 Matrix amb(Field& f, std::size_t iterations) {
   const std::size_t n = f.w.size();
   Matrix x = f.x0, z = zeros(x);
@@ -376,7 +398,7 @@ Matrix amb(Field& f, std::size_t iterations) {
     for (std::size_t i = 0; i < n; ++i) {
       if (s[i] == 0) continue;  // nobody near has finished a sample
       for (std::size_t k = 0; k < z[i].size(); ++k) z[i][k] = m[i][k] / s[i];
-      for (std::size_t k = 0; k < z[i].size(); ++k) x[i][k] = f.x0[i][k] - f.p.alpha * z[i][k];
+      for (std::size_t k = 0; k < z[i].size(); ++k) x[i][k] = f.x0[i][k] - dual_step(f, t) * z[i][k];
     }
   }
   return x;
@@ -404,7 +426,7 @@ Matrix amb_dg(Field& f, std::size_t iterations) {
     for (std::size_t i = 0; i < n; ++i) {
       if (s[i] == 0) continue;
       for (std::size_t c = 0; c < z[i].size(); ++c) z[i][c] = m[i][c] / s[i];
-      for (std::size_t c = 0; c < z[i].size(); ++c) x[i][c] = f.x0[i][c] - f.p.alpha * z[i][c];
+      for (std::size_t c = 0; c < z[i].size(); ++c) x[i][c] = f.x0[i][c] - dual_step(f, t) * z[i][c];
     }
     late = sum;
     late_b = b;
@@ -444,6 +466,33 @@ constexpr Named kTexts[] = {
 };
 
 }  // namespace
+
+// Zhu et al., IEEE TSIPN 2024: z tracks the gradients, ρ_ji is all of z that i has handed to j so far, and ρ̃_ji what of
+// it j has used.
+Matrix r_fast_in_step(const Setting& setting, const Matrix& a, const Matrix& x0, std::size_t iterations) {
+  const Field f(setting, x0);
+  const std::size_t n = x0.size();
+  Matrix x = x0, g = f.gradient(0, x), z = g;
+  std::vector<Matrix> rho(n, zeros(x)), used = rho;  // [to][from][p]
+  for (std::size_t t = 0; t < iterations; ++t) {
+    x = f.mixed(x - f.p.alpha * z);
+    if (t + 1 == iterations) break;  // no gradient is taken there any more
+    const Matrix next = f.gradient(t + 1, x);
+    Matrix whole = z + next - g;
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < n; ++j)
+        for (std::size_t k = 0; k < x[i].size(); ++k) whole[i][k] += rho[i][j][k] - used[i][j][k];
+    used = rho;
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t k = 0; k < x[i].size(); ++k) {
+        z[i][k] = a[i][i] * whole[i][k];
+        for (std::size_t j = 0; j < n; ++j)
+          if (j != i) rho[j][i][k] += a[j][i] * whole[i][k];
+      }
+    g = next;
+  }
+  return x;
+}
 
 Matrix run(std::string_view algorithm, const Setting& setting, const Matrix& x0, std::size_t iterations) {
   return run_one_of(kTexts, algorithm, setting, x0, iterations);

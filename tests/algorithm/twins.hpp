@@ -22,6 +22,8 @@ struct Parameters {
   double averaging = 0.5;    // a of lead
   double outer_step = 0.7;   // η_o of diloco
   bool nesterov = false;     // of dsgd-atc, qg-dsgdm and relaysgd; diloco's outer step always is Nesterov's
+  bool overlap = false;      // choco-sgd mixes with the d of before, then compresses
+  double beta = -1;          // K of β(t) = K + √t/α of amb and amb-dg; below 0: β = 1/α
   unsigned local_steps = 4;  // τ of local-dsgd, local-sgd and diloco: gradients in one iteration
   unsigned rounds = 5;       // r of amb and amb-dg: exchanges in one iteration
   unsigned period = 8;       // H of gossip-pga: the mean of all after iterations H − 1, 2H − 1, …
@@ -29,7 +31,8 @@ struct Parameters {
 
 // Iterations, messages and batches are counted from 0.
 struct Setting {
-  Matrix w;  // [n, n], symmetric, rows and columns sum to 1, w_ii included; an edge is where it is not 0
+  Matrix w;  // [n, n], symmetric (but for r_fast_in_step), rows and columns sum to 1, w_ii included; an edge is where
+             // it is not 0
 
   // g_i over the kth batch of iteration t.
   std::function<Vector(unsigned node, std::size_t t, unsigned kth, const Vector& at)> gradient;
@@ -50,6 +53,10 @@ struct Setting {
 // The vector that is evaluated, of every node, after so many iterations from x0, whose rows must be the same.
 // std::invalid_argument for a name that is unknown, shapes that do not fit, and relaysgd without a tree.
 Matrix run(std::string_view algorithm, const Setting& setting, const Matrix& x0, std::size_t iterations);
+
+// R-FAST where all nodes step together and every message arrives before the next step: rows of setting.w sum to 1,
+// columns of a do, [n, n]; neither need be symmetric. Not one of names(), which wait for their messages.
+Matrix r_fast_in_step(const Setting& setting, const Matrix& a, const Matrix& x0, std::size_t iterations);
 
 // The same as the papers write it: with the models and gradients of the iteration before, and a copy of what every
 // other node believes. Only for published().

@@ -2,6 +2,7 @@
 // Where the twins come to rest, and what they conserve on the way there.
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <ostream>
 #include <string>
 
@@ -54,6 +55,24 @@ struct Exact {
 };
 
 void PrintTo(const Exact& e, std::ostream* out) { *out << e.what; }
+
+// Links one way, and nodes that hear more, or fewer, than hear them.
+TEST(RFast, ReachesTheOptimumOfHeterogeneousDataOnAnUnevenDirectedGraph) {
+  Matrix a(kNodes, Vector(kNodes, 0.0)), w;
+  for (unsigned j = 0; j < kNodes; ++j) {
+    std::vector<unsigned> readers = {j, (j + 1) % kNodes};
+    if (j % 3 == 0) readers.push_back((j + 3) % kNodes);
+    for (const unsigned i : readers) a[i][j] = 1.0 / static_cast<double>(readers.size());
+  }
+  w = a;
+  for (Vector& row : w) {
+    const double sum = std::accumulate(row.begin(), row.end(), 0.0);
+    for (double& weight : row) weight /= sum;
+  }
+  const Setting s = exact_gradients(problem(), w, {.alpha = .02});
+  EXPECT_LT(distance(r_fast_in_step(s, a, start(kNodes, kSize), 20000), optimum()), 1e-9);
+  EXPECT_GT(distance(r_fast_in_step(s, w, start(kNodes, kSize), 20000), optimum()), 1e-3) << "of rows that sum to 1";
+}
 
 class ExactMethod : public testing::TestWithParam<Exact> {};
 

@@ -80,6 +80,18 @@ TEST_P(Compressed, IsThePublishedOneWhateverTheCodecLoses) {
 INSTANTIATE_TEST_SUITE_P(Twins, Compressed,
                          testing::Values("choco-sgd", "dcd-psgd", "ecd-psgd", "lead", "beer", "motef"), kNameOf);
 
+// Both orders; the code must not look at numbers of messages, as the twin's first holds nothing and is not published.
+TEST(Compressed, OverlappedChocoIsThePublishedOne) {
+  const Parameters p{.alpha = 0.02, .gamma = 0.3, .overlap = true};
+  Setting s = noisy_gradients(problem(), irregular(), p);
+  s.send = top(3);
+  EXPECT_LT(between_forms("choco-sgd", s, 40), 1e-12);
+  Setting other = s;
+  other.parameters.overlap = false;
+  const Matrix x0 = start(kNodes, kSize);
+  EXPECT_GT(distance(run("choco-sgd", s, x0, 40), run("choco-sgd", other, x0, 40)), 1e-4);
+}
+
 // ---- special cases ------------------------------------------------------------------------------
 
 struct Case {
@@ -122,6 +134,13 @@ std::vector<Case> special_cases() {
       {"ExactDiffusionIsD2OfLazyWeights", "exact-diffusion", "d2", {.alpha = .1}, w, lazy(w, .5)},
       {"ChocoIsAtc", "choco-sgd", "dsgd-atc", {.alpha = .1}},
       {"ChocoIsAtcOfLazyWeights", "choco-sgd", "dsgd-atc", {.alpha = .1, .gamma = .3}, w, lazy(w, .3)},
+      {"OverlappedChocoIsDsgd", "choco-sgd", "dsgd", {.alpha = .1, .overlap = true}},
+      {"OverlappedChocoIsDsgdOfLazyWeights",
+       "choco-sgd",
+       "dsgd",
+       {.alpha = .1, .gamma = .3, .overlap = true},
+       w,
+       lazy(w, .3)},
       {"DcdIsDsgd", "dcd-psgd", "dsgd", {.alpha = .1}},
       {"EcdIsDsgd", "ecd-psgd", "dsgd", {.alpha = .1}},
       {"DeepsqueezeIsAtc", "deepsqueeze", "dsgd-atc", {.alpha = .1}},
@@ -185,6 +204,23 @@ TEST(SpecialCase, AmbWithDelayedGradientsOfOneNodeIsSgdWithADelayOfOne) {
     late = before;
   }
   EXPECT_LT(distance(run("amb-dg", s, x0, kIterations), x), 1e-12);
+}
+
+// x ← x_0 − Σ g / β(t + 1) with β(t) = K + √t/α, t from 1.
+TEST(SpecialCase, AmbOfOneNodeIsDualAveraging) {
+  const double alpha = .4, k = 3;
+  const Setting s = noisy_gradients(problem(), {{1.0}}, {.alpha = alpha, .beta = k});
+  const Matrix x0 = start(1, kSize);
+  Matrix x = x0;
+  Vector sum(kSize, 0.0);
+  for (std::size_t t = 1; t <= kIterations; ++t) {
+    const Vector g = s.gradient(0, t - 1, 0, x[0]);
+    for (unsigned e = 0; e < kSize; ++e) {
+      sum[e] += g[e];
+      x[0][e] = x0[0][e] - sum[e] / (k + std::sqrt(static_cast<double>(t + 1)) / alpha);
+    }
+  }
+  EXPECT_LT(distance(run("amb", s, x0, kIterations), x), 1e-12);
 }
 
 TEST(SpecialCase, AmbOfManyRoundsIsTheMinibatchOfAllSamples) {

@@ -43,15 +43,16 @@ TEST(GraphChoice, RefusesAlgorithmsThatAreNotMadeForTheGraph) {
   EXPECT_THAT(refused("ring"), testing::IsEmpty());
   EXPECT_THAT(refused("one-peer-exponential"),
               testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "swift", "r-fast", "ad-psgd", "swarmsgd",
-                                            "relaysgd", "q-dsgd", "d2", "exact-diffusion", "extra", "choco-sgd",
-                                            "dcd-psgd", "ecd-psgd", "moniqua", "lead", "beer", "motef"));
+                                            "q-swarmsgd", "relaysgd", "q-dsgd", "d2", "exact-diffusion", "extra",
+                                            "choco-sgd", "dcd-psgd", "ecd-psgd", "moniqua", "lead", "beer", "motef"));
   EXPECT_THAT(refused("random-matching"),
               testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "swift", "r-fast", "ad-psgd", "swarmsgd",
-                                            "relaysgd", "q-dsgd", "d2", "exact-diffusion", "extra", "choco-sgd",
-                                            "dcd-psgd", "ecd-psgd", "lead", "beer", "motef"));
-  EXPECT_THAT(refused("directed-exponential"),
-              testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "swift", "r-fast", "ad-psgd", "swarmsgd",
-                                            "relaysgd", "q-dsgd", "d2", "exact-diffusion", "extra", "moniqua", "lead"));
+                                            "q-swarmsgd", "relaysgd", "q-dsgd", "d2", "exact-diffusion", "extra",
+                                            "choco-sgd", "dcd-psgd", "ecd-psgd", "lead", "beer", "motef"));
+  EXPECT_THAT(
+      refused("directed-exponential"),
+      testing::UnorderedElementsAre("quantimed-dsgd", "async-dsgd", "swift", "ad-psgd", "swarmsgd", "q-swarmsgd",
+                                    "relaysgd", "q-dsgd", "d2", "exact-diffusion", "extra", "moniqua", "lead"));
 }
 
 TEST(GraphChoice, RefusesOptionsThatAreNotMadeForASchedule) {
@@ -130,6 +131,12 @@ TEST(GraphChoice, AFileOfDirectedLinksIsForWhomItsWeightsSuit) {
   works("--algorithm sgp --graph directed-file:uneven");
   works("--algorithm sgp --graph directed-file:uneven --engine threads --oversubscribe");
   works("--algorithm dsgt-atc --graph directed-file:weighted");
+  for (const char* graph :
+       {"directed-file:ring", "directed-file:uneven", "directed-file:weighted", "directed-exponential"}) {
+    works(std::string("--algorithm r-fast --graph ") + graph);
+    works(std::string("--algorithm r-fast --engine threads --oversubscribe --graph ") + graph);
+    EXPECT_THAT(run_program(folder, "replay a.h5").out, HasSubstr("bit-exact")) << graph;
+  }
   works("--algorithm dsgd --graph file:plain");
   spill(folder / "none", "");
   const Ran alone =
@@ -146,7 +153,9 @@ TEST(GraphChoice, AFileOfDirectedLinksIsForWhomItsWeightsSuit) {
   };
   refuses("--algorithm dsgd --graph directed-file:uneven", "the rows of W do not sum to 1");
   refuses("--algorithm d2 --graph directed-file:ring", "needs a symmetric W");
-  refuses("--algorithm async-dsgd --graph directed-file:ring", "fixed neighbours");
+  refuses("--algorithm async-dsgd --graph directed-file:ring", "needs a symmetric W");
+  refuses("--algorithm r-fast --graph directed-file:ring --fault crash:1@5", "other neighbours");
+  refuses("--algorithm r-fast --graph one-peer-exponential", "fixed neighbours");
   refuses("--algorithm sgp --graph directed-file:weighted", "sgp does not");
   refuses("--algorithm relaysgd --graph file:plain", "relaysgd does not");
   refuses("--algorithm dsgd --graph file:plain --mixing metropolis", "leave --mixing out");

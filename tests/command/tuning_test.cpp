@@ -79,6 +79,45 @@ TEST(Tuning, TheSecondPassLiesBetweenTheLeaderAndItsNeighbours) {
     EXPECT_LE(std::stod(trial.mixing), 1) << trial.alpha;
 }
 
+// Of a Sobol sequence: 15 points are in 15 different sixteenths of every range.
+TEST(Tuning, MoreThanTwoAreLookedForAtPointsOfASobolSequence) {
+  Steps steps = steps_of(find_algorithm("motef"));
+  ASSERT_TRUE(steps.has_two());
+  steps.searched = {{Parameter::momentum, 0.5, 0.995}};
+  EXPECT_TRUE(steps.is_quasi_random());
+  const auto plan = plan_quasi_random(steps, 15, kAlpha, kEpsilon);
+  ASSERT_EQ(plan.size(), 15u);
+  EXPECT_EQ(plan[0].alpha, "0.1");
+  EXPECT_EQ(plan[0].mixing, "0.316");
+  EXPECT_EQ(plan[0].others, std::vector<std::string>{"0.95"});  // 1 − β halfway between 0.5 and 0.005, as 0.05 is
+  std::set<int> alphas, mixings, momenta;
+  for (const Trial& trial : plan) {
+    EXPECT_FALSE(trial.is_published);
+    alphas.insert(static_cast<int>(std::floor(16 * std::log(std::stod(trial.alpha) / 0.01) / std::log(100) + 0.1)));
+    mixings.insert(static_cast<int>(std::floor(16 * std::log(std::stod(trial.mixing) / 0.1) / std::log(10) + 0.1)));
+    momenta.insert(
+        static_cast<int>(std::floor(16 * std::log((1 - std::stod(trial.others[0])) / 0.5) / std::log(0.01) + 0.1)));
+  }
+  for (const auto& found : {alphas, mixings, momenta}) {
+    EXPECT_EQ(found.size(), 15u);
+    EXPECT_EQ(*found.rbegin(), 15);
+  }
+}
+
+TEST(Tuning, WholeNumbersAreEachAsLikelyAsTheirShareOfTheLogarithmAndTrialsAreDifferent) {
+  Steps steps = steps_of(find_algorithm("local-dsgd"));
+  steps.searched = {{Parameter::local_steps, 2, 4}};
+  std::map<std::string, int> count;
+  for (const Trial& trial : plan_quasi_random(steps, 100, kAlpha, kEpsilon)) ++count[trial.others.at(0)];
+  EXPECT_EQ(count.size(), 3u);
+  EXPECT_NEAR(count["2"], 100 * std::log(2.5 / 1.5) / std::log(3), 3);
+  EXPECT_NEAR(count["4"], 100 * std::log(4.5 / 3.5) / std::log(3), 3);
+  const double one[] = {0.1, 0.1};
+  EXPECT_EQ(plan_quasi_random(steps, 24, one, kEpsilon).size(), 3u);  // there are no more
+  steps.searched = {{Parameter::nesterov, 0, 1}};
+  EXPECT_EQ(plan_quasi_random(steps, 24, one, kEpsilon).size(), 2u);
+}
+
 TEST(Tuning, TargetsLieOnTheWayToTheBestAndNotAtItsEnd) {
   const auto targets = tuning_targets(10, 1);
   EXPECT_THAT(targets, ElementsAre(5.5, 3.25, 1.9, 1.45, 1.09));
@@ -166,10 +205,51 @@ TEST(Tune, FindsStepsThatCompareTakesAsTheyAre) {
   EXPECT_THAT(same.out, HasSubstr("they were tuned for the seeds that judge: 101"));
 }
 
+TEST(Tune, LooksForMoreThanTwoWithTheSameBudget) {
+  const Folder folder;
+  const Ran tune = run_program(folder,
+                               "tune --algorithms dsgd,dsgd-atc,diloco --search momentum=0:0.9,local-steps=1:3 "
+                               "--trials 7 --seeds 101-102 --output t --quiet " +
+                                   kTuningProblem);
+  ASSERT_EQ(tune.status, 0) << tune.err;
+  EXPECT_THAT(tune.out, HasSubstr("local-steps"));
+  EXPECT_THAT(tune.out, Not(HasSubstr("dsgd-atc: momentum")));  // what is looked for is no option of all trials
+  const std::string csv = contents(folder / "t/trials.csv");
+  std::map<std::string, int> lines, quasi_random;
+  std::istringstream rows(csv);
+  std::string title;
+  std::getline(rows, title);
+  EXPECT_THAT(title, testing::EndsWith(",trace,gamma,momentum,local-steps"));
+  for (std::string row; std::getline(rows, row);) {
+    const std::string name = row.substr(0, row.find(','));
+    ++lines[name];
+    quasi_random[name] += row.find(",quasi-random,") != std::string::npos;
+    EXPECT_EQ(std::count(row.begin(), row.end(), ','), std::count(title.begin(), title.end(), ',')) << row;
+  }
+  for (const char* name : {"dsgd", "dsgd-atc", "diloco"}) EXPECT_EQ(lines[name], 7 + 3 + 2) << name << csv;
+  EXPECT_EQ(quasi_random["dsgd"], 0);
+  EXPECT_EQ(quasi_random["dsgd-atc"], 7 + 3);
+  const std::string ini = contents(folder / "t/tuned.ini");
+  EXPECT_THAT(ini, testing::ContainsRegex("\nmomentum = dsgd-atc=[0-9.]+,diloco=[0-9.]+\n"));
+  EXPECT_THAT(ini, testing::ContainsRegex("\nlocal-steps = diloco=[1-3]\n"));
+  EXPECT_THAT(ini, HasSubstr("\nsearch = none\n"));
+  const Ran compare = run_program(folder, "compare --config t/tuned.ini --seeds 1-2 --output c");
+  ASSERT_EQ(compare.status, 0) << compare.err;
+  EXPECT_THAT(compare.out, HasSubstr("tuned with equal budgets: 7 trials of each algorithm, seeds 101,102"));
+  // Another search in the same folder is another study.
+  const Ran other = run_program(folder,
+                                "tune --algorithms dsgd,dsgd-atc,diloco --search momentum=0:0.8,local-steps=1:3 "
+                                "--trials 7 --seeds 101-102 --output t --quiet " +
+                                    kTuningProblem);
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.err, HasSubstr("search"));
+}
+
 TEST(Tune, RefusesInOneLine) {
   const Folder folder;
   for (const char* bad : {"--alpha-range 1", "--alpha-range 2,1", "--epsilon-range 0,1", "--trials 0", "--alpha 0.2",
-                          "--iterations 20 --max-time 5"}) {
+                          "--iterations 20 --max-time 5", "--search momentum=0.5:0.9", "--search momentum",
+                          "--algorithms dsgd-atc --momentum 0.5 --search momentum=0.5:0.9"}) {
     const Ran ran = run_program(folder, std::string("tune --dataset digits ") + bad);
     EXPECT_EQ(ran.status, 2) << bad;
     EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;

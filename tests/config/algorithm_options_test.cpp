@@ -58,9 +58,31 @@ TEST(Parameters, AValueOutOfItsRangeIsRefusedWithTheRange) {
   EXPECT_EQ(error("local-steps", "2.5"), "--local-steps 2.5: not a whole number; give a whole number from 1 to 10000");
   EXPECT_THAT(error("period", "0"), AllOf(HasSubstr("--period 0: out of range"), HasSubstr("from 1 to 1000000000")));
   EXPECT_THAT(error("gamma", ""), HasSubstr("empty"));
+  EXPECT_EQ(error("nesterov", "2"), "--nesterov 2: out of range; give a whole number from 0 to 1");
+  EXPECT_THAT(error("overlap", "yes"), HasSubstr("not a number; give a whole number from 0 to 1"));
+  EXPECT_THAT(error("beta", "-1"), HasSubstr("out of range; give const, or a number of at least 0"));
+  EXPECT_THAT(error("beta", "constant"), HasSubstr("not a number; give const, or"));
+  EXPECT_THAT(error("gamma", "const"), HasSubstr("not a number"));
   // Both are in the range as double, and not as the float that they become.
   EXPECT_THAT(error("momentum", "0.999999999999"), HasSubstr("single precision"));
   EXPECT_THAT(error("gamma", "1e-60"), HasSubstr("single precision"));
+}
+
+TEST(Parameters, RangesToLookForAreCheckedWhenTheyAreRead) {
+  const auto error = [](const std::string& value) { return error_of({"tune", "--search", value}); };
+  EXPECT_EQ(error("momentum=0.5:0.99,local-steps=2:32"), "");
+  EXPECT_THAT(error("momentum=0.5"), HasSubstr("give NAME=LEAST:MOST"));
+  EXPECT_THAT(error("momenta=0.5:0.9"), HasSubstr("give NAME=LEAST:MOST"));
+  EXPECT_THAT(error("momentum=0.5:1"), HasSubstr("\"1\" is out of range; give a number of at least 0 and below 1"));
+  EXPECT_THAT(error("momentum=0.9:0.5"), HasSubstr("momentum has no values between 0.9:0.5"));
+  EXPECT_THAT(error("momentum=0.5:0.9,momentum=0:0.5"), HasSubstr("two ranges of momentum"));
+  EXPECT_THAT(error("local-steps=1.5:3"), HasSubstr("not a whole number"));
+  EXPECT_THAT(error("gamma=0.1:1"), HasSubstr("looked for anyway"));
+  EXPECT_THAT(error("beta=const:3"), HasSubstr("no end of a range"));
+  const auto ranges = searched_ranges("momentum=0.5:0.99,local-steps=2:32");
+  ASSERT_EQ(ranges.size(), 2u);
+  EXPECT_EQ(ranges[1].parameter, Parameter::local_steps);
+  EXPECT_EQ(ranges[1].most, 32);
 }
 
 TEST(Parameters, NamesAreThoseOfAlgorithmsThatHaveThem) {
@@ -109,7 +131,7 @@ TEST(Parameters, EachAlgorithmHasItsOwnOrThatOfAllOrTheUsual) {
 TEST(Parameters, OfTheTableCanBeGivenAndStayAsTheyAre) {
   for (const AlgorithmRow& row : algorithm_table())
     for (const ParameterUse& use : row.parameters) {
-      const std::string option = row_of(use.parameter).option, value = fmt::format("{}", use.usual);
+      const std::string option = row_of(use.parameter).option, value = value_text(row_of(use.parameter), use.usual);
       const Config c = parse({"run", "--algorithm", row.name, "--" + option, value}).config;
       EXPECT_EQ(own_parameters(c, row).at(use.parameter), value) << row.name << " " << option;
       EXPECT_EQ(error_of({"compare", "--algorithms", std::string("dsgd,") + row.name, "--" + option, value}), "");

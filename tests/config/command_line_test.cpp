@@ -60,6 +60,7 @@ const std::map<std::string, std::string> kOther = {{"algorithm", "dsgd"},
                                                    {"deadline-adapt", "true"},
                                                    {"machine", "m.ini"},
                                                    {"trials", "7"},
+                                                   {"search", "momentum=0.5:0.99"},
                                                    {"alpha-range", "0.1,2"},
                                                    {"epsilon-range", "0.2,1"},
                                                    {"deadline-slack", "0.001"},
@@ -74,6 +75,9 @@ const std::map<std::string, std::string> kOther = {{"algorithm", "dsgd"},
                                                    {"local-steps", "8"},
                                                    {"rounds", "3"},
                                                    {"period", "16"},
+                                                   {"nesterov", "1"},
+                                                   {"overlap", "1"},
+                                                   {"beta", "2.5"},
                                                    {"graph", "ring"},
                                                    {"mixing", "metropolis"},
                                                    {"speed", "constant:3"},
@@ -255,10 +259,9 @@ TEST(CommandLine, UnknownOptionsNameTheNearest) {
 
 TEST(CommandLine, WordsOfTheFieldNameTheOption) {
   const std::pair<const char*, const char*> words[] = {
-      {"lr", "alpha"},           {"learning-rate", "alpha"}, {"step-size", "alpha"}, {"stepsize", "alpha"},
-      {"topology", "graph"},     {"compressor", "codec"},    {"quantizer", "codec"}, {"workers", "nodes"},
-      {"agents", "nodes"},       {"epochs", "iterations"},   {"beta", "momentum"},   {"batch_size", "batch"},
-      {"Time-Limit", "max-time"}};
+      {"lr", "alpha"},       {"learning-rate", "alpha"}, {"step-size", "alpha"},  {"stepsize", "alpha"},
+      {"topology", "graph"}, {"compressor", "codec"},    {"quantizer", "codec"},  {"workers", "nodes"},
+      {"agents", "nodes"},   {"epochs", "iterations"},   {"batch_size", "batch"}, {"Time-Limit", "max-time"}};
   for (const auto& [word, option] : words) {
     EXPECT_EQ(error_of({"run", fmt::format("--{}", word), "5"}),
               fmt::format("--{}: not an option; did you mean --{}?", word, option));

@@ -35,10 +35,11 @@ class RandomConfig {
  private:
   void fill(const OptionRow&, Config&, std::monostate) {}
   void fill(const OptionRow& row, Config& config, Parameter parameter) {
-    const bool is_whole = row_of(parameter).is_whole;
+    const ParameterRow& own = row_of(parameter);
+    const auto most = static_cast<std::uint32_t>(std::min(own.most, 1000.0));
     set_option(row, config,
                stream_.index(3) == 0 ? "auto"
-               : is_whole            ? fmt::format("{}", 1 + stream_.index(1000))
+               : own.is_whole        ? fmt::format("{}", 1 + stream_.index(most))
                                      : "0.25");
   }
   template <class T>
@@ -92,6 +93,7 @@ class RandomConfig {
     if (name == "deadline") return fmt::format("{}", std::pow(10, stream_.uniform(-11.9, 11.9)));
     if (name == "alpha" || name == "epsilon") return stream_.index(2) ? "0.2" : "dsgd=0.2, q-dsgd=0.3*T^(-1/6),15/T";
     if (name == "gradient") return stream_.index(2) ? "deadline" : "dsgd=deadline, batch";
+    if (name == "search") return stream_.index(2) ? "momentum=0.5:0.99" : "local-steps=2:32,momentum=0:0.9";
     if (name == "augment") return stream_.index(2) ? "flip" : "crop:4,flip";
     if (name == "graphs") return stream_.index(2) ? "ring" : "erdos-renyi:0.5";
     if (name == "fault") return stream_.index(2) ? "crash:3@10" : "stall:1@0.5,2;crash:2@1";

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Averages of two: against a twin that takes the run's own order of events, and that nothing is lost between threads.
+#include "engine/agreement.hpp"
 #include "engine/pairs.hpp"
+#include "engine/remembering_codec.hpp"
 #include "engine/same_samples.hpp"
 #include "engine/small_run.hpp"
 
@@ -36,7 +38,9 @@ std::vector<Ended> in_order(const Rounds& r) {
 }
 
 // x_i, x_j ← (x_i + x_j) / 2 and then x_i ← x_i + what H steps from base_i have moved it by; node i begins again there.
-twin::Matrix twin_of(const SmallRun& small, const auto& run, const Rounds& rounds, const twin::Matrix& start) {
+// `code`: where models are sent in one, what both nodes decode of the two messages.
+twin::Matrix twin_of(const SmallRun& small, const auto& run, const Rounds& rounds, const twin::Matrix& start,
+                     const Remembering* code = nullptr) {
   const SameSamples gradient{small, run, rounds};
   const auto steps = static_cast<unsigned>(run.algorithm.gradients(run.options));
   twin::Matrix x = start, base = start;
@@ -47,8 +51,15 @@ twin::Matrix twin_of(const SmallRun& small, const auto& run, const Rounds& round
       for (std::size_t c = 0; c < y.size(); ++c) y[c] -= static_cast<double>(run.options.alpha) * g[c];
     }
     const NodeId j = partner_of(run, i, t);
+    twin::Vector q_i = x[i], q_j = x[j];
+    if (code) {
+      EXPECT_LE(distance(code->exact.at({i, 0, t}), q_i), 1e-5 * (1 + norm(q_i))) << "node " << i << ", " << t;
+      EXPECT_LE(distance(code->exact.at({i, 1, t}), q_j), 1e-5 * (1 + norm(q_j))) << "node " << j << ", " << t;
+      q_i = code->sent.at({i, 0, t});
+      q_j = code->sent.at({i, 1, t});
+    }
     for (std::size_t c = 0; c < y.size(); ++c) {
-      x[i][c] = x[j][c] = (x[i][c] + x[j][c]) / 2;
+      x[i][c] = x[j][c] = (q_i[c] + q_j[c]) / 2;
       x[i][c] += y[c] - base[i][c];
     }
     base[i] = x[i];
@@ -82,6 +93,101 @@ TEST_P(Pairwise, IsItsTwinInTheOrderOfTheEvents) {
     for (NodeId i = 0; i < expected.size(); ++i)
       EXPECT_LE(distance(watcher.cuts.back().models[i], expected[i]), 1e-5 * norm(expected[i])) << "node " << i;
   }
+}
+
+// The same of models that are sent in a code: given what was decoded.
+TEST(Pairs, QuantizedSwarmIsItsTwinGivenTheDecodedMessages) {
+  for (const char* codec : {"low-precision:1e-3", "modulo:1e-3,14"}) {
+    SCOPED_TRACE(codec);
+    const SmallRun small("q-swarmsgd", 6, "erdos-renyi:0.5", codec);
+    const Remembering code(*small.codec);
+    auto run = small.run_with(small.row, code);
+    run.options.alpha = 0.05f;
+    run.options.local_steps = 3;
+    run.iterations = 50;
+    KeepingWatcher watcher = small.watcher();
+    const Outcome outcome = run_virtual(run, watcher);
+    ASSERT_EQ(outcome.failure, "");
+    EXPECT_EQ(outcome.violations, 0u);
+    twin::Matrix start;
+    for (const auto& model : watcher.cuts.front().models) start.emplace_back(model.begin(), model.end());
+    const twin::Matrix expected = twin_of(small, run, outcome.rounds.all(), start, &code);
+    ASSERT_GT(distance(watcher.cuts.front().models[0], expected[0]), 1e-2) << "nothing has happened";
+    for (NodeId i = 0; i < expected.size(); ++i)
+      EXPECT_LE(distance(watcher.cuts.back().models[i], expected[i]), 1e-5 * norm(expected[i])) << "node " << i;
+  }
+}
+
+TEST(Pairs, QuantizedSwarmWithExactMessagesIsSwarmBitForBit) {
+  const SmallRun quantized("q-swarmsgd", 6, "ring", "exact"), exact("swarmsgd", 6);
+  for (const char* link : {"paper:3", "alpha-beta:0.7,5000"}) {
+    auto one = quantized.run(), two = exact.run();
+    one.options.local_steps = two.options.local_steps = 3;
+    one.link = two.link = parse_link(link);
+    KeepingWatcher first = quantized.watcher(), second = exact.watcher();
+    const Outcome a = run_virtual(one, first), b = run_virtual(two, second);
+    EXPECT_EQ(first.cuts, second.cuts);
+    expect_same_rounds(a.rounds.all(), b.rounds.all());
+  }
+}
+
+// By the wire, of a code whose messages are all of one length: half as many bytes, half as long.
+TEST(Pairs, QuantizedMessagesAreChargedAsTheyAreLong) {
+  const SmallRun small("q-swarmsgd", 4, "ring", "float16");
+  auto run = small.run();
+  run.charge_wire_bits = true;
+  KeepingWatcher watcher = small.watcher();
+  const Rounds r = run_virtual(run, watcher).rounds.all();
+  const auto bytes = static_cast<double>(small.codec->wire_bytes({}, small.problem->dimension()));
+  EXPECT_LT(bytes, 2.1 * static_cast<double>(small.problem->dimension()));
+  for (std::size_t at = 0; at < r.batch.size(); ++at)
+    if (!std::isnan(r.batch[at])) {
+      EXPECT_EQ(r.bytes_sent[at], 2 * bytes);
+      EXPECT_NEAR(r.exchange_time[at], 6, 0.1);
+    }
+}
+
+// Both of a pair take H steps and wait for each other: x_i, x_j ← (y_i + y_j)/2.
+TEST(Pairs, BlockingSwarmIsLocalDsgdOnRandomMatchings) {
+  const SmallRun small("local-dsgd", 6, "random-matching");
+  auto run = small.run();
+  run.options.alpha = 0.05f;
+  run.options.local_steps = 3;
+  run.evaluations = 1;
+  KeepingWatcher watcher = small.watcher();
+  const Outcome outcome = run_virtual(run, watcher);
+  ASSERT_EQ(outcome.failure, "");
+  const Rounds rounds = outcome.rounds.all();
+  const SameSamples gradient{small, run, rounds};
+  twin::Matrix x;
+  for (const auto& model : watcher.cuts.front().models) x.emplace_back(model.begin(), model.end());
+  std::vector<Neighbour> room;
+  for (Round t = 0; t < run.iterations; ++t) {
+    for (NodeId i = 0; i < x.size(); ++i)
+      for (unsigned k = 0; k < 3; ++k) {
+        const twin::Vector g = gradient(i, t, k, x[i]);
+        for (std::size_t c = 0; c < g.size(); ++c) x[i][c] -= static_cast<double>(run.options.alpha) * g[c];
+      }
+    for (NodeId i = 0; i < x.size(); ++i) {
+      const auto partners = small.network.sources(i, t, room);
+      ASSERT_EQ(partners.size(), 1u);
+      if (const NodeId j = partners[0].id; i < j)
+        for (std::size_t c = 0; c < x[i].size(); ++c) x[i][c] = x[j][c] = (x[i][c] + x[j][c]) / 2;
+    }
+  }
+  for (NodeId i = 0; i < x.size(); ++i)
+    EXPECT_LE(distance(watcher.cuts.back().models[i], x[i]), 1e-5 * norm(x[i])) << "node " << i;
+}
+
+TEST(Pairs, BlockingSwarmOfTwoAndOneStepIsAllreduce) {
+  const SmallRun swarm("local-dsgd", 2, "random-matching"), all("allreduce-sgd", 2);
+  auto one = swarm.run();
+  one.options.local_steps = 1;
+  KeepingWatcher first = swarm.watcher(), second = all.watcher();
+  run_virtual(one, first);
+  run_virtual(all.run(), second);
+  EXPECT_EQ(first.cuts.back().models, second.cuts.back().models);
+  EXPECT_NE(first.cuts.front().models, first.cuts.back().models);
 }
 
 // Both messages cross the link, one after the other, and the node that averages pays for them: by either count of bits.

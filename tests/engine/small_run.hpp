@@ -41,6 +41,18 @@ inline constexpr auto kAlgorithmAsName = [](const auto& test) {
   return name;
 };
 
+// The row's other form, where a parameter chooses one: Nesterov's momentum, the overlapped order, a dual step that
+// falls. False: it has none.
+inline bool choose_other_form(const AlgorithmRow& row, Options& options) {
+  bool has_one = false;
+  for (const ParameterUse& use : row.parameters) {
+    if (use.parameter == Parameter::nesterov) options.nesterov = has_one = true;
+    if (use.parameter == Parameter::overlap) options.overlap = has_one = true;
+    if (use.parameter == Parameter::beta) options.beta = 2, has_one = true;
+  }
+  return has_one;
+}
+
 // A watcher that keeps all that it is shown.
 class KeepingWatcher final : public Watcher {
  public:

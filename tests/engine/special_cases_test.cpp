@@ -46,6 +46,13 @@ INSTANTIATE_TEST_SUITE_P(
     Field, SpecialCase,
     testing::Values(Same{"quasi_global_without_momentum", "qg-dsgdm", [](Options& o) { o.momentum = 0; }, "dsgd-atc"},
                     Same{"one_local_step", "local-dsgd", [](Options& o) { o.local_steps = 1; }, "dsgd-atc"},
+                    Same{"nesterov_without_momentum", "dsgd-atc", [](Options& o) { o.nesterov = true; }, "dsgd-atc"},
+                    Same{"nesterov_quasi_global_without_momentum", "qg-dsgdm",
+                         [](Options& o) {
+                           o.momentum = 0;
+                           o.nesterov = true;
+                         },
+                         "dsgd-atc"},
                     Same{"no_period_ends", "gossip-pga", [](Options& o) { o.period = 1000; }, "dsgd-atc"},
                     Same{"every_period_is_one", "gossip-pga", [](Options& o) { o.period = 1; }, "allreduce-sgd"},
                     Same{"one_local_step_each", "local-sgd", [](Options& o) { o.local_steps = 1; }, "allreduce-sgd"},

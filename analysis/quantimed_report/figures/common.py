@@ -32,7 +32,7 @@ OF_THE_RUN = {"budget", "json", "tuned-by", "tuned_by", "allow-large-epsilon", "
 CONSEQUENCES = ("iterations", "max-time", "horizon")
 # … and how an algorithm was tuned. Its runs with different tuning are not each other's repetitions.
 TUNING = ("batch", "gradient", "deadline", "deadline-adapt", "deadline-slack", "alpha", "epsilon", "gamma", "momentum", "averaging",
-          "outer-step", "local-steps", "rounds", "period", "codec", "machine")
+          "outer-step", "local-steps", "rounds", "period", "nesterov", "overlap", "beta", "codec", "machine")
 _NAMED_FIRST = ("engine", "dataset", "nodes")
 
 
