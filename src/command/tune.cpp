@@ -74,11 +74,6 @@ class Tuning {
   bool interrupted_ = false;
 };
 
-void check_range(const char* option, const std::vector<double>& range) {
-  if (range.size() != 2 || !(range[0] > 0) || !(range[1] >= range[0]))
-    throw InputError("{} {}: give LEAST,MOST, both above 0", option, fmt::join(range, ","));
-}
-
 Tuning::Tuning(const Request& request)
     : given_(request.config),
       folder_(given_.output.empty() ? "runs/tune" : given_.output),

@@ -6,6 +6,7 @@
 #include "statistics/judgement.hpp"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <boost/random/sobol.hpp>
 
 #include <algorithm>
@@ -76,6 +77,11 @@ std::string published_mixing(const Steps& steps) {
   for (const ParameterUse& use : steps.algorithm.parameters)
     if (steps.mixing == Steps::Mixing::gamma && use.parameter == Parameter::gamma) return fmt::format("{}", use.usual);
   return "1";
+}
+
+void check_range(const char* option, const std::vector<double>& range) {
+  if (range.size() != 2 || !(range[0] > 0) || !(range[1] >= range[0]))
+    throw InputError("{} {}: give LEAST,MOST, both above 0", option, fmt::join(range, ","));
 }
 
 std::vector<Trial> plan_grid(const Steps& steps, std::uint32_t trials, std::span<const double> alpha_range,

@@ -43,6 +43,9 @@ struct Trial {
 // How many of the trials are kept back for the second pass.
 constexpr std::uint32_t fine_trials(std::uint32_t trials) { return trials / 4; }
 
+// Throws InputError where it is no LEAST,MOST, both above 0.
+void check_range(const char* option, const std::vector<double>& range);
+
 // The grid: `trials` at most (fewer where a grid of both does not come out even). Ranges: [least, most], both > 0.
 std::vector<Trial> plan_grid(const Steps& steps, std::uint32_t trials, std::span<const double> alpha_range,
                              std::span<const double> mixing_range);

@@ -14,6 +14,7 @@ std::vector<OptionRow> length_rows();
 std::vector<OptionRow> data_rows();  // rows_of_problem.cpp
 std::vector<OptionRow> model_rows();
 std::vector<OptionRow> algorithm_rows();  // rows_of_algorithm.cpp
+std::vector<OptionRow> search_rows();
 std::vector<OptionRow> parameter_rows();
 std::vector<OptionRow> network_rows();  // rows_of_machine.cpp
 std::vector<OptionRow> time_rows();

@@ -10,8 +10,8 @@ namespace quantimed {
 const std::vector<OptionRow>& option_table() {
   static const std::vector<OptionRow> table = [] {
     std::vector<OptionRow> rows;
-    for (auto* topic : {participant_rows, length_rows, data_rows, model_rows, algorithm_rows, parameter_rows,
-                        network_rows, time_rows, evaluation_rows, output_rows})
+    for (auto* topic : {participant_rows, length_rows, data_rows, model_rows, algorithm_rows, search_rows,
+                        parameter_rows, network_rows, time_rows, evaluation_rows, output_rows})
       for (OptionRow& row : topic()) rows.push_back(std::move(row));
     return rows;
   }();

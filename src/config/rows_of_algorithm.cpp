@@ -77,6 +77,11 @@ std::vector<OptionRow> algorithm_rows() {
      .field = &C::c1, .is_above_least = true},
     {.name = "c2", .topic = Topic::algorithm, .commands = kTheory, .value = "C", .help = "the constant of epsilon",
      .field = &C::c2, .is_above_least = true},
+  };
+}
+
+std::vector<OptionRow> search_rows() {
+  return {
     {.name = "trials", .topic = Topic::algorithm, .commands = kTune, .value = "N",
      .help = "step sizes to try for each algorithm, the published ones not counted", .field = &C::trials, .least = 1,
      .most = 10'000},
