@@ -90,7 +90,7 @@ find_mpi() {
     exit "$bad_input"
   fi
   if [ -n "${QUANTIMED_SRUN_MPI:-}" ]; then return; fi
-  case $(ldd "$quantimed_mpi" 2> /dev/null) in *libmpich*) QUANTIMED_SRUN_MPI=pmi2 ;; *) QUANTIMED_SRUN_MPI=pmix ;; esac
+  case $(ldd "$quantimed_mpi" 2> /dev/null) in *libmpich* | *libmpi.so.12*) QUANTIMED_SRUN_MPI=pmi2 ;; *) QUANTIMED_SRUN_MPI=pmix ;; esac
 }
 if [ -n "${QUANTIMED_MACHINES:-}" ]; then
   find_mpi

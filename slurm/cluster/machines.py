@@ -74,6 +74,8 @@ def check(site: Site, jobs: Sequence[Job], folder: Folder, program: Path) -> Non
             raise StudyError(f"--nodes {count}: a run lives on one node, unless its study has engine = mpi; so many tasks at once is "
                              f"--parallel {count}")
         return
+    if count > 1 and not all(map(goes_over, jobs)):
+        raise StudyError(f"--nodes {count}: this study has runs with engine = mpi and others, which live on one node; make two studies of it")
     mpi = find_mpi_program(program)
     fewest = min(int(ini_value(job.ini, "nodes")) for job in jobs)
     if count > fewest:
@@ -82,10 +84,10 @@ def check(site: Site, jobs: Sequence[Job], folder: Folder, program: Path) -> Non
     if not same_program(mpi, program):
         raise StudyError(f"{mpi}: is another version than {program}; build both from the same sources (make MPI=1)")
     for submission in folder.submissions():
-        had = asked(submission).get("nodes", "1")
-        if had != str(count):
-            raise StudyError(f"--nodes {count}: {folder.path} has runs over {had} machine{'s' if had != '1' else ''}, whose times do not "
-                             "compare; name another folder with --output")
+        had = int(asked(submission).get("nodes", "1"))
+        if had != count:
+            raise StudyError(f"--nodes {count}: {folder.path} has runs over {had} machine{'s' if had != 1 else ''}, whose times do not "
+                             f"compare; to resume them give --nodes {had}, for others name another folder with --output")
 
 
 @lru_cache(maxsize=None)

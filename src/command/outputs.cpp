@@ -6,6 +6,7 @@
 #include "base/fingerprint.hpp"
 #include "base/path_kind.hpp"
 #include "command/resumption.hpp"
+#include "command/spread.hpp"
 #include "config/ini.hpp"
 #include "config/option_table.hpp"
 #include "engine/machine.hpp"
@@ -74,6 +75,10 @@ std::string other_because(const Trace& trace, const std::string& path, const Con
   const std::string cpu = text(trace.environment, "cpu", "");
   if (wanted.engine != "virtual" && cpu != inspect_machine().cpu)
     return fmt::format("was timed on another processor, {}", cpu);
+  if (wanted.engine == "mpi" && spread_engine()) {
+    const double ranks = number(trace.environment, "ranks", 1), now = static_cast<double>(spread_engine()->ranks());
+    if (ranks != now) return fmt::format("was timed over {} ranks, not {}", ranks, now);
+  }
   return "";
 }
 

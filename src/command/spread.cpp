@@ -31,7 +31,7 @@ bool is_one_of(const std::string& text, std::initializer_list<const char*> names
 }  // namespace
 
 void require_for_ranks(const Request& request) {
-  // What such a run's options come to can be asked without MPI, as slurm/submit does.
+  // What such a run's options come to can be asked without MPI, as slurm/submit does of run.
   if (is_one_of(request.command, {"run", "compare", "tune", "scale"}) && !request.config.dry_run)
     require_spread_engine(request.config);
   if (!spread_engine() || spread_engine()->ranks() == 1) return;

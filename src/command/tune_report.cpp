@@ -78,7 +78,14 @@ std::string notes(const TuneReport& report) {
       text += fmt::format("{}: no trial works; widen --alpha-range\n", search.algorithm.name);
       continue;
     }
-    const std::string option = edge_of_grid(search.trials[*search.winner], search.trials);
+    const Trial& best = search.trials[*search.winner];
+    const bool is_random = search.steps.is_quasi_random();
+    // The published steps are no point of the search.
+    const std::string option = !is_random ? edge_of_grid(best, search.trials)
+                               : best.is_published
+                                   ? std::string()
+                                   : edge_of_search(search.steps, best, search.trials.size(), report.given.alpha_range,
+                                                    report.given.epsilon_range);
     if (!option.empty())
       text += fmt::format("{}: the best lies at the edge of what was tried; widen {}\n", search.algorithm.name, option);
   }

@@ -111,7 +111,9 @@ std::string value_at(const SearchedRange& range, double u) {
     const double left = (row.most - least) * std::pow((row.most - most) / (row.most - least), u);
     return fmt::format("{:.9g}", row.most - std::stod(step_text(left)));
   }
-  return step_text(least > 0 ? least * std::pow(most / least, u) : least + u * (most - least));
+  const double value = least > 0 ? least * std::pow(most / least, u) : least + u * (most - least);
+  const std::string text = step_text(value);  // three digits, where they do not leave the range
+  return std::stod(text) < least || std::stod(text) > most ? fmt::format("{:.9g}", value) : text;
 }
 
 constexpr std::uint32_t kMostRepeats = 64;  // points that are drawn for a new one
@@ -268,6 +270,38 @@ std::string plateau(std::span<const Trial> trials, std::span<const std::vector<T
 std::string edge_of_grid(const Trial& winner, std::span<const Trial> trials) {
   if (is_at_an_end(winner.alpha, trials, &Trial::alpha)) return "--alpha-range";
   if (std::stod(winner.mixing) < 1 && is_at_an_end(winner.mixing, trials, &Trial::mixing)) return "--epsilon-range";
+  return {};
+}
+
+namespace {
+
+// Where a value lies between the ends of a range, 0 to 1, on the scale on which value_at() draws.
+double place_of(double value, double least, double most) {
+  if (!(least < most)) return 0.5;
+  return least > 0 ? std::log(value / least) / std::log(most / least) : (value - least) / (most - least);
+}
+
+}  // namespace
+
+std::string edge_of_search(const Steps& steps, const Trial& winner, std::size_t trials,
+                           std::span<const double> alpha_range, std::span<const double> mixing_range) {
+  const double near = 1 / static_cast<double>(trials + 1);
+  const auto is_near = [&](double place, bool goes_lower, bool goes_higher) {
+    return (goes_lower && place < near) || (goes_higher && place > 1 - near);
+  };
+  if (is_near(place_of(std::stod(winner.alpha), alpha_range[0], alpha_range[1]), true, true)) return "--alpha-range";
+  if (steps.has_two() &&
+      is_near(place_of(std::stod(winner.mixing), mixing_range[0], mixing_range[1]), true, mixing_range[1] < 1))
+    return "--epsilon-range";
+  for (std::size_t k = 0; k < winner.others.size(); ++k) {
+    const SearchedRange& range = steps.searched[k];
+    const ParameterRow& row = row_of(range.parameter);
+    const double value = std::stod(winner.others[k]);
+    const double place = row.has_most ? place_of(value, range.least, range.most)
+                                      : 1 - place_of(row.most - value, row.most - range.most, row.most - range.least);
+    if (is_near(place, range.least > row.least, !row.has_most || range.most < row.most))
+      return fmt::format("--search {}", row.option);
+  }
   return {};
 }
 

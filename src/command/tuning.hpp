@@ -100,5 +100,9 @@ std::string plateau(std::span<const Trial> trials, std::span<const std::vector<T
 // Whether a winner lies at the edge of what was tried, so that the best may lie beyond: "--alpha-range",
 // "--epsilon-range", or nothing. A step of the mixing of 1 is the edge of what makes sense, not of the grid.
 std::string edge_of_grid(const Trial& winner, std::span<const Trial> trials);
+// The same of quasi-random trials, of which none lies at an end: whether the winner is nearer to an end of a range than
+// one of so many trials alone would be, and the range could be wider there; "--search momentum" of what --search names.
+std::string edge_of_search(const Steps& steps, const Trial& winner, std::size_t trials,
+                           std::span<const double> alpha_range, std::span<const double> mixing_range);
 
 }  // namespace quantimed

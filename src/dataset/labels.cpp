@@ -114,9 +114,9 @@ class Decision {
   }
 
   void take_classes(const std::vector<float>& labels) {
-    if (labels.size() == 1) refuse_one_class();
     if (!rounded_.empty())
       refuse("{} is a label that a 32-bit number rounds, and others with it; number the classes", rounded_);
+    if (labels.size() == 1) refuse_one_class();
     if (std::max(-labels.front(), labels.back()) > kMostExact)
       refuse("label {:.0f} is beyond 16777216; number the classes",
              -labels.front() > labels.back() ? labels.front() : labels.back());

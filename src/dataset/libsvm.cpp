@@ -268,11 +268,12 @@ Reading read_libsvm(const fs::path& path) {
   split.train = take_rows(std::move(training), columns, is_sparse, Part::train, budget);
   if (test_path.empty()) {
     source.looked_for = names;
-    return {.split = std::move(split), .rounded = std::move(rounded)};
+    return {.split = std::move(split), .rounded = rounded};
   }
   source.test = test_path;
   source.files.push_back(test_path);
   Text test = parse_file(test_path, budget);
+  if (rounded.empty() && !test.rounded.empty()) rounded = test_path.string() + ", " + test.rounded;
   if (std::string notice = check_test(test, columns); !notice.empty()) source.notices.push_back(std::move(notice));
   split.test = take_rows(std::move(test), columns, is_sparse, Part::test, budget);
   return {.split = std::move(split), .rounded = std::move(rounded)};

@@ -62,22 +62,30 @@ std::optional<Reading> read_folder(const fs::path& folder, bool grey, std::uint3
   return std::nullopt;
 }
 
+// What follows the two zeros of an IDX file: the type of its elements, and how many dimensions it has.
+bool has_idx_type(std::string_view head) {
+  return head.size() >= 4 && head[2] >= 0x08 && head[2] <= 0x0e && head[3] >= 1 && head[3] <= 4;
+}
+
 // A file is recognised by its first bytes; only CIFAR's batches, which have no header, by their name.
 Reading read_file(const fs::path& path, bool grey) {
   if (has_hdf5_signature(path)) return read_hdf5(path);
-  if (const fs::path unpacked = without_packing(path.filename().string());
-      unpacked.extension() == ".bin" && unpacked != path.filename())
-    reject_data(path, "a packed .bin file: CIFAR-10's batches are read unpacked, since their size is the only check",
-                "unpack it: gunzip -k FILE (bunzip2 -k, unxz -k)");
   const std::string head = first_bytes(path);
   const bool is_cifar = path.extension() == ".bin";
   if (!is_cifar || regular_file_size(path) % kCifarRecord != 0) refuse_foreign(path, head);
   if (is_cifar) return read_cifar({{path}, {}}, grey, 0);
   if (head.empty()) reject_data(path, "nothing is in it once it is unpacked", kMendFetchAgain);
-  if (head.starts_with(std::string_view("\0\0", 2))) return read_idx(idx_files_beside(path), 0);
+  // A record of CIFAR's may begin with two zeros, too: its label and its first pixel.
+  const std::string name = path.filename().string(), unpacked = without_packing(name);
+  const bool may_be_batch = unpacked != name && fs::path(unpacked).extension() == ".bin";
+  const bool is_idx = head.starts_with(std::string_view("\0\0", 2));
+  if (is_idx && !(may_be_batch && !has_idx_type(head))) return read_idx(idx_files_beside(path), 0);
   std::string text = head;
   const std::string wrong = make_plain(text);
   const auto is_text = [](char c) { return (c >= ' ' && c <= '~') || (c >= '\t' && c <= '\r'); };
+  if (may_be_batch && !std::ranges::all_of(text, is_text))
+    reject_data(path, "not recognised packed; if it is a batch of CIFAR-10, its size is the only check",
+                "unpack it: gunzip -k FILE (bunzip2 -k, unxz -k)");
   if (!text.empty() && is_text(text[0]) && (text.size() == 1 || is_text(text[1]))) return read_libsvm(path);
   if (wrong.starts_with("is text")) reject_data(path, wrong);
   reject_data(path, "its format is not recognised (wrong magic number?)",

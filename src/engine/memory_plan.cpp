@@ -60,6 +60,12 @@ Seconds shortest_iteration(const Run& run) {
   return std::max(asked, run.machine ? run.machine->gradient_time(run.options.batch) : 0);
 }
 
+// What a node averages with another in, where models are sent in a code.
+double room_of_pairs(const Run& run, const Sizes& size) {
+  const bool has_one = run.algorithm.delivery == Delivery::pairwise && !run.codec.is_identity();
+  return has_one ? 2 * (size.message + floats(size.p)) : 0;
+}
+
 }  // namespace
 
 std::uint32_t most_messages(const Run& run) {
@@ -93,7 +99,8 @@ MemoryPlan plan_virtual(const Run& run) {
   const double of_workers = is_round ? run.threads * most_together(run) : 0.0;
   plan.gradients = floats((of_workers + (is_round && !size.keeps_gradients ? 0 : size.nodes)) * size.p);
   plan.models += size.nodes * size.states;
-  plan.workspaces = run.threads * (size.workspace + (size.keeps_gradients ? floats(size.p) : 0));
+  plan.workspaces =
+      run.threads * (size.workspace + (size.keeps_gradients ? floats(size.p) : 0)) + room_of_pairs(run, size);
   plan.records = records_of(run);
   if (run.faults.empty())
     plan.checkpoint = floats(size.nodes * size.p) + size.nodes * size.states +
@@ -102,12 +109,6 @@ MemoryPlan plan_virtual(const Run& run) {
 }
 
 namespace {
-
-// What a node averages with another in, where models are sent in a code.
-double room_of_pairs(const Run& run, const Sizes& size) {
-  const bool has_one = run.algorithm.delivery == Delivery::pairwise && !run.codec.is_identity();
-  return has_one ? 2 * (size.message + floats(size.p)) : 0;
-}
 
 // Of a node's mailbox: its buffers. Streams to other ranks are readers, too; a ghost has fewer.
 double buffers_of(const Run& run, NodeId i, const Layout& layout) {

@@ -96,7 +96,8 @@ def test_the_table_beside_the_program() -> None:
         assert len(re.findall(r"^\| PyTorch", result.stdout, re.M)) == 3
     assert len(re.findall(r"^\| (?:NumPy|quantimed)", result.stdout, re.M)) == 3
     losses = [float(v) for v in re.findall(r"\| \d+\.\d \| (\d+\.\d+) \[", result.stdout)]
-    assert len(losses) >= 3 and max(losses) < 1.15 * min(losses)  # two seeds of 20 iterations
+    assert len(losses) >= (2 if "no PyTorch" in result.stderr else 3)
+    assert max(losses) < 1.15 * min(losses)  # two seeds of 20 iterations
     assert result.returncode in (0, 1), result.stderr
 
 

@@ -168,6 +168,22 @@ TEST(Tuning, SaysWhereTheBestLiesAtTheEdge) {
   EXPECT_EQ(edge_of_grid({.alpha = trials[6].alpha, .mixing = "1"}, trials), "");
 }
 
+TEST(Tuning, AQuasiRandomWinnerIsNearAnEndByItsRangesNotByTheOtherTrials) {
+  Steps steps = steps_of(find_algorithm("dsgd-atc"));
+  steps.searched = {{Parameter::momentum, 0.1, 0.9}};
+  const std::vector<double> alphas = {0.01, 1}, mixings = {0.1, 1};
+  const auto edge = [&](const char* alpha, const char* momentum) {
+    return edge_of_search(steps, {.alpha = alpha, .mixing = "1", .others = {momentum}}, 9, alphas, mixings);
+  };
+  EXPECT_EQ(edge("0.1", "0.5"), "");
+  EXPECT_EQ(edge("0.015", "0.5"), "--alpha-range");
+  EXPECT_EQ(edge("0.9", "0.5"), "--alpha-range");
+  EXPECT_EQ(edge("0.1", "0.11"), "--search momentum");
+  EXPECT_EQ(edge("0.1", "0.89"), "--search momentum");
+  steps.searched = {{Parameter::momentum, 0, 0.9}};  // there is no less than 0
+  EXPECT_EQ(edge("0.1", "0.001"), "");
+}
+
 const std::string kTuningProblem =
     "--dataset digits --nodes 4 --graph ring --model mlp:6 --samples-per-node 50 --batch 10 --iterations 20 "
     "--evaluations 8 --threads 1 ";

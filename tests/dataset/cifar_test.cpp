@@ -41,6 +41,8 @@ TEST(Cifar, APackedBatchIsToldToBeUnpacked) {
     write_gzip(folder / "data_batch_1.bin.gz", record(label, 0, 2, 3));
     EXPECT_THAT(error_of(folder / "data_batch_1.bin.gz"), HasSubstr("gunzip -k"));
   }
+  write_gzip(folder / "text.bin.gz", "0 1:1\n1 1:2\n");  // whatever its name is, it is LIBSVM text
+  EXPECT_EQ(load(folder / "text.bin.gz").train.samples, 2u);
 }
 
 TEST(Cifar, GreyRoundsLikeMatlab) {

@@ -181,6 +181,9 @@ TEST(Targets, LabelsThatFloatsCannotTellApartAreNoClasses) {
   EXPECT_THAT(error_of_split("123456789 1:1\n123456790 1:1\n20 1:1\n", "", {.asked = Target::classes}),
               HasSubstr("line 1: 123456789 is a label that a 32-bit number rounds"));
   EXPECT_THAT(error_of_split("1 1:1\n16777217 1:1\n", "", {.asked = Target::classes}), HasSubstr("line 2: 16777217"));
+  EXPECT_THAT(error_of_split("16777216 1:1\n16777217 1:1\n", ""), HasSubstr("line 2: 16777217"));
+  EXPECT_THAT(error_of_split("16777215 1:1\n16777216 1:1\n", "16777217 1:1\n", {.asked = Target::classes}),
+              HasSubstr("line 1: 16777217"));
 }
 
 TEST(Targets, ThatFloatsRoundAreSaidWhereTheyAreValues) {
