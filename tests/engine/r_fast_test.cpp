@@ -109,7 +109,7 @@ TEST(RFast, CountsTheMessagesOfItsSourcesAlone) {
   KeepingWatcher seen = small.watcher();
   const Rounds r = run_virtual(run, seen).rounds.all();
   double overwritten[3] = {};
-  for (std::size_t at = 0; at < r.batch.size(); ++at)
+  for (std::size_t at = 3; at < r.batch.size(); ++at)  // a first reading may find the start already written over
     if (!std::isnan(r.batch[at])) overwritten[at % 3] += static_cast<double>(r.overwritten[at]);
   EXPECT_GT(overwritten[0], 0) << "node 0 hears node 2, which is faster";
   EXPECT_EQ(overwritten[1], 0) << "node 1 hears node 0 alone, which is slower";
