@@ -599,10 +599,13 @@ def test_a_run_over_machines_is_planned_for_each_of_them(tmp_path: Path, nowhere
                           (["--nodes", 4, "--cpus-per-task", 3], "a core for every node there and one for the courier; give 4")):
         refused = dry_run(file, *options, environment=environment)
         assert refused.returncode == 2 and says in refused.stderr and refused.stderr.count("\n") == 1, refused.stderr
+    mixed = write(tmp_path / "mixed.ini", text.replace("engine = mpi\n", "") + "[grid]\nengine = mpi | threads\n")
+    both = dry_run(mixed, "--nodes", 4, environment=environment, output="g")
+    assert both.returncode == 2 and "make two studies of it" in both.stderr, both.stderr
     (tmp_path / "f/submissions/1").mkdir(parents=True)
     write(tmp_path / "f/submissions/1/submission.json", '{"values": {"nodes": "2"}}')
     other = dry_run(file, "--nodes", 4, environment=environment)
-    assert other.returncode == 2 and "f has runs over 2 machines, whose times do not compare; name another folder" in other.stderr
+    assert other.returncode == 2 and "f has runs over 2 machines, whose times do not compare; to resume them give --nodes 2, for others name another folder" in other.stderr
 
 
 def dry_run(file: Path, *options: object, environment: dict[str, str], output: object = "f") -> subprocess.CompletedProcess[str]:
