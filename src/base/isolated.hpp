@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -129,6 +130,14 @@ void transfer(Pipe& pipe, std::variant<Kinds...>& value) {
     kMake[kind](value);
   }
   std::visit([&](auto& held) { transfer(pipe, held); }, value);
+}
+
+template <class Pipe, class T>
+void transfer(Pipe& pipe, std::optional<T>& value) {
+  bool is_there = value.has_value();
+  transfer(pipe, is_there);
+  if (Pipe::kReceives && is_there) value.emplace();
+  if (is_there) transfer(pipe, *value);
 }
 
 // The result of `read()`, made in the child.

@@ -178,10 +178,7 @@ void transfer(Pipe& pipe, Dataset& data) {
 template <class Pipe>
 void transfer(Pipe& pipe, DataSplit& split) {
   transfer(pipe, split.train);
-  bool has_test = split.test.has_value();
-  transfer(pipe, has_test);
-  if (Pipe::kReceives && has_test) split.test.emplace();
-  if (has_test) transfer(pipe, *split.test);
+  transfer(pipe, split.test);
   transfer(pipe, split.source.shape);
   transfer(pipe, split.source.storage_rule);
 }

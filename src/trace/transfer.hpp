@@ -64,14 +64,8 @@ void transfer(Pipe& pipe, Trace& trace) {
   transfer_columns(pipe, columns::kRounds, trace.rounds);
   transfer(pipe, trace.mean_model);
   transfer_columns(pipe, columns::kTimeline, trace.timeline);
-  bool has_checkpoint = trace.checkpoint.has_value();
-  transfer(pipe, has_checkpoint);
-  if (Pipe::kReceives && has_checkpoint) trace.checkpoint.emplace();
-  if (has_checkpoint) transfer(pipe, *trace.checkpoint);
-  bool has_recording = trace.recording.has_value();
-  transfer(pipe, has_recording);
-  if (Pipe::kReceives && has_recording) trace.recording.emplace();
-  if (has_recording) transfer(pipe, *trace.recording);
+  transfer(pipe, trace.checkpoint);
+  transfer(pipe, trace.recording);
 }
 
 }  // namespace quantimed
