@@ -30,48 +30,32 @@ Task swarm_sgd(Node& node, const Options& o) {
 constexpr StateRow kStates[] = {{"base", StateRow::Start::model, StateRow::Kind::lasting},
                                 {"y", StateRow::Start::model, StateRow::Kind::lasting}};
 constexpr ParameterUse kParameters[] = {{Parameter::local_steps, 3}};
+
+constexpr AlgorithmRow row_of_swarm(const char* name, const char* help, bool quantizes) {
+  return {.name = name,
+          .help = help,
+          .run = swarm_sgd,
+          .delivery = Delivery::pairwise,
+          .quantizes = quantizes,
+          .uses_epsilon = false,
+          .uses_deadline = false,
+          .goes_on_without = true,
+          .alpha = "0.2",
+          .epsilon = "1",
+          .paper =
+              "Nadiradze, Sabour, Davies, Li, Alistarh: Asynchronous decentralized SGD with quantized and "
+              "local updates, NeurIPS 2021",
+          .states = kStates,
+          .parameters = kParameters,
+          .exchanges = there_and_back,
+          .channels = 0,
+          .weights = Weights::none,
+          .minimises = kBySpeed};
+}
 }  // namespace
 
-constinit const AlgorithmRow kSwarmSgd{
-    .name = "swarmsgd",
-    .help = "asynchronous: local steps, then the mean with one random neighbour",
-    .run = swarm_sgd,
-    .delivery = Delivery::pairwise,
-    .quantizes = false,
-    .uses_epsilon = false,
-    .uses_deadline = false,
-    .goes_on_without = true,
-    .alpha = "0.2",
-    .epsilon = "1",
-    .paper =
-        "Nadiradze, Sabour, Davies, Li, Alistarh: Asynchronous decentralized SGD with quantized and "
-        "local updates, NeurIPS 2021",
-    .states = kStates,
-    .parameters = kParameters,
-    .exchanges = there_and_back,
-    .channels = 0,
-    .weights = Weights::none,
-    .minimises = kBySpeed};
-
-constinit const AlgorithmRow kQSwarmSgd{
-    .name = "q-swarmsgd",
-    .help = "swarmsgd with quantized models",
-    .run = swarm_sgd,
-    .delivery = Delivery::pairwise,
-    .quantizes = true,
-    .uses_epsilon = false,
-    .uses_deadline = false,
-    .goes_on_without = true,
-    .alpha = "0.2",
-    .epsilon = "1",
-    .paper =
-        "Nadiradze, Sabour, Davies, Li, Alistarh: Asynchronous decentralized SGD with quantized and "
-        "local updates, NeurIPS 2021",
-    .states = kStates,
-    .parameters = kParameters,
-    .exchanges = there_and_back,
-    .channels = 0,
-    .weights = Weights::none,
-    .minimises = kBySpeed};
+constinit const AlgorithmRow kSwarmSgd =
+    row_of_swarm("swarmsgd", "asynchronous: local steps, then the mean with one random neighbour", false);
+constinit const AlgorithmRow kQSwarmSgd = row_of_swarm("q-swarmsgd", "swarmsgd with quantized models", true);
 
 }  // namespace quantimed

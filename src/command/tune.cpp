@@ -96,10 +96,7 @@ Tuning::Tuning(const Request& request)
                         : plan_grid(search.steps, given_.trials - fine_trials(given_.trials), given_.alpha_range,
                                     given_.epsilon_range);
     search.grid = search.trials.size();
-    std::erase_if(idle, [&](const SearchedRange& range) {
-      return std::ranges::any_of(search.steps.searched,
-                                 [&](const SearchedRange& own) { return own.parameter == range.parameter; });
-    });
+    std::erase_if(idle, [&](const SearchedRange& range) { return search.steps.searches(range.parameter); });
     searches_.push_back(std::move(search));
   }
   if (!idle.empty())

@@ -30,10 +30,7 @@ std::string steps_text(const Search& search, const Trial& trial) {
 std::vector<Parameter> searched_parameters(const TuneReport& report) {
   std::vector<Parameter> found;
   for (const ParameterRow& row : parameter_table())
-    if (std::ranges::any_of(report.searches, [&](const Search& search) {
-          return std::ranges::any_of(search.steps.searched,
-                                     [&](const SearchedRange& range) { return range.parameter == row.parameter; });
-        }))
+    if (std::ranges::any_of(report.searches, [&](const Search& s) { return s.steps.searches(row.parameter); }))
       found.push_back(row.parameter);
   return found;
 }
@@ -79,13 +76,10 @@ std::string notes(const TuneReport& report) {
       continue;
     }
     const Trial& best = search.trials[*search.winner];
-    const bool is_random = search.steps.is_quasi_random();
-    // The published steps are no point of the search.
-    const std::string option = !is_random ? edge_of_grid(best, search.trials)
-                               : best.is_published
-                                   ? std::string()
-                                   : edge_of_search(search.steps, best, search.trials.size(), report.given.alpha_range,
-                                                    report.given.epsilon_range);
+    const std::string option = search.steps.is_quasi_random()
+                                   ? edge_of_search(search.steps, best, search.trials.size(), report.given.alpha_range,
+                                                    report.given.epsilon_range)
+                                   : edge_of_grid(best, search.trials);
     if (!option.empty())
       text += fmt::format("{}: the best lies at the edge of what was tried; widen {}\n", search.algorithm.name, option);
   }
@@ -149,9 +143,7 @@ std::string mixing_title(const TuneReport& report) {
 bool is_looked_for(const TuneReport& report, const std::string& algorithm, Parameter parameter) {
   return std::ranges::any_of(report.searches, [&](const Search& search) {
     if (search.algorithm.name != algorithm) return false;
-    return (parameter == Parameter::gamma && tunes_gamma(search)) ||
-           std::ranges::any_of(search.steps.searched,
-                               [&](const SearchedRange& range) { return range.parameter == parameter; });
+    return (parameter == Parameter::gamma && tunes_gamma(search)) || search.steps.searches(parameter);
   });
 }
 

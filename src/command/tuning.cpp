@@ -285,6 +285,7 @@ double place_of(double value, double least, double most) {
 
 std::string edge_of_search(const Steps& steps, const Trial& winner, std::size_t trials,
                            std::span<const double> alpha_range, std::span<const double> mixing_range) {
+  if (winner.is_published) return {};  // no point of the search
   const double near = 1 / static_cast<double>(trials + 1);
   const auto is_near = [&](double place, bool goes_lower, bool goes_higher) {
     return (goes_lower && place < near) || (goes_higher && place > 1 - near);

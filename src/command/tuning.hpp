@@ -13,6 +13,7 @@
 #include "config/steps.hpp"
 #include "trace/trace.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -27,6 +28,9 @@ struct Steps {
   enum class Mixing { none, epsilon, gamma } mixing;
   std::vector<SearchedRange> searched = {};  // parameters beside them, of --search
   bool is_quasi_random() const { return !searched.empty(); }
+  bool searches(Parameter parameter) const {
+    return std::ranges::any_of(searched, [&](const SearchedRange& range) { return range.parameter == parameter; });
+  }
   bool has_two() const { return mixing != Mixing::none; }
 };
 Steps steps_of(const AlgorithmRow& algorithm, bool is_gamma_given = false);
