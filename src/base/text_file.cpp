@@ -45,26 +45,27 @@ class Readable {
 };
 
 std::string printable(std::string_view foreign) {
-  struct Space {
+  struct Character {
     std::string_view bytes, name;
   };
-  // What looks like a space, or like nothing, and is neither to a program.
-  constexpr std::array<Space, 7> kSpaces{{{"\xc2\xa0", "<no-break space>"},
-                                          {"\xe2\x80\xaf", "<narrow no-break space>"},
-                                          {"\xe2\x80\x89", "<thin space>"},
-                                          {"\xe2\x80\x8b", "<zero-width space>"},
-                                          {"\xe3\x80\x80", "<wide space>"},
-                                          {"\xef\xbb\xbf", "<byte-order mark>"},
-                                          {"\xe2\x88\x92", "<minus sign U+2212>"}}};
+  // What looks like a plain character, or like nothing, and is neither to a program.
+  constexpr std::array<Character, 7> kMistaken{{{"\xc2\xa0", "<no-break space>"},
+                                                {"\xe2\x80\xaf", "<narrow no-break space>"},
+                                                {"\xe2\x80\x89", "<thin space>"},
+                                                {"\xe2\x80\x8b", "<zero-width space>"},
+                                                {"\xe3\x80\x80", "<wide space>"},
+                                                {"\xef\xbb\xbf", "<byte-order mark>"},
+                                                {"\xe2\x88\x92", "<minus sign U+2212>"}}};
   std::string text;
   while (!foreign.empty()) {
-    const auto space = std::ranges::find_if(kSpaces, [&](const Space& s) { return foreign.starts_with(s.bytes); });
+    const auto found =
+        std::ranges::find_if(kMistaken, [&](const Character& s) { return foreign.starts_with(s.bytes); });
     const char c = foreign.front();
-    if (space != kSpaces.end())
-      text += space->name;
+    if (found != kMistaken.end())
+      text += found->name;
     else
       text += c >= ' ' && c <= '~' ? c : '?';
-    foreign.remove_prefix(space == kSpaces.end() ? 1 : space->bytes.size());
+    foreign.remove_prefix(found == kMistaken.end() ? 1 : found->bytes.size());
   }
   return text;
 }
