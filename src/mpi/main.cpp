@@ -11,10 +11,12 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <thread>
 
 namespace quantimed {
 
@@ -65,14 +67,23 @@ int lead(MpiTransport& transport, int argc, char** argv) {
   return status;
 }
 
-// MPI ends with its processes: without one of them nothing can be ended properly, and to wait would be for ever.
+// MPI ends with its processes: without one of them nothing can be ended properly, and to wait would be for ever. One
+// rank speaks of a lost one, and it has to see which it was: so those that are silent stay for a moment, and the one
+// that has spoken until they have gone. Else whoever looks late would find several missing.
 [[noreturn]] void end_at_once(const MpiTransport& transport, Rank lost, const char* why) {
-  if (lost == transport.rank() || transport.speaks_of(lost))
+  constexpr auto kUntilSeen = std::chrono::seconds(1), kUntilGone = std::chrono::seconds(3);
+  const bool is_own = lost == transport.rank(), speaks = is_own || transport.speaks_of(lost);
+  if (speaks)
     tell(
         "quantimed: {}; the run has ended. Where it had written OUTPUT.partial, resume it: quantimed-mpi run --resume "
         "OUTPUT\n",
         why);
   std::fflush(nullptr);
+  if (!speaks) std::this_thread::sleep_for(kUntilSeen);
+  for (auto end = std::chrono::steady_clock::now() + kUntilGone; speaks && !is_own && transport.sees_others();) {
+    if (std::chrono::steady_clock::now() > end) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
   std::_Exit(kFailed);
 }
 

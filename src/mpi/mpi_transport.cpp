@@ -15,9 +15,22 @@
 #include <fstream>
 #include <string_view>
 
+#if defined(MPICH_NUMVERSION) && MPICH_NUMVERSION < 40200000
+// MPICH before 4.2 over UCX closes its connections one rank at a time and waits for the others where it makes no
+// progress for them (pmodels/mpich, pull request 6596): over TCP a rank that comes second never leaves MPI_Finalize.
+// Here the program's symbol stands before UCX's: nothing is closed before all are there, and UCX closes all when its
+// worker ends. All messages have been received by then: finalise() meets the others first.
+extern "C" __attribute__((visibility("default"), used)) void* ucp_disconnect_nb(void*) { return nullptr; }
+#endif
+
 namespace quantimed {
 
 namespace {
+
+void finalise() {
+  MPI_Barrier(MPI_COMM_WORLD);
+  MPI_Finalize();
+}
 
 std::string error_text(int code, const char* what) {
   std::array<char, MPI_MAX_ERROR_STRING> text{};
@@ -110,7 +123,7 @@ MpiTransport::MpiTransport(int& argc, char**& argv) {
     require_met(ranks);
     meet(argc, argv, ranks);
   } catch (...) {
-    MPI_Finalize();
+    finalise();
     throw;
   }
 }
@@ -141,7 +154,7 @@ void MpiTransport::meet(int argc, char** argv, int ranks) {
   }
 }
 
-MpiTransport::~MpiTransport() { MPI_Finalize(); }
+MpiTransport::~MpiTransport() { finalise(); }
 
 std::string MpiTransport::where(Rank r) const {
   return fmt::format("{}, process {}", processes_[r].host, processes_[r].id);
@@ -239,6 +252,12 @@ void MpiTransport::require_all() {
   for (Rank r = 0; r < processes_.size(); ++r)
     if (r != rank_ && has_ended(r))
       throw RankLost(r, fmt::format("rank {} ({}) has ended: killed, or crashed", r, where(r)));
+}
+
+bool MpiTransport::sees_others() const {
+  for (Rank r = 0; r < processes_.size(); ++r)
+    if (r != rank_ && processes_[r].is_seen && is_running(processes_[r].id)) return true;
+  return false;
 }
 
 bool MpiTransport::speaks_of(Rank lost) const {

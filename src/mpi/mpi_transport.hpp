@@ -33,6 +33,8 @@ class MpiTransport final : public Transport {
   std::string library() const;  // "Open MPI v4.1.4", and the standard that it has
   // Whether it is this process that tells of the loss.
   bool speaks_of(Rank lost) const;
+  // Whether other ranks still run on this machine.
+  bool sees_others() const;
 
  private:
   struct Process {

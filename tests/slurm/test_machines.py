@@ -26,6 +26,13 @@ ENVIRONMENT = {"OMPI_MCA_pml": "ucx", "OMPI_MCA_osc": "ucx", "OMPI_MCA_opal_comm
                "OMPI_MCA_opal_common_ucx_devices": "any", "UCX_TLS": "tcp,self"}
 
 
+@pytest.fixture(autouse=True)
+def no_jobs_left(machines: Box) -> Iterator[None]:
+    """What a failed test leaves running would keep the machines from all others."""
+    yield
+    machines.run("scancel", f"--user={os.geteuid()}", check=False)
+
+
 def kind(program: Path) -> str:
     linked = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
     return "mpich" if "libmpich" in linked else "openmpi"
