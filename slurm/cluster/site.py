@@ -29,6 +29,25 @@ WITHOUT_VALUE = ("contiguous", "exclusive", "get-user-env", "hold", "ignore-pbs"
                  "oversubscribe", "propagate", "quiet", "reboot", "requeue", "share", "spread-job", "test-only", "use-min-nodes",
                  "verbose", "wait")
 LETTERS_WITHOUT_VALUE = "HOQWhksv"
+# What submit gives to sbatch itself, and what to do instead: a second one would win. First of all jobs, then of the tasks.
+OF_SUBMIT = {
+    "array": ("a", "the array is submit's own, and of the tasks alone; so many at once is --parallel N, some of the runs --only"),
+    "job-name": ("J", "submit knows its jobs by their names; leave it out"),
+    "chdir": ("D", "jobs run in the study's folder, which is --output of submit"),
+    "output": ("o", "status reads the logs where submit has them; the study's folder is --output of submit"),
+    "error": ("e", "status reads the logs where submit has them; the study's folder is --output of submit"),
+    "wrap": ("", "the script is submit's own; what is to run before it goes into --setup or the site file"),
+    "parsable": ("", "submit asks for it itself; leave it out"),
+    "test-only": ("", "is an option of submit: give it there"),
+    "wait": ("W", "is an option of submit: give it there"),
+}
+OF_TASKS = {
+    **{name: (letter, f"is an option of submit, which reckons with it: give --{name} there")
+       for name, letter in {"time": "t", "mem": "", "cpus-per-task": "c", "nodes": "N", "exclusive": ""}.items()},
+    "ntasks": ("n", "a task is one process, or one on each machine: give --nodes to submit"),
+    "ntasks-per-node": ("", "a task is one process, or one on each machine: give --nodes to submit"),
+}
+OF_COLLECTION = {"dependency": ("d", "the collection waits for the tasks; leave it out")}
 YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
@@ -64,9 +83,9 @@ class Site:
         value_may_come = False
         for word in words:
             long = re.fullmatch(r"--([a-z-]+)(=.*)?", word, re.DOTALL)
-            if word.startswith("-a") or (long and len(long[1]) > 1 and "array".startswith(long[1])):
-                raise StudyError(f"--{name} {word}: the array is submit's own, and of the tasks alone; so many at once is --parallel N, "
-                                 "some of the runs --only")
+            for other, (letter, instead) in (OF_SUBMIT | (OF_TASKS if name == "sbatch" else OF_COLLECTION)).items():
+                if (letter and word.startswith(f"-{letter}")) or (long and len(long[1]) > 1 and other.startswith(long[1])):
+                    raise StudyError(f"--{name} {word}: {instead}")
             if not word.startswith("-") and not value_may_come:
                 raise StudyError(f"--{name} {word}: is no option of sbatch, which would take it for the script; options begin with -, as "
                                  f"--{name} '--gres=x --nice'")

@@ -11,7 +11,7 @@
 
 namespace quantimed {
 
-// Bad usage or bad input. The text is one line: what (option or file), which value, and how to mend it.
+// Bad usage or bad input. The text is one line: what (option or file), which value, and how to fix it.
 class InputError : public std::runtime_error {
  public:
   template <class... Args>
@@ -20,7 +20,7 @@ class InputError : public std::runtime_error {
 };
 
 // The machine refuses memory, threads or room on a disk, here or now: the same command can succeed later, or where it
-// is granted more. What a run has written so far stays good. The text is one line: what was refused, and how to mend
+// is granted more. What a run has written so far stays good. The text is one line: what was refused, and how to fix
 // it.
 class MachineRefused : public std::runtime_error {
  public:

@@ -119,7 +119,7 @@ struct Request {
 // Defaults, then each --config FILE in the order given (later files win), then the command line. An .ini may hold any
 // option, so that one file serves run, compare and export; on the command line an option that the command would
 // ignore is an error. Ends with validate(), except that --resume brings its own configuration.
-// Throws InputError: one line that names the option, the value, the mend. Unknown options name the nearest known one.
+// Throws InputError: one line that names the option, the value, the fix. Unknown options name the nearest known one.
 Request parse_command_line(int argc, const char* const* argv);
 
 // Contradictions between options: one check for all commands that run something. Throws InputError. --speed, --link

@@ -32,7 +32,7 @@ double most_of(const OptionRow& row) {
 }
 
 template <class T>
-std::string mend(const OptionRow& row) {
+std::string fix_for(const OptionRow& row) {
   std::string words;
   if constexpr (std::is_same_v<T, bool>)
     words = "true or false";
@@ -49,7 +49,7 @@ std::string mend(const OptionRow& row) {
 
 template <class T>
 [[noreturn]] void refuse(const OptionRow& row, const std::string& text, const std::string& what) {
-  throw InputError("--{} {}: {}; give {}", row.name, text, what, mend<T>(row));
+  throw InputError("--{} {}: {}; give {}", row.name, text, what, fix_for<T>(row));
 }
 
 void refuse_control_characters(const OptionRow& row, const std::string& text) {

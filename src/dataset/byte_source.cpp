@@ -5,8 +5,8 @@ namespace quantimed {
 
 namespace fs = std::filesystem;
 
-void reject_data(const fs::path& path, std::string_view what, std::string_view mend) {
-  throw InputError("--dataset {}: {}; {}", path.string(), what, mend);
+void reject_data(const fs::path& path, std::string_view what, std::string_view fix) {
+  throw InputError("--dataset {}: {}; {}", path.string(), what, fix);
 }
 
 void reject_data(const fs::path& path, std::string_view what_and_mend) {

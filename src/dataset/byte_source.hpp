@@ -15,8 +15,8 @@
 
 namespace quantimed {
 
-// The one shape of this module's messages: option, path, what is wrong, the mend.
-[[noreturn]] void reject_data(const std::filesystem::path& path, std::string_view what, std::string_view mend);
+// The one shape of this module's messages: option, path, what is wrong, the fix.
+[[noreturn]] void reject_data(const std::filesystem::path& path, std::string_view what, std::string_view fix);
 [[noreturn]] void reject_data(const std::filesystem::path& path, std::string_view what_and_mend);
 
 inline constexpr std::string_view kMendFetchAgain = "fetch or unpack the file again";

@@ -29,8 +29,8 @@ class Hdf5File {
 
   const std::filesystem::path& path() const { return path_; }
   hid_t id() const { return file_.get(); }
-  [[noreturn]] void reject(std::string_view what, std::string_view mend = kMendLayout) const {
-    reject_data(path_, what, mend);
+  [[noreturn]] void reject(std::string_view what, std::string_view fix = kMendLayout) const {
+    reject_data(path_, what, fix);
   }
 
   std::string contents() const;  // "x, y": the names at the root, few and short

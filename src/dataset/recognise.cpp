@@ -24,7 +24,7 @@ using Head = std::string_view;
 struct Foreign {
   const char* what;
   bool (*is)(Head head);
-  const char* mend;
+  const char* fix;
 };
 
 bool holds(Head head, std::size_t at, std::string_view text) {
@@ -158,15 +158,15 @@ std::string shell_word(const std::string& name) {
   return text + "'";
 }
 
-std::string filled_in(std::string mend, const fs::path& path) {
+std::string filled_in(std::string fix, const fs::path& path) {
   const auto put = [&](std::string_view mark, const std::string& text) {
-    if (const std::size_t at = mend.find(mark); at != std::string::npos) mend.replace(at, mark.size(), text);
+    if (const std::size_t at = fix.find(mark); at != std::string::npos) fix.replace(at, mark.size(), text);
   };
   put("{FILE}", shell_word(path.string()));
   std::string h5 = fs::path(path.filename()).replace_extension(".h5").string();
   if (h5 == path.filename()) h5 = path.stem().string() + "-converted.h5";
   put("{H5}", shell_word(h5));
-  return mend;
+  return fix;
 }
 
 // ---- tables of numbers ---------------------------------------------------------------------------
@@ -269,7 +269,7 @@ void refuse_foreign(const fs::path& path, std::string_view head) {
   constexpr std::string_view kMark = "\xef\xbb\xbf";
   if (head.starts_with(kMark)) head.remove_prefix(kMark.size());
   for (const Foreign& row : kForeign)
-    if (row.is(head)) reject_data(path, fmt::format("is {}", row.what), filled_in(row.mend, path));
+    if (row.is(head)) reject_data(path, fmt::format("is {}", row.what), filled_in(row.fix, path));
   std::string text(head);
   const std::string wrong = make_plain(text);
   const bool is_text =

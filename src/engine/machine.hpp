@@ -42,7 +42,7 @@ Machine inspect_machine(const std::string& root = "");
 // itself and of its build.
 Attributes environment(const Machine& machine, const std::string& blas, const std::string& configuration = "");
 
-// What is wrong with this machine for timing: one sentence each, with the mend. Empty: nothing.
+// What is wrong with this machine for timing: one sentence each, with the fix. Empty: nothing.
 std::vector<std::string> concerns(const Machine& machine);
 
 }  // namespace quantimed

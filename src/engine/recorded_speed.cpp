@@ -51,10 +51,10 @@ double parse_speed(std::string_view word) {
   if (is_one && value >= kLeastNumber && value <= kMostNumber) return value;
   if (is_one)
     throw InputError("{} is out of range; give {} to {} samples per second", excerpt(word), kLeastNumber, kMostNumber);
-  const char* mend = "write samples per second, above 0";
-  if (word.find(';') != word.npos) mend = "put commas or blanks between speeds, and points in them";
-  if (word.find('"') != word.npos) mend = "write speeds without quotes";
-  throw InputError("\"{}\" is not a speed; {}", excerpt(word), mend);
+  const char* fix = "write samples per second, above 0";
+  if (word.find(';') != word.npos) fix = "put commas or blanks between speeds, and points in them";
+  if (word.find('"') != word.npos) fix = "write speeds without quotes";
+  throw InputError("\"{}\" is not a speed; {}", excerpt(word), fix);
 }
 
 // The next word of a line, up to a blank or, unless `keep_commas`, to a comma.
@@ -136,11 +136,11 @@ void require_columns(const std::string& option, std::size_t columns, std::uint32
       if (speeds[line * columns] != speeds[(line - 1) * columns] + 1) return false;
     return columns == std::size_t{nodes} + 1;
   };
-  std::string mend = fmt::format("give a line an iteration and a column a node, or --nodes {}", columns);
-  if (counts_up()) mend = "leave the first column out, which counts the lines";
-  if (columns == std::size_t{2} * nodes) mend = "if its commas are decimal commas, write points; " + mend;
-  if (lines == nodes) mend = "its lines are as many as nodes: exchange lines and columns";
-  throw InputError("{}: has {} columns for {} nodes; {}", option, columns, nodes, mend);
+  std::string fix = fmt::format("give a line an iteration and a column a node, or --nodes {}", columns);
+  if (counts_up()) fix = "leave the first column out, which counts the lines";
+  if (columns == std::size_t{2} * nodes) fix = "if its commas are decimal commas, write points; " + fix;
+  if (lines == nodes) fix = "its lines are as many as nodes: exchange lines and columns";
+  throw InputError("{}: has {} columns for {} nodes; {}", option, columns, nodes, fix);
 }
 
 std::unique_ptr<SpeedModel> read_text(const std::string& option, const std::string& path, std::uint32_t nodes) {

@@ -19,9 +19,9 @@ Stream speed_stream(std::uint64_t seed, NodeId node, Round round) {
   return Stream({.seed = seed, .node = node, .iteration = round, .purpose = Purpose::speed});
 }
 
-// The mend of every error of one kind: "give uniform:LOW,HIGH with …".
-void require(bool condition, const std::string& text, const char* mend) {
-  if (!condition) throw InputError("--speed {}: {}", text, mend);
+// The fix of every error of one kind: "give uniform:LOW,HIGH with …".
+void require(bool condition, const std::string& text, const char* fix) {
+  if (!condition) throw InputError("--speed {}: {}", text, fix);
 }
 
 class ConstantSpeed final : public SpeedModel {

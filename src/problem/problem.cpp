@@ -103,11 +103,19 @@ const ImageModel* find_image_model(const std::string& model) {
 
 constexpr std::string_view kLayers = "layers:";
 
+void require_default_activation(const ModelRequest& request, const char* why) {
+  parse_activation(request.activation);
+  if (request.activation != ModelRequest{}.activation)
+    throw InputError("--activation {}: --model {}: {}; leave it out, or give --model mlp:WIDTHS", request.activation,
+                     request.model, why);
+}
+
 // Of a row, or of a text where there is none.
 std::unique_ptr<Problem> make_layered(const ImageModel* row, const ModelRequest& request, const Dataset& data) {
   const std::string name = row ? row->name : "layers";
   if (request.initial_half_widths != ModelRequest{}.initial_half_widths)
     throw InputError("--initial: {} starts uniform in 1/sqrt(inputs) of each layer; leave it out", name);
+  require_default_activation(request, "layers have their own");
   const Loss loss = !request.loss.empty() ? parse_loss(request.loss)
                     : data.classes == 0   ? Loss::squared
                                           : Loss::softmax;
@@ -136,6 +144,7 @@ std::unique_ptr<Problem> make_problem(const ModelRequest& request, const Dataset
   shape.loss = request.loss.empty() ? default_loss(model, data.classes) : parse_loss(request.loss);
   check_fit(model, shape.loss, data);
 
+  if (!is_mlp) require_default_activation(request, "has no hidden units");
   if (is_mlp) shape.widths = parse_widths(request.model, std::string_view(request.model).substr(colon + 1));
   shape.widths.insert(shape.widths.begin(), data.features);
   shape.widths.push_back(count_outputs(model, shape.loss, data.classes));

@@ -56,7 +56,7 @@ class Descriptor {
   int value_;
 };
 
-const char* mend_for(int code) {
+const char* fix_for(int code) {
   switch (code) {
     case ENOENT:
       return "create the folder first, or name another with --output";
@@ -71,6 +71,10 @@ const char* mend_for(int code) {
       return "free some space, or name another disk with --output";
     case EFBIG:
       return "raise the limit on file sizes (ulimit -f)";
+    case EMFILE:
+      return "raise the limit on open files (ulimit -n)";
+    case ENFILE:
+      return "close some files of other programs: the whole system has no more";
     case ENAMETOOLONG:
       return "choose a shorter name with --output";
     default:
@@ -80,7 +84,7 @@ const char* mend_for(int code) {
 
 [[noreturn]] void reject_output(const std::string& path, int code) {
   const std::string text =
-      fmt::format("{}: cannot be written: {}; {}", path, std::generic_category().message(code), mend_for(code));
+      fmt::format("{}: cannot be written: {}; {}", path, std::generic_category().message(code), fix_for(code));
   if (is_shortage(code)) throw MachineRefused("{}", text);
   throw InputError("{}", text);
 }

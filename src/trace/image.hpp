@@ -17,7 +17,7 @@
 namespace quantimed {
 
 // A file in the making: memory that its writer enlarges, mapped from a temporary file beside `path`, so that a long
-// run's trace fills the disk alone. Throws InputError with path, reason and mend; the temporary is gone unless
+// run's trace fills the disk alone. Throws InputError with path, reason and fix; the temporary is gone unless
 // published.
 class ImageFile {
  public:

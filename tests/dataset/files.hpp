@@ -104,7 +104,7 @@ inline std::string error_of(const DatasetRequest& request) {
 inline std::string error_of(const std::filesystem::path& path) {
   const std::string text = error_of(DatasetRequest{.name = path.string()});
   EXPECT_THAT(text, testing::HasSubstr(path.parent_path().string()));
-  EXPECT_THAT(text, testing::HasSubstr("; ")) << "the mend is missing";
+  EXPECT_THAT(text, testing::HasSubstr("; ")) << "the fix is missing";
   return text;
 }
 

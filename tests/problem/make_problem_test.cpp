@@ -86,6 +86,12 @@ TEST(MakeProblem, RefusesUnknownWords) {
   EXPECT_THAT(refusal({.loss = "hinge"}, images()), HasSubstr("--loss hinge"));
 }
 
+TEST(MakeProblem, RefusesAnActivationThatNothingWouldTake) {
+  for (const char* model : {"logistic", "least-squares", "gn-lenet", "resnet20", "layers:linear"})
+    EXPECT_THAT(refusal({.model = model, .activation = "tanh"}, images()), HasSubstr("--activation tanh: --model"))
+        << model;
+}
+
 TEST(MakeProblem, RefusesContradictions) {
   EXPECT_THAT(refusal({.model = "logistic"}, regression()), HasSubstr("real targets"));
   EXPECT_THAT(refusal({.model = "logistic", .loss = "squared"}, images()), HasSubstr("--loss squared"));

@@ -643,6 +643,14 @@ def test_an_output_may_be_there_or_a_link_to_a_folder_or_deep_in_none(tmp_path: 
     (["--sbatch", "--gres=x nonsense"], "--sbatch nonsense: is no option of sbatch"),
     (["--sbatch", "-H nonsense"], "--sbatch nonsense: is no option of sbatch"),
     (["--collect-sbatch", "nonsense"], "--collect-sbatch nonsense: is no option of sbatch"),
+    *((["--sbatch", word], f"--sbatch {word.split()[0]}: {says}") for word, says in (
+        ("--job-name=x", "submit knows its jobs by their names"), ("-J x", "submit knows its jobs"), ("--job x", "submit knows"),
+        ("--chdir=/tmp", "jobs run in the study's folder"), ("-D /tmp", "jobs run"), ("--output=x", "status reads the logs"), ("-ox", "status reads"),
+        ("--error=x", "status reads"), ("--wrap true", "the script is submit's own"), ("--parsable", "submit asks"), ("--test-only", "is an option"),
+        ("--time=1", "is an option of submit, which reckons with it: give --time there"), ("-t 1", "is an option"), ("--mem=1", "is an option"),
+        ("-c4", "is an option"), ("--nodes=2", "is an option"), ("-n 2", "a task is one process"))),
+    (["--collect-sbatch", "--wrap=true"], "--collect-sbatch --wrap=true: the script is submit's own"),
+    (["--collect-sbatch", "-d afterok:1"], "--collect-sbatch -d: the collection waits for the tasks"),
     *((["--sbatch", word], f"--sbatch {word.split()[0]}: the array is submit's own") for word in ("--array=1-9", "--array 1-9", "--arr=1-9",
                                                                                                   "-a1-9", "-a 1-9"))])
 def test_what_sbatch_would_take_otherwise_or_not_at_all_is_refused(tmp_path: Path, nowhere: dict[str, str], options: list[str],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What --graph and --mixing accept, and that refusals name the option, the value and the mend.
+// What --graph and --mixing accept, and that refusals name the option, the value and the fix.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ using testing::HasSubstr;
 using testing::ThrowsMessage;
 
 struct Refusal {
-  std::string text, mend;
+  std::string text, fix;
 };
 void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.text; }
 
@@ -47,9 +47,9 @@ TEST(ParseGraph, IsUndoneByDescribe) {
 
 class RefusedGraph : public testing::TestWithParam<Refusal> {};
 TEST_P(RefusedGraph, NamesOptionValueAndMend) {
-  const std::string text = GetParam().text, mend = GetParam().mend;
+  const std::string text = GetParam().text, fix = GetParam().fix;
   EXPECT_THAT([&] { parse_graph(text); },
-              ThrowsMessage<InputError>(AllOf(HasSubstr("--graph " + text + ":"), HasSubstr(mend))));
+              ThrowsMessage<InputError>(AllOf(HasSubstr("--graph " + text + ":"), HasSubstr(fix))));
 }
 INSTANTIATE_TEST_SUITE_P(All, RefusedGraph,
                          testing::Values(Refusal{"", "choose from ring, chain, torus"},
@@ -76,9 +76,9 @@ TEST(ParseMixing, KnowsEveryName) {
 
 class RefusedMixing : public testing::TestWithParam<Refusal> {};
 TEST_P(RefusedMixing, NamesOptionValueAndMend) {
-  const std::string text = GetParam().text, mend = GetParam().mend;
+  const std::string text = GetParam().text, fix = GetParam().fix;
   EXPECT_THAT([&] { parse_mixing(text); },
-              ThrowsMessage<InputError>(AllOf(HasSubstr("--mixing " + text + ":"), HasSubstr(mend))));
+              ThrowsMessage<InputError>(AllOf(HasSubstr("--mixing " + text + ":"), HasSubstr(fix))));
 }
 INSTANTIATE_TEST_SUITE_P(All, RefusedMixing,
                          testing::Values(Refusal{"", "choose from laplacian"}, Refusal{"uniform", "metropolis"},
