@@ -65,6 +65,8 @@ def run_studies(args: argparse.Namespace) -> int:
     program = find_program()
     studies = [read_study(path, args.quick) for path in args.files]
     runs = [(study, chosen_runs(study, args.seeds, args.only)) for study in studies]
+    if args.quick and not any(study.has_quick for study in studies):
+        raise StudyError(f"--quick: {', '.join(map(str, args.files))} has no [quick]; add one, or leave --quick out")
     names = [study.name for study in studies]
     if len(set(names)) < len(names):
         raise StudyError(f"{args.files[0]}: two study files of one name; run them one by one")

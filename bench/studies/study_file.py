@@ -67,6 +67,7 @@ class Run:
 class Study:
     path: Path
     sections: Sections
+    has_quick: bool = False  # a form of it that takes minutes
 
     @property
     def name(self) -> str:
@@ -140,11 +141,12 @@ def known_algorithms() -> dict[str, bool]:
 
 def read_study(path: Path, quick: bool = False) -> Study:
     sections = _read(path, ())
+    has_quick = any(name.startswith("quick") for name in sections)
     if quick:
         for name in [s for s in sections if s.startswith("quick")]:
             sections.setdefault(name.removeprefix("quick").strip(), {}).update(sections[name])
     sections = {name: lines for name, lines in sections.items() if not name.startswith("quick")}
-    study = Study(path, sections)
+    study = Study(path, sections, has_quick)
     for section, lines in sections.items():
         for key, value in lines.items():
             if key in TAKEN:
@@ -240,7 +242,7 @@ def split_values(text: str) -> list[str]:
 def parse_seeds(text: str, where: str) -> list[int]:
     seeds: list[int] = []
     for part in split_list(text):
-        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part, re.ASCII)
         if not match or int(match[2] or match[1]) < int(match[1]) or int(match[2] or match[1]) - int(match[1]) > 9999:
             raise StudyError(f"{where}: '{part}' is not a number or a range like 1-3")
         seeds += range(int(match[1]), int(match[2] or match[1]) + 1)

@@ -217,7 +217,7 @@ def check_data(jobs: list[Job], program: Path) -> None:
 
 def seconds_of_limit(text: str) -> float:
     """SLURM's forms: minutes, M:S, H:M:S, D-H, D-H:M, D-H:M:S. NaN for what is none of them."""
-    match = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text.strip())
+    match = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text.strip(), re.ASCII)
     if not match:
         return math.nan
     days, *rest = match.groups()
@@ -267,7 +267,7 @@ def check_forms(time: str, mem: str) -> None:
     """What sbatch would refuse, or take for something else."""
     if time and math.isnan(seconds_of_limit(time)) and time.lower() not in ("infinite", "unlimited"):
         raise StudyError(f"--time {time}: give minutes, M:S, H:M:S, D-H, D-H:M or D-H:M:S, as 30 or 2:00:00")
-    if mem and not re.fullmatch(r"\d+(?:[KMGT](?:I?B)?)?", mem.upper()):
+    if mem and not re.fullmatch(r"[0-9]+(?:[KMGT](?:I?B)?)?", mem.upper()):
         raise StudyError(f"--mem {mem}: give a whole number, of MiB or with K, M, G or T, as 4000 or 8G")
 
 

@@ -44,9 +44,11 @@ OF_SUBMIT = {
 OF_TASKS = {
     **{name: (letter, f"is an option of submit, which reckons with it: give --{name} there")
        for name, letter in {"time": "t", "mem": "", "cpus-per-task": "c", "nodes": "N", "exclusive": ""}.items()},
+    "mem-per-cpu": ("", "is memory, which submit reckons with: give --mem there"),
     "ntasks": ("n", "a task is one process, or one on each machine: give --nodes to submit"),
     "ntasks-per-node": ("", "a task is one process, or one on each machine: give --nodes to submit"),
 }
+LETTERS = {"partition": "p", "account": "A", "qos": "q", "constraint": "C", "nodelist": "w", "exclude": "x", "reservation": ""}
 OF_COLLECTION = {"dependency": ("d", "the collection waits for the tasks; leave it out")}
 YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 
@@ -67,7 +69,7 @@ class Site:
 
     def number(self, name: str) -> int | None:
         text = self.get(name)
-        if text and (not text.isdecimal() or int(text) < 1):
+        if text and (not (text.isascii() and text.isdecimal()) or int(text) < 1):
             raise StudyError(f"{name} = {text}: give 1 or more")
         return int(text) if text else None
 
@@ -86,6 +88,9 @@ class Site:
             for other, (letter, instead) in (OF_SUBMIT | (OF_TASKS if name == "sbatch" else OF_COLLECTION)).items():
                 if (letter and word.startswith(f"-{letter}")) or (long and len(long[1]) > 1 and other.startswith(long[1])):
                     raise StudyError(f"--{name} {word}: {instead}")
+            for other, letter in LETTERS.items() if name == "sbatch" else ():
+                if self.get(other) and ((letter and word.startswith(f"-{letter}")) or (long and long[1] == other)):
+                    raise StudyError(f"--{name} {word}: --{other} {self.get(other)} is there, too; leave one of them out")
             if not word.startswith("-") and not value_may_come:
                 raise StudyError(f"--{name} {word}: is no option of sbatch, which would take it for the script; options begin with -, as "
                                  f"--{name} '--gres=x --nice'")

@@ -323,7 +323,7 @@ def wait(path: Path) -> int:
 
 def main(argv: list[str]) -> int:
     args = parser().parse_args(joined(argv))
-    if args.pack != "auto" and not (args.pack.isdecimal() and int(args.pack) >= 1):
+    if args.pack != "auto" and not (args.pack.isascii() and args.pack.isdecimal() and int(args.pack) >= 1):
         raise StudyError(f"--pack {args.pack}: give 1 or more, or auto")
     if args.retries < 0:
         raise StudyError(f"--retries {args.retries}: give 0 or more")

@@ -59,7 +59,7 @@ std::string value_text(const ParameterRow& row, double value) {
 
 const ParameterRow& row_of(Parameter parameter) {
   const ParameterRow& row = kTable[static_cast<std::size_t>(parameter)];
-  check(row.parameter == parameter, "the table of parameters is in the order of their names");
+  check(row.parameter == parameter, "the table of parameters is in the order of enum Parameter");
   return row;
 }
 

@@ -75,6 +75,11 @@ void refuse_two_budgets(const Request& request) {
   const auto is_given = [&](const char* name) {
     return std::ranges::any_of(request.given, [&](const auto& option) { return option.first == name; });
   };
+  if (request.config.budget == "iterations" && is_given("max-time"))
+    throw InputError(
+        "--max-time {:g}: --budget iterations gives every algorithm the same iterations, and some would be cut by the "
+        "time; leave one of them out",
+        request.config.max_time);
   if (request.config.budget == "time" && is_given("iterations") && is_given("max-time"))
     throw InputError(
         "--iterations {}: --max-time {:g} is the time of every algorithm; leave one of them out, or give --budget "

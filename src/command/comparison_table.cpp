@@ -71,18 +71,19 @@ std::string time_cell(const TargetRace& at, std::size_t row) {
   return fmt::format("{}{}", mark(at.race, row), estimate_text(time, " s"));
 }
 
-std::string ratio_cell(const Estimate& ratio) {
+std::string ratio_cell(const Estimate& ratio, const std::string& baseline) {
   if (ratio.spread == SpreadKind::none) return "—";
   // Below 1 a lower bound decides nothing, and reads as a loss.
   if (std::isnan(ratio.median))
     return ratio.low >= 1 ? fmt::format("at least {}", ratio_text(ratio.low)) : std::string("—");
-  if (std::isinf(ratio.median)) return "only it";
+  if (std::isinf(ratio.median)) return baseline + " never";
   if (ratio.median == 0) return "never";
   return fmt::format("{} {}", ratio_text(ratio.median), bracket_text(ratio, "∞"));
 }
 
 std::string speed_up_cell(const Comparison& made, const TargetRace& at, std::size_t row) {
-  if (made.inquiry.baseline != at.entries[row]) return ratio_cell(at.speed_ups[row]);
+  if (made.inquiry.baseline != at.entries[row])
+    return ratio_cell(at.speed_ups[row], short_names(made).entries[*made.inquiry.baseline].name);
   return std::isfinite(at.race.times[row].median) ? "1×" : "—";
 }
 

@@ -77,10 +77,62 @@ void require_takers(const ParameterRow& parameter, const std::string& text, std:
       having.empty() ? "" : fmt::format(", or choose an algorithm that has it: {}", fmt::join(having, ", ")));
 }
 
+namespace {
+
+// Options that only some algorithms take.
+struct TakenBySome {
+  const char* option;
+  const char* what;
+  bool (*is_taken)(const Config&, const AlgorithmRow&);
+};
+constexpr auto kHasEpsilon = [](const Config&, const AlgorithmRow& row) { return row.uses_epsilon; };
+constexpr TakenBySome kTakenBySome[] = {
+    {"codec", "code", [](const Config&, const AlgorithmRow& row) { return row.quantizes; }},
+    {"epsilon", "epsilon", kHasEpsilon},
+    {"allow-large-epsilon", "epsilon", kHasEpsilon},
+    {"deadline", "deadline", uses_deadline},
+    {"deadline-adapt", "deadline", uses_deadline},
+    {"deadline-slack", "deadline", uses_deadline},
+    {"sync", "rounds", [](const Config&, const AlgorithmRow& row) { return row.delivery == Delivery::round; }},
+};
+
+void refuse_untaken(const Request& request, std::span<const std::string> chosen, const std::string& name,
+                    const std::string& text) {
+  const auto option = std::ranges::find_if(kTakenBySome, [&](const TakenBySome& row) { return name == row.option; });
+  if (option == std::end(kTakenBySome)) return;
+  const auto takes = [&](const std::string& algorithm) {
+    return option->is_taken(request.config, find_algorithm(algorithm));
+  };
+  if (std::ranges::any_of(chosen, takes)) return;
+  std::vector<std::string> having;
+  for (const AlgorithmRow& row : algorithm_table())
+    if (option->is_taken(request.config, row)) having.emplace_back(row.name);
+  throw InputError("--{} {}: {} {} no {}; leave it out, or choose an algorithm that has: {}", name, text,
+                   fmt::join(chosen, ", "), chosen.size() == 1 ? "has" : "have", option->what, fmt::join(having, ", "));
+}
+
+// "dsgd=0.1,q-dsgd@3=0.2": of chosen algorithms, one at least.
+void refuse_names_of_others(std::span<const std::string> chosen, const std::string& option, const std::string& text) {
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    const std::string entry = text.substr(at, end - at);
+    const std::size_t name = entry.find_first_of("@=");
+    if (entry.find('=') == entry.npos || std::ranges::find(chosen, entry.substr(0, name)) != chosen.end()) return;
+    at = end + 1;
+  }
+  throw InputError("--{} {}: is of other algorithms than {}; name those, or leave the names out", option, text,
+                   fmt::join(chosen, ", "));
+}
+
+}  // namespace
+
 void refuse_idle_parameters(const Request& request) {
   const std::vector<std::string> chosen = chosen_algorithms(request.command, request.config);
   for (const auto& [name, text] : request.given) {
     const OptionRow& row = *find_option(name);
+    if ((!row.usual || text != row.usual) && text != "false") refuse_untaken(request, chosen, name, text);
+    if (name == "alpha" || name == "epsilon" || name == "codec" || name == "gradient")
+      refuse_names_of_others(chosen, name, text);
     const Parameter* parameter = std::get_if<Parameter>(&row.field);
     if (parameter && text != row.usual) require_takers(row_of(*parameter), text, chosen, algorithms_with(*parameter));
   }

@@ -113,7 +113,9 @@ std::string citations(std::span<const std::string> algorithms) {
       if (is_same(other) && std::ranges::find(of, other->name) == of.end()) of.emplace_back(other->name);
     const Paper paper = paper_of(**row);
     out += fmt::format("\n% {}", fmt::join(of, ", "));
-    out += paper.year.empty() ? fmt::format(": no paper of its own: {}\n", (*row)->paper) : "\n" + entry(paper);
+    const std::string_view note = (*row)->paper;
+    out += !paper.year.empty() ? "\n" + entry(paper)
+                               : fmt::format(": no paper of its own{}{}\n", note.empty() ? "" : ": ", note);
   }
   return out;
 }

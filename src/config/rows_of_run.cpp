@@ -93,7 +93,7 @@ std::vector<OptionRow> length_rows() {
      .help = "fixes generated data, graph, start, samples, speeds and rounding", .field = &C::seed, .instead = "--seeds"},
     {.name = "seeds", .commands = kCompare | kTune | kTheory, .value = "N,N|N-N", .help = "one run of each algorithm for each seed",
      .field = &C::seeds, .instead = "--seed"},
-    {.name = "repeats", .commands = kRun | kCompare | kPredict | kScale, .value = "N", .help = "runs of each algorithm and seed", .field = &C::repeats, .least = 1},
+    {.name = "repeats", .commands = kRun | kCompare | kPredict | kScale, .value = "N", .help = "runs of each algorithm and seed", .field = &C::repeats, .least = 1, .most = 10'000},
     {.name = "config", .commands = kRuns | kExport | kCalibrate | kInfo, .value = "FILE",
      .help = "read options from FILE: name = value, # comments; later files win, the command line wins over all",
      .in_ini = false},

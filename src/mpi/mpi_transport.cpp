@@ -4,12 +4,15 @@
 #include "base/build_info.hpp"
 #include "base/error.hpp"
 
+#include <dlfcn.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -19,8 +22,17 @@
 // MPICH before 4.2 over UCX closes its connections one rank at a time and waits for the others where it makes no
 // progress for them (pmodels/mpich, pull request 6596): over TCP a rank that comes second never leaves MPI_Finalize.
 // Here the program's symbol stands before UCX's: nothing is closed before all are there, and UCX closes all when its
-// worker ends. All messages have been received by then: finalise() meets the others first.
-extern "C" __attribute__((visibility("default"), used)) void* ucp_disconnect_nb(void*) { return nullptr; }
+// worker ends. All messages have been received by then: finalise() meets the others first. Under another library at run
+// time (their binary interface is one) UCX's own is called.
+extern "C" __attribute__((visibility("default"), used)) void* ucp_disconnect_nb(void* endpoint) {
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int length = 0, major = 0, minor = 0;
+  MPI_Get_library_version(text.data(), &length);
+  const bool is_old =
+      std::sscanf(text.data(), "MPICH Version: %d.%d", &major, &minor) == 2 && (major < 4 || (major == 4 && minor < 2));
+  void* const own = is_old ? nullptr : ::dlsym(RTLD_NEXT, "ucp_disconnect_nb");
+  return own ? reinterpret_cast<void* (*)(void*)>(own)(endpoint) : nullptr;
+}
 #endif
 
 namespace quantimed {
@@ -122,7 +134,7 @@ MpiTransport::MpiTransport(int& argc, char**& argv) {
     require(MPI_Comm_size(MPI_COMM_WORLD, &ranks), "MPI_Comm_size");
     require_met(ranks);
     meet(argc, argv, ranks);
-  } catch (...) {
+  } catch (const InputError&) {  // the same in all processes
     finalise();
     throw;
   }
@@ -249,9 +261,14 @@ void MpiTransport::cancel_receives() {
 bool MpiTransport::has_ended(Rank r) const { return processes_[r].is_seen && !is_running(processes_[r].id); }
 
 void MpiTransport::require_all() {
+  std::vector<Rank> ended;
   for (Rank r = 0; r < processes_.size(); ++r)
-    if (r != rank_ && has_ended(r))
-      throw RankLost(r, fmt::format("rank {} ({}) has ended: killed, or crashed", r, where(r)));
+    if (r != rank_ && has_ended(r)) ended.push_back(r);
+  if (ended.empty()) return;
+  if (ended.size() == 1)
+    throw RankLost(ended[0], fmt::format("rank {} ({}) has ended: killed, or crashed", ended[0], where(ended[0])));
+  throw RankLost(ended[0], fmt::format("ranks {} have ended: one of them was killed, or crashed, the others after it",
+                                       fmt::join(ended, ", ")));
 }
 
 bool MpiTransport::sees_others() const {
@@ -261,7 +278,12 @@ bool MpiTransport::sees_others() const {
 }
 
 bool MpiTransport::speaks_of(Rank lost) const {
-  return rank_ == (lost == 0 ? 1 : 0);  // whoever is left ends, too: whether others still run says nothing
+  if (lost != 0) return rank_ == 0;
+  // The first that is left on rank 0's machine, where it was seen to end; rank 1 where rank 0 was alone there.
+  Rank speaker = 1;
+  for (Rank r = ranks(); r-- > 1;)
+    if (processes_[r].host == processes_[0].host && (r == rank_ || !has_ended(r))) speaker = r;
+  return rank_ == speaker;
 }
 
 }  // namespace quantimed

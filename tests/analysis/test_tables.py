@@ -3,13 +3,16 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
+import subprocess
 from pathlib import Path
 
 import pytest
 from conftest import a_run
 
 from quantimed_report import tables
+from quantimed_report.figures.common import TUNING
 from quantimed_report.spreadsheet import summary_rows, to_csv
 from quantimed_report.tables import without_copies
 from quantimed.traces import Run, Study
@@ -30,6 +33,12 @@ def race(factors: list[float], fast: str = "async-dsgd", **changes: object) -> l
 
 def row(found: tables.Table, algorithm: str) -> tables.Row:
     return next(one for one in found.rows if one.algorithm == algorithm)
+
+
+def test_every_parameter_of_an_algorithm_is_tuning_and_no_setting_of_its_own(program: Path) -> None:
+    said = json.loads(subprocess.run([program, "info", "--algorithms", "--json"], capture_output=True, text=True, check=True).stdout)
+    parameters = {parameter["name"] for row in said["algorithms"] for parameter in row["parameters"]}
+    assert "gamma" in parameters and not parameters - set(TUNING)
 
 
 def test_times_and_speed_ups_are_paired_by_seed() -> None:

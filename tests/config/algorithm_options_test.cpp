@@ -91,6 +91,28 @@ TEST(Parameters, NamesAreThoseOfAlgorithmsThatHaveThem) {
   EXPECT_EQ(error_of({"compare", "--gamma", "0.2,0.3"}), "--gamma 0.2,0.3: two values for all; give one");
 }
 
+TEST(OptionsOfSome, ThatNoChosenAlgorithmTakesAreRefused) {
+  EXPECT_THAT(
+      error_of({"run", "--algorithm", "dsgd", "--codec", "qsgd:4"}),
+      HasSubstr("--codec qsgd:4: dsgd has no code; leave it out, or choose an algorithm that has: quantimed-dsgd"));
+  EXPECT_THAT(error_of({"compare", "--algorithms", "dsgd,async-dsgd", "--deadline", "0.3"}),
+              HasSubstr("--deadline 0.3: dsgd, async-dsgd have no deadline; "));
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"--epsilon", "0.5"}, {"--deadline-adapt"}, {"--allow-large-epsilon"}, {"--sync", "neighbourhood"}}) {
+    std::vector<std::string> line = {"run", "--algorithm", "async-dsgd"};
+    line.insert(line.end(), words.begin(), words.end());
+    EXPECT_THAT(error_of(line), HasSubstr("async-dsgd has no ")) << words[0];
+  }
+  for (const char* option : {"--alpha", "--codec"})
+    EXPECT_THAT(error_of({"compare", "--algorithms", "dsgd,q-dsgd", option,
+                          std::string(option) == "--alpha" ? "choco-sgd=0.1" : "choco-sgd=qsgd:4"}),
+                HasSubstr("is of other algorithms than dsgd, q-dsgd"))
+        << option;
+  EXPECT_EQ(error_of({"run", "--algorithm", "dsgd", "--gradient", "deadline", "--deadline", "0.3"}), "");
+  EXPECT_EQ(error_of({"compare", "--algorithms", "dsgd,q-dsgd", "--codec", "qsgd:4", "--alpha", "dsgd=0.1"}), "");
+  EXPECT_EQ(error_of({"run", "--algorithm", "dsgd", "--epsilon", "auto"}), "");
+}
+
 TEST(Parameters, OneThatNoChosenAlgorithmHasIsRefusedOnTheCommandLineAlone) {
   EXPECT_THAT(error_of({"run", "--algorithm", "dsgd", "--gamma", "0.2"}),
               HasSubstr("--gamma 0.2: dsgd has no gamma; leave it out"));
