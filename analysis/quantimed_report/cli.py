@@ -127,6 +127,8 @@ def _report(options: argparse.Namespace) -> int:
     from .report import build_report, chosen_figures
     from quantimed.traces import ReportError, Study, load_study
 
+    if options.run is not None and options.perfetto is None:
+        raise ReportError(f"--run {options.run}: is the run that --perfetto draws; add --perfetto FILE.json, or leave it out")
     if options.perfetto is not None and not may_be_written(options.perfetto, '{"traceEvents":'):
         raise ReportError(f"--perfetto {options.perfetto}: is not a timeline that this report wrote, and is not replaced; "
                           "name another file")

@@ -26,6 +26,7 @@ import itertools
 import json
 import math
 import re
+import stat
 import subprocess
 from dataclasses import dataclass, field
 from functools import cache
@@ -162,10 +163,18 @@ def read_study(path: Path, quick: bool = False) -> Study:
     return study
 
 
+MOST_BYTES = 16 << 20  # of a text that somebody wrote
+
+
 def read_plain(path: Path, label: str = "") -> str:
     """A text file as any editor saves it; the byte-order mark that some begin with is read over."""
     try:
-        image = path.read_bytes()
+        if stat.S_ISCHR(path.stat().st_mode):
+            raise StudyError(f"{label or path}: cannot be read: is a device; give a file of text")
+        with path.open("rb") as file:
+            image = file.read(MOST_BYTES + 1)
+        if len(image) > MOST_BYTES:
+            raise StudyError(f"{label or path}: cannot be read: has over {MOST_BYTES >> 20} MiB; give a file of text")
     except OSError as error:
         raise StudyError(f"{label or path}: cannot be read: {error.strerror}") from None
     if why := why_no_text(image):

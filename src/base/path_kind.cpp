@@ -25,6 +25,15 @@ const char* fix_for(int code) {
     case EPERM:
     case EROFS:
       return "change its permissions, or choose another place";
+    case ENOSPC:
+    case EDQUOT:
+      return "free some space, or choose another place";
+    case EFBIG:
+      return "raise the limit on file sizes (ulimit -f)";
+    case EMFILE:
+      return "raise the limit on open files (ulimit -n)";
+    case ENFILE:
+      return "close files of other programs: the whole system has no more";
     default:
       return "choose another place";
   }
@@ -52,8 +61,7 @@ void make_folder(const std::string& option, const std::string& folder) {
   std::filesystem::create_directories(folder, error);
   if (!error || kind_of_path(option, folder) == PathKind::folder) return;
   if (is_shortage(error.value()))
-    throw MachineRefused("{} {}: the folder cannot be made: {}; free some space or write elsewhere", option, folder,
-                         error.message());
+    throw MachineRefused("{} {}: the folder cannot be made: {}", option, folder, path_failure(error.value()));
   throw InputError("{} {}: the folder cannot be made: {}", option, folder, path_failure(error.value()));
 }
 

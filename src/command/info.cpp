@@ -49,6 +49,16 @@ bool is_given(const Request& request, const std::string& option) {
   return std::ranges::any_of(request.given, [&](const auto& one) { return one.first == option; });
 }
 
+// One question at a time: the others would have no answer.
+void refuse_two_questions(const Request& request) {
+  std::vector<const char*> asked;
+  for (const char* question : {"contents", "dependencies", "jitter", "algorithms"})
+    if (is_given(request, question)) asked.push_back(question);
+  if (asked.size() > 1) throw InputError("--{} --{}: two questions; ask one at a time", asked[0], asked[1]);
+  if (request.config.contents && request.config.json)
+    throw InputError("--json: --contents is text; leave one of them out");
+}
+
 std::vector<std::string> every_algorithm() {
   std::vector<std::string> names;
   for (const AlgorithmRow& row : algorithm_table()) names.emplace_back(row.name);
@@ -73,6 +83,7 @@ int print_json(const Request& request) {
 }  // namespace
 
 int info_command(const Request& request) {
+  refuse_two_questions(request);
   if (request.config.contents) return print_contents(request.config);
   refuse_without_contents(request);
   if (request.config.json) return print_json(request);

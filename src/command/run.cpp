@@ -201,6 +201,8 @@ int run_command(const Request& request) {
     fmt::print("{}", to_ini(config));
     return kDone;
   }
+  if (!config.quiet)
+    for (const std::string& notice : idle_notices(request)) tell("quantimed: {}\n", notice);
   prepare_output(request.config, config);
   const std::vector<Config> runs = runs_of(config);
   require_replaceable(runs, false);

@@ -121,9 +121,7 @@ void write_text(const std::string& path, const std::string& text) {
     if (file) code = error.value();
     std::filesystem::remove(made, ignored);
   }
-  if (is_shortage(code))
-    throw MachineRefused("--output {}: cannot be written: {}; free some space or write elsewhere", path,
-                         std::generic_category().message(code));
+  if (is_shortage(code)) throw MachineRefused("--output {}: cannot be written: {}", path, path_failure(code));
   throw InputError("--output {}: cannot be written: {}", path, path_failure(code));
 }
 

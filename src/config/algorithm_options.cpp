@@ -79,60 +79,71 @@ void require_takers(const ParameterRow& parameter, const std::string& text, std:
 
 namespace {
 
-// Options that only some algorithms take.
+// Options that only some algorithms take. A step for the mixing is given to all that are run, whoever has one.
 struct TakenBySome {
   const char* option;
   const char* what;
   bool (*is_taken)(const Config&, const AlgorithmRow&);
 };
-constexpr auto kHasEpsilon = [](const Config&, const AlgorithmRow& row) { return row.uses_epsilon; };
 constexpr TakenBySome kTakenBySome[] = {
     {"codec", "code", [](const Config&, const AlgorithmRow& row) { return row.quantizes; }},
-    {"epsilon", "epsilon", kHasEpsilon},
-    {"allow-large-epsilon", "epsilon", kHasEpsilon},
     {"deadline", "deadline", uses_deadline},
     {"deadline-adapt", "deadline", uses_deadline},
     {"deadline-slack", "deadline", uses_deadline},
     {"sync", "rounds", [](const Config&, const AlgorithmRow& row) { return row.delivery == Delivery::round; }},
 };
 
-void refuse_untaken(const Request& request, std::span<const std::string> chosen, const std::string& name,
-                    const std::string& text) {
+// What is wrong with it; empty: nothing.
+std::string why_untaken(const Config& config, std::span<const std::string> chosen, const std::string& name,
+                        const std::string& text) {
   const auto option = std::ranges::find_if(kTakenBySome, [&](const TakenBySome& row) { return name == row.option; });
-  if (option == std::end(kTakenBySome)) return;
-  const auto takes = [&](const std::string& algorithm) {
-    return option->is_taken(request.config, find_algorithm(algorithm));
-  };
-  if (std::ranges::any_of(chosen, takes)) return;
+  if (option == std::end(kTakenBySome)) return "";
+  const auto takes = [&](const std::string& algorithm) { return option->is_taken(config, find_algorithm(algorithm)); };
+  if (std::ranges::any_of(chosen, takes)) return "";
   std::vector<std::string> having;
   for (const AlgorithmRow& row : algorithm_table())
-    if (option->is_taken(request.config, row)) having.emplace_back(row.name);
-  throw InputError("--{} {}: {} {} no {}; leave it out, or choose an algorithm that has: {}", name, text,
-                   fmt::join(chosen, ", "), chosen.size() == 1 ? "has" : "have", option->what, fmt::join(having, ", "));
+    if (option->is_taken(config, row)) having.emplace_back(row.name);
+  return fmt::format("--{} {}: {} {} no {}; leave it out, or choose an algorithm that has: {}", name, text,
+                     fmt::join(chosen, ", "), chosen.size() == 1 ? "has" : "have", option->what,
+                     fmt::join(having, ", "));
 }
 
 // "dsgd=0.1,q-dsgd@3=0.2": of chosen algorithms, one at least.
-void refuse_names_of_others(std::span<const std::string> chosen, const std::string& option, const std::string& text) {
+std::string why_of_others(std::span<const std::string> chosen, const std::string& option, const std::string& text) {
   for (std::size_t at = 0; at <= text.size();) {
     const std::size_t end = std::min(text.find(',', at), text.size());
     const std::string entry = text.substr(at, end - at);
     const std::size_t name = entry.find_first_of("@=");
-    if (entry.find('=') == entry.npos || std::ranges::find(chosen, entry.substr(0, name)) != chosen.end()) return;
+    if (entry.find('=') == entry.npos || std::ranges::find(chosen, entry.substr(0, name)) != chosen.end()) return "";
     at = end + 1;
   }
-  throw InputError("--{} {}: is of other algorithms than {}; name those, or leave the names out", option, text,
-                   fmt::join(chosen, ", "));
+  return fmt::format("--{} {}: is of other algorithms than {}; name those, or leave the names out", option, text,
+                     fmt::join(chosen, ", "));
 }
 
 }  // namespace
 
+std::vector<std::string> idle_notices(const Request& request) {
+  const std::vector<std::string> chosen = chosen_algorithms(request.command, request.config);
+  std::vector<std::string> notices;
+  for (const auto& [name, text] : request.given) {
+    const char* usual = find_option(name)->usual;
+    std::string why;
+    if ((!usual || text != usual) && text != "false") why = why_untaken(request.config, chosen, name, text);
+    if (why.empty() && (name == "alpha" || name == "epsilon" || name == "codec" || name == "gradient"))
+      why = why_of_others(chosen, name, text);
+    if (!why.empty()) notices.push_back(std::move(why));
+  }
+  return notices;
+}
+
 void refuse_idle_parameters(const Request& request) {
+  // One run of a study is given what all of its algorithms share: run says it, and goes on.
+  if (const std::vector<std::string> notices = idle_notices(request); !notices.empty() && request.command != "run")
+    throw InputError("{}", notices.front());
   const std::vector<std::string> chosen = chosen_algorithms(request.command, request.config);
   for (const auto& [name, text] : request.given) {
     const OptionRow& row = *find_option(name);
-    if ((!row.usual || text != row.usual) && text != "false") refuse_untaken(request, chosen, name, text);
-    if (name == "alpha" || name == "epsilon" || name == "codec" || name == "gradient")
-      refuse_names_of_others(chosen, name, text);
     const Parameter* parameter = std::get_if<Parameter>(&row.field);
     if (parameter && text != row.usual) require_takers(row_of(*parameter), text, chosen, algorithms_with(*parameter));
   }

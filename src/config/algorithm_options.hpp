@@ -32,6 +32,9 @@ void require_takers(const ParameterRow& parameter, const std::string& text, std:
                     std::span<const std::string> having);
 // The same for all that were given on a command line; an .ini may hold options of others.
 void refuse_idle_parameters(const Request& request);
+// Options given on the command line that none of the chosen algorithms takes (a code, a deadline, rounds), or
+// that name others alone: a line for each. `run` prints them; the other commands are refused.
+std::vector<std::string> idle_notices(const Request& request);
 
 // --algorithms all: of those that need a tree none, where --graph has cycles for certain.
 void leave_out_what_needs_a_tree(Request& request);

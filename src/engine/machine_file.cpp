@@ -2,6 +2,7 @@
 #include "engine/machine_file.hpp"
 
 #include "base/error.hpp"
+#include "base/path_kind.hpp"
 #include "base/temporary.hpp"
 #include "base/text_file.hpp"
 
@@ -150,11 +151,12 @@ void write_machine_file(const std::string& path, const MachineFile& machine) {
   file.close();
   std::error_code error, ignored;
   if (file) std::filesystem::rename(partial, path, error);
-  const bool failed = !file || error, is_short = is_shortage(file ? error.value() : errno);
+  const int code = file ? error.value() : errno;
+  const bool failed = !file || error;
   if (failed && !partial.empty()) std::filesystem::remove(partial, ignored);
-  if (failed && is_short)
-    throw MachineRefused("--output {}: cannot be written; free some space or write elsewhere", path);
-  if (failed) throw InputError("--output {}: cannot be written; write elsewhere", path);
+  if (!failed) return;
+  if (is_shortage(code)) throw MachineRefused("--output {}: cannot be written: {}", path, path_failure(code));
+  throw InputError("--output {}: cannot be written: {}", path, path_failure(code));
 }
 
 MachineFile read_machine_file(const std::string& path) {

@@ -65,6 +65,10 @@ def test_several_folders_make_one_report(study: Path, tmp_path: Path, capsys: py
     assert (tmp_path / "out" / "index.html").read_text(encoding="utf-8").count('<table class="summary"') == 2
 
 
+def test_a_run_without_a_timeline_is_refused(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "add --perfetto" in refusal([study, "--no-pdf", "--run", "dsgd-seed1"], capsys)
+
+
 def test_perfetto(study: Path, tmp_path: Path) -> None:
     assert cli.main([str(study), "--no-pdf", "--perfetto", str(tmp_path / "timeline.json"), "--run", "async-dsgd-seed2"]) == 0
     assert json.loads((tmp_path / "timeline.json").read_text())

@@ -129,6 +129,12 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, text: str, names: str
     assert names in str(error.value) and "\n" not in str(error.value)
 
 
+def test_what_never_ends_is_no_study() -> None:
+    for device in ("/dev/zero", "/dev/null"):
+        with pytest.raises(StudyError, match="is a device"):
+            read_study(Path(device))
+
+
 def test_a_cycle_by_way_of_another_file_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "a.ini", "include = b.ini\n")
     write(tmp_path / "b.ini", "include = a.ini\n")

@@ -259,6 +259,8 @@ TEST(Outputs, TheTraceSaysWhatWasRead) {
   EXPECT_EQ(info.status, 0) << info.err;
   EXPECT_EQ(info.out, to_text(trace.data));
   expect_refused(run_program(folder, "info --dataset d.svm"), "--contents", "info");
+  expect_refused(run_program(folder, "info --contents --json --dataset d.svm"), "--json", "--contents");
+  expect_refused(run_program(folder, "info --dependencies --algorithms dsgd"), "--dependencies", "--algorithms");
 }
 
 // ---- what was begun

@@ -13,7 +13,9 @@ namespace quantimed {
 namespace {
 
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
@@ -93,13 +95,12 @@ TEST(Parameters, NamesAreThoseOfAlgorithmsThatHaveThem) {
 
 TEST(OptionsOfSome, ThatNoChosenAlgorithmTakesAreRefused) {
   EXPECT_THAT(
-      error_of({"run", "--algorithm", "dsgd", "--codec", "qsgd:4"}),
-      HasSubstr("--codec qsgd:4: dsgd has no code; leave it out, or choose an algorithm that has: quantimed-dsgd"));
-  EXPECT_THAT(error_of({"compare", "--algorithms", "dsgd,async-dsgd", "--deadline", "0.3"}),
-              HasSubstr("--deadline 0.3: dsgd, async-dsgd have no deadline; "));
+      error_of({"compare", "--algorithms", "dsgd,async-dsgd", "--deadline", "0.3"}),
+      HasSubstr("--deadline 0.3: dsgd, async-dsgd have no deadline; leave it out, or choose an algorithm that has: "
+                "quantimed-dsgd"));
   for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-           {"--epsilon", "0.5"}, {"--deadline-adapt"}, {"--allow-large-epsilon"}, {"--sync", "neighbourhood"}}) {
-    std::vector<std::string> line = {"run", "--algorithm", "async-dsgd"};
+           {"--codec", "qsgd:4"}, {"--deadline-adapt"}, {"--sync", "neighbourhood"}}) {
+    std::vector<std::string> line = {"compare", "--algorithms", "async-dsgd"};
     line.insert(line.end(), words.begin(), words.end());
     EXPECT_THAT(error_of(line), HasSubstr("async-dsgd has no ")) << words[0];
   }
@@ -108,9 +109,15 @@ TEST(OptionsOfSome, ThatNoChosenAlgorithmTakesAreRefused) {
                           std::string(option) == "--alpha" ? "choco-sgd=0.1" : "choco-sgd=qsgd:4"}),
                 HasSubstr("is of other algorithms than dsgd, q-dsgd"))
         << option;
-  EXPECT_EQ(error_of({"run", "--algorithm", "dsgd", "--gradient", "deadline", "--deadline", "0.3"}), "");
   EXPECT_EQ(error_of({"compare", "--algorithms", "dsgd,q-dsgd", "--codec", "qsgd:4", "--alpha", "dsgd=0.1"}), "");
-  EXPECT_EQ(error_of({"run", "--algorithm", "dsgd", "--epsilon", "auto"}), "");
+  EXPECT_EQ(error_of({"compare", "--algorithms", "dsgd", "--gradient", "deadline", "--deadline", "0.3"}), "");
+}
+
+TEST(OptionsOfSome, OfOneRunAreSaid) {
+  const auto notices = [](const std::vector<std::string>& words) { return idle_notices(parse(words)); };
+  EXPECT_THAT(notices({"run", "--algorithm", "dsgd", "--codec", "qsgd:4", "--deadline", "0.3"}),
+              ElementsAre(HasSubstr("--codec qsgd:4: dsgd has no code; "), HasSubstr("dsgd has no deadline; ")));
+  EXPECT_THAT(notices({"run", "--algorithm", "dsgd", "--epsilon", "0.5", "--alpha", "0.1"}), IsEmpty());
 }
 
 TEST(Parameters, OneThatNoChosenAlgorithmHasIsRefusedOnTheCommandLineAlone) {

@@ -52,8 +52,9 @@ def test_a_rank_that_is_killed_ends_all_others_within_ten_seconds(tmp_path, prog
             assert time.monotonic() < end
             time.sleep(0.05)
         os.kill(resumed.ids()[0], signal.SIGTERM)
-        _, _, err = resumed.end(240)
+        status, out, err = resumed.end(240)
     finally:
         resumed.kill_all()
+    assert output.exists(), f"status {status}\n{out}{err}"
     with h5py.File(output) as trace:
         assert trace["summary"].attrs["resumptions"] >= 1, err
