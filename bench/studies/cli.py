@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .job import Job, is_done, others_in, others_text
 from .runner import BAD_INPUT, INTERRUPTED, Outcome, execute, find_program, only_user_of, plan, plans_in, write_plan
-from .study_file import Run, Study, StudyError, parse_seeds, read_study
+from .study_file import Run, Study, StudyError, parse_seeds, read_study, require_quick
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,8 +65,8 @@ def run_studies(args: argparse.Namespace) -> int:
     program = find_program()
     studies = [read_study(path, args.quick) for path in args.files]
     runs = [(study, chosen_runs(study, args.seeds, args.only)) for study in studies]
-    if args.quick and not any(study.has_quick for study in studies):
-        raise StudyError(f"--quick: {', '.join(map(str, args.files))} has no [quick]; add one, or leave --quick out")
+    if args.quick:
+        require_quick(studies)
     names = [study.name for study in studies]
     if len(set(names)) < len(names):
         raise StudyError(f"{args.files[0]}: two study files of one name; run them one by one")

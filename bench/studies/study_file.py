@@ -163,6 +163,11 @@ def read_study(path: Path, quick: bool = False) -> Study:
     return study
 
 
+def require_quick(studies: list[Study]) -> None:
+    if not any(study.has_quick for study in studies):
+        raise StudyError(f"--quick: {', '.join(str(study.path) for study in studies)} has no [quick]; add one, or leave --quick out")
+
+
 MOST_BYTES = 16 << 20  # of a text that somebody wrote
 
 

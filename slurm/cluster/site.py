@@ -53,6 +53,12 @@ OF_COLLECTION = {"dependency": ("d", "the collection waits for the tasks; leave 
 YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
+def is_option(word: str, name: str, letter: str) -> bool:
+    """As sbatch takes it: by its letter, or by its name, which may be cut short."""
+    long = re.match(r"--([a-z-]{2,})(?:=|$)", word)
+    return bool(letter and word.startswith(f"-{letter}")) or bool(long and name.startswith(long[1]))
+
+
 @dataclass
 class Site:
     values: dict[str, str] = field(default_factory=dict)
@@ -86,10 +92,10 @@ class Site:
         for word in words:
             long = re.fullmatch(r"--([a-z-]+)(=.*)?", word, re.DOTALL)
             for other, (letter, instead) in (OF_SUBMIT | (OF_TASKS if name == "sbatch" else OF_COLLECTION)).items():
-                if (letter and word.startswith(f"-{letter}")) or (long and len(long[1]) > 1 and other.startswith(long[1])):
+                if is_option(word, other, letter):
                     raise StudyError(f"--{name} {word}: {instead}")
             for other, letter in LETTERS.items() if name == "sbatch" else ():
-                if self.get(other) and ((letter and word.startswith(f"-{letter}")) or (long and long[1] == other)):
+                if self.get(other) and is_option(word, other, letter):
                     raise StudyError(f"--{name} {word}: --{other} {self.get(other)} is there, too; leave one of them out")
             if not word.startswith("-") and not value_may_come:
                 raise StudyError(f"--{name} {word}: is no option of sbatch, which would take it for the script; options begin with -, as "

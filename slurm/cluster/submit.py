@@ -20,7 +20,7 @@ from pathlib import Path
 from studies.cli import chosen_runs
 from studies.job import Job, ini_value
 from studies.runner import find_program, only_user_of, plan, read_plan, write_plan, write_whole
-from studies.study_file import Run, Study, StudyError, parse_seeds, read_study
+from studies.study_file import Run, Study, StudyError, parse_seeds, read_study, require_quick
 
 from . import machines, queue
 from .estimate import (Estimate, check_data, check_forms, check_memory, check_time, deal, describe, from_earlier, from_pilots, mib_of,
@@ -174,6 +174,8 @@ def facts_text(program: Path, site: Site) -> str:
 
 def planned(args: argparse.Namespace, folder: Path, program: Path) -> tuple[Study, list[Job]]:
     study = read_study(args.study, args.quick)
+    if args.quick:
+        require_quick([study])
     runs = chosen_runs(study, args.seeds, args.only)
     before = folder / f"{study.name}.study.json"
     wanted = {run_key(run) for run in runs}

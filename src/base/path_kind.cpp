@@ -11,9 +11,9 @@
 
 namespace quantimed {
 
-namespace {
+namespace {}  // namespace
 
-const char* fix_for(int code) {
+const char* path_fix(int code) {
   switch (code) {
     case ENAMETOOLONG:
       return "choose a shorter name";
@@ -39,10 +39,8 @@ const char* fix_for(int code) {
   }
 }
 
-}  // namespace
-
 std::string path_failure(int code) {
-  return fmt::format("{}; {}", std::generic_category().message(code), fix_for(code));
+  return fmt::format("{}; {}", std::generic_category().message(code), path_fix(code));
 }
 
 PathKind kind_of_path(const std::string& option, const std::string& path, const std::string& given) {

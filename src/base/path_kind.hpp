@@ -16,6 +16,9 @@ PathKind kind_of_path(const std::string& option, const std::string& path, const 
 // The same for whatever the system refused with this value of errno: "File name too long; choose a shorter name".
 std::string path_failure(int code);
 
+// What helps against it where the system's limits stand in the way, or the name itself.
+const char* path_fix(int code);
+
 // Makes the folder and those above it where they are not there. Throws InputError that names option, folder and reason.
 void make_folder(const std::string& option, const std::string& folder);
 

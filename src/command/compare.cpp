@@ -108,8 +108,8 @@ Plan plan(const Config& given, const std::vector<ComparedSteps>& steps, const Bu
   Plan made;
   for (const std::uint64_t seed : given.seeds)
     for (std::uint32_t repeat = 0; repeat < given.repeats; ++repeat)
-      for (std::size_t k = 0; k < steps.size() && !signal_came();
-           ++k) {  // in turn, so that drift of the machine meets all alike
+      for (std::size_t k = 0; k < steps.size(); ++k) {  // in turn, so that drift of the machine meets all alike
+        if (signal_came()) return made;
         const ComparedSteps& own = steps[k];
         const std::string name = fmt::format("{}/{}{}-seed{}{}", folder, own.algorithm,
                                              own.number > 0 ? fmt::format("-steps{}", own.number + 1) : "", seed,

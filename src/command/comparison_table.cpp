@@ -81,9 +81,8 @@ std::string ratio_cell(const Estimate& ratio, const std::string& baseline) {
   return fmt::format("{} {}", ratio_text(ratio.median), bracket_text(ratio, "∞"));
 }
 
-std::string speed_up_cell(const Comparison& made, const TargetRace& at, std::size_t row) {
-  if (made.inquiry.baseline != at.entries[row])
-    return ratio_cell(at.speed_ups[row], short_names(made).entries[*made.inquiry.baseline].name);
+std::string speed_up_cell(const Comparison& made, const TargetRace& at, std::size_t row, const std::string& baseline) {
+  if (made.inquiry.baseline != at.entries[row]) return ratio_cell(at.speed_ups[row], baseline);
   return std::isfinite(at.race.times[row].median) ? "1×" : "—";
 }
 
@@ -100,12 +99,13 @@ std::string target_table(const Comparison& made) {
   const auto& races = made.judgement.races;
   const Inquiry named = short_names(made);
   const bool has_baseline = made.inquiry.baseline.has_value();
+  const std::string baseline = has_baseline ? named.entries[*made.inquiry.baseline].name : "";
   std::vector<std::string> head = {"to loss", "algorithm"};
   for (const std::string& clock : made.inquiry.clocks) head.push_back("time, " + clock_name(clock));
   if (has_baseline)
     for (const std::string& clock : made.inquiry.clocks)
-      head.push_back(fmt::format("speed-up over {}{}", named.entries[*made.inquiry.baseline].name,
-                                 made.inquiry.clocks.size() > 1 ? ", " + clock_name(clock) : ""));
+      head.push_back(
+          fmt::format("speed-up over {}{}", baseline, made.inquiry.clocks.size() > 1 ? ", " + clock_name(clock) : ""));
   head.push_back("arrived");
   const bool has_steps = has_settings(made);
   if (has_steps) head.push_back("step sizes");
@@ -116,7 +116,7 @@ std::string target_table(const Comparison& made) {
                                        named.entries[races[0][t].entries[row]].name};
       for (const auto& clock : races) line.push_back(time_cell(clock[t], row));
       if (has_baseline)
-        for (const auto& clock : races) line.push_back(speed_up_cell(made, clock[t], row));
+        for (const auto& clock : races) line.push_back(speed_up_cell(made, clock[t], row, baseline));
       line.push_back(arrived_cell(made, t, row));
       if (has_steps) line.push_back(made.rows[races[0][t].entries[row]].setting);
       lines.push_back(std::move(line));

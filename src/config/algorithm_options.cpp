@@ -108,19 +108,6 @@ std::string why_untaken(const Config& config, std::span<const std::string> chose
                      fmt::join(having, ", "));
 }
 
-// "dsgd=0.1,q-dsgd@3=0.2": of chosen algorithms, one at least.
-std::string why_of_others(std::span<const std::string> chosen, const std::string& option, const std::string& text) {
-  for (std::size_t at = 0; at <= text.size();) {
-    const std::size_t end = std::min(text.find(',', at), text.size());
-    const std::string entry = text.substr(at, end - at);
-    const std::size_t name = entry.find_first_of("@=");
-    if (entry.find('=') == entry.npos || std::ranges::find(chosen, entry.substr(0, name)) != chosen.end()) return "";
-    at = end + 1;
-  }
-  return fmt::format("--{} {}: is of other algorithms than {}; name those, or leave the names out", option, text,
-                     fmt::join(chosen, ", "));
-}
-
 }  // namespace
 
 std::vector<std::string> idle_notices(const Request& request) {
@@ -130,8 +117,10 @@ std::vector<std::string> idle_notices(const Request& request) {
     const char* usual = find_option(name)->usual;
     std::string why;
     if ((!usual || text != usual) && text != "false") why = why_untaken(request.config, chosen, name, text);
-    if (why.empty() && (name == "alpha" || name == "epsilon" || name == "codec" || name == "gradient"))
-      why = why_of_others(chosen, name, text);
+    const bool has_entries = name == "alpha" || name == "epsilon" || name == "codec" || name == "gradient";
+    if (why.empty() && has_entries && names_others_alone(text, chosen))
+      why = fmt::format("--{} {}: is of other algorithms than {}; name those, or leave the names out", name, text,
+                        fmt::join(chosen, ", "));
     if (!why.empty()) notices.push_back(std::move(why));
   }
   return notices;
@@ -139,8 +128,9 @@ std::vector<std::string> idle_notices(const Request& request) {
 
 void refuse_idle_parameters(const Request& request) {
   // One run of a study is given what all of its algorithms share: run says it, and goes on.
-  if (const std::vector<std::string> notices = idle_notices(request); !notices.empty() && request.command != "run")
-    throw InputError("{}", notices.front());
+  if (request.command != "run")
+    if (const std::vector<std::string> notices = idle_notices(request); !notices.empty())
+      throw InputError("{}", notices.front());
   const std::vector<std::string> chosen = chosen_algorithms(request.command, request.config);
   for (const auto& [name, text] : request.given) {
     const OptionRow& row = *find_option(name);

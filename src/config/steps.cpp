@@ -271,6 +271,14 @@ std::vector<SearchedRange> searched_ranges(const std::string& text) {
   return found;
 }
 
+bool names_others_alone(const std::string& text, std::span<const std::string> chosen) {
+  const std::vector<NamedStep> entries = split_steps(text);
+  const auto is_other = [&](const NamedStep& entry) {
+    return entry.is_named && std::ranges::find(chosen, entry.name) == chosen.end();
+  };
+  return !entries.empty() && std::ranges::all_of(entries, is_other);
+}
+
 std::vector<std::string> algorithms_with(Parameter parameter) {
   std::vector<std::string> names;
   for (const AlgorithmRow& row : algorithm_table())

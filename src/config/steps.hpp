@@ -2,6 +2,7 @@
 // The checks of options that have a value for each algorithm, as they are read.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ struct SearchedRange {
   double least, most;
 };
 std::vector<SearchedRange> searched_ranges(const std::string& text);
+
+// Of --alpha, --epsilon, --codec, --gradient: every value is for a named algorithm, and none of them is chosen.
+bool names_others_alone(const std::string& text, std::span<const std::string> chosen);
 
 // Algorithms that have it.
 std::vector<std::string> algorithms_with(Parameter parameter);

@@ -9,8 +9,8 @@ void reject_data(const fs::path& path, std::string_view what, std::string_view f
   throw InputError("--dataset {}: {}; {}", path.string(), what, fix);
 }
 
-void reject_data(const fs::path& path, std::string_view what_and_mend) {
-  throw InputError("--dataset {}: {}", path.string(), what_and_mend);
+void reject_data(const fs::path& path, std::string_view what_and_fix) {
+  throw InputError("--dataset {}: {}", path.string(), what_and_fix);
 }
 
 std::uint64_t regular_file_size(const fs::path& path) {
@@ -33,15 +33,14 @@ void MemoryBudget::take(const fs::path& path, std::uint64_t bytes) {
 }
 
 ByteSource::ByteSource(const fs::path& path) : path_(path), file_size_(regular_file_size(path)) {
-  if (file_size_ == 0) reject_data(path_, "the file is empty", kMendFetchAgain);
+  if (file_size_ == 0) reject_data(path_, "the file is empty", kFixFetchAgain);
   file_ = open_unpacker(path_);
 }
 
 void ByteSource::read(std::span<std::uint8_t> out) {
   for (std::size_t done = 0; done < out.size();) {
     const std::size_t got = file_->read(out.subspan(done));
-    if (got == 0)
-      reject_data(path_, fmt::format("truncated: {} bytes are missing", out.size() - done), kMendFetchAgain);
+    if (got == 0) reject_data(path_, fmt::format("truncated: {} bytes are missing", out.size() - done), kFixFetchAgain);
     done += got;
   }
 }
@@ -49,7 +48,7 @@ void ByteSource::read(std::span<std::uint8_t> out) {
 void ByteSource::expect_end() {
   std::uint8_t extra = 0;
   if (file_->read(std::span(&extra, 1)) != 0)
-    reject_data(path_, "corrupt: longer than its header promises", kMendFetchAgain);
+    reject_data(path_, "corrupt: longer than its header promises", kFixFetchAgain);
 }
 
 std::string ByteSource::read_text(std::uint64_t limit) {

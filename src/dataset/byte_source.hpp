@@ -17,9 +17,9 @@ namespace quantimed {
 
 // The one shape of this module's messages: option, path, what is wrong, the fix.
 [[noreturn]] void reject_data(const std::filesystem::path& path, std::string_view what, std::string_view fix);
-[[noreturn]] void reject_data(const std::filesystem::path& path, std::string_view what_and_mend);
+[[noreturn]] void reject_data(const std::filesystem::path& path, std::string_view what_and_fix);
 
-inline constexpr std::string_view kMendFetchAgain = "fetch or unpack the file again";
+inline constexpr std::string_view kFixFetchAgain = "fetch or unpack the file again";
 
 // Size in bytes of a regular file. Throws InputError: absent, a folder, or not a regular file.
 std::uint64_t regular_file_size(const std::filesystem::path& path);

@@ -23,13 +23,13 @@ std::uint8_t grey_of(unsigned r, unsigned g, unsigned b) {
 
 std::uint64_t record_count(const fs::path& path) {
   const std::uint64_t size = regular_file_size(path);
-  if (size == 0) reject_data(path, "the file is empty", kMendFetchAgain);
+  if (size == 0) reject_data(path, "the file is empty", kFixFetchAgain);
   if (size % kCifarRecord != 0 && size % (kCifarRecord + 1) == 0)
     reject_data(path, fmt::format("{} bytes are records of CIFAR-100, with two labels each", size),
                 "take CIFAR-10's binary version: datasets/fetch cifar10");
   if (size % kCifarRecord != 0)
     reject_data(path, fmt::format("{} bytes are no whole number of CIFAR-10 records of {} bytes", size, kCifarRecord),
-                kMendFetchAgain);
+                kFixFetchAgain);
   return size / kCifarRecord;
 }
 
@@ -69,7 +69,7 @@ Dataset read_files(const std::vector<fs::path>& files, bool grey) {
 void check_cifar_labels(const Dataset& data, const fs::path& path, std::uint32_t classes) {
   for (const float label : data.targets)
     if (label >= static_cast<float>(classes))
-      reject_data(path, fmt::format("label {} is outside 0 … {}", label, classes - 1), kMendFetchAgain);
+      reject_data(path, fmt::format("label {} is outside 0 … {}", label, classes - 1), kFixFetchAgain);
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ void export_dataset(const fs::path& path, const DataSplit& split) {
   {
     const Hdf5Handle access = unlocked_access();
     const Hdf5Handle file(H5Fcreate(out.path().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose);
-    if (!file && lock_was_refused()) throw InputError("{}: {}; {}", path.string(), kLockRefused, kMendLock);
+    if (!file && lock_was_refused()) throw InputError("{}: {}; {}", path.string(), kLockRefused, kFixLock);
     if (!file) out.reject();
     write_text(out, file.get(), "schema", "quantimed-dataset");
     write_number(out, file.get(), "schema_version", split.train.is_sparse() ? 2 : 1);

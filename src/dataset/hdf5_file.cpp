@@ -15,8 +15,8 @@ Hdf5File::Hdf5File(const fs::path& path, std::uint64_t bytes)
       budget_(bytes),
       access_(unlocked_access()),
       file_(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access_.get()), H5Fclose) {
-  if (!file_ && lock_was_refused()) reject(kLockRefused, kMendLock);
-  if (!file_) reject("corrupt or truncated HDF5 file", kMendFetchAgain);
+  if (!file_ && lock_was_refused()) reject(kLockRefused, kFixLock);
+  if (!file_) reject("corrupt or truncated HDF5 file", kFixFetchAgain);
 }
 
 std::string Hdf5File::contents() const {
@@ -124,7 +124,7 @@ void Hdf5File::check_stored(const Hdf5Handle& dataset, const std::string& name, 
   const std::uint64_t ratio = best_compression(properties, name);
   const std::uint64_t stored = std::min<std::uint64_t>(H5Dget_storage_size(dataset.get()), regular_file_size(path_));
   if (elements > stored * ratio / H5Tget_size(type.get()))
-    reject(fmt::format("{} is truncated: {} elements in {} stored bytes", name, elements, stored), kMendFetchAgain);
+    reject(fmt::format("{} is truncated: {} elements in {} stored bytes", name, elements, stored), kFixFetchAgain);
 }
 
 }  // namespace quantimed

@@ -20,7 +20,7 @@
 
 namespace quantimed {
 
-inline constexpr std::string_view kMendLayout = "see the layout in datasets/README.md";
+inline constexpr std::string_view kFixLayout = "see the layout in datasets/README.md";
 
 // All throw InputError. A data set's name is its path in the file.
 class Hdf5File {
@@ -29,7 +29,7 @@ class Hdf5File {
 
   const std::filesystem::path& path() const { return path_; }
   hid_t id() const { return file_.get(); }
-  [[noreturn]] void reject(std::string_view what, std::string_view fix = kMendLayout) const {
+  [[noreturn]] void reject(std::string_view what, std::string_view fix = kFixLayout) const {
     reject_data(path_, what, fix);
   }
 
@@ -65,7 +65,7 @@ std::vector<T> Hdf5File::read_all(const Hdf5Handle& dataset, const std::string& 
   take(elements * sizeof(T));
   std::vector<T> out(elements);
   if (H5Dread(dataset.get(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, out.data()) < 0)
-    reject(fmt::format("{} cannot be read: corrupt or truncated", name), kMendFetchAgain);
+    reject(fmt::format("{} cannot be read: corrupt or truncated", name), kFixFetchAgain);
   if constexpr (std::is_same_v<T, float>)
     if (!std::all_of(out.begin(), out.end(), [](float v) { return std::isfinite(v); }))
       reject(fmt::format("{} holds a value that is not finite", name), "clean the data");

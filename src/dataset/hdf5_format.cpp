@@ -87,7 +87,7 @@ class Hdf5Reader {
   void require_targets(const std::string& group, std::uint64_t targets, std::uint64_t samples, std::uint64_t features) {
     if (targets == samples) return;
     file_.reject(fmt::format("{} targets for {} samples in /{}", targets, samples, group),
-                 features == targets ? "samples are rows: store x.T" : kMendLayout);
+                 features == targets ? "samples are rows: store x.T" : kFixLayout);
   }
 
   Dataset read_dense(const std::string& group, const std::string& name, std::uint64_t targets) {
@@ -199,7 +199,7 @@ Reading read_hdf5(const fs::path& path) {
     const bool has_classes = split.train.classes > 0;
     return {std::move(split), has_classes ? Targets::classes : Targets::values};
   } catch (const IsolatedFailure& failure) {
-    reject_data(path, failure.what(), kMendFetchAgain);
+    reject_data(path, failure.what(), kFixFetchAgain);
   }
 }
 

@@ -11,7 +11,7 @@ namespace quantimed {
 
 inline constexpr const char* kLockRefused =
     "HDF5 may not lock it: the file system has no locks, or another program holds one";
-inline constexpr const char* kMendLock = "set HDF5_USE_FILE_LOCKING=FALSE in the environment";
+inline constexpr const char* kFixLock = "set HDF5_USE_FILE_LOCKING=FALSE in the environment";
 
 // No locks, where the library can do without.
 inline void disable_locking(hid_t access) {

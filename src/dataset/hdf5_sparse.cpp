@@ -15,7 +15,7 @@ namespace quantimed {
 
 namespace {
 
-constexpr std::string_view kMendCsr =
+constexpr std::string_view kFixCsr =
     "of a scipy.sparse.csr_matrix x call x.sum_duplicates(), then store x.data, x.indices, x.indptr and x.shape";
 
 // What is stored, but 0, is not held.
@@ -51,11 +51,11 @@ SparseList open_list(const Hdf5File& file, const std::string& name, H5T_class_t 
 // Row starts ascend from 0 to the number of values.
 std::vector<std::uint64_t> read_starts(Hdf5File& file, const SparseList& indptr, std::uint64_t values) {
   const auto raw = file.read_all<std::int64_t>(indptr.dataset, indptr.name, indptr.size, H5T_NATIVE_INT64);
-  if (raw.front() != 0) file.reject(fmt::format("{} begins with {}, not 0", indptr.name, raw.front()), kMendCsr);
+  if (raw.front() != 0) file.reject(fmt::format("{} begins with {}, not 0", indptr.name, raw.front()), kFixCsr);
   if (const auto fall = std::ranges::is_sorted_until(raw); fall != raw.end())
-    file.reject(fmt::format("{} falls at place {}", indptr.name, fall - raw.begin()), kMendCsr);
+    file.reject(fmt::format("{} falls at place {}", indptr.name, fall - raw.begin()), kFixCsr);
   if (static_cast<std::uint64_t>(raw.back()) != values)
-    file.reject(fmt::format("{} ends with {}, and there are {} values", indptr.name, raw.back(), values), kMendCsr);
+    file.reject(fmt::format("{} ends with {}, and there are {} values", indptr.name, raw.back(), values), kFixCsr);
   file.take(raw.size() * sizeof(std::uint64_t));
   return {raw.begin(), raw.end()};
 }
@@ -71,9 +71,9 @@ std::vector<std::uint32_t> read_columns(Hdf5File& file, const SparseList& indice
     for (std::uint64_t k = starts[row]; k < starts[row + 1]; ++k) {
       if (raw[k] < 0 || static_cast<std::uint64_t>(raw[k]) >= features)
         file.reject(fmt::format("{}: column {} in row {} of {} features", indices.name, raw[k], row, features),
-                    kMendCsr);
+                    kFixCsr);
       if (raw[k] <= before)
-        file.reject(fmt::format("{}: column {} follows {} in row {}", indices.name, raw[k], before, row), kMendCsr);
+        file.reject(fmt::format("{}: column {} follows {} in row {}", indices.name, raw[k], before, row), kFixCsr);
       columns[k] = static_cast<std::uint32_t>(before = raw[k]);
     }
   }
@@ -102,9 +102,9 @@ SparseRows read_sparse(Hdf5File& file, const std::string& name, const std::array
   const SparseList data = open_list(file, name + "/data", H5T_FLOAT, "of floats");
   check_sparse_dimensions(file.path(), shape[0], shape[1], data.size);
   if (indptr.size != shape[0] + 1)
-    file.reject(fmt::format("{} has {} entries for {} samples", indptr.name, indptr.size, shape[0]), kMendCsr);
+    file.reject(fmt::format("{} has {} entries for {} samples", indptr.name, indptr.size, shape[0]), kFixCsr);
   if (indices.size != data.size)
-    file.reject(fmt::format("{} has {} entries for {} values", indices.name, indices.size, data.size), kMendCsr);
+    file.reject(fmt::format("{} has {} entries for {} values", indices.name, indices.size, data.size), kFixCsr);
   SparseRows rows;
   rows.starts = read_starts(file, indptr, data.size);
   if (data.size > 0) {

@@ -80,7 +80,7 @@ IdxArray read_array(const fs::path& path, std::size_t least, std::size_t most, c
   if (promised > source.most_bytes())
     reject_data(path,
                 fmt::format("truncated or corrupt: its header promises {} bytes, more than it can hold", promised),
-                kMendFetchAgain);
+                kFixFetchAgain);
   budget.take(path, each * promised);
   array.elements.resize(promised);
   source.read(array.elements);
@@ -109,7 +109,7 @@ std::uint32_t largest_label(const Dataset& data) {
 
 void check_idx_labels(const Dataset& data, const fs::path& labels, std::uint32_t classes) {
   if (const auto worst = largest_label(data); worst >= classes)
-    reject_data(labels, fmt::format("label {} is outside 0 … {}", worst, classes - 1), kMendFetchAgain);
+    reject_data(labels, fmt::format("label {} is outside 0 … {}", worst, classes - 1), kFixFetchAgain);
 }
 
 // "emnist-letters-train-", "images-idx3-ubyte" of Emnist_letters-TRAIN-images.idx3-ubyte.gz: what is before "images",

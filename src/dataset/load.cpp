@@ -74,7 +74,7 @@ Reading read_file(const fs::path& path, bool grey) {
   const bool is_cifar = path.extension() == ".bin";
   if (!is_cifar || regular_file_size(path) % kCifarRecord != 0) refuse_foreign(path, head);
   if (is_cifar) return read_cifar({{path}, {}}, grey, 0);
-  if (head.empty()) reject_data(path, "nothing is in it once it is unpacked", kMendFetchAgain);
+  if (head.empty()) reject_data(path, "nothing is in it once it is unpacked", kFixFetchAgain);
   // A record of CIFAR's may begin with two zeros, too: its label and its first pixel.
   const std::string name = path.filename().string(), unpacked = without_packing(name);
   const bool may_be_batch = unpacked != name && fs::path(unpacked).extension() == ".bin";

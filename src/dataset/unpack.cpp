@@ -46,11 +46,9 @@ class RawFile {
     return got;
   }
 
-  [[noreturn]] void reject_truncated() const {
-    reject_data(path_, "the compressed file is truncated", kMendFetchAgain);
-  }
+  [[noreturn]] void reject_truncated() const { reject_data(path_, "the compressed file is truncated", kFixFetchAgain); }
   [[noreturn]] void reject_corrupt(const char* reason) const {
-    reject_data(path_, fmt::format("corrupt ({})", reason), kMendFetchAgain);
+    reject_data(path_, fmt::format("corrupt ({})", reason), kFixFetchAgain);
   }
 
   // Between two compressed parts of one file. True where another one begins; zeros that fill a block up are left out.
@@ -62,7 +60,7 @@ class RawFile {
       take(static_cast<std::size_t>(other - bytes.begin()));
       if (other == bytes.end()) continue;
       if (other == bytes.begin() && !is_padding && *other == first_byte) return true;
-      reject_data(path_, "after the end of its compressed data come bytes of another kind", kMendFetchAgain);
+      reject_data(path_, "after the end of its compressed data come bytes of another kind", kFixFetchAgain);
     }
   }
 

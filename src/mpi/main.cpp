@@ -80,10 +80,9 @@ int lead(MpiTransport& transport, int argc, char** argv) {
         why);
   std::fflush(nullptr);
   if (!speaks) std::this_thread::sleep_for(kUntilSeen);
-  for (auto end = std::chrono::steady_clock::now() + kUntilGone; speaks && !is_own && transport.sees_others();) {
-    if (std::chrono::steady_clock::now() > end) break;
+  const auto end = std::chrono::steady_clock::now() + kUntilGone;
+  while (speaks && !is_own && transport.sees_others() && std::chrono::steady_clock::now() < end)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
   std::_Exit(kFailed);
 }
 

@@ -2,6 +2,7 @@
 #include "trace/image.hpp"
 
 #include "base/error.hpp"
+#include "base/path_kind.hpp"
 #include "trace/trace.hpp"
 
 #include <fcntl.h>
@@ -70,11 +71,9 @@ const char* fix_for(int code) {
     case EDQUOT:
       return "free some space, or name another disk with --output";
     case EFBIG:
-      return "raise the limit on file sizes (ulimit -f)";
     case EMFILE:
-      return "raise the limit on open files (ulimit -n)";
     case ENFILE:
-      return "close some files of other programs: the whole system has no more";
+      return path_fix(code);
     case ENAMETOOLONG:
       return "choose a shorter name with --output";
     default:

@@ -34,7 +34,7 @@ PropertyList reading_access() {
 File open_file(const std::string& path) {
   const PropertyList access = reading_access();
   const hid_t id = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access);
-  if (id < 0 && lock_was_refused()) throw InputError("{}: {}; {}", path, kLockRefused, kMendLock);
+  if (id < 0 && lock_was_refused()) throw InputError("{}: {}; {}", path, kLockRefused, kFixLock);
   return File(id, "is not an HDF5 file, or is truncated");
 }
 

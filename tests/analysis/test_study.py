@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT / "bench"))
 from studies import claims, effects, paper, quantizers, runner, statistics, traces  # noqa: E402
 from studies import job as job_module  # noqa: E402
 from studies.ledger import Ledger, explain  # noqa: E402
-from studies.study_file import Run, StudyError, read_study  # noqa: E402
+from studies.study_file import Run, StudyError, read_study, require_quick  # noqa: E402
 
 PROGRAM = Path(os.environ.get("QUANTIMED_PROGRAM") or ROOT / "build" / "quantimed")
 needs_program = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program at {PROGRAM}: set QUANTIMED_PROGRAM")
@@ -127,6 +127,13 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, text: str, names: str
     with pytest.raises(StudyError) as error:
         read_study(write(tmp_path / "s.ini", text)).runs()
     assert names in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_study_without_a_quick_form_says_so(tmp_path: Path) -> None:
+    without, with_it = write(tmp_path / "a.ini", "batch = 1\n"), write(tmp_path / "b.ini", "batch = 1\n[quick]\nbatch = 2\n")
+    with pytest.raises(StudyError, match="--quick: .*a.ini has no .quick."):
+        require_quick([read_study(without, quick=True)])
+    require_quick([read_study(with_it, quick=True)])
 
 
 def test_what_never_ends_is_no_study() -> None:

@@ -248,7 +248,7 @@ TEST(MakeCodec, EveryRowHasAHelp) {
   }
 }
 
-TEST(MakeCodec, BadValuesNameTheOptionTheValueAndTheMend) {
+TEST(MakeCodec, BadValuesNameTheOptionTheValueAndTheFix) {
   for (const char* text : {"low-precision:0",
                            "low-precision:-1",
                            "low-precision:abc",

@@ -110,6 +110,7 @@ TEST(OptionsOfSome, ThatNoChosenAlgorithmTakesAreRefused) {
                 HasSubstr("is of other algorithms than dsgd, q-dsgd"))
         << option;
   EXPECT_EQ(error_of({"compare", "--algorithms", "dsgd,q-dsgd", "--codec", "qsgd:4", "--alpha", "dsgd=0.1"}), "");
+  EXPECT_EQ(error_of({"compare", "--algorithms", "dsgd,async-dsgd", "--alpha", "q-dsgd=0.1, dsgd=0.2"}), "");
   EXPECT_EQ(error_of({"compare", "--algorithms", "dsgd", "--gradient", "deadline", "--deadline", "0.3"}), "");
 }
 

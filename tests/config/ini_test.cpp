@@ -181,7 +181,7 @@ TEST(Ini, CommandLineWinsAndLaterFilesWin) {
   EXPECT_EQ(config.seed, 3u);
 }
 
-TEST(Ini, ErrorsNameFileLineOptionAndMend) {
+TEST(Ini, ErrorsNameFileLineOptionAndFix) {
   const auto error = [](const std::string& text) {
     const TemporaryFile file(text);
     const std::string what = error_of({"run", "--config", file.path()});

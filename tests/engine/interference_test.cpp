@@ -23,7 +23,7 @@ TEST(Interference, IsParsed) {
   EXPECT_EQ(request.period, 0.5);
 }
 
-TEST(Interference, BadInputNamesTheOptionTheValueAndTheMend) {
+TEST(Interference, BadInputNamesTheOptionTheValueAndTheFix) {
   for (const char* text : {"1",         "1,0.5",     "1,0.5,",   "1,0.5,1,", "1,0.5,1,2", ",0.5,1",     "0,0.5,1",
                            "-1,0.5,1",  "1.5,0.5,1", "1,0,1",    "1,1.01,1", "1,nan,1",   "1,0.5,0",    "1,0.5,1e-9",
                            "1,0.5,inf", "1,0.5,1e9", "1, 0.5,1", "a,b,c",    "5,0.5,1",   "1e300,0.5,1"}) {

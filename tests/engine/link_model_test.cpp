@@ -32,7 +32,7 @@ TEST(LinkModel, AlphaBetaChargesLatencyAndBytes) {
   EXPECT_EQ(link.exchange(16), 0);
 }
 
-TEST(LinkModel, BadInputNamesTheOptionTheValueAndTheMend) {
+TEST(LinkModel, BadInputNamesTheOptionTheValueAndTheFix) {
   for (const char* text : {"", "paper", "paper:", "paper:-1", "paper:3,4", "paper:three", "paper:inf", "paper:nan",
                            "paper:3 ", "alpha-beta:1", "alpha-beta:-1,5", "alpha-beta:1,0", "alpha-beta:1,2,3",
                            "alpha-beta:,", "none:", "none:3", "ethernet"}) {

@@ -152,7 +152,7 @@ TEST(SpeedModel, EveryKindOfTheTableIsMade) {
   }
 }
 
-TEST(SpeedModel, BadInputNamesTheOptionTheValueAndTheMend) {
+TEST(SpeedModel, BadInputNamesTheOptionTheValueAndTheFix) {
   for (const char* text : {"",
                            "uniform",
                            "uniform:",

@@ -107,7 +107,7 @@ TEST(Mixing, MetropolisLooksAtBothEnds) {
   EXPECT_DOUBLE_EQ(network.self_weights[1], 4.0 / 5);
 }
 
-TEST(Mixing, TooSmallKappaNamesTheNodeAndTheMend) {
+TEST(Mixing, TooSmallKappaNamesTheNodeAndTheFix) {
   EXPECT_THAT([] { make("star", 5, "laplacian:3"); },
               ThrowsMessage<InputError>(AllOf(HasSubstr("--mixing laplacian:3"), HasSubstr("node 0 has 4 neighbours"),
                                               HasSubstr("-0.333"), HasSubstr("out for 6"))));

@@ -46,7 +46,7 @@ TEST(ParseGraph, IsUndoneByDescribe) {
 }
 
 class RefusedGraph : public testing::TestWithParam<Refusal> {};
-TEST_P(RefusedGraph, NamesOptionValueAndMend) {
+TEST_P(RefusedGraph, NamesOptionValueAndFix) {
   const std::string text = GetParam().text, fix = GetParam().fix;
   EXPECT_THAT([&] { parse_graph(text); },
               ThrowsMessage<InputError>(AllOf(HasSubstr("--graph " + text + ":"), HasSubstr(fix))));
@@ -75,7 +75,7 @@ TEST(ParseMixing, KnowsEveryName) {
 }
 
 class RefusedMixing : public testing::TestWithParam<Refusal> {};
-TEST_P(RefusedMixing, NamesOptionValueAndMend) {
+TEST_P(RefusedMixing, NamesOptionValueAndFix) {
   const std::string text = GetParam().text, fix = GetParam().fix;
   EXPECT_THAT([&] { parse_mixing(text); },
               ThrowsMessage<InputError>(AllOf(HasSubstr("--mixing " + text + ":"), HasSubstr(fix))));

@@ -30,7 +30,8 @@ OF_THE_RUN = {"budget", "json", "tuned-by", "tuned_by", "allow-large-epsilon", "
                "trials", "alpha-range", "epsilon-range", "tuned_by"}
 # … what follows from them: at equal time each algorithm has its own number of iterations …
 CONSEQUENCES = ("iterations", "max-time", "horizon")
-# … and how an algorithm was tuned: among them every parameter that a row of the program's table has. Its runs with different tuning are not each other's repetitions.
+# … and how an algorithm was tuned: among them every parameter that a row of the program's table has. Its runs with
+# different tuning are not each other's repetitions.
 TUNING = ("batch", "gradient", "deadline", "deadline-adapt", "deadline-slack", "alpha", "epsilon", "gamma", "momentum", "averaging",
           "outer-step", "local-steps", "rounds", "period", "nesterov", "overlap", "beta", "codec", "machine")
 _NAMED_FIRST = ("engine", "dataset", "nodes")
