@@ -20,7 +20,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from . import figures, spreadsheet, style, tables
+from . import drawing, figures, spreadsheet, style, tables
 from .statistics import on_clock
 from .tables import Table, own_time
 from quantimed.traces import ReportError, Run, Study
@@ -124,25 +124,19 @@ def chosen_figures(names: Sequence[str]) -> list[tuple[str, ModuleType]]:
 def _figures(chosen: Sequence[tuple[str, ModuleType]], study: Study, found: Sequence[Table], output: Path, pdf: bool,
              progress: Progress) -> tuple[list[Drawn], list[dict[str, str]], list[str]]:
     drawn, not_drawn, failed = [], [], []
-    for number, (name, module) in enumerate(chosen, 1):
+    kinds = ("png", "pdf") if pdf else ("png",)
+    for number, (files, why, broke_off) in enumerate(drawing.drawn([module for _, module in chosen], study, kinds), 1):
+        name, module = chosen[number - 1]
         progress(f"figure {number} of {len(chosen)}, {name}")
-        try:
-            figure = module.draw(study)
-        except ReportError as error:
-            figure = str(error)
-        except Exception as error:  # one figure that breaks off must not take the others with it
-            failed.append(f"{name}: {type(error).__name__}: {error}")
-            figure = f"drawing it failed: {type(error).__name__}: {error}"
-        if isinstance(figure, str):
-            not_drawn.append({"title": module.TITLE, "why": figure})
+        if broke_off:
+            failed.append(f"{name}: {broke_off}")
+        if not files:
+            not_drawn.append({"title": module.TITLE, "why": why})
             for kind in ("png", "pdf"):  # of an earlier report
                 (output / "figures" / f"{name}.{kind}").unlink(missing_ok=True)
             continue
-        kinds = ("png", "pdf") if pdf else ("png",)
-        files = style.saved(figure, *kinds)
         for kind, file in zip(kinds, files):
             (output / "figures" / f"{name}.{kind}").write_bytes(file)
-        style.close(figure)
         png = files[0]
         width, height = PNG_SIZE.unpack_from(png, 16)
         drawn.append(Drawn(name, module.TITLE, module.CAPTION, base64.b64encode(png).decode(),

@@ -53,4 +53,10 @@ void admit(std::size_t callers, bool may_wait = false);
 std::string description();    // version and kernel in use, e.g. "OpenBLAS 0.3.21 SkylakeX"
 std::string configuration();  // what it says of its build
 
+// OpenBLAS chooses its kernels by the processor's model. One that is younger than the library is taken for one of 2004,
+// and products take several times as long (0.3.21 on an Intel Xeon of 2023: "Prescott", a sixth). This is that, in one
+// sentence with the fix, or empty. `can_avx2`, `can_avx512`: what the processor has; `description`: as above.
+std::string slow_kernels(const std::string& description, bool can_avx2, bool can_avx512);
+std::string slow_kernels();  // of the library in use, on this processor
+
 }  // namespace quantimed::blas

@@ -252,6 +252,31 @@ std::string description() {
   return "";
 }
 
+std::string slow_kernels(const std::string& description, bool can_avx2, bool can_avx512) {
+  // Of x86-64, as openblas_get_corename says them: those without AVX2.
+  constexpr std::array kOld = {"Katmai",      "Coppermine", "Northwood",  "Prescott",     "Banias",
+                               "Core2",       "Penryn",     "Dunnington", "Nehalem",      "Atom",
+                               "Sandybridge", "Athlon",     "Opteron",    "Opteron_SSE3", "Barcelona",
+                               "Bobcat",      "Bulldozer",  "Piledriver", "Steamroller",  "Nano"};
+  const std::string kernel = description.substr(description.rfind(' ') + 1);
+  if (!can_avx2 || !description.starts_with("OpenBLAS ") || std::ranges::find(kOld, kernel) == kOld.end()) return {};
+  return fmt::format(
+      "{} computes as a {} would, which has no AVX2, and this processor has {}: set OPENBLAS_CORETYPE={}, or install a "
+      "newer OpenBLAS; products then take a fraction of the time.",
+      description.substr(0, description.rfind(' ')), kernel, can_avx512 ? "AVX-512" : "it",
+      can_avx512 ? "SkylakeX" : "Haswell");
+}
+
+std::string slow_kernels() {
+#ifdef __x86_64__
+  __builtin_cpu_init();
+  return slow_kernels(description(), __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"),
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"));
+#else
+  return {};
+#endif
+}
+
 std::string configuration() {
   switch (library()) {
     case Library::openblas:

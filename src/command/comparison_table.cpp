@@ -78,7 +78,7 @@ std::string ratio_cell(const Estimate& ratio, const std::string& baseline) {
     return ratio.low >= 1 ? fmt::format("at least {}", ratio_text(ratio.low)) : std::string("—");
   if (std::isinf(ratio.median)) return baseline + " never";
   if (ratio.median == 0) return "never";
-  return fmt::format("{} {}", ratio_text(ratio.median), bracket_text(ratio, "∞"));
+  return ratio_text(ratio);
 }
 
 std::string speed_up_cell(const Comparison& made, const TargetRace& at, std::size_t row, const std::string& baseline) {

@@ -5,6 +5,7 @@
 #include "algorithm/table.hpp"
 #include "base/build_info.hpp"
 #include "base/error.hpp"
+#include "base/streams.hpp"
 #include "blas/blas.hpp"
 #include "command/certificate.hpp"
 #include "command/optimum_of.hpp"
@@ -33,6 +34,7 @@
 #include <ctime>
 #include <new>
 #include <optional>
+#include <utility>
 
 namespace quantimed {
 
@@ -203,6 +205,13 @@ void add_resumptions(Attributes& summary, const Attributes& earlier) {
     if (const Attribute* value = find(earlier, name)) summary.emplace_back(name, *value);
 }
 
+// Once, however many runs the command has. `quantimed info` says it, too, and a trace has the kernels' name.
+void tell_of_slow_kernels() {
+  static bool is_told = false;
+  const std::string why = blas::slow_kernels();
+  if (!why.empty() && !std::exchange(is_told, true)) tell("quantimed: {}\n", why);
+}
+
 }  // namespace
 
 void add_point(Progress& curve, const Cut& cut, const Evaluation& point) {
@@ -234,6 +243,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   if (!resumption) std::remove(partial_name(config.output).c_str());
   hold_memory_for_traces();
   blas::use_one_thread();
+  if (!config.quiet) tell_of_slow_kernels();
   // Nodes, and afterwards those who evaluate.
   const Layout layout = layout_of(config);
   blas::admit(config.engine == "virtual" ? config.threads : std::max(layout.here(), config.threads),

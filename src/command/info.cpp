@@ -100,7 +100,7 @@ int info_command(const Request& request) {
   const Machine machine = inspect_machine();
   fmt::print("machine\n{}", to_text(environment(machine, blas::description(), blas::configuration())));
   fmt::print("\none core multiplies large matrices at {:.1f} GFLOP/s\n", blas::measured_sgemm_rate() / 1e9);
-  const std::vector<std::string> problems = concerns(machine);
+  const std::vector<std::string> problems = concerns(machine, blas::slow_kernels());
   fmt::print("\nwhat is wrong with this machine for timing: {}\n",
              problems.empty() ? "nothing that was looked for" : "");
   for (const std::string& problem : problems) fmt::print("  - {}\n", problem);

@@ -215,7 +215,7 @@ std::string info_json(const Machine* machine, std::span<const std::string> algor
   if (machine) {
     document["machine"] = json_of(environment(*machine, blas::description(), blas::configuration()));
     document["sgemm_gflops"] = blas::measured_sgemm_rate() / 1e9;
-    document["concerns"] = concerns(*machine);
+    document["concerns"] = concerns(*machine, blas::slow_kernels());
     document["datasets"] = Json::array();
     for (const KnownDataset& known : known_datasets())
       document["datasets"].push_back(

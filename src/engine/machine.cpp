@@ -191,7 +191,7 @@ Attributes environment(const Machine& machine, const std::string& blas, const st
   return attributes;
 }
 
-std::vector<std::string> concerns(const Machine& machine) {
+std::vector<std::string> concerns(const Machine& machine, const std::string& slow_kernels) {
   std::vector<std::string> found;
   // Half a core of other people's work is ordinary.
   if (machine.load > machine.cores + 0.5)
@@ -222,6 +222,7 @@ std::vector<std::string> concerns(const Machine& machine) {
         fmt::format("{} is set: OpenBLAS computes as it says and not as this processor would; unset it, or compare "
                     "only with machines where it is set, too.",
                     variable));
+  if (!slow_kernels.empty()) found.push_back(slow_kernels);
   if (instructions_in_use() != possible_instructions().back())
     found.push_back(
         fmt::format("QUANTIMED_INSTRUCTIONS={} is set, and this processor can do more: unset it, or compare only with "

@@ -42,7 +42,8 @@ Machine inspect_machine(const std::string& root = "");
 // itself and of its build.
 Attributes environment(const Machine& machine, const std::string& blas, const std::string& configuration = "");
 
-// What is wrong with this machine for timing: one sentence each, with the fix. Empty: nothing.
-std::vector<std::string> concerns(const Machine& machine);
+// What is wrong with this machine for timing: one sentence each, with the fix. Empty: nothing. `slow_kernels`: what the
+// BLAS library's are (blas::slow_kernels).
+std::vector<std::string> concerns(const Machine& machine, const std::string& slow_kernels = "");
 
 }  // namespace quantimed

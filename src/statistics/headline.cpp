@@ -90,8 +90,7 @@ std::string lead_text(const Inquiry& inquiry, const std::vector<TargetRace>& rac
       leads.size() > 1 ? fmt::format(" (at {}, where it leads least)", figure_text(least->target)) : "";
   if (std::isnan(least->ratio.median))
     return fmt::format(", at least {} as fast as the next, {}{}", ratio_text(least->ratio.low), next, where);
-  return fmt::format(", {} {} as fast as the next, {}{}", ratio_text(least->ratio.median), bracket_text(least->ratio),
-                     next, where);
+  return fmt::format(", {} as fast as the next, {}{}", ratio_text(least->ratio), next, where);
 }
 
 std::string names(const Inquiry& inquiry, const std::vector<std::size_t>& entries) {

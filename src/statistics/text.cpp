@@ -13,10 +13,20 @@ std::string figure_text(double value, const char* infinite) {
   return value >= 1e4 && value < 1e7 ? fmt::format("{:.0f}", value) : fmt::format("{:.4g}", value);
 }
 
-std::string ratio_text(double value) {
-  if (std::isnan(value)) return "—";
+namespace {
+
+std::string ratio_digits(double value) {
   if (std::isinf(value)) return "∞";
-  return value >= 100 || value < 0.1 ? fmt::format("{:.3g}×", value) : fmt::format("{:.2f}×", value);
+  return value >= 100 || value < 0.1 ? fmt::format("{:.3g}", value) : fmt::format("{:.2f}", value);
+}
+
+}  // namespace
+
+std::string ratio_text(double value) { return std::isnan(value) ? "—" : ratio_digits(value) + "×"; }
+
+std::string ratio_text(const Estimate& e) {
+  if (e.spread == SpreadKind::none || std::isnan(e.median)) return ratio_text(e.median);
+  return fmt::format("{} [{}–{}]", ratio_text(e.median), ratio_digits(e.low), ratio_digits(e.high));
 }
 
 std::string bracket_text(const Estimate& e, const char* infinite) {

@@ -10,8 +10,10 @@ namespace quantimed {
 
 // Four digits, `infinite` for ∞, "—" for none.
 std::string figure_text(double value, const char* infinite = "never");
-// "1.88×"; three digits.
+// "1.88×"; three digits. Of an estimate, with its interval in the same digits, so that it holds what is said: "1.88×
+// [1.61–2.20]".
 std::string ratio_text(double value);
+std::string ratio_text(const Estimate& estimate);
 // "[1.61–2.2]"; empty where there is no spread.
 std::string bracket_text(const Estimate& estimate, const char* infinite = "never");
 

@@ -124,7 +124,7 @@ def test_runs_of_different_clocks_are_no_comparison() -> None:
 def test_verdict_of_a_clear_race() -> None:
     [found] = tables.tables(study_of(*race([2, 3, 3, 3, 4])), [3])
     said = verdict(found)
-    assert said.sentence == "Fastest to loss 3: asynchronous DSGD, 3.00× [2–4] as fast as the next, DSGD.".replace(
+    assert said.sentence == "Fastest to loss 3: asynchronous DSGD, 3.00× [2.00–4.00] as fast as the next, DSGD.".replace(
         "asynchronous DSGD", row(found, "async-dsgd").label)
     assert any("not tuned" in text for good, text in said.reasons if not good)
 

@@ -223,6 +223,18 @@ TEST(Buffers, AreThereOnceThreadsAreAdmittedWhateverIsRefusedThen) {
   EXPECT_EXIT(multiply_without_memory(), testing::ExitedWithCode(0), "");
 }
 
+// As it was met: a processor of 2023 under the OpenBLAS of Debian 12.
+TEST(SlowKernels, AreThoseOfAProcessorThatTheLibraryDoesNotKnow) {
+  EXPECT_THAT(slow_kernels("OpenBLAS 0.3.21 Prescott", true, true),
+              testing::AllOf(testing::StartsWith("OpenBLAS 0.3.21 computes as a Prescott would"),
+                             testing::HasSubstr("OPENBLAS_CORETYPE=SkylakeX")));
+  EXPECT_THAT(slow_kernels("OpenBLAS 0.3.21 Nehalem", true, false), testing::HasSubstr("OPENBLAS_CORETYPE=Haswell"));
+  EXPECT_EQ(slow_kernels("OpenBLAS 0.3.21 Prescott", false, false), "");  // which is what it is
+  for (const char* const suits : {"OpenBLAS 0.3.21 SkylakeX", "OpenBLAS 0.3.21 Haswell", "OpenBLAS 0.3.29 Zen",
+                                  "OpenBLAS 0.3.29 Cooperlake", "OpenBLAS 0.3.29 neoversen1", "BLIS 0.9.0 zen3"})
+    EXPECT_EQ(slow_kernels(suits, true, true), "") << suits;
+}
+
 // 700 calls at once would be more than the table holds.
 TEST(Buffers, ThreadsThatMayWaitShareThem) {
   constexpr std::size_t kThreads = 700, kSize = 200;

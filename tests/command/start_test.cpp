@@ -100,6 +100,31 @@ TEST(Start, InfoNamesAKernelThatTheEnvironmentForces) {
                              HasSubstr("  - OPENBLAS_CORETYPE=Haswell is set")));
 }
 
+// Prescott's kernels are what OpenBLAS falls back to on a processor that it does not know.
+TEST(Start, ARunSaysThatKernelsAreSlowHere) {
+#ifndef __x86_64__
+  GTEST_SKIP() << "OpenBLAS's old kernels are x86-64's";
+#else
+  if (!__builtin_cpu_supports("avx2")) GTEST_SKIP() << "this processor has no AVX2: old kernels are right for it";
+  const Folder folder;
+  const std::string run =
+      kProgramPath +
+      " run --dataset digits --nodes 2 --graph complete --samples-per-node 20 --batch 5 --model mlp:4 "
+      "--iterations 2 --evaluations 1 --repeats 2 --output t.h5";
+  const Ran slow = run_shell(folder, "OPENBLAS_CORETYPE=Prescott " + run);
+  EXPECT_EQ(slow.status, 0) << slow.err;
+  const std::size_t at = slow.err.find("computes as a Prescott would");
+  ASSERT_NE(at, std::string::npos) << slow.err;
+  EXPECT_EQ(slow.err.find("computes as a Prescott would", at + 1), std::string::npos) << "once, for both runs\n"
+                                                                                      << slow.err;
+  EXPECT_THAT(slow.err, HasSubstr("set OPENBLAS_CORETYPE="));
+  EXPECT_THAT(run_shell(folder, "OPENBLAS_CORETYPE=Haswell " + run + " --overwrite").err,
+              Not(HasSubstr("OPENBLAS_CORETYPE")));
+  EXPECT_THAT(run_shell(folder, "OPENBLAS_CORETYPE=Prescott " + kProgramPath + " info").out,
+              HasSubstr("  - OpenBLAS "));
+#endif
+}
+
 TEST(Start, InstructionsThatAreNotThereAreRefused) {
   const Folder folder;
   const Ran ran = run_shell(folder, "QUANTIMED_INSTRUCTIONS=sse9 " + kProgramPath + " info");

@@ -171,6 +171,7 @@ TEST(Concerns, EachIsFoundAlone) {
   good.cpu_quota = 4;
   good.load = 4.2;
   EXPECT_THAT(concerns(good), IsEmpty());
+  EXPECT_THAT(concerns(good, "Slow kernels: use others."), ElementsAre("Slow kernels: use others."));
   const std::pair<void (*)(Machine&), const char*> faults[] = {
       {[](Machine& m) { m.load = 5; }, "load is 5.0 on 4 cores"},
       {[](Machine& m) { m.governor = "performance, powersave"; }, "governor"},

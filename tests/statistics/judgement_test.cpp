@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <limits>
 
 namespace quantimed {
 namespace {
@@ -182,6 +183,10 @@ TEST(Headline, WritesFiguresOnce) {
   EXPECT_EQ(figure_text(1.85), "1.85");
   EXPECT_EQ(figure_text(123456), "123456");
   EXPECT_EQ(ratio_text(1.876), "1.88×");
+  Estimate found{.median = 1.5164, .low = 1.4851, .high = 1.5172, .spread = SpreadKind::range};
+  EXPECT_EQ(ratio_text(found), "1.52× [1.49–1.52]");  // 1.517 would not hold 1.52
+  found.high = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(ratio_text(found), "1.52× [1.49–∞]");
   EXPECT_EQ(spread_kind_text(5, "seed"), "[a–b] is the range of 5 seeds");
   EXPECT_EQ(spread_kind_text(10, "seed"), "[a–b] holds the true median with 97.9 % (10 seeds)");
 }
