@@ -87,6 +87,13 @@ void refuse_two_budgets(const Request& request) {
         request.config.iterations, request.config.max_time);
 }
 
+void refuse_equal_repeats(const Config& given) {
+  if (given.engine == "virtual" && given.repeats > 1)
+    throw InputError(
+        "--repeats {}: in virtual time repeats are the same to the bit; give other seeds, or --engine threads",
+        given.repeats);
+}
+
 Pace measure_pace(const Config& resolved, const DataSplit& data) {
   Config c = resolved;
   if (c.horizon == 0) c.horizon = c.iterations;  // the same steps; values do not matter, but must be numbers

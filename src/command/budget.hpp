@@ -28,6 +28,8 @@ struct Pace {
 
 // --iterations says which time, and so does --max-time. Throws InputError where both stand on the command line.
 void refuse_two_budgets(const Request& request);
+// Throws InputError where repeats would be the same run.
+void refuse_equal_repeats(const Config& given);
 
 // A run of a few iterations, of which nothing is kept. `resolved`: virtual time or threads.
 Pace measure_pace(const Config& resolved, const DataSplit& data);

@@ -156,8 +156,7 @@ std::string notices(const Config& given, const Plan& made) {
 // What a user can have got wrong, before the data are read.
 void check_request(const Request& request) {
   const Config& given = request.config;
-  if (given.engine == "virtual" && given.repeats > 1)
-    throw InputError("--repeats {}: in virtual time repeats are the same to the bit; give more --seeds", given.repeats);
+  refuse_equal_repeats(given);
   refuse_two_budgets(request);
 }
 

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/path_kind.hpp"
 #include "base/streams.hpp"
+#include "command/budget.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
 #include "command/fom.hpp"
@@ -196,6 +197,7 @@ int run_command(const Request& request) {
   catch_signals();  // before anything that takes long
   if (!request.config.resume.empty()) return resume_command(request);
   const bool fom = wants_fom(request);
+  refuse_equal_repeats(request.config);
   const Config config = resolve(request.config);
   if (config.dry_run) {
     fmt::print("{}", to_ini(config));

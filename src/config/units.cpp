@@ -60,6 +60,9 @@ std::string without_units(const std::string& option, const std::string& text, co
     const std::string_view digits(text.data() + at, static_cast<std::size_t>(stop - text.data()) - at);
     const char* const word_end = std::find_if_not(stop, end, is_unit_letter);
     const std::string word(stop, word_end);
+    if (!word.empty() && word_end != end && is_digit(*word_end) && !units.empty())
+      throw InputError("--{} {}: goes on after \"{}{}\"; give one number with one unit, as in 90min", option, text,
+                       digits, word);
     const char unit = units.empty() ? '-' : units[std::min(number++, units.size() - 1)];
     if (word.empty() || unit == '-')
       plain += std::string(digits) + word;

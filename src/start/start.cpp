@@ -179,6 +179,23 @@ void require_room_for_openblas() {
   ::syscall(SYS_munmap, probe, kOpenBlasBuffer);
 }
 
+// Libraries' constructors end in SIGSEGV on a stack of 64 KiB. Raised as far as the caller allows: threads that are
+// started later have theirs from the limit at the program's start, so it starts itself again. False: nothing to raise.
+bool raise_limit_of_stack() {
+  constexpr rlim_t kKiB = 1024, kLeast = 128 * kKiB, kEnough = 1024 * kKiB, kUsual = 8192 * kKiB;
+  rlimit limit{};
+  if (::syscall(SYS_prlimit64, 0, RLIMIT_STACK, nullptr, &limit) != 0 || limit.rlim_cur >= kEnough) return false;
+  rlimit raised = limit;
+  raised.rlim_cur = limit.rlim_max < kUsual ? limit.rlim_max : kUsual;
+  const bool is_raised =
+      raised.rlim_cur > limit.rlim_cur && ::syscall(SYS_prlimit64, 0, RLIMIT_STACK, &raised, nullptr) == 0;
+  if ((is_raised ? raised : limit).rlim_cur >= kLeast) return is_raised;
+  say("quantimed: ulimit -s leaves a stack of less than the 128 KiB that libraries need to start; raise it to its "
+      "usual 8192\n");
+  ::syscall(SYS_exit_group, kRefusedByTheMachine);
+  return false;
+}
+
 // The program goes on as it was started: at least nothing binds its first thread. What is renamed takes no more room.
 void do_without(char** environment, char** wanted) {
   if (wanted != nullptr)
@@ -204,7 +221,7 @@ void begin(int /*argc*/, char** arguments, char** environment) {
     require_room_for_openblas();
     return;
   }
-  if (is_as_wanted(environment)) {
+  if (!raise_limit_of_stack() && is_as_wanted(environment)) {
     require_room_for_openblas();
     return;
   }

@@ -109,13 +109,13 @@ TEST(Start, ARunSaysThatKernelsAreSlowHere) {
   const Folder folder;
   const std::string run =
       kProgramPath +
-      " run --dataset digits --nodes 2 --graph complete --samples-per-node 20 --batch 5 --model mlp:4 "
-      "--iterations 2 --evaluations 1 --repeats 2 --output t.h5";
+      " compare --algorithms dsgd,async-dsgd --seeds 1,2 --dataset digits --nodes 2 --graph complete "
+      "--samples-per-node 20 --batch 5 --model mlp:4 --iterations 2 --budget iterations --evaluations 1 --output made";
   const Ran slow = run_shell(folder, "OPENBLAS_CORETYPE=Prescott " + run);
   EXPECT_EQ(slow.status, 0) << slow.err;
   const std::size_t at = slow.err.find("computes as a Prescott would");
   ASSERT_NE(at, std::string::npos) << slow.err;
-  EXPECT_EQ(slow.err.find("computes as a Prescott would", at + 1), std::string::npos) << "once, for both runs\n"
+  EXPECT_EQ(slow.err.find("computes as a Prescott would", at + 1), std::string::npos) << "once, for all runs\n"
                                                                                       << slow.err;
   EXPECT_THAT(slow.err, HasSubstr("set OPENBLAS_CORETYPE="));
   EXPECT_THAT(run_shell(folder, "OPENBLAS_CORETYPE=Haswell " + run + " --overwrite").err,
@@ -131,6 +131,26 @@ TEST(Start, InstructionsThatAreNotThereAreRefused) {
   EXPECT_EQ(ran.status, 2);
   EXPECT_TRUE(is_one_line(ran.err)) << ran.err;
   EXPECT_THAT(ran.err, AllOf(HasSubstr("QUANTIMED_INSTRUCTIONS=sse9"), HasSubstr("choose one of them")));
+}
+
+// ---- a small stack ------------------------------------------------------------------------------------------
+
+TEST(Start, ASmallStackIsRaisedAsFarAsTheCallerAllows) {
+  const Folder folder;
+  const std::string run =
+      kProgramPath +
+      " run --dataset digits --nodes 2 --graph complete --samples-per-node 20 --batch 5 --model mlp:4 "
+      "--iterations 2 --evaluations 1 --quiet --output t.h5 --overwrite";
+  const Ran raised = run_shell(folder, "ulimit -S -s 64; " + run);
+  EXPECT_EQ(raised.status, 0) << raised.err;
+  for (const char* const engine : {"virtual", "threads --oversubscribe"}) {
+    const Ran enough = run_shell(folder, "ulimit -s 128; " + run + " --engine " + engine);
+    EXPECT_EQ(enough.status, 0) << engine << enough.err;
+  }
+  const Ran refused = run_shell(folder, "ulimit -s 64; " + run);
+  EXPECT_EQ(refused.status, 4) << refused.err;
+  EXPECT_TRUE(is_one_line(refused.err)) << refused.err;
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("ulimit -s"), HasSubstr("8192")));
 }
 
 // ---- starting again --------------------------------------------------------------------------------------
