@@ -165,7 +165,11 @@ Request help_request(std::string text) {
 // What the commands print that only look into the tables.
 std::string text_about(const CommandRow& command, const Arguments& arguments) {
   for (const std::string& argument : arguments)
-    if (argument.starts_with("-")) throw unknown_option(without_dashes(argument));
+    if (argument.starts_with("-")) {
+      const std::string name = without_dashes(argument);
+      if (find_option(name)) throw InputError("--{}: not an option of {}; leave it out", name, command.name);
+      throw unknown_option(name);
+    }
   if (command.bit == kCite) return citations(arguments);
   if (arguments.size() != 1) throw InputError("completion: give one of bash, zsh, fish, man");
   return completion_for(arguments.front());

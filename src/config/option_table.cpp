@@ -29,7 +29,6 @@ InputError unknown_option(const std::string& name) {
   for (const OptionRow& row : option_table()) known.emplace_back(row.name);
   std::string meant = option_meant_by(name);
   if (meant.empty()) meant = nearest(name, known);
-  if (meant == name) return InputError("--{}: not an option of this command; quantimed help COMMAND lists those", name);
   return InputError("--{}: not an option; {}", name,
                     meant.empty() ? "quantimed help COMMAND lists them" : fmt::format("did you mean --{}?", meant));
 }

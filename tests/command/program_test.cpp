@@ -233,7 +233,7 @@ TEST(Program, BadUseIsOneLineAndStatusTwo) {
       {"compare --dataset digits --repeats 3", "--repeats"},
       {"run --dataset digits --repeats 3", "--repeats"},
       {"run --dataset digits --max-time 1h30min", "goes on after \"1h\""},
-      {"cite dsgd --output x", "not an option of this command"},
+      {"cite dsgd --output x", "not an option of cite"},
       {"run --dataset digits --model mlp:0", "--model"},
       {"run --dataset digits --samples-per-node 100000", "--samples-per-node"},
       {"verify nothing.h5", "nothing.h5"},
