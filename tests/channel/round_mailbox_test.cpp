@@ -77,9 +77,9 @@ TEST(RoundMailbox, MisuseIsAnError) {
 
 // Threads run the algorithm's loop; every message is checked in place, again and again until the update has ended.
 void exchange_messages(const std::vector<std::vector<std::size_t>>& neighbours, Round rounds) {
-  constexpr std::size_t kCapacity = 512;
+  constexpr std::size_t kMessageBytes = 512;
   std::deque<RoundMailbox> boxes;
-  for (std::size_t i = 0; i < neighbours.size(); ++i) boxes.emplace_back(kCapacity);
+  for (std::size_t i = 0; i < neighbours.size(); ++i) boxes.emplace_back(kMessageBytes);
   const std::atomic<bool> never{false};
   std::atomic<std::uint64_t> torn{0}, read{0};
   const auto node = [&](std::size_t me) {
@@ -92,7 +92,7 @@ void exchange_messages(const std::vector<std::vector<std::size_t>>& neighbours, 
       for (int again = 0; again < 2; ++again)
         for (const std::size_t j : neighbours[me]) {
           const Message z = boxes[j].read(t);
-          const bool good = z.header.round == t && testing::whole(z.payload, t * 64 + j, kCapacity, jitter);
+          const bool good = z.header.round == t && testing::whole(z.payload, t * 64 + j, kMessageBytes, jitter);
           torn.fetch_add(good ? 0 : 1, std::memory_order_relaxed);
           read.fetch_add(1, std::memory_order_relaxed);
         }
