@@ -220,7 +220,7 @@ def _run(number: int, run: Run, table: Table, folder: Path, environments: Sequen
         "label": style.label(run.algorithm), "colour": style.colour(run.algorithm), "dataset": run.dataset,
         "engine": "virtual" if run.engine == "virtual" else "real", "nodes": run.nodes, "seed": run.seed,
         "status": run.status, "verdict": run.verdict, "why_not": run.why_not, "replayed": _replayed(run),
-        "time": tables.figure(own_time(table, run), "never") if run.counts else "—",
+        "time": tables.figure(own_time(table, run), "missed") if run.counts else "—",
         "end": tables.figure(tables.last(run.progress["time"])), "loss": tables.figure(tables.last(run.progress["loss"])),
         "accuracy": f"{100 * accuracy:.1f}" if math.isfinite(accuracy) else "—",
         "ini": run.ini, "created": run.created, "version": run.software_version, "commit": run.commit,

@@ -205,7 +205,7 @@ def figure(value: float, infinite: str = "missed", digits: int = 4) -> str:
     return f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.{digits}g}"
 
 
-def between(found: Estimate, infinite: str = "never", factor: float = 1) -> str:
+def between(found: Estimate, infinite: str = "missed", factor: float = 1) -> str:
     return "" if math.isnan(found.low) else f"[{figure(factor * found.low, infinite)}–{figure(factor * found.high, infinite)}]"
 
 
@@ -218,7 +218,7 @@ def ratio(value: float) -> str:
 def seconds(value: float) -> str:
     """With the prefix that it reads best with: 7.6 ms."""
     if not math.isfinite(value):
-        return figure(value, "never")
+        return figure(value, "missed")
     factor, unit = time_unit(value)
     return f"{figure(value * factor)} {unit}"
 

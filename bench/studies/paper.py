@@ -116,7 +116,7 @@ def facts(jobs: dict[str, list[Job]], outcome: Outcome | None, quick: bool) -> s
     form = "`make paper QUICK=1`: short horizons and few settings, a smoke test more than a finding" if quick else "`make paper`"
     time_text = f" in {outcome.seconds:.0f} s" if outcome and not outcome.kept else ""
     return (f"Made by {form}: {len(every)} runs{time_text}, program at commit {', '.join(commits)}, on {'; '.join(machines)}. 50 nodes in virtual "
-            f"time unless said otherwise; {OURS} is ours.")
+            f"time unless said otherwise; {OURS} is the paper's.")
 
 
 def distrusted(jobs: dict[str, list[Job]]) -> list[str]:

@@ -80,6 +80,9 @@ void refuse_two_budgets(const Request& request) {
         "--max-time {:g}: --budget iterations gives every algorithm the same iterations, and some would be cut by the "
         "time; leave one of them out",
         request.config.max_time);
+  if (request.config.budget == "time" && is_given("max-time") && std::isinf(request.config.max_time))
+    throw InputError(
+        "--max-time none: --budget time ends every algorithm by it; give a time, or --budget iterations and how many");
   if (request.config.budget == "time" && is_given("iterations") && is_given("max-time"))
     throw InputError(
         "--iterations {}: --max-time {:g} is the time of every algorithm; leave one of them out, or give --budget "

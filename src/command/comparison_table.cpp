@@ -67,7 +67,7 @@ std::string time_cell(const TargetRace& at, std::size_t row) {
   }
   if (2 * unresolved > at.finishes[row].size())
     return fmt::format("{}< {} s", mark(at.race, row), figure_text(median(until)));
-  if (std::isinf(time.median)) return std::isinf(time.low) ? "never" : "never " + bracket_text(time);
+  if (std::isinf(time.median)) return std::isinf(time.low) ? "missed" : "missed " + bracket_text(time);
   return fmt::format("{}{}", mark(at.race, row), estimate_text(time, " s"));
 }
 
@@ -76,8 +76,8 @@ std::string ratio_cell(const Estimate& ratio, const std::string& baseline) {
   // Below 1 a lower bound decides nothing, and reads as a loss.
   if (std::isnan(ratio.median))
     return ratio.low >= 1 ? fmt::format("at least {}", ratio_text(ratio.low)) : std::string("—");
-  if (std::isinf(ratio.median)) return baseline + " never";
-  if (ratio.median == 0) return "never";
+  if (std::isinf(ratio.median)) return baseline + " missed";
+  if (ratio.median == 0) return "missed";
   return ratio_text(ratio);
 }
 
@@ -122,7 +122,9 @@ std::string target_table(const Comparison& made) {
       lines.push_back(std::move(line));
     }
   return table_text(lines) +
-         "✓ the fastest; ≈ too close to call with the fastest; < before the third point of its curve\n";
+         "✓ the fastest; ≈ too close to call with the fastest; < before the third point of its curve; missed: not by "
+         "half or "
+         "more of the runs in the time that they are judged by\n";
 }
 
 std::string percent_cell(const Estimate& share) {

@@ -13,7 +13,7 @@
 namespace quantimed {
 
 // "12.3 s [11.9–12.8]"; "—" where there is no median, the word where a figure is infinite.
-std::string estimate_text(const Estimate& estimate, const char* unit = "", const char* infinite = "never");
+std::string estimate_text(const Estimate& estimate, const char* unit = "", const char* infinite = "missed");
 
 // Columns padded to their widest cell. `lines`: the header first, all of one length.
 std::string table_text(const std::vector<std::vector<std::string>>& lines);
