@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from command_line import Parser
+
 if TYPE_CHECKING:  # not before it is known that all packages are here
     from quantimed.traces import Study
 
@@ -41,11 +43,6 @@ def inches(text: str) -> float:
     if not 1 <= value <= 40:
         raise argparse.ArgumentTypeError(f"'{text}' is no width; give inches from 1 to 40, for instance 3.5 or 6.5")
     return value
-
-
-class Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # one line, without the usage
-        self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def parser() -> argparse.ArgumentParser:

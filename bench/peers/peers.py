@@ -24,7 +24,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
 
 try:
     import h5py
@@ -190,12 +189,6 @@ def cpu_model() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-class Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        print(f"peers: {message}; see peers.py --help", file=sys.stderr)
-        sys.exit(2)
-
-
 def positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
@@ -203,8 +196,10 @@ def positive(text: str) -> int:
 
 
 def parse() -> argparse.Namespace:
+    from command_line import Parser  # found where the script ends
+
     found = [Path(root) / "mnist" for root in (os.environ.get("QUANTIMED_DATA", ""), ROOT / "datasets") if root]
-    parser = Parser(prog="peers.py", description=(__doc__ or "").split("\n", 1)[0])
+    parser = Parser(prog="peers.py", name="peers", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--program", type=Path, default=ROOT / "build" / "quantimed", help="[%(default)s]")
     parser.add_argument("--data", metavar="FOLDER", type=Path, help="with MNIST's files [$QUANTIMED_DATA/mnist, or "
                         "datasets/mnist]", default=next((p for p in found if p.is_dir()), found[-1]))

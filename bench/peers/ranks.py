@@ -83,7 +83,9 @@ def spread(values: list[float], digits: int) -> str:
 
 
 def main() -> int:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    from command_line import Parser  # found where the script ends
+
+    p = Parser(name="ranks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--program", type=Path, default=ROOT / "build/quantimed-mpi")
     p.add_argument("--mpirun", default="mpirun.openmpi", help="of the library that both were built with")
     p.add_argument("--data", type=Path, default=Path(os.environ.get("QUANTIMED_DATA", ROOT / "datasets")) / "mnist")

@@ -7,13 +7,15 @@ import os
 import sys
 from pathlib import Path
 
+from command_line import Parser
+
 from .job import Job, is_done, others_in, others_text
 from .runner import BAD_INPUT, INTERRUPTED, Outcome, execute, find_program, only_user_of, plan, plans_in, write_plan
 from .study_file import Run, Study, StudyError, parse_seeds, read_study, require_quick
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="bench/study",
         description="Runs studies: algorithms x settings x seeds in virtual time, one run a core, resumed where it "
         "stopped. bench/studies/study_file.py explains the files. "
@@ -41,7 +43,9 @@ def chosen_runs(study: Study, seeds: str | None, only: list[str]) -> list[Run]:
         name, equals, value = text.partition("=")
         if not equals:
             raise StudyError(f"--only {text}: give NAME=VALUE, as batch=20 or algorithm=dsgd")
-        wanted[name.strip()] = value.strip()
+        if wanted.setdefault(name.strip(), value.strip()) != value.strip():
+            raise StudyError(f"--only {text}: no run has two values of {name.strip()}; {name.strip()}={wanted[name.strip()]} is asked for, too: "
+                             "give one of them")
     runs = study.runs(parse_seeds(seeds, "--seeds") if seeds is not None else None)
     found = [run for run in runs if run.matches(wanted)]
     if not found:

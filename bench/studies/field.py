@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from command_line import Parser
 from own_output import may_be_written
 
 from . import field_settings as settings
@@ -210,8 +211,8 @@ def execute(found: Sequence[Part], cost: dict[str, float], jobs: int, processes:
 
 # ---- the command line ----------------------------------------------------------------------------------------------
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
-        prog="bench/field/run", description="The field of algorithms head to head: every setting of bench/field is tuned with "
+    p = Parser(
+        prog="bench/field/run", name="field", description="The field of algorithms head to head: every setting of bench/field is tuned with "
         "the same number of trials for each algorithm, then compared on other seeds at equal time. Virtual time: the same bits on "
         "every machine with the same build. Stopped, the same command continues. "
         "Exit status: 0 done, 1 a run failed, 2 bad input, 75 stopped by a signal.")

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from command_line import Parser
 from own_output import may_be_written
 
 from .claims import OURS, Claim, all_claims
@@ -33,7 +34,7 @@ QUICK = ("mnist", "cifar10-two-class", "imagenet-two-class", "four-layers", "ima
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="bench/paper", description="Repeats the experiments of the paper in bench/experiments, and says for each "
         "published claim what was found. Stopped, it goes on where it was. Exit status as of bench/study.")
     p.add_argument("--quick", action="store_true", help="shorter horizons, fewer settings: minutes")

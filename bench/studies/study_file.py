@@ -17,7 +17,9 @@
     seeds = 1
 
 `settings = small` chooses among the settings. `tuned-by = FILE` says which study's trials chose the steps, and has the
-comparison refused where it is not fair: see fairness.py.
+comparison refused where it is not fair: see fairness.py. What would be read by nobody is refused: an algorithm's section with an
+option that it has not (see idle_options.py), and a section of an algorithm that the study does not run, but for those of included
+files, which others include, too.
 """
 from __future__ import annotations
 
@@ -31,8 +33,10 @@ import subprocess
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from .fairness import unfairness
+from .idle_options import idle, names_in
 
 OWN_KEYS = ("include", "figure", "algorithms", "seeds", "settings", "targets", "tuned-by")
 # What the runner itself gives to the program.
@@ -42,6 +46,7 @@ COMPRESSED = ((b"\x1f\x8b", "gzip", "gunzip -c"), (b"\xfd7zXZ\0", "xz", "xz -dc"
 SECTION = re.compile(r"(quick)?\s*(grid|(?:algorithm|setting)\s+\S+)?")
 
 Sections = dict[str, dict[str, str]]
+Places = dict[tuple[str, str], str]  # FILE:LINE of a section's line, the last that counts; of the section itself where its key is ""
 
 
 class StudyError(Exception):
@@ -69,6 +74,7 @@ class Study:
     path: Path
     sections: Sections
     has_quick: bool = False  # a form of it that takes minutes
+    places: Places = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -89,7 +95,7 @@ class Study:
 
     def algorithms(self) -> list[str]:
         known = known_algorithms()
-        names = split_list(self.text("algorithms", ", ".join(name for name, is_compared in known.items() if is_compared)))
+        names = self.listed("algorithms") or [name for name, row in known.items() if row["is_compared"]]
         for name in names:
             if name not in known:
                 raise StudyError(f"{self.path}: algorithms: '{name}' is not one of {', '.join(known)}")
@@ -97,25 +103,66 @@ class Study:
 
     def targets(self) -> list[float]:
         """Losses that times are compared at, stated before the runs; none: shares of the fall."""
-        losses = []
-        for text in split_list(self.text("targets")):
+        losses: list[float] = []
+        for text in self.listed("targets"):
             try:
-                losses.append(float(text))
+                loss = float(text)
             except ValueError:
-                losses.append(math.nan)
-            if not (math.isfinite(losses[-1]) and losses[-1] > 0):
+                loss = math.nan
+            if not (math.isfinite(loss) and loss > 0):
                 raise StudyError(f"{self.path}: targets: '{text}' is no loss; give numbers above 0, as 2.2, 2.0, 1.9")
+            if loss in losses:
+                raise StudyError(f"{self.path}: targets: {text} is there twice; give it once")
+            losses.append(loss)
         return losses
+
+    def listed(self, key: str) -> list[str]:
+        """What the file lists there, each once; nothing where it has no such line."""
+        return checked_list(self.text(key), f"{self.path}: {key}") if key in self.sections.get("", {}) else []
+
+    def place(self, section: str, key: str = "") -> str:
+        return self.places.get((section, key), str(self.path))
+
+    def check(self) -> None:
+        """All that can be said of a file before the program resolves its options."""
+        parse_seeds(self.text("seeds", "1-3"), f"{self.path}: seeds")
+        self.targets()
+        for name in self.listed("settings"):
+            if f"setting {name}" not in self.sections:
+                raise StudyError(f"{self.path}: settings: there is no [setting {name}]")
+        run = self.algorithms()
+        for section, lines in self.sections.items():
+            for key, value in lines.items():
+                where = f"{self.place(section, key)}: {'' if not section else f'[{section}] '}{key} = {value}"
+                if key in TAKEN:
+                    raise StudyError(f"{where}: set by the runner; leave it out of the file")
+                has_values = section == "grid" or section.startswith("algorithm ")
+                if "|" in value and not has_values and key != "figure":
+                    raise StudyError(f"{where}: several values go into [grid] or [algorithm NAME]")
+                if has_values:
+                    checked_list(value, where, "|")
+            if section.startswith("algorithm "):
+                self._check_section(section, run)
+
+    def _check_section(self, section: str, run: list[str]) -> None:
+        name, known = section.split()[1], known_algorithms()
+        if name not in known:
+            raise StudyError(f"{self.place(section)}: [{section}]: not one of {', '.join(known)}")
+        ends = [options.get("gradient", "auto") for _, options in self._settings(name)] if name in run else ["auto"]
+        for key, value in self.sections[section].items():
+            for text in split_values(value):
+                where = f"{self.place(section, key)}: [{section}] {key} = {text}"
+                if why := idle(known, name, key, ends):
+                    raise StudyError(f"{where}: {why}")
+                if (others := names_in(text, known)) and name not in others:
+                    raise StudyError(f"{where}: is of {', '.join(others)}, and the section of {name}; leave the name out, or move it to "
+                                     f"[algorithm {others[0]}]")
 
     def _settings(self, algorithm: str) -> list[tuple[dict[str, str], dict[str, str]]]:
         common = {k: v for k, v in self.sections.get("", {}).items() if k not in OWN_KEYS}
         own = self.sections.get(f"algorithm {algorithm}", {})
         names = [s.split()[1] for s in self.sections if s.startswith("setting ")]
-        if chosen := split_list(self.text("settings")):
-            for name in chosen:
-                if name not in names:
-                    raise StudyError(f"{self.path}: settings: there is no [setting {name}]")
-            names = chosen
+        names = self.listed("settings") or names
         result = []
         for name in names or [""]:
             together = self.sections.get(f"setting {name}", {})
@@ -129,38 +176,60 @@ class Study:
 
 
 @cache
-def known_algorithms() -> dict[str, bool]:
-    """The program's, in the order of its table, and whether they are compared where nobody says otherwise."""
+def known_algorithms() -> dict[str, dict[str, Any]]:
+    """The rows of the program's table, in its order: `quantimed info --algorithms --json`."""
     from .runner import find_program  # which imports this file
 
     command = [str(find_program()), "info", "--algorithms", "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise StudyError(f"{' '.join(command)}: {done.stderr.strip()}; build the program again")
-    return {row["name"]: row["is_compared"] for row in json.loads(done.stdout)["algorithms"]}
+    return {row["name"]: row for row in json.loads(done.stdout)["algorithms"]}
 
 
 def read_study(path: Path, quick: bool = False) -> Study:
-    sections = _read(path, ())
-    has_quick = any(name.startswith("quick") for name in sections)
-    if quick:
-        for name in [s for s in sections if s.startswith("quick")]:
-            sections.setdefault(name.removeprefix("quick").strip(), {}).update(sections[name])
-    sections = {name: lines for name, lines in sections.items() if not name.startswith("quick")}
-    study = Study(path, sections, has_quick)
-    for section, lines in sections.items():
-        for key, value in lines.items():
-            if key in TAKEN:
-                raise StudyError(f"{path}: {key}: set by the runner; leave it out of the file")
-            if "|" in value and not (section == "grid" or section.startswith("algorithm")) and key != "figure":
-                raise StudyError(f"{path}: {key} = {value}: several values go into [grid] or [algorithm NAME]")
-    for section in sections:
-        if section.startswith("algorithm ") and section.split()[1] not in known_algorithms():
-            raise StudyError(f"{path}: [{section}]: not one of {', '.join(known_algorithms())}")
+    places: Places = {}
+    sections = _read(path, (), places)
+    full, short = (form_of(path, sections, places, is_quick) for is_quick in (False, True))
+    full.check()
+    if full.has_quick:
+        short.check()
+    check_run([section for section in sections if "algorithm " in section and is_own(path, places, section)], full, short)
+    study = short if quick else full
     if name := study.text("tuned-by"):
         if text := unfairness(study, read_study(path.parent / name), quick):
             raise StudyError(f"{path}: tuned-by = {name}: {text}")
     return study
+
+
+def form_of(path: Path, read: Sections, places: Places, is_quick: bool) -> Study:
+    sections = {name: dict(lines) for name, lines in read.items() if not is_of_quick(name)}
+    found = {where: place for where, place in places.items() if not is_of_quick(where[0])}
+    for name in [s for s in read if is_quick and is_of_quick(s)]:
+        plain = name.removeprefix("quick").strip()
+        sections.setdefault(plain, {}).update(read[name])
+        found |= {(plain, key): places[name, key] for key in ("", *read[name])}
+    return Study(path, sections, any(is_of_quick(name) for name in read), found)
+
+
+def is_of_quick(section: str) -> bool:
+    return section.split(" ")[0] == "quick"
+
+
+def is_own(path: Path, places: Places, section: str) -> bool:
+    """Not of a file that it includes."""
+    return any(name == section and place.rpartition(":")[0] == str(path) for (name, _), place in places.items())
+
+
+def check_run(sections: list[str], full: Study, short: Study) -> None:
+    """A section of an algorithm that no form of the study runs would be read by nobody."""
+    for section in sections:
+        name = section.split()[-1]
+        run = short.algorithms() if is_of_quick(section) else [*full.algorithms(), *short.algorithms()]
+        if name not in run:
+            place = full.places.get((section, "")) or short.place(section.removeprefix("quick").strip())
+            raise StudyError(f"{place}: [{section}]: the study does not run {name}; take the section out, or put {name} into "
+                             f"algorithms = {', '.join(dict.fromkeys(run))}")
 
 
 def require_quick(studies: list[Study]) -> None:
@@ -209,7 +278,7 @@ def why_no_text(image: bytes) -> str:
     return ""
 
 
-def _read(path: Path, above: tuple[Path, ...]) -> Sections:
+def _read(path: Path, above: tuple[Path, ...], places: Places) -> Sections:
     here = path.resolve()
     if here in above:
         raise StudyError(f"{path}: includes itself, by way of {', '.join(p.name for p in above[above.index(here):])}")
@@ -227,6 +296,7 @@ def _read(path: Path, above: tuple[Path, ...]) -> Sections:
                 raise StudyError(f"{path}:{number}: {line}: a section is [grid], [algorithm NAME], [setting NAME], "
                                  "[quick] or one of these after 'quick'")
             sections.setdefault(section, {})
+            places[section, ""] = f"{path}:{number}"
             continue
         key, equals, value = (part.strip() for part in line.partition("="))
         if not equals or not key or not value:
@@ -236,12 +306,13 @@ def _read(path: Path, above: tuple[Path, ...]) -> Sections:
         if key == "include":
             if section:
                 raise StudyError(f"{path}:{number}: include goes above the first section")
-            for name, lines in _read(path.parent / value, (*above, here)).items():
+            for name, lines in _read(path.parent / value, (*above, here), places).items():
                 sections.setdefault(name, {}).update(lines)
         elif key in OWN_KEYS and section not in ("", "quick"):
             raise StudyError(f"{path}:{number}: {key} goes above the first section, or into [quick]")
         else:
             sections[section][key] = value
+            places[section, key] = f"{path}:{number}"
     return sections
 
 
@@ -253,13 +324,28 @@ def split_values(text: str) -> list[str]:
     return [part.strip() for part in text.split("|") if part.strip()]
 
 
+def checked_list(text: str, where: str, between: str = ",") -> list[str]:
+    """What a list has, each once; a list has something, and nothing empty."""
+    parts = [part.strip() for part in text.split(between)]
+    for k, part in enumerate(parts):
+        if not part:
+            raise StudyError(f"{where}: has nothing {f'after {parts[k - 1]}' if k else 'at its start'}; give a value, or take the "
+                             f"'{between}' out")
+        if part in parts[:k]:
+            raise StudyError(f"{where}: {part} is there twice; give it once")
+    return parts
+
+
 def parse_seeds(text: str, where: str) -> list[int]:
-    seeds: list[int] = []
-    for part in split_list(text):
+    if not split_list(text):
+        raise StudyError(f"{where}: no seed; give some, as 1-3")
+    seeds: dict[int, str] = {}
+    for part in checked_list(text, where):
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", part, re.ASCII)
         if not match or int(match[2] or match[1]) < int(match[1]) or int(match[2] or match[1]) - int(match[1]) > 9999:
             raise StudyError(f"{where}: '{part}' is not a number or a range like 1-3")
-        seeds += range(int(match[1]), int(match[2] or match[1]) + 1)
-    if not seeds:
-        raise StudyError(f"{where}: no seed; give some, as 1-3")
-    return list(dict.fromkeys(seeds))
+        for seed in range(int(match[1]), int(match[2] or match[1]) + 1):
+            if seed in seeds:
+                raise StudyError(f"{where}: {seed} is there twice, in {seeds[seed]} and in {part}; give it once")
+            seeds[seed] = part
+    return list(seeds)

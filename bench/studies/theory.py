@@ -18,6 +18,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from command_line import Parser
 from own_output import may_be_written
 
 from .runner import BAD_INPUT, INTERRUPTED, find_program, only_user_of
@@ -57,7 +58,7 @@ AXES = {"horizon": "horizon T (iterations)", "deadline": "max(E[1/V]/T_d, 1/m)",
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="bench/theory", description="Runs the experiments in bench/experiments/theory and writes a report. One that "
         "was run to its end with the same file and program is kept. Exit status as of bench/study.")
     p.add_argument("--experiments", metavar="NAME,NAME", help=f"only these [{', '.join(ORDER)}]")

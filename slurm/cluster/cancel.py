@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from command_line import Parser
+
 from . import queue
 from .folder import Folder
 from .status import command
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(prog="slurm/cancel", description="Ends all queued and running jobs of a study, and no other's. "
+    p = Parser(prog="slurm/cancel", description="Ends all queued and running jobs of a study, and no other's. "
                                 "Running runs leave their checkpoints; slurm/submit resumes them. Exit status: 0, or 2 where "
                                 "SLURM refuses.")
     p.add_argument("study", type=Path, help="the study's folder")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import h5py
 
+from command_line import Parser
 from studies.job import is_done, others_in, set_aside
 from studies.runner import find_program, read_plan, write_whole
 from studies.study_file import StudyError
@@ -30,7 +31,7 @@ FAILED = 1
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="slurm/collect",
         description="Verifies every trace of a study, sets damaged ones aside (RUN.h5.damaged), writes runs.csv (a line a "
         "run: how it stands, its setting, all figures of its summary), curves.csv (a line a point of a curve), jobs.csv (a line each "

@@ -3,7 +3,6 @@
 for those that it measured in one go."""
 from __future__ import annotations
 
-import argparse
 import math
 import re
 import statistics
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import h5py
 
+from command_line import Parser
 from studies.job import UNREADABLE, Facts, facts_of
 from studies.runner import write_whole
 from studies.study_file import StudyError
@@ -125,7 +125,7 @@ def compose(points: list[Point]) -> str:
 
 
 def main(argv: list[str]) -> int:
-    p = argparse.ArgumentParser(prog="slurm/scaling-table", description="One table of speed-up and efficiency over all core "
+    p = Parser(prog="slurm/scaling-table", description="One table of speed-up and efficiency over all core "
                                 "counts that scale.sbatch measured into a folder; also as table.md there. "
                                 "Exit status: 0, or 2 where there is none to make.")
     p.add_argument("folder", type=Path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import pwd
 import re
 import shlex
 from dataclasses import dataclass, field
@@ -156,10 +157,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--mail", metavar="ADDRESS", help="an e-mail when all has ended, or has failed")
     group.add_argument("--exclusive", metavar="yes|no", nargs="?", const="yes",
                        help="whole nodes [yes in real time, no in virtual time]")
-    group.add_argument("--module", metavar="NAME ...", help="modules to load")
-    group.add_argument("--sbatch", metavar="OPTIONS", help="any other options of sbatch, in one word: --sbatch '--gres=x --nice'")
-    group.add_argument("--collect-sbatch", metavar="OPTIONS", help="options of sbatch for the collection job alone")
+    group.add_argument("--module", type=str, metavar="NAME ...", help="modules to load; empty: none")
+    group.add_argument("--sbatch", type=str, metavar="OPTIONS", help="any other options of sbatch, in one word: --sbatch '--gres=x --nice'")
+    group.add_argument("--collect-sbatch", type=str, metavar="OPTIONS", help="options of sbatch for the collection job alone")
     group.add_argument("--setup", type=Path, metavar="FILE", help="bash to run first in each job, instead of [setup]")
+
+
+def check_mail(text: str) -> None:
+    """Where the study is submitted: machines that only compute need not know its users."""
+    for name in text.split(",") if text else []:
+        if not re.fullmatch(r"[^\s@,;|<>]+@[^\s@,;|<>]+", name) and not is_user(name):
+            raise StudyError(f"--mail {text}: '{name}' is neither an address nor a user of this machine; give NAME@HOST")
+
+
+def is_user(name: str) -> bool:
+    try:
+        return bool(name and pwd.getpwnam(name))
+    except (KeyError, ValueError):
+        return False
 
 
 def chosen_site(args: argparse.Namespace) -> Site:
@@ -169,6 +184,7 @@ def chosen_site(args: argparse.Namespace) -> Site:
         value = getattr(args, name.replace("-", "_"))
         if value is not None:
             site.values[name] = value
+    check_mail(site.get("mail"))
     if args.setup:
         site.setup = read_plain(args.setup, f"--setup {args.setup}")
     return site

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from command_line import Parser
 from studies.job import others_in, others_text
 from studies.study_file import StudyError
 
@@ -24,7 +25,7 @@ MOST_LINES = 20  # of runs that stand in the same state, each for its own reason
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="slurm/status",
         description="How each run of a study stands, and why. It asks the traces themselves, the queue, and what each "
         "task wrote down. Runs that stand in the same way are one line. Exit status: 0 all done and reported on, 1 not yet, "

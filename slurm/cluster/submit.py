@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from command_line import Parser
 from studies.cli import chosen_runs
 from studies.job import Job, ini_value
 from studies.runner import find_program, only_user_of, plan, read_plan, write_plan, write_whole
@@ -39,7 +40,7 @@ HANDED_ON = ("QUANTIMED_REPORT_OPTIONS", "HDF5_USE_FILE_LOCKING")  # SLURM need 
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="slurm/submit",
         description="Submits a study: a job array, each task a pack of runs, and a job that collects when all have "
         "ended. Again: only what is missing, and neither done, queued nor running. "

@@ -16,6 +16,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -24,7 +25,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 
-from studies import claims, effects, paper, quantizers, runner, statistics, traces  # noqa: E402
+from studies import claims, effects, paper, quantizers, runner, statistics, study_file, traces  # noqa: E402
 from studies import job as job_module  # noqa: E402
 from studies.ledger import Ledger, explain  # noqa: E402
 from studies.study_file import Run, StudyError, read_study, require_quick  # noqa: E402
@@ -127,6 +128,87 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, text: str, names: str
     with pytest.raises(StudyError) as error:
         read_study(write(tmp_path / "s.ini", text)).runs()
     assert names in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text, says", [
+    *((f"targets = {text}\n", "targets: ") for text in ("nan", "2, inf", "-1", "0", "low", "2,,1", ",", "2, 2.0", "1e999")),
+    *((f"seeds = {text}\n", "seeds: ") for text in ("1, 1, 2", "1-3,2", "1.5", "-1", "1,,2", ",", "1,01", "one", "nan")),
+    ("seeds = 1-3,2\n", "seeds: 2 is there twice, in 1-3 and in 2; give it once"),
+    ("targets = 2, 2.0\n", "targets: 2.0 is there twice; give it once"),
+    ("algorithms = ,\n", "algorithms: has nothing at its start"),
+    ("algorithms = dsgd,,q-dsgd\n", "algorithms: has nothing after dsgd; give a value, or take the ',' out"),
+    ("algorithms = dsgd, dsgd\n", "algorithms: dsgd is there twice"),
+    ("settings = a, a\n[setting a]\nl2 = 0\n", "settings: a is there twice"),
+    ("settings = ,\n[setting a]\nl2 = 0\n", "settings: has nothing"),
+    ("[grid]\nl2 = |\n", ":2: [grid] l2 = |: has nothing at its start"),
+    ("[grid]\nl2 = 0 | 0\n", ":2: [grid] l2 = 0 | 0: 0 is there twice"),
+    ("algorithms = dsgd\n[algorithm dsgd]\nalpha = 1 || 2\n", ":3: [algorithm dsgd] alpha = 1 || 2: has nothing after 1"),
+    ("[quick]\nseeds = 1,1\n", "seeds: 1 is there twice"),
+])
+def test_a_list_has_something_and_nothing_twice(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(StudyError) as error:
+        read_study(write(tmp_path / "s.ini", text))
+    assert str(error.value).startswith(str(tmp_path / "s.ini")) and says in str(error.value) and "\n" not in str(error.value)
+
+
+def rows() -> dict[str, dict[str, Any]]:
+    return study_file.known_algorithms()
+
+
+@needs_program
+def test_an_option_that_an_algorithm_has_not_is_refused_in_its_section(tmp_path: Path) -> None:
+    """For every algorithm and option of the program's table, and for those that it computes by."""
+    parameters = {parameter["name"] for row in rows().values() for parameter in row["parameters"]}
+    has = {key: [name for name, row in rows().items() if any(p["name"] == key for p in row["parameters"])] for key in parameters}
+    has |= {key: [name for name, row in rows().items() if row["uses_epsilon"]] for key in ("epsilon", "allow-large-epsilon")}
+    has |= {key: [name for name, row in rows().items() if row["uses_deadline"]] for key in ("deadline", "deadline-adapt", "deadline-slack")}
+    has |= {"codec": [name for name, row in rows().items() if row["quantizes"]], "alpha": list(rows()), "batch": list(rows()),
+            "sync": [name for name, row in rows().items() if row["delivery"] == "round"]}
+    assert len(parameters) > 5 and all(has.values())
+    for key, having in has.items():
+        for name in rows():
+            file = write(tmp_path / "s.ini", f"algorithms = {name}\n[algorithm {name}]\n{key} = 1\n")
+            if name in having:
+                assert read_study(file).runs()
+                continue
+            with pytest.raises(StudyError) as error:
+                read_study(file)
+            start = f"{file}:3: [algorithm {name}] {key} = 1: {name} has no {key}; leave it out, or put it into the section of an algorithm"
+            assert str(error.value).startswith(start) and str(error.value).endswith(": " + ", ".join(having))
+
+
+@needs_program
+@pytest.mark.parametrize("text, says", [
+    ("gradient = deadline\nalgorithms = dsgd\n[algorithm dsgd]\ndeadline = 1\n", ""),
+    ("gradient = dsgd=deadline,q-dsgd=batch\nalgorithms = dsgd\n[algorithm dsgd]\ndeadline = 1\n", ""),
+    ("algorithms = dsgd\n[algorithm dsgd]\ngradient = batch | deadline\ndeadline = 1\n", ""),
+    ("gradient = q-dsgd=deadline\nalgorithms = dsgd\n[algorithm dsgd]\ndeadline = 1\n", "dsgd has no deadline"),
+    ("algorithms = dsgd\n[algorithm dsgd]\nalpha = dsgd=0.1,q-dsgd=0.2 | dsgd@2=0.1\n", ""),
+    ("algorithms = dsgd\n[algorithm dsgd]\nalpha = 0.1 | q-dsgd=0.2\n", ":3: [algorithm dsgd] alpha = q-dsgd=0.2: is of q-dsgd, and the section "
+     "of dsgd; leave the name out, or move it to [algorithm q-dsgd]"),
+    ("algorithms = dsgd\n[algorithm q-dsgd]\nalpha = 1\n", ":2: [algorithm q-dsgd]: the study does not run q-dsgd; take the section out, or put "
+     "q-dsgd into algorithms = dsgd"),
+    ("[algorithm choco-sgd]\ngamma = 1\n", ":1: [algorithm choco-sgd]: the study does not run choco-sgd"),
+    ("algorithms = dsgd\n[quick algorithm q-dsgd]\nalpha = 1\n", ":2: [quick algorithm q-dsgd]: the study does not run q-dsgd"),
+    ("algorithms = dsgd, q-dsgd\n[quick]\nalgorithms = dsgd\n[algorithm q-dsgd]\nalpha = 1\n", ""),
+    ("algorithms = dsgd\n[quick]\nalgorithms = q-dsgd\n[algorithm q-dsgd]\nalpha = 1\n", ""),
+    ("algorithms = dsgd, q-dsgd\n[quick]\nalgorithms = dsgd\n[quick algorithm q-dsgd]\nalpha = 1\n", ":4: [quick algorithm q-dsgd]: the study does not"),
+    ("algorithms = dsgd\n[quick algorithm dsgd]\ngamma = 1\n", ":3: [algorithm dsgd] gamma = 1: dsgd has no gamma"),
+    ("include = part.ini\nalgorithms = dsgd\n", ""),
+    ("include = part.ini\nalgorithms = dsgd\n[algorithm q-dsgd]\nalpha = 1\n", ":3: [algorithm q-dsgd]: the study does not run q-dsgd"),
+    ("include = bad.ini\nalgorithms = dsgd\n", "bad.ini:2: [algorithm q-dsgd] gamma = 1: q-dsgd has no gamma"),
+])
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_section_is_of_an_algorithm_that_runs_and_is_its_own(tmp_path: Path, text: str, says: str, quick: bool) -> None:
+    write(tmp_path / "part.ini", "[algorithm q-dsgd]\nepsilon = 1\n")
+    write(tmp_path / "bad.ini", "[algorithm q-dsgd]\ngamma = 1\n")
+    file = write(tmp_path / "s.ini", text)
+    if not says:
+        assert read_study(file, quick).runs()
+        return
+    with pytest.raises(StudyError) as error:
+        read_study(file, quick)
+    assert says in str(error.value) and str(error.value).startswith(str(tmp_path)) and "\n" not in str(error.value)
 
 
 def test_a_study_without_a_quick_form_says_so(tmp_path: Path) -> None:
@@ -365,7 +447,10 @@ def test_the_traces_of_another_commit_count_where_it_is_said(small: Path, finish
 @needs_program
 @pytest.mark.parametrize("arguments, names", [
     (["gone.ini"], "gone.ini"), (["{small}", "--seeds", "0-x"], "--seeds"), (["{small}", "--only", "batch=77"], "batch=77"),
-    (["{small}", "--only", "batch"], "NAME=VALUE"), (["{small}", "--jobs", "0"], "--jobs"),
+    (["{small}", "--only", "batch"], "NAME=VALUE"), (["{small}", "--seeds", "1,1"], "--seeds: 1 is there twice"),
+    (["{small}", "--only", "batch=4", "--only", "batch=5"], "--only batch=5: no run has two values of batch; batch=4 is asked for, too"),
+    ([], "FILE"), (["{small}", "--nonsense"], "--nonsense"), (["{small}", "--jobs", "many"], "--jobs: 'many' is no whole number"), ([""], "is empty"),
+    (["{small}", "--output", ""], "--output: is empty"), (["{small}", "--jobs", "0"], "--jobs"),
     (["{small}", "--output", "/proc/no"], "/proc/no"), (["{bad}"], "bacth"), (["{nodata}"], "no-such-data")])
 def test_bad_input_is_one_line_and_status_2(small: Path, tmp_path: Path, arguments: list[str], names: str) -> None:
     bad = write(tmp_path / "bad.ini", SMALL + "bacth = 3\n")

@@ -21,7 +21,7 @@ import pytest  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 SLURM = ROOT / "slurm"
-sys.path[:0] = [str(ROOT / "bench"), str(SLURM)]
+sys.path[:0] = [str(ROOT / "bench"), str(SLURM), str(ROOT / "analysis")]
 
 from box import Box, processes_of  # noqa: E402
 from cluster import collect, start, status, submit  # noqa: E402,F401  once, and not again for each call below

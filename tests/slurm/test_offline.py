@@ -23,7 +23,7 @@ from cluster import estimate as estimate_module
 from cluster.estimate import Estimate, check_memory, deal, from_pilots, kind_of, mib_of, pilots, seconds_of_limit, tasks_for
 from cluster.folder import Folder
 from cluster.queue import Task
-from cluster.site import read_site
+from cluster.site import SBATCH, read_site
 from cluster.standing import Queue, Standing, standings
 from cluster.tables import figures
 from studies import runner
@@ -662,6 +662,33 @@ def test_what_sbatch_would_take_otherwise_or_not_at_all_is_refused(tmp_path: Pat
     file = write(tmp_path / "s.ini", SMALL + "algorithms = dsgd\nseeds = 1\n")
     done = dry_run(file, *options, environment=nowhere)
     assert done.returncode == 2 and done.stderr.startswith(f"submit: {says}") and done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.parametrize("option", [*(name for name in SBATCH), "cpus-per-task", "parallel", "nodes", "mpi", "mail", "exclusive", "site", "setup",
+                                    "output", "seeds", "only", "pack"])
+def test_an_empty_value_is_refused_in_one_line(tmp_path: Path, nowhere: dict[str, str], option: str) -> None:
+    done = dry_run(write(tmp_path / "s.ini", SMALL + "algorithms = dsgd\nseeds = 1\n"), f"--{option}=", environment=nowhere)
+    assert done.returncode == 2 and done.stderr.startswith(f"submit: --{option}: is empty; give a value, or leave it out"), done.stderr
+    assert done.stderr.count("\n") == 1 and not done.stdout
+
+
+def test_an_empty_list_of_options_or_modules_wins_over_the_site_files(tmp_path: Path, nowhere: dict[str, str]) -> None:
+    file = write(tmp_path / "s.ini", SMALL + "algorithms = dsgd\nseeds = 1\n")
+    site = write(tmp_path / "site", "sbatch = --gres=x\ncollect-sbatch = --qos=y\npartition =\nmail =\n")
+    full, empty = (dry_run(file, "--site", site, *options, environment=nowhere) for options in ((), ("--sbatch=", "--collect-sbatch=")))
+    assert full.returncode == empty.returncode == 0, empty.stderr
+    assert "--gres=x" in full.stdout and "--qos=y" in full.stdout and "--gres" not in empty.stdout and "--qos" not in empty.stdout
+
+
+@pytest.mark.parametrize("mail", ["nonsense-that-is-nobody", "@host", "me@", "me@host,", "a@b c@d", "a@b@c"])
+def test_mail_goes_to_an_address_or_a_user(tmp_path: Path, nowhere: dict[str, str], mail: str) -> None:
+    file = write(tmp_path / "s.ini", SMALL + "algorithms = dsgd\nseeds = 1\n")
+    for options in (["--mail", mail], ["--site", write(tmp_path / "site", f"mail = {mail}\n")]):
+        done = dry_run(file, *options, environment=nowhere)
+        assert done.returncode == 2 and done.stderr.startswith(f"submit: --mail {mail}: '") and done.stderr.endswith("give NAME@HOST\n"), done.stderr
+    for good in ("me@host.org", "me@host,you+x@other", "root"):
+        done = dry_run(file, "--mail", good, environment=nowhere)
+        assert done.returncode == 0 and f"--mail-user={good} " in done.stdout, done.stderr
 
 
 def test_what_sbatch_takes_is_handed_on(tmp_path: Path, nowhere: dict[str, str]) -> None:
