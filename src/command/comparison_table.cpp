@@ -183,9 +183,10 @@ std::string pairs_text(const Comparison& made) {
   const Judgement& judged = made.judgement;
   std::size_t runs = 0;
   for (const FateCounts& of : judged.counts) runs = std::max(runs, of.runs);
-  return fmt::format("{} runs of each ({} {}); medians; {}", runs,
-                     judged.are_pairs_seeds ? "seeds" : "one seed, repeats", fmt::join(judged.pairs, ", "),
-                     spread_kind_text(judged.pairs.size(), judged.are_pairs_seeds ? "seed" : "repeat"));
+  return fmt::format(
+      "{} runs of each ({} {}); medians; {}; of a ratio it is as wide as the points of the two curves leave it", runs,
+      judged.are_pairs_seeds ? "seeds" : "one seed, repeats", fmt::join(judged.pairs, ", "),
+      spread_kind_text(judged.pairs.size(), judged.are_pairs_seeds ? "seed" : "repeat"));
 }
 
 std::string targets_text(const Judgement& judged) {

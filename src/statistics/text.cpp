@@ -36,12 +36,8 @@ std::string bracket_text(const Estimate& e, const char* infinite) {
 
 std::string spread_kind_text(std::size_t n, const std::string& unit) {
   const std::size_t rank = interval_rank(n);
-  if (rank == 0)
-    return fmt::format("[a–b] is the range of {} {}{}, a ratio's as wide as the points of the curves leave it", n, unit,
-                       n == 1 ? "" : "s");
-  return fmt::format(
-      "[a–b] holds the true median with {:.1f} % ({} {}s), a ratio's as wide as the points of the curves leave it",
-      100 * coverage(n, rank), n, unit);
+  if (rank == 0) return fmt::format("[a–b] is the range of {} {}{}", n, unit, n == 1 ? "" : "s");
+  return fmt::format("[a–b] holds the true median with {:.1f} % ({} {}s)", 100 * coverage(n, rank), n, unit);
 }
 
 }  // namespace quantimed
