@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from quantimed_report import figures, style
+from quantimed_report import figures, style, tables
 from quantimed_report.figures import (accuracy, batch, bits, common, consensus, curves_iterations, curves_time, gradient_norm, network,
                                       overshoot, phases, phases_nodes, predicted, profile, rates, scaling, speed_ups,
                                       staleness, time_to_targets, timeline)
@@ -154,6 +154,23 @@ def test_runs_that_do_not_count_are_not_drawn(loaded: Study, tmp_path: Path) -> 
     after = line_of(drawn(curves_iterations, load_study(tmp_path)).axes[0], "dsgd").get_ydata()
     np.testing.assert_array_equal(after, runs_of(loaded, "dsgd")[0].progress["loss"])
     assert not np.array_equal(before, after)
+
+
+def test_a_run_that_does_not_count_takes_no_seed_from_the_others(loaded: Study, tmp_path: Path) -> None:
+    for run in loaded.runs:
+        shutil.copy(run.path, tmp_path)
+    [whole] = common.settings(load_study(tmp_path))
+    target = whole.judged.main_target
+    before = {name: entry.times for name, entry in whole.judged.race(target).entries.items()}
+    forge(tmp_path / "dsgd-seed2.h5", tmp_path / "dsgd-seed2.h5", root=INVALID)
+    [setting] = common.settings(load_study(tmp_path))
+    after = {name: entry.times for name, entry in setting.judged.race(setting.judged.targets[0]).entries.items()}
+    assert {name: len(times) for name, times in after.items()} == {name: len(times) for name, times in before.items()}
+    assert np.isinf(after["dsgd"]).sum() == 1 and len(setting.of("dsgd")) == len(whole.of("dsgd")) - 1
+    # As the table has it.
+    [table] = tables.tables(load_study(tmp_path), [target])
+    [row] = [row for row in table.rows if row.algorithm == "dsgd"]
+    assert row.entry(target).times.count(np.inf) == 1
 
 
 def test_an_algorithm_has_one_colour(loaded: Study) -> None:

@@ -7,7 +7,7 @@ import math
 import re
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePath
 
@@ -45,6 +45,7 @@ class Setting:
     runs: list[Run]  # with their times by one clock
     clock: str | None = None  # where it is one of several
     by_other_clock: Setting | None = None  # the same runs, where all have that clock, too
+    not_counted: list[Run] = field(default_factory=list)  # INVALID or incomplete: nothing of them is drawn, and they never arrived
 
     @property
     def algorithms(self) -> list[str]:
@@ -61,8 +62,9 @@ class Setting:
 
     @cached_property
     def judged(self) -> Judged:
-        """Rows are algorithms."""
-        return judge_runs(self.runs, lambda run: run.algorithm, asked_targets(self.runs),
+        """Rows are algorithms. Of all runs, as in the tables: without those that do not count their pairs would be missing
+        everywhere."""
+        return judge_runs([*self.runs, *self.not_counted], lambda run: run.algorithm, asked_targets(self.runs),
                           BASELINE if BASELINE in self.algorithms else self.algorithms[0])
 
     @property
@@ -81,22 +83,23 @@ def settings(study: Study, leave_out: Sequence[str] = ()) -> list[Setting]:
     `leave_out`: options that may differ within one, several values of one algorithm among them.
     """
     groups: dict[tuple[tuple[str, str], ...], list[Run]] = {}
-    for run in study.counted:
+    for run in study.runs:
         if run.kind == "run":
             groups.setdefault(tuple(sorted(shared_options(run, leave_out).items())), []).append(run)
     split = [(dict(key) | consequences, part) for key, runs in groups.items()
              for consequences, part in by_consequences(runs, [c for c in CONSEQUENCES if c not in leave_out])]
     names = _names([key for key, _ in split])
     found = [_on_one_clock(", ".join(filter(None, (name, tuning))), tuned)
-             for name, (_, runs) in zip(names, split) for tuning, tuned in _by_tuning(runs)]
+             for name, (_, runs) in zip(names, split) for tuning, tuned in _by_tuning(runs) if any(run.counts for run in tuned)]
     return sorted(found, key=lambda setting: (-len(setting.algorithms), -len(setting.runs), _natural(setting.name)))
 
 
-def _on_one_clock(name: str, runs: list[Run]) -> Setting:
+def _on_one_clock(name: str, all_runs: list[Run]) -> Setting:
+    runs, others = [run for run in all_runs if run.counts], [run for run in all_runs if not run.counts]
     several = len({one for run in runs for one in curves(run)}) > 1
     first, second = (*shared_clocks(runs), None, None)[:2]
-    other = Setting(name, on_clock(runs, second), second) if second else None
-    return Setting(name, on_clock(runs, first), first if several else None, other)
+    other = Setting(name, on_clock(runs, second), second, None, on_clock(others, second)) if second else None
+    return Setting(name, on_clock(runs, first), first if several else None, other, on_clock(others, first))
 
 
 def shared_options(run: Run, leave_out: Sequence[str] = ()) -> dict[str, str]:
