@@ -225,13 +225,16 @@ std::optional<Table> recognise_table(Head head) {
   if (table.columns < 2 || (table.delimiter == ' ' && (table.columns < 3 || words > 0))) return std::nullopt;
   table.has_header = 2 * words > table.columns;
   table.has_words = words > 0 && !table.has_header;
-  if (table.has_header) {  // numbers stand below it
+  auto label = table.has_header ? std::ranges::find_if(fields, is_a_label) : std::ranges::find_if(fields, is_word);
+  if (table.has_header) {  // numbers stand below it, and perhaps labels that are words
     const std::string_view below = take_line(head);
     table.has_decimal_commas = table.delimiter != ',' && below.find(',') != std::string_view::npos;
     table.has_quotes = table.has_quotes || below.find('"') != std::string_view::npos;
+    const std::vector<std::string_view> values = split(below, table.delimiter);
+    const auto word = std::ranges::find_if(values, is_word);
+    table.has_words = values.size() == fields.size() && word != values.end();
+    if (table.has_words && label == fields.end()) label = fields.begin() + (word - values.begin());
   }
-  const auto label =
-      table.has_header ? std::ranges::find_if(fields, is_a_label) : std::ranges::find_if(fields, is_word);
   if (label != fields.end()) table.label = static_cast<std::size_t>(label - fields.begin());
   return table;
 }
@@ -246,10 +249,11 @@ std::optional<Table> recognise_table(Head head) {
   if (table.delimiter == '\t') delimiter = ", delimiter='\\t'";
   if (table.delimiter == ' ') delimiter = "";
   const std::string arrays = fmt::format(
-      "a = n.genfromtxt({}{}{}{}); k = {}; y = n.unique(a[:, k], return_inverse=True)[1]; "
-      "x = n.delete(a, k, 1).astype('float32'); ",
+      "a = n.genfromtxt({}{}{}{}); k = {}; {} and sys.exit('a label is empty{}'); "
+      "y = n.unique(a[:, k], return_inverse=True)[1]; x = n.delete(a, k, 1).astype('float32'); ",
       lines, delimiter, table.has_header ? ", skip_header=1" : "", table.has_words ? ", dtype=str" : "",
-      is_last ? "-1" : std::to_string(table.label));
+      is_last ? "-1" : std::to_string(table.label), table.has_words ? "'' in a[:, k]" : "n.isnan(a[:, k]).any()",
+      table.has_words ? "" : ", or no number");
   const char* between = table.delimiter == ',' ? "commas" : table.delimiter == ';' ? "semicolons" : "tabs";
   reject_data(
       path,

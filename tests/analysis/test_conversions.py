@@ -74,6 +74,8 @@ FILES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "csv_label_last": ("a.csv", lambda p: p.write_bytes(csv("a,b,c,d,class\r\n", label_last=True))),
     "csv_without_header": ("Ä b.csv", lambda p: p.write_bytes(csv(""))),
     "csv_words": ("iris.data", lambda p: p.write_bytes(csv("", label_last=True, names=("setosa", "virginica", "versicolor")))),
+    "csv_words_below_a_header": ("iris.csv", lambda p: p.write_bytes(csv("a,b,c,d,variety\r\n", label_last=True, names=(
+        "setosa", "virginica", "versicolor")))),
     "csv_quotes": ("a.csv", lambda p: p.write_bytes(csv('"y","a","b","c","d"\r\n', change='"{}"'.format))),
     "csv_semicolons": ("a.csv", lambda p: p.write_bytes(csv("y;a;b;c;d\r\n", ";", change=lambda v: v.replace(".", ",")))),
     "blanks": ("a.txt", lambda p: p.write_bytes(csv("", "  "))),
@@ -96,6 +98,15 @@ def test_the_command_of_a_refusal_makes_what_is_read(run: Call, tmp_path: Path, 
     read = run(made.name)
     assert read.returncode == 0, read.stderr
     assert "4 features" in read.stdout and "3 classes (labels 0-2), 60 training" in read.stdout
+
+
+@pytest.mark.parametrize("names", [("0", "1", ""), ("0", "1", "other"), ("a", "b", "")])
+def test_a_label_that_is_none_is_no_class(run: Call, tmp_path: Path, names: tuple[str, ...]) -> None:
+    (tmp_path / "a.csv").write_bytes(csv("a,b,c,d,class\r\n", label_last=True, names=names))
+    command = re.search(r"python3 -c .*", run("a.csv").stderr)
+    assert command
+    done = subprocess.run(command[0].replace("python3", sys.executable, 1), shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    assert done.returncode != 0 and "a label is empty" in done.stderr and not list(tmp_path.glob("a.h5")), done.stderr
 
 
 @pytest.mark.parametrize("head, what", [
