@@ -43,7 +43,8 @@ TEST(Paths, ThatCannotBeWrittenAreOneLineInEveryCommand) {
       " --algorithms dsgd --dataset digits --graph complete --samples-per-node 24 --batch 8 --iterations 5 ";
   const std::string commands[] = {
       "run --algorithm dsgd --dataset digits --nodes 4 --samples-per-node 20 --iterations 5 --output ",
-      "run --overwrite --repeats 2 --algorithm dsgd --dataset digits --nodes 4 --samples-per-node 20 --iterations 5 "
+      "run --overwrite --repeats 2 --engine threads --oversubscribe --algorithm dsgd --dataset digits --nodes 4 "
+      "--samples-per-node 20 --iterations 5 "
       "--output ",
       "compare --seeds 1 --nodes 4" + one + "--output ",
       "tune --seeds 1 --trials 2 --nodes 4" + one + "--output ",

@@ -178,7 +178,7 @@ TEST(ScalingRows, OneNumberOfCoresScalesNothing) {
 
 TEST(TableText, AlignsColumnsByCodePoints) {
   EXPECT_EQ(table_text({{"a", "long"}, {"—×—", "b"}}), "| a   | long |\n|-----|------|\n| —×— | b    |\n");
-  EXPECT_EQ(estimate_text(estimate_median({2, 1, kForever}), " s"), "2 s [1–never]");
+  EXPECT_EQ(estimate_text(estimate_median({2, 1, kForever}), " s"), "2 s [1–missed]");
   EXPECT_EQ(estimate_text(estimate_median({123456, 9.87654, 1e9})), "123456 [9.877–1e+09]");
   EXPECT_EQ(estimate_text({}), "—");
 }
