@@ -11,8 +11,6 @@
 
 namespace quantimed {
 
-namespace {}  // namespace
-
 const char* path_fix(int code) {
   switch (code) {
     case ENAMETOOLONG:

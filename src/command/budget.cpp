@@ -9,6 +9,7 @@
 #include "command/signals.hpp"
 #include "command/spread.hpp"
 #include "command/table_text.hpp"
+#include "config/option_table.hpp"
 #include "engine/engine.hpp"
 
 #include <fmt/format.h>
@@ -75,19 +76,17 @@ void refuse_two_budgets(const Request& request) {
   const auto is_given = [&](const char* name) {
     return std::ranges::any_of(request.given, [&](const auto& option) { return option.first == name; });
   };
+  const std::string max_time = get_option(*find_option("max-time"), request.config);
   if (request.config.budget == "iterations" && is_given("max-time"))
     throw InputError(
-        "--max-time {:g}: --budget iterations gives every algorithm the same iterations, and some would be cut by the "
+        "--max-time {}: --budget iterations gives every algorithm the same iterations, and some would be cut by the "
         "time; leave one of them out",
-        request.config.max_time);
-  if (request.config.budget == "time" && is_given("max-time") && std::isinf(request.config.max_time))
-    throw InputError(
-        "--max-time none: --budget time ends every algorithm by it; give a time, or --budget iterations and how many");
+        max_time);
   if (request.config.budget == "time" && is_given("iterations") && is_given("max-time"))
     throw InputError(
-        "--iterations {}: --max-time {:g} is the time of every algorithm; leave one of them out, or give --budget "
+        "--iterations {}: --max-time {} is the time of every algorithm; leave one of them out, or give --budget "
         "iterations",
-        request.config.iterations, request.config.max_time);
+        request.config.iterations, max_time);
 }
 
 void refuse_equal_repeats(const Config& given) {

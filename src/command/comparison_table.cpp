@@ -123,8 +123,7 @@ std::string target_table(const Comparison& made) {
     }
   return table_text(lines) +
          "✓ the fastest; ≈ too close to call with the fastest; < before the third point of its curve; missed: not by "
-         "half or "
-         "more of the runs in the time that they are judged by\n";
+         "half or more of the runs in the time that they are judged by\n";
 }
 
 std::string percent_cell(const Estimate& share) {

@@ -100,6 +100,10 @@ TEST(Start, InfoNamesAKernelThatTheEnvironmentForces) {
                              HasSubstr("  - OPENBLAS_CORETYPE=Haswell is set")));
 }
 
+const std::string kTiny =
+    " --dataset digits --nodes 2 --graph complete --samples-per-node 20 --batch 5 --model mlp:4 --iterations 2 "
+    "--evaluations 1";
+
 // Prescott's kernels are what OpenBLAS falls back to on a processor that it does not know.
 TEST(Start, ARunSaysThatKernelsAreSlowHere) {
 #ifndef __x86_64__
@@ -108,9 +112,7 @@ TEST(Start, ARunSaysThatKernelsAreSlowHere) {
   if (!__builtin_cpu_supports("avx2")) GTEST_SKIP() << "this processor has no AVX2: old kernels are right for it";
   const Folder folder;
   const std::string run =
-      kProgramPath +
-      " compare --algorithms dsgd,async-dsgd --seeds 1,2 --dataset digits --nodes 2 --graph complete "
-      "--samples-per-node 20 --batch 5 --model mlp:4 --iterations 2 --budget iterations --evaluations 1 --output made";
+      kProgramPath + " compare --algorithms dsgd,async-dsgd --seeds 1,2 --budget iterations --output made" + kTiny;
   const Ran slow = run_shell(folder, "OPENBLAS_CORETYPE=Prescott " + run);
   EXPECT_EQ(slow.status, 0) << slow.err;
   const std::size_t at = slow.err.find("computes as a Prescott would");
@@ -137,10 +139,7 @@ TEST(Start, InstructionsThatAreNotThereAreRefused) {
 
 TEST(Start, ASmallStackIsRaisedAsFarAsTheCallerAllows) {
   const Folder folder;
-  const std::string run =
-      kProgramPath +
-      " run --dataset digits --nodes 2 --graph complete --samples-per-node 20 --batch 5 --model mlp:4 "
-      "--iterations 2 --evaluations 1 --quiet --output t.h5 --overwrite";
+  const std::string run = kProgramPath + " run --quiet --output t.h5 --overwrite" + kTiny;
   const Ran raised = run_shell(folder, "ulimit -S -s 64; " + run);
   EXPECT_EQ(raised.status, 0) << raised.err;
   for (const char* const engine : {"virtual", "threads --oversubscribe"}) {

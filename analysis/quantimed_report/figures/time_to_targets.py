@@ -18,8 +18,7 @@ from . import common
 TITLE = "Time to targets"
 CAPTION = ("When the training loss had fallen to each of several targets and stayed there, from easy to hard: median and "
            "range over seeds. A cross in the strip above says how many runs of an algorithm missed the target, INVALID and "
-           "incomplete ones among them; a median that "
-           "is missed has no mark below.")
+           "incomplete ones among them; a median that is missed has no mark below.")
 
 _STRIP = 0.80  # of the axes' height; misses are above
 
