@@ -50,7 +50,9 @@ theory: deps build/quantimed ## the theorems' rates by experiment, into results/
 	@bench/theory $(THEORY_OPTIONS)
 
 test: deps all ## everything that must hold
-	@ctest --test-dir build $(CTEST)
+	@status=0; ctest --test-dir build $(CTEST) || status=$$?
+	[ $$status = 0 ] || tests/what-failed build/Testing/Temporary/LastTest.log
+	exit $$status
 
 PREFIX := /usr/local
 install: deps ## program, library, report, studies, SLURM scripts, manual page and completion: make install PREFIX=/where

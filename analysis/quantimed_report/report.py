@@ -140,8 +140,13 @@ def _figures(chosen: Sequence[tuple[str, ModuleType]], study: Study, found: Sequ
         png = files[0]
         width, height = PNG_SIZE.unpack_from(png, 16)
         drawn.append(Drawn(name, module.TITLE, module.CAPTION, base64.b64encode(png).decode(),
-                           f"{module.TITLE}. {seen(name, found[0])}", width, height))
+                           f"{module.TITLE}. {seen(name, drawn_table(found))}", width, height))
     return drawn, not_drawn, failed
+
+
+def drawn_table(found: Sequence[Table]) -> Table:
+    """The first whose algorithms have one setting each, as the figures do."""
+    return next((table for table in found if not table.each_target), found[0])
 
 
 def seen(name: str, table: Table) -> str:
@@ -170,9 +175,9 @@ def seen(name: str, table: Table) -> str:
 # ---- the page ------------------------------------------------------------------------------------------------------
 def _page(study: Study, found: Sequence[Table], verdicts: Sequence[Verdict], drawn: Sequence[Drawn],
           not_drawn: Sequence[dict[str, str]], pdf: bool) -> str:
-    environments = _environments([run for table in found for run in table.runs])
+    environments = _environments([run for table in found for run in table.listed])
     runs = [_run(number, run, table, study.folder, environments) for number, (table, run) in
-            enumerate((table, run) for table in found for run in table.runs)]
+            enumerate((table, run) for table in found for run in table.listed)]
     counted = sum(not run["why_not"] for run in runs)
     page = {
         "title": study.folder.resolve().name,

@@ -36,7 +36,8 @@ def summary_rows(found: Sequence[Table]) -> list[dict[str, object]]:
 
 
 def _summary_row(table: Table, row: Row, target: float, clock: str) -> dict[str, object]:
-    first, counts = row.runs[0], table.judged.rows[row.label]
+    row = row.at(target)
+    first, counts = row.runs[0], table.judged.row(row.label, target)
     raced = not math.isnan(target)
     entry = row.entry(target, clock) if raced else None
     return {"setting": table.label, "dataset": first.dataset, "engine": first.engine, "nodes": first.nodes,
@@ -64,4 +65,4 @@ def run_rows(found: Sequence[Table]) -> list[dict[str, object]]:
              "clock": own_clock(run), "time_to_target_s": own_time(table, run), "end_time_s": last(run.progress["time"]),
              "final_loss": last(run.progress["loss"]), "test_accuracy": last(run.progress["test_accuracy"]),
              "bytes_sent": run.number("total_bytes"), "commit": run.commit, "created": run.created}
-            for table in found for run in table.runs]
+            for table in found for run in table.listed]

@@ -53,12 +53,12 @@ def _plain(value: float) -> float | str | None:
     return None if math.isnan(value) else str(value) if math.isinf(value) else value
 
 
-def _number(value: float | str | None) -> float:
+def read_number(value: float | str | None) -> float:
     return math.nan if value is None else float(value)
 
 
 def _numbers(values: Iterable[float | str | None]) -> list[float]:
-    return [_number(value) for value in values]
+    return [read_number(value) for value in values]
 
 
 # ---- medians -------------------------------------------------------------------------------------------------------
@@ -77,8 +77,8 @@ class Estimate:
 NO_ESTIMATE = Estimate(math.nan, math.nan, math.nan)
 
 
-def _estimate(found: dict[str, object]) -> Estimate:
-    return Estimate(_number(found["median"]), _number(found["low"]), _number(found["high"]), found["kind"],
+def read_estimate(found: dict[str, object]) -> Estimate:
+    return Estimate(read_number(found["median"]), read_number(found["low"]), read_number(found["high"]), found["kind"],
                     found["coverage"], found["count"])
 
 
@@ -88,7 +88,7 @@ def estimates(samples: Sequence[Sequence[float]]) -> list[Estimate]:
         return []
     named = {str(k): [_plain(value) for value in values] for k, values in enumerate(samples)}
     found = ask({"samples": named})["medians"]
-    return [_estimate(found[name]) for name in named]
+    return [read_estimate(found[name]) for name in named]
 
 
 def estimate(values: Sequence[float] | np.ndarray) -> Estimate:
@@ -211,13 +211,15 @@ class Judged:
 
     @cached_property
     def rows(self) -> dict[str, dict[str, object]]:
-        return {row["name"]: row for row in self.answer["rows"]}
+        found: dict[str, dict[str, object]] = {}
+        for row in self.answer["rows"]:
+            found.setdefault(row["name"], row)
+        return found
 
-    def figure(self, name: str, key: str) -> Estimate:
-        return _estimate(self.rows[name][key])
-
-    def number(self, name: str, key: str) -> float:
-        return _number(self.rows[name][key])
+    def row(self, name: str, target: float | None = None) -> dict[str, object]:
+        """Of the setting that a row has for this target, where it has several."""
+        found = [row for row in self.answer["rows"] if row["name"] == name]
+        return next((row for row in found if row["for_target"] is not None and row["for_target"] == target), found[0])
 
     @cached_property
     def races(self) -> dict[tuple[str, float], Race]:
@@ -236,9 +238,10 @@ class Judged:
 
 
 def _race(found: dict[str, object]) -> Race:
-    entries = {one["name"]: Entry(_estimate(one["time_s"]), _estimate(one["speed_up"]), one["arrived"], one["unresolved"],
-                                  _numbers(one["times_s"]), _numbers(one["until_s"]), _numbers(one["run_times_s"])) for one in found["entries"]}
-    against = {one["name"]: Against(_estimate(one["ratio"]), one["p_holm"], one["clear"]) for one in found["against"]}
+    entries = {one["name"]: Entry(read_estimate(one["time_s"]), read_estimate(one["speed_up"]), one["arrived"],
+                                  one["unresolved"], _numbers(one["times_s"]), _numbers(one["until_s"]),
+                                  _numbers(one["run_times_s"])) for one in found["entries"]}
+    against = {one["name"]: Against(read_estimate(one["ratio"]), one["p_holm"], one["clear"]) for one in found["against"]}
     return Race(found["target"], found["clock"], found["winner"], found["first"], found["close"], found["ended_early"], against, entries)
 
 
@@ -248,7 +251,23 @@ def judge_runs(runs: Sequence[Run], name: Callable[[Run], str], targets: Sequenc
     twins = both_clocks(runs, name)
     listed = _numbered([_document(one, name(one[0])) for one in twins])
     ids = {run.path: (said["label"], said["seed"], said["repeat"]) for one, said in zip(twins, listed) for run in one}
-    document = {"runs": listed, "baseline": baseline}
+    return _judged(listed, ids, targets, baseline)
+
+
+def judge_each(runs: Sequence[Run], name: Callable[[Run], str], setting: Callable[[Run], str],
+               targets_of: Callable[[Run], Iterable[float]], targets: Sequence[float], baseline: str = BASELINE) -> Judged:
+    """Each run takes part in the races to its own targets alone. A row (`name`) has one `setting` at each of them; what
+    is no race to a target (Judged.rows) is of one of its settings."""
+    twins = both_clocks(runs, lambda run: f"{name(run)}\n{setting(run)}")
+    listed = [{**said, "setting": setting(one[0]), "for_target": target}
+              for one in twins for said in [_document(one, name(one[0]))] for target in targets_of(one[0])]
+    _numbered(listed)
+    ids = {run.path: (name(run), run.seed % 2**64, run.repeat) for run in runs}
+    return _judged(listed, ids, targets, baseline)
+
+
+def _judged(listed: list[dict[str, object]], ids: dict[Path, tuple[str, int, int]], targets: Sequence[float], baseline: str) -> Judged:
+    document: dict[str, object] = {"runs": listed, "baseline": baseline}
     if targets:
         document["targets"] = [_plain(target) for target in targets]
     return Judged(ask(document)["comparisons"][0], ids)
@@ -346,7 +365,7 @@ def _numbered(runs: list[dict[str, object]]) -> list[dict[str, object]]:
     """A row may have a seed and repeat more than once, from several folders: the second is a repeat of its own."""
     seen: dict[tuple[object, ...], int] = {}
     for run in runs:
-        key = (run["label"], run["seed"], run["repeat"])
+        key = (run["label"], run["setting"], run.get("for_target"), run["seed"], run["repeat"])
         again = seen[key] = seen.get(key, -1) + 1
         run["repeat"] += _COPIES * again
     return runs

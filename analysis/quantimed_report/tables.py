@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePath
 
@@ -20,7 +20,8 @@ from . import style
 from .figures.common import TUNING as OPTIONS
 from .figures.common import by_consequences, shared_options, time_unit
 from .statistics import (BASELINE, CLOCKS, NO_ESTIMATE, Entry, Estimate, Judged, Race, asked_targets, both_clocks, curves,
-                         judge_runs, own_clock)
+                         judge_each, judge_runs, own_clock, read_estimate, read_number)
+from .steps import ALL, for_all_targets, targets_of
 from quantimed.traces import Run, Skipped, Study
 
 
@@ -34,15 +35,24 @@ class Row:
     runs: list[Run]  # left-out ones included
     counted: list[Run]
     judged: Judged
+    steps: dict[float, str] = field(default_factory=dict)  # by target, where each has its own
+    target: float | None = None  # … of which this is the one of this target
+
+    def at(self, target: float) -> Row:
+        """With the runs and figures of the setting that it has for this target."""
+        if not self.steps:
+            return self
+        own = [run for run in self.runs if target in targets_of(run)]
+        return replace(self, runs=own, counted=[run for run in own if run.counts], target=target)
 
     def estimate(self, key: str) -> Estimate:
         """final_loss or test_accuracy (0 … 1); a run that does not count is the worst."""
-        found = self.judged.figure(self.label, key)
+        found = read_estimate(self.judged.row(self.label, self.target)[key])
         return found if math.isfinite(found.median) else NO_ESTIMATE
 
     def number(self, key: str) -> float:
         """Median over the runs that count: paper_bits, wire_bits (a coordinate), bytes_sent (a run), wait_share."""
-        return self.judged.number(self.label, key)
+        return read_number(self.judged.row(self.label, self.target)[key])
 
     def entry(self, target: float, clock: str | None = None) -> Entry:
         return self.judged.race(target, clock).entries[self.label]
@@ -59,6 +69,8 @@ class Table:
     runs: list[Run]
     rows: list[Row]
     judged: Judged
+    each_target: bool = False  # every target has the step sizes that are best for it; else a row has one setting
+    listed: list[Run] = field(default_factory=list)  # those that no other table lists
 
     @property
     def counted(self) -> list[Run]:
@@ -108,9 +120,42 @@ def tables(study: Study, targets: Sequence[float] = ()) -> list[Table]:
     split = [(dict(key) | by_horizon | by_clock, part) for key, runs in groups.items()
              for by_horizon, same_horizon in by_consequences(runs) for by_clock, part in _by_clock(same_horizon)]
     labels = _labels([key for key, _ in split])
-    found = [_table(label, runs, targets) for label, (_, runs) in zip(labels, split)]
-    return sorted(found, key=lambda t: (t.runs[0].kind != "run", -len({run.algorithm for run in t.counted}),
-                                        -len(t.counted), t.label))
+    found = [_tables(label, runs, targets) for label, (_, runs) in zip(labels, split)]
+    ordered = sorted(found, key=lambda t: (t[-1].runs[0].kind != "run", -len({run.algorithm for run in t[-1].counted}),
+                                           -len(t[-1].counted), t[-1].label))
+    return [table for same in ordered for table in same]
+
+
+def _tables(label: str, runs: list[Run], targets: Sequence[float]) -> list[Table]:
+    """Of one setting. Where some step sizes are for a target alone: what is best for each, as `compare` does, then those
+    that are for all."""
+    for_all = for_all_targets(runs)
+    if len(for_all) == len(runs) or not for_all:
+        return [_table(label, runs, targets)]
+    return [_table_of_each(f"{label}, step sizes that are best for each target", runs, targets),
+            _table(f"{label}, one setting of step sizes for all targets", for_all, targets)]
+
+
+def _table_of_each(label: str, runs: list[Run], targets: Sequence[float]) -> Table:
+    given = sorted({target for run in runs for target in targets_of(run)} - {ALL}, reverse=True)
+    chosen = [target for target in targets or given if target in given] or given
+    found = [run for run in runs if not targets_of(run).isdisjoint(chosen)]
+    names = {name: style.label(name) for name in style.in_order([run.algorithm for run in found])}
+    found.sort(key=lambda run: (list(names).index(run.algorithm), _options(run)))
+    judged = judge_each(found, lambda run: names[run.algorithm], _steps, lambda run: [t for t in chosen if t in targets_of(run)],
+                        chosen)
+    rows = []
+    for algorithm, name in names.items():
+        own = [run for run in found if run.algorithm == algorithm]
+        steps = {target: _steps(run) for run in own for target in targets_of(run) if target != ALL}
+        rows.append(Row(algorithm, {}, name, own, [run for run in own if run.counts], judged, steps))
+    return Table(label, found, rows, judged, True, [run for run in runs if ALL not in targets_of(run)])
+
+
+def _steps(run: Run) -> str:
+    """alpha 0.4, epsilon 0.3"""
+    return ", ".join(f"{name} {run.config.get(name)}" for name in ("alpha", "epsilon")
+                     if name == "alpha" or str(run.config.get(name, "1")) != "1")
 
 
 def setting(run: Run) -> dict[str, str]:
@@ -165,7 +210,7 @@ def _table(label: str, runs: list[Run], targets: Sequence[float]) -> Table:
                         _baseline(groups, names))
     rows = [Row(key[0], _differing(key, groups), names[key], group, [run for run in group if run.counts], judged)
             for key, group in groups.items()]
-    return Table(label, runs, rows, judged)
+    return Table(label, runs, rows, judged, listed=runs)
 
 
 def _options(run: Run) -> tuple[str, ...]:
@@ -188,7 +233,9 @@ def _differing(key: tuple[str, ...], keys: Iterable[tuple[str, ...]]) -> dict[st
 
 
 def own_time(table: Table, run: Run) -> float:
-    """To the table's target, by the run's own clock, where the table has it."""
+    """To the table's target, by the run's own clock, where the table has it. NaN of a run whose steps are for others."""
+    if table.each_target and table.target not in targets_of(run):
+        return math.nan
     return table.judged.time_of(run, table.target, own_clock(run) if own_clock(run) in table.judged.clocks else None)
 
 
@@ -249,6 +296,8 @@ def columns(table: Table) -> list[Column]:
     clocks = [CLOCKS.get(clock, clock) for clock in table.judged.clocks]
     head = clocks[0] + "".join(f"; below: {name}" for name in clocks[1:])
     found = [Column(f"Time to loss {figure(target)}", head, partial(_time, target)) for target in table.targets]
+    if table.each_target:
+        return [*found, Column("Valid runs", "of all", lambda row, _: (f"{len(row.counted)} of {len(row.runs)}", ""))]
     return found + [Column("Final loss", "median", _final_loss), Column("Test accuracy", "median", _accuracy),
                     Column("Bits on the wire", "a coordinate", _bits), Column("Valid runs", "of all", _valid)]
 
@@ -266,9 +315,12 @@ def _time(target: float, row: Row, table: Table) -> tuple[str, str]:
             small.append(" ".join([value, *said]))
         if entry.speed_up.kind != "none" and math.isfinite(entry.speed_up.median) and entry.speed_up.median > 0:
             small.append(f"{ratio(entry.speed_up.median)}× {table.judged.baseline}")
-    arrived, runs = row.entry(target).arrived, table.judged.rows[row.label]["runs"]
-    if arrived < runs:
-        small.append(f"arrived {arrived} of {runs}")
+    arrived = [row.entry(target, clock).arrived for clock in table.judged.clocks]
+    runs = table.judged.row(row.label, target)["runs"]
+    if min(arrived) < runs:
+        small.append(f"arrived {' / '.join(map(str, arrived if len(set(arrived)) > 1 else arrived[:1]))} of {runs}")
+    if target in row.steps:
+        small.append(row.steps[target])
     return main, "; ".join(small)
 
 
@@ -314,7 +366,7 @@ def to_markdown(table: Table) -> str:
 
 def caption(table: Table) -> str:
     """What holds for all cells."""
-    chosen = "as given" if table.judged.answer["targets_given"] else "shares of the fall to the best loss of any run"
+    chosen = "as tuned for, each with its own step sizes" if table.each_target else "as given" if table.judged.answer["targets_given"] else "shares of the fall to the best loss of any run"
     targets = f"targets: {chosen}" if table.targets else "no target"
     return f"{targets}; {table.judged.spread}; ✓ the fastest, ≈ too close to call with it"
 

@@ -116,6 +116,8 @@ def _clocks(table: Table) -> list[tuple[bool, str]]:
             if winners(table, clock) != winners(table, main)]
     if table.judged.turns_round:
         said.append((False, table.judged.turns_round))
+    if not any(winners(table).values()):
+        return said or [(False, "Neither count of bits, the paper's nor those on the wire, names a winner.")]
     return said or [(True, "Both counts of bits, the paper's and those on the wire, name the same winners.")]
 
 
@@ -125,7 +127,7 @@ def _targets(table: Table) -> list[tuple[bool, str]]:
     said = []
     if len(here) > 1:
         said.append((False, "Who is the fastest depends on the target: the curves cross."))
-    if table.judged.answer["targets_given"]:
+    if table.judged.answer["targets_given"] and not table.each_target:
         said += _other_targets(table, here)
     return said
 

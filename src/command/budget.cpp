@@ -72,21 +72,28 @@ constexpr std::string_view kPacesHeader =
 
 }  // namespace
 
-void refuse_two_budgets(const Request& request) {
+Config with_one_budget(const Request& request) {
+  Config c = request.config;
+  if (!std::isfinite(c.max_time)) return c;
   const auto is_given = [&](const char* name) {
     return std::ranges::any_of(request.given, [&](const auto& option) { return option.first == name; });
   };
-  const std::string max_time = get_option(*find_option("max-time"), request.config);
-  if (request.config.budget == "iterations" && is_given("max-time"))
+  const std::string max_time = get_option(*find_option("max-time"), c);
+  const char* const where = is_given("max-time") ? "" : " of --config";
+  if (c.budget == "iterations") {
+    if (is_given("max-time") || !is_given("budget"))
+      throw InputError(
+          "--max-time {}{}: --budget iterations gives every algorithm the same iterations, and some would be cut by "
+          "the time; leave one of them out",
+          max_time, where);
+    c.max_time = kForever;
+  } else if (is_given("iterations")) {
     throw InputError(
-        "--max-time {}: --budget iterations gives every algorithm the same iterations, and some would be cut by the "
-        "time; leave one of them out",
-        max_time);
-  if (request.config.budget == "time" && is_given("iterations") && is_given("max-time"))
-    throw InputError(
-        "--iterations {}: --max-time {} is the time of every algorithm; leave one of them out, or give --budget "
-        "iterations",
-        request.config.iterations, max_time);
+        "--iterations {}: --max-time {}{} is the time of every algorithm; leave one of them out (--max-time none), or "
+        "give --budget iterations",
+        c.iterations, max_time, where);
+  }
+  return c;
 }
 
 void refuse_equal_repeats(const Config& given) {

@@ -26,8 +26,9 @@ struct Pace {
   Seconds wall = 0;   // that this machine takes for it
 };
 
-// --iterations says which time, and so does --max-time. Throws InputError where both stand on the command line.
-void refuse_two_budgets(const Request& request);
+// What was asked for, with one budget: --budget iterations takes back a --max-time that a --config brought
+// (tuned.ini's). Throws InputError where --iterations or --budget iterations contradicts a --max-time otherwise.
+Config with_one_budget(const Request& request);
 // Throws InputError where repeats would be the same run.
 void refuse_equal_repeats(const Config& given);
 

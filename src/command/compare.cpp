@@ -153,13 +153,6 @@ std::string notices(const Config& given, const Plan& made) {
   return text;
 }
 
-// What a user can have got wrong, before the data are read.
-void check_request(const Request& request) {
-  const Config& given = request.config;
-  refuse_equal_repeats(given);
-  refuse_two_budgets(request);
-}
-
 // What the runs have come to, or those before a signal.
 struct Ran {
   std::vector<ComparedRun> results;
@@ -203,10 +196,10 @@ Ran run_all(const Plan& planned, const std::vector<ComparedSteps>& steps, DataSp
 }  // namespace
 
 int compare_command(const Request& request) {
-  const Config& given = request.config;
+  const Config given = with_one_budget(request);
   const std::vector<std::string> algorithms = chosen_algorithms("compare", given);
   const std::string folder = given.output.empty() ? "runs/compare-" + given.engine : given.output;
-  check_request(request);
+  refuse_equal_repeats(given);
   const std::vector<ComparedSteps> steps = plan_steps(given, algorithms);
   std::vector<Config> algorithms_own;  // resolved, with the first seed
   for (const std::string& algorithm : algorithms) {

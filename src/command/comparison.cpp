@@ -175,6 +175,18 @@ void fill_row(Comparison& made, std::span<const ComparedRun* const> all, std::si
         median(each(kNoFigure, [&](const ComparedRun& run) { return curve_on(run, clock).time.back(); })));
 }
 
+// The entries of this name or algorithm; none where two of them run to the same target.
+std::vector<std::size_t> baselines_of(const Comparison& made, const std::string& baseline) {
+  std::vector<std::size_t> found;
+  std::set<double> targets;
+  for (std::size_t e = 0; e < made.rows.size(); ++e) {
+    if (made.rows[e].algorithm != baseline && made.inquiry.entries[e].name != baseline) continue;
+    found.push_back(e);
+    if (const double only = made.inquiry.entries[e].only_target; !std::isnan(only)) targets.insert(only);
+  }
+  return found.size() == 1 || found.size() == targets.size() ? found : std::vector<std::size_t>{};
+}
+
 Comparison judge_table(const std::vector<std::string>& algorithms, Runs runs, const std::vector<double>& targets,
                        const std::string& baseline) {
   Comparison made;
@@ -185,10 +197,7 @@ Comparison judge_table(const std::vector<std::string>& algorithms, Runs runs, co
   made.inquiry.targets = targets;
   find_entries(made, algorithms, runs);
   give_equal_time(made, runs);
-  std::vector<std::size_t> baselines;
-  for (std::size_t e = 0; e < made.rows.size(); ++e)
-    if (made.rows[e].algorithm == baseline || made.inquiry.entries[e].name == baseline) baselines.push_back(e);
-  if (baselines.size() == 1) made.inquiry.baseline = baselines.front();
+  made.inquiry.baselines = baselines_of(made, baseline);
   made.judgement = judge(made.inquiry);
   for (std::size_t e = 0; e < made.rows.size(); ++e) fill_row(made, runs, e);
   made.warnings = warnings(made, runs);
@@ -218,6 +227,22 @@ ComparedRun compared_run(Trace&& trace, const std::string& setting, std::uint32_
   run.config = std::move(trace.config);
   run.summary = std::move(trace.summary);
   return run;
+}
+
+std::string common_name(const Comparison& made, const std::string& algorithm) {
+  std::string name;
+  for (std::size_t e = 0; e < made.rows.size(); ++e) {
+    if (made.rows[e].algorithm != algorithm) continue;
+    if (!name.empty() && name != made.inquiry.entries[e].name) return algorithm;
+    name = made.inquiry.entries[e].name;
+  }
+  return name;
+}
+
+std::string baseline_name(const Comparison& made) {
+  const std::size_t first = made.inquiry.baselines.front();
+  return made.inquiry.baselines.size() == 1 ? made.inquiry.entries[first].name
+                                            : common_name(made, made.rows[first].algorithm);
 }
 
 std::vector<Comparison> judge_runs(const std::vector<std::string>& algorithms, const std::vector<ComparedRun>& runs,

@@ -143,7 +143,7 @@ Json comparison(const Comparison& made) {
       {"turns_round", turns_round(made.inquiry, judged)},
       {"warnings", made.warnings},
       {"clocks", made.inquiry.clocks},
-      {"baseline", made.inquiry.baseline ? Json(made.inquiry.entries[*made.inquiry.baseline].name) : Json(nullptr)},
+      {"baseline", made.inquiry.baselines.empty() ? Json(nullptr) : Json(baseline_name(made))},
       {"targets", figures(judged.targets)},
       {"targets_given", judged.were_targets_given},
       {"start_loss", figure(judged.start)},

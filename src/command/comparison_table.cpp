@@ -81,8 +81,8 @@ std::string ratio_cell(const Estimate& ratio, const std::string& baseline) {
   return ratio_text(ratio);
 }
 
-std::string speed_up_cell(const Comparison& made, const TargetRace& at, std::size_t row, const std::string& baseline) {
-  if (made.inquiry.baseline != at.entries[row]) return ratio_cell(at.speed_ups[row], baseline);
+std::string speed_up_cell(const TargetRace& at, std::size_t row, const std::string& baseline) {
+  if (at.baseline != row) return ratio_cell(at.speed_ups[row], baseline);
   return std::isfinite(at.race.times[row].median) ? "1×" : "—";
 }
 
@@ -98,8 +98,8 @@ std::string arrived_cell(const Comparison& made, std::size_t target, std::size_t
 std::string target_table(const Comparison& made) {
   const auto& races = made.judgement.races;
   const Inquiry named = short_names(made);
-  const bool has_baseline = made.inquiry.baseline.has_value();
-  const std::string baseline = has_baseline ? named.entries[*made.inquiry.baseline].name : "";
+  const bool has_baseline = !made.inquiry.baselines.empty();
+  const std::string baseline = has_baseline ? named.entries[made.inquiry.baselines.front()].name : "";
   std::vector<std::string> head = {"to loss", "algorithm"};
   for (const std::string& clock : made.inquiry.clocks) head.push_back("time, " + clock_name(clock));
   if (has_baseline)
@@ -116,7 +116,7 @@ std::string target_table(const Comparison& made) {
                                        named.entries[races[0][t].entries[row]].name};
       for (const auto& clock : races) line.push_back(time_cell(clock[t], row));
       if (has_baseline)
-        for (const auto& clock : races) line.push_back(speed_up_cell(made, clock[t], row, baseline));
+        for (const auto& clock : races) line.push_back(speed_up_cell(clock[t], row, baseline));
       line.push_back(arrived_cell(made, t, row));
       if (has_steps) line.push_back(made.rows[races[0][t].entries[row]].setting);
       lines.push_back(std::move(line));

@@ -21,6 +21,7 @@
 #include "config/option_table.hpp"
 #include "engine/engine.hpp"
 #include "engine/machine.hpp"
+#include "engine/machine_file.hpp"
 #include "engine/memory_plan.hpp"
 #include "statistics/arrival.hpp"
 
@@ -70,6 +71,11 @@ bool is_of_its_algorithm(const std::string& option, const Config& resolved) {
   return !parameter || resolved.parameters.contains(*parameter);
 }
 
+// Why the figures that --machine predicts from were not to be trusted when they were measured; "": nothing was wrong.
+std::string machine_doubts(const Config& config) {
+  return config.machine.empty() ? "" : read_machine_file(config.machine).invalid;
+}
+
 Trace start_trace(const Setup& setup, const DataSplit& data) {
   Trace trace;
   trace.software_version = build::kVersion;
@@ -86,6 +92,8 @@ Trace start_trace(const Setup& setup, const DataSplit& data) {
   trace.config.emplace_back("tuned_by",
                             tuning_of(setup.config, {setup.config.seed},
                                       setup.config.tuned_by.empty() ? "" : certified_data(setup.config, data)));
+  if (const std::string doubts = machine_doubts(setup.config); !doubts.empty())
+    trace.config.emplace_back("machine_doubts", doubts);
   trace.ini = to_ini(setup.config);
   if (!kGuards) trace.verdict.reject("a build without guards");
   const Machine machine = inspect_machine();
@@ -212,6 +220,15 @@ void tell_of_slow_kernels() {
   if (!why.empty() && !std::exchange(is_told, true)) tell("quantimed: {}\n", why);
 }
 
+// The same of a machine file that says so of itself.
+void tell_of_doubts(const Config& config) {
+  static bool is_told = false;
+  const std::string doubts = machine_doubts(config);
+  if (!doubts.empty() && !std::exchange(is_told, true))
+    tell("quantimed: --machine {}: do not trust what it predicts: when it was calibrated, {}\n", config.machine,
+         doubts);
+}
+
 }  // namespace
 
 void add_point(Progress& curve, const Cut& cut, const Evaluation& point) {
@@ -249,6 +266,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   blas::admit(config.engine == "virtual" ? config.threads : std::max(layout.here(), config.threads),
               config.oversubscribe);
   const Setup setup(config, data);
+  if (!config.quiet) tell_of_doubts(config);
   Run run = setup.run();
   require_room(config, run, *setup.problem, layout);
   if (kGuards) {

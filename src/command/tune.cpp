@@ -75,13 +75,12 @@ class Tuning {
 };
 
 Tuning::Tuning(const Request& request)
-    : given_(request.config),
+    : given_(with_one_budget(request)),
       folder_(given_.output.empty() ? "runs/tune" : given_.output),
       search_(given_.search),
       targets_(given_.target_loss) {
   check_range("--alpha-range", given_.alpha_range);
   check_range("--epsilon-range", given_.epsilon_range);
-  refuse_two_budgets(request);
   std::sort(targets_.rbegin(), targets_.rend());
   given_.alpha = given_.epsilon = given_.tuned_by = "";  // an .ini may hold some
   given_.target_loss.clear();                            // the trials' own figures do not depend on it

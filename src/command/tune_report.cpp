@@ -38,7 +38,8 @@ std::vector<Parameter> searched_parameters(const TuneReport& report) {
 std::string time_text(const Search& search, std::size_t trial, std::size_t target) {
   if (std::isinf(score(search.runs[trial]).loss)) return "—";
   const double time = median_time(search.runs[trial], target);
-  return std::isinf(time) ? "missed" : fmt::format("{:.4g} s", time);
+  if (std::isinf(time)) return "missed";
+  return fmt::format("{}{:.4g} s", is_resolved(search.runs[trial], target) ? "" : "< ", time);
 }
 
 std::string share_text(const TuneReport& report) {
@@ -68,8 +69,40 @@ std::vector<std::string> for_each_target(const TuneReport& report, const Search&
   return line;
 }
 
+// "quantimed-dsgd 8.68, dsgd 0.0046": the alphas beside the best that lie outside of --alpha-range.
+std::string beyond_the_range(const TuneReport& report) {
+  std::string text;
+  for (const Search& search : report.searches) {
+    const auto [least, most] = std::pair(report.given.alpha_range[0], report.given.alpha_range[1]);
+    std::vector<double> beyond;
+    for (const Trial& trial : search.trials) {
+      if (trial.is_published) continue;
+      if (const double alpha = std::stod(trial.alpha); alpha < least || alpha > most) beyond.push_back(alpha);
+    }
+    std::ranges::sort(beyond);
+    if (!beyond.empty())
+      text += fmt::format("{}{} {:g}", text.empty() ? "" : "; ", search.algorithm.name, fmt::join(beyond, ", "));
+  }
+  return text;
+}
+
+// Whether a table marks a time.
+bool has_unresolved(const TuneReport& report) {
+  return std::ranges::any_of(report.searches, [&](const Search& search) {
+    for (std::size_t k = 0; search.winner && k < report.targets.size(); ++k)
+      for (const std::size_t trial : {*search.winner, search.winners[k].value_or(*search.winner)})
+        if (std::isfinite(median_time(search.runs[trial], k)) && !is_resolved(search.runs[trial], k)) return true;
+    return false;
+  });
+}
+
 std::string notes(const TuneReport& report) {
   std::string text;
+  if (has_unresolved(report))
+    text += "< before the third point of its curve: the point after it counts; more --evaluations resolve it\n";
+  if (const std::string beyond = beyond_the_range(report); !beyond.empty())
+    text += fmt::format("Beside the best, trials went beyond --alpha-range {:g},{:g}: {}\n",
+                        report.given.alpha_range[0], report.given.alpha_range[1], beyond);
   for (const Search& search : report.searches) {
     if (!search.winner) {
       text += fmt::format("{}: no trial works; widen --alpha-range\n", search.algorithm.name);

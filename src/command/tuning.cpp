@@ -195,7 +195,11 @@ TrialRun trial_run(const Progress& curve, bool is_complete_and_valid, std::span<
   TrialRun run;
   run.counts = is_complete_and_valid && !curve.loss.empty() && std::isfinite(curve.loss.back());
   if (run.counts) run.final_loss = curve.loss.back();
-  for (const double target : targets) run.times.push_back(run.counts ? time_to_target(curve, target) : kForever);
+  for (const double target : targets) {
+    const Arrival at = run.counts ? arrival(curve.time, curve.loss, target) : Arrival{};
+    run.times.push_back(at.is_resolved ? at.time : at.until);
+    run.is_resolved.push_back(at.is_resolved);
+  }
   return run;
 }
 
@@ -204,6 +208,11 @@ double median_time(std::span<const TrialRun> runs, std::size_t target) {
   std::vector<double> times;
   for (const TrialRun& run : runs) times.push_back(run.times[target]);
   return lower_median(times);
+}
+
+bool is_resolved(std::span<const TrialRun> runs, std::size_t target) {
+  const auto resolved = std::ranges::count_if(runs, [&](const TrialRun& run) { return run.is_resolved[target]; });
+  return 2 * static_cast<std::size_t>(resolved) >= runs.size();
 }
 
 Score score(std::span<const TrialRun> runs, std::size_t target) {

@@ -78,7 +78,10 @@ struct Score {
 
 // What is known of one run of a trial.
 struct TrialRun {
-  std::vector<double> times;  // [targets], s; ∞: missed
+  // [targets], s; ∞: missed. Where a time lies before the third point of the curve, that of the point after it: nobody
+  // is chosen by a straight line to the first points.
+  std::vector<double> times;
+  std::vector<bool> is_resolved = {};  // [targets]: it does not
   double final_loss = kForever;
   bool counts = false;  // complete and VALID
 };
@@ -88,6 +91,8 @@ TrialRun trial_run(const Progress& curve, bool is_complete_and_valid, std::span<
 inline constexpr std::size_t kAllTargets = ~std::size_t{0};
 Score score(std::span<const TrialRun> runs, std::size_t target = kAllTargets);
 double median_time(std::span<const TrialRun> runs, std::size_t target);
+// Whether the times of most runs are what they say, and not only a point before which they lie.
+bool is_resolved(std::span<const TrialRun> runs, std::size_t target);
 
 // The trials that have run with the most seeds, best first; ties keep their order.
 std::vector<std::size_t> ranking(std::span<const std::vector<TrialRun>> runs, std::size_t target = kAllTargets);

@@ -71,7 +71,7 @@ int lead(MpiTransport& transport, int argc, char** argv) {
 // rank speaks of a lost one, and it has to see which it was: so those that are silent stay for a moment, and the one
 // that has spoken until they have gone. Else whoever looks late would find several missing.
 [[noreturn]] void end_at_once(const MpiTransport& transport, Rank lost, const char* why) {
-  constexpr auto kUntilSeen = std::chrono::seconds(1), kUntilGone = std::chrono::seconds(3);
+  constexpr auto kUntilSeen = std::chrono::seconds(1), kUntilGone = std::chrono::seconds(8);
   const bool is_own = lost == transport.rank(), speaks = is_own || transport.speaks_of(lost);
   if (speaks)
     tell(

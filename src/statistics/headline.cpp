@@ -121,6 +121,15 @@ std::string stretch_text(const Inquiry& inquiry, const std::vector<TargetRace>& 
   return fmt::format("nobody arrived in more than half of the runs {}", place);
 }
 
+// " (1 INVALID, 2 diverged)": runs that count as missed, but were never judged.
+std::string lost_text(const FateCounts& of) {
+  std::vector<std::string> lost;
+  for (const auto& [count, kind] :
+       {std::pair{of.invalid, "INVALID"}, std::pair{of.diverged, "diverged"}, std::pair{of.unfinished, "unfinished"}})
+    if (count > 0) lost.push_back(fmt::format("{} {}", count, kind));
+  return lost.empty() ? "" : fmt::format(" ({})", fmt::join(lost, ", "));
+}
+
 std::string capital(std::string text) {
   if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
   return text;
@@ -149,8 +158,9 @@ std::string misses_text(const Inquiry& inquiry, const Judgement& judgement, std:
   for (const TargetRace& at : judgement.races.empty() ? std::vector<TargetRace>{} : judgement.races[clock]) {
     std::vector<std::string> all, some;
     for (std::size_t k = 0; k < at.entries.size(); ++k) {
-      const std::size_t runs = judgement.counts[at.entries[k]].runs;
-      const std::string& name = inquiry.entries[at.entries[k]].name;
+      const FateCounts& of = judgement.counts[at.entries[k]];
+      const std::size_t runs = of.runs;
+      const std::string name = inquiry.entries[at.entries[k]].name + lost_text(of);
       if (at.arrived[k] == 0)
         all.push_back(name);
       else if (at.arrived[k] < runs)

@@ -114,11 +114,13 @@ TargetRace race_to(const Inquiry& inquiry, const Judgement& judgement,
                    double horizon) {
   TargetRace found;
   found.target = target;
-  std::optional<std::size_t> baseline;
   for (std::size_t e = 0; e < inquiry.entries.size(); ++e) {
     const double only = inquiry.entries[e].only_target;
     if (runs[e].empty() || (!std::isnan(only) && only != target)) continue;
-    if (inquiry.baseline == e) baseline = found.entries.size();
+    if (std::ranges::find(inquiry.baselines, e) != inquiry.baselines.end()) {
+      check(!found.baseline, "two baselines in one race");
+      found.baseline = found.entries.size();
+    }
     found.entries.push_back(e);
     std::vector<Finish> pairs;
     found.runs.emplace_back();
@@ -139,8 +141,8 @@ TargetRace race_to(const Inquiry& inquiry, const Judgement& judgement,
   }
   found.race = race(found.finishes);
   for (std::size_t k = 0; k < found.entries.size(); ++k)
-    found.speed_ups.push_back(baseline && *baseline != k
-                                  ? ratio_bounds(found.finishes[k], found.finishes[*baseline]).estimate()
+    found.speed_ups.push_back(found.baseline && *found.baseline != k
+                                  ? ratio_bounds(found.finishes[k], found.finishes[*found.baseline]).estimate()
                                   : Estimate{});
   return found;
 }

@@ -39,8 +39,9 @@ struct Inquiry {
   std::vector<Entry> entries;
   std::vector<std::string> clocks;
   std::vector<JudgedRun> runs;
-  std::vector<double> targets;          // empty: shares of the fall
-  std::optional<std::size_t> baseline;  // of the speed-ups
+  std::vector<double> targets;  // empty: shares of the fall
+  // Entries whose times the speed-ups are over: in the race to a target takes part one of them at most.
+  std::vector<std::size_t> baselines;
 };
 
 // How many runs of the pairs in use ended how.
@@ -55,6 +56,7 @@ struct TargetRace {
   std::vector<std::vector<Finish>> finishes;  // [entry][pair]
   std::vector<std::vector<Finish>> runs;      // [entry][run in use]
   std::vector<std::size_t> arrived;           // runs
+  std::optional<std::size_t> baseline;        // of those that take part
   std::vector<Estimate> speed_ups;            // over the baseline; of the baseline and without one: no figure
 };
 

@@ -214,3 +214,32 @@ def test_csv_comes_back_and_no_spreadsheet_carries_it_out() -> None:
 def test_markdown_has_no_markup_of_a_trace() -> None:
     text = tables.markdown_text("a|b\n<script>[x](y)`")
     assert "<" not in text and "\n" not in text and "\\|" in text and "\\[" in text
+
+
+CERTIFICATE = "trials=24; seeds=101-103; alpha=dsgd=0.2,dsgd@5=0.4,async-dsgd=0.3; epsilon=; check=0"
+
+
+def tuned(algorithm: str, alpha: str, slow: float) -> list[Run]:
+    losses = [9, 8, 7, 6, 5, 4, 3, 2, 1]
+    config = {"alpha": alpha, "epsilon": "1", "tuned-by": CERTIFICATE, "target-loss": "5,3"}
+    return [a_run(algorithm, seed, losses, [slow * seed * k for k in range(9)], config=config) for seed in range(1, 7)]
+
+
+def test_steps_that_are_best_for_a_target_race_to_it_alone() -> None:
+    study = study_of(*tuned("dsgd", "0.2", 8), *tuned("dsgd", "0.4", 6), *tuned("async-dsgd", "0.3", 7))
+    each, one = tables.tables(study)
+    assert each.each_target and each.targets == one.targets == [5, 3]
+    assert [r.label for r in each.rows] == [r.label for r in one.rows] == ["DSGD", "async DSGD"]
+    assert [row(each, "dsgd").entry(target).time.median for target in (5, 3)] == [6 * 3.5 * 4, 8 * 3.5 * 6]
+    assert row(one, "dsgd").entry(5).time.median == 8 * 3.5 * 4
+    assert [race.winner for race in each.races()] == ["DSGD", "async DSGD"]
+    assert row(each, "async-dsgd").entry(5).speed_up.median == pytest.approx(6 / 7)
+    assert "alpha 0.4" in tables.to_markdown(each) and "alpha" not in tables.to_markdown(one)
+    assert {run.config["alpha"] for run in each.listed} == {"0.4"}  # each run is in one list
+    lines = [line for line in summary_rows([each]) if line["algorithm"] == "dsgd"]
+    assert [line["alpha"] for line in lines] == ["0.4", "0.2"] and {line["runs"] for line in lines} == {6}
+
+
+def test_without_runs_for_one_target_there_is_one_table() -> None:
+    [found] = tables.tables(study_of(*tuned("dsgd", "0.2", 8), *tuned("async-dsgd", "0.3", 7)))
+    assert not found.each_target

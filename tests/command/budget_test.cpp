@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "command/budget.hpp"
-#include "base/error.hpp"
 
 #include "base/error.hpp"
 #include "command/certificate.hpp"
@@ -79,6 +78,24 @@ TEST(Budget, ATimeThatIsGivenIsTheTime) {
   const Ran both = run_program(folder, "compare --max-time 5 --iterations 9 " + kBudgetProblem);
   EXPECT_EQ(both.status, 2);
   EXPECT_THAT(both.err, HasSubstr("--iterations 9: --max-time 5"));
+}
+
+// tuned.ini has a time; the command line may want something else.
+TEST(Budget, TheCommandLineTakesBackTheTimeOfAConfig) {
+  const Folder folder;
+  std::ofstream(folder / "t.ini") << "iterations = 20\nmax-time = 30\nbudget = time\n";
+  const std::string start = "compare --config t.ini --algorithms dsgd --seeds 1 " + kBudgetProblem;
+  ASSERT_EQ(run_program(folder, start + "--budget iterations --output i").status, 0);
+  const Trace by_iterations = traces_of(folder / "i").at("dsgd");
+  EXPECT_EQ(by_iterations.progress.iteration.back(), 20);
+  EXPECT_TRUE(std::isinf(number(by_iterations.config, "max-time", kForever)));
+  ASSERT_EQ(run_program(folder, start + "--max-time none --output n").status, 0);
+  EXPECT_NE(number(traces_of(folder / "n").at("dsgd").config, "max-time", 0), 30);
+  const Ran cut = run_program(folder, start + "--iterations 9 --output c");
+  EXPECT_EQ(cut.status, 2);
+  EXPECT_THAT(cut.err, HasSubstr("--iterations 9: --max-time 30 of --config is the time of every algorithm"));
+  std::ofstream(folder / "t.ini") << "max-time = 30\nbudget = iterations\n";
+  EXPECT_THAT(run_program(folder, start + "--output d").err, HasSubstr("--max-time 30 of --config"));
 }
 
 TEST(Budget, IterationsAreEqualWhereTheyAreAskedFor) {

@@ -5,6 +5,7 @@
 #include "command/table_text.hpp"
 #include "program.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
@@ -144,7 +145,7 @@ TEST(Comparison, CountsInvalidDivergedAndUnfinishedApart) {
   EXPECT_THAT(text, HasSubstr("q-dsgd: 3 of 8 runs do not count (1 INVALID, 1 diverged, 1 unfinished)"));
   EXPECT_EQ(made[0].rows[1].final_loss.count, 8u) << "the same seeds in every row";
   EXPECT_TRUE(std::isinf(made[0].rows[1].final_loss.high));
-  EXPECT_THAT(text, HasSubstr("Not reached: loss 4 by 3 of 8 of q-dsgd."));
+  EXPECT_THAT(text, HasSubstr("Not reached: loss 4 by 3 of 8 of q-dsgd (1 INVALID, 1 diverged, 1 unfinished)."));
 }
 
 TEST(Comparison, WhereNoRunCountsItIsSaidOnceWithItsReasons) {
@@ -168,6 +169,8 @@ TEST(Comparison, StepsForATargetHaveATableOfTheirOwn) {
   const auto made = judge_runs({"dsgd", "q-dsgd"}, runs, {});
   ASSERT_EQ(made.size(), 2u);
   EXPECT_EQ(made[0].judgement.targets, (std::vector<double>{4, 1.5}));
+  for (const TargetRace& race : made[0].judgement.races[0])
+    EXPECT_NEAR(race.speed_ups[1].median, 2, 0.01) << "over the steps that DSGD has for this target";
   EXPECT_EQ(made[0].judgement.races[0][0].entries.size(), 2u) << "of the steps for this target alone";
   EXPECT_EQ(made[1].judgement.targets, made[0].judgement.targets);
   EXPECT_THAT(comparison_text(made), AllOf(HasSubstr("## Step sizes that are best for each target"),
@@ -178,6 +181,20 @@ TEST(Comparison, StepsForATargetHaveATableOfTheirOwn) {
   const std::size_t first = row.find("\n| dsgd ");
   ASSERT_NE(first, std::string::npos) << row;
   EXPECT_EQ(row.find("\n| dsgd ", first + 1), std::string::npos) << "steps of two targets are one row\n" << row;
+}
+
+TEST(Comparison, ACodeOfSeveralStepSizesIsWarnedOfOnce) {
+  std::vector<ComparedRun> runs;
+  for (const ComparedRun& run : two())
+    for (const double target : {4.0, 1.5}) {
+      runs.push_back(run);
+      runs.back().for_target = target;
+      runs.back().setting = fmt::format("alpha {}", target);
+      if (run.algorithm == "q-dsgd")
+        runs.back().summary = {{"paper_bits_per_coordinate", 3.0}, {"wire_bits_per_coordinate", 10 + target}};
+    }
+  const auto made = judge_runs({"dsgd", "q-dsgd"}, runs, {});
+  EXPECT_THAT(made[0].warnings, Contains(HasSubstr("it charges q-dsgd 3 of 11.5 to 14 bits on the wire")));
 }
 
 TEST(Comparison, RunsWithoutAClockInCommonAreRefused) {

@@ -49,6 +49,22 @@ TEST_F(Predict, AMachineIsCalibratedAndItsRunsPredicted) {
               1e-3 * trace.progress.time.back() + 30 * exact.latency_s);
 }
 
+TEST_F(Predict, WhatWasNotToBeTrustedWhenItWasMeasuredIsNotWhenItIsUsed) {
+  ASSERT_EQ(run_program(folder, "calibrate --nodes 2 --output m.ini " + kPredictedRun).status, 0);
+  MachineFile machine = read_machine_file(folder / "m.ini");
+  machine.invalid = "node 1 waited for its core";
+  write_machine_file(folder / "m.ini", machine);
+  const Ran ran =
+      run_program(folder,
+                  "compare --algorithms dsgd,q-dsgd --machine m.ini --nodes 3 --graph ring --dataset digits "
+                  "--model mlp:6 --samples-per-node 50 --batch 10 --iterations 5 --seeds 1 --output c");
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("do not trust what it predicts: when it was calibrated, node 1 waited for its core"));
+  EXPECT_THAT(ran.out,
+              HasSubstr("WARNING: The predicted times are not to be trusted: when m.ini was calibrated, node"));
+  EXPECT_EQ(text(read_trace(folder / "c/dsgd-seed1.h5").config, "machine_doubts", ""), machine.invalid);
+}
+
 TEST_F(Predict, SetsPredictionBesideMeasurement) {
   const Ran ran =
       run_program(folder,

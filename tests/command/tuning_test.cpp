@@ -135,6 +135,19 @@ TEST(Tuning, FewerMissesThenLessTimeThenALowerLossWin) {
   EXPECT_TRUE(std::isinf(score(runs[3]).loss));
 }
 
+TEST(Tuning, ATimeWithinTheFirstPointsCountsAsThePointAfterIt) {
+  Progress curve;
+  curve.time = {0, 10, 20, 30, 40};
+  curve.loss = {9, 5, 3, 2, 1};
+  const std::vector<double> targets = {6, 1.5};
+  const TrialRun run = trial_run(curve, true, targets);
+  EXPECT_THAT(run.times, ElementsAre(10, 35));
+  EXPECT_THAT(run.is_resolved, ElementsAre(false, true));
+  const std::vector<TrialRun> runs = {run, run};
+  EXPECT_FALSE(is_resolved(runs, 0));
+  EXPECT_TRUE(is_resolved(runs, 1));
+}
+
 TEST(Tuning, MediansDecideAmongThoseThatRanWithAllSeeds) {
   const std::vector<std::vector<TrialRun>> runs = {{arrives({1})},
                                                    {arrives({3}), arrives({9}), arrives({4})},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""kill -9 of a rank: all others end at once, and what was written last resumes."""
+"""kill -9 of a rank: all others end, and what was written last resumes."""
 from __future__ import annotations
 
 import os
@@ -20,7 +20,7 @@ def fewest_iterations(partial) -> int:
 @pytest.mark.parametrize("which", [0, 1, 2])
 @pytest.mark.parametrize("program", fleet.PROGRAMS, ids=fleet.library_of)
 @pytest.mark.parametrize("algorithm", ["dsgd", "async-dsgd"])
-def test_a_rank_that_is_killed_ends_all_others_within_ten_seconds(tmp_path, program, algorithm, which):
+def test_a_rank_that_is_killed_ends_all_others(tmp_path, program, algorithm, which):
     output = tmp_path / "t.h5"
     started = fleet.Running(program, 3, "run", *fleet.SMALL, "--algorithm", algorithm, "--graph", "ring", "--nodes", "6",
                             "--iterations", "1000000", "--engine", "mpi", "--oversubscribe", "--output", str(output))
@@ -34,8 +34,9 @@ def test_a_rank_that_is_killed_ends_all_others_within_ten_seconds(tmp_path, prog
         ranks = started.ids()
         assert len(ranks) == 3
         os.kill(ranks[which], signal.SIGKILL)
-        assert fleet.all_gone(ranks, 10), "a rank was still there after 10 s"
-        status, _, err = started.end(30)
+        # Within 10 s on cores of their own, which `tests/soak/ranks` measures; a test does not depend on speed.
+        assert fleet.all_gone(ranks, 120), "a rank was still there after two minutes"
+        status, _, err = started.end(120)
     finally:
         started.kill_all()
     assert status != 0

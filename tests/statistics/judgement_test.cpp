@@ -43,7 +43,7 @@ Inquiry crossing(std::size_t seeds = 5, std::size_t clocks = 1) {
   inquiry.entries = {{.name = "swift"}, {.name = "deep"}};
   inquiry.clocks = {"paper", "wire"};
   inquiry.clocks.resize(clocks);
-  inquiry.baseline = 1;
+  inquiry.baselines = {1};
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     inquiry.runs.push_back(falling(0, seed, 20, 2, 400, clocks));
     inquiry.runs.push_back(falling(1, seed, 60, 1, 400, clocks));

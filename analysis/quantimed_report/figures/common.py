@@ -19,6 +19,7 @@ from matplotlib.patches import Patch
 
 from .. import style
 from ..statistics import BASELINE, CLOCKS, Judged, asked_targets, curves, judge_runs, on_clock, shared_clocks, spread
+from ..steps import for_all_targets
 from quantimed.traces import ROUND_ORDER, Run, Study, phase_order
 
 MAX_PANELS = 6
@@ -27,7 +28,7 @@ GRID_POINTS = 200
 # Options that may differ between runs that are compared: who ran, what was kept, how it was watched …
 OF_THE_RUN = {"budget", "json", "tuned-by", "tuned_by", "allow-large-epsilon", "overwrite", "algorithm", "algorithms", "seed", "seeds", "repeats", "alpha_value", "epsilon_value", "delivery", "output",
                "timeline", "quiet", "threads", "evaluations", "target-loss", "cores", "study", "warm-up", "bits",
-               "trials", "alpha-range", "epsilon-range", "tuned_by"}
+               "trials", "alpha-range", "epsilon-range", "machine_doubts"}
 # … what follows from them: at equal time each algorithm has its own number of iterations …
 CONSEQUENCES = ("iterations", "max-time", "horizon")
 # … and how an algorithm was tuned: among them every parameter that a row of the program's table has. Its runs with
@@ -57,8 +58,10 @@ class Setting:
     def title(self, width: int) -> str:
         """In lines of `width` letters: a title that is too long would stick out of the figure."""
         seeds = len({run.seed for run in self.runs})
-        return textwrap.fill(f"{self.name}; {seeds} seed{'s' * (seeds != 1)}", width, max_lines=3,
-                             placeholder=" …", break_on_hyphens=False)
+        lost = style.in_order([run.algorithm for run in self.not_counted if run.algorithm not in self.algorithms])
+        said = [f"{self.name}; {seeds} seed{'s' * (seeds != 1)}", say_missing(lost)]
+        return "\n".join(textwrap.fill(text, width, max_lines=3, placeholder=" …", break_on_hyphens=False)
+                         for text in said if text)
 
     @cached_property
     def judged(self) -> Judged:
@@ -83,7 +86,7 @@ def settings(study: Study, leave_out: Sequence[str] = ()) -> list[Setting]:
     `leave_out`: options that may differ within one, several values of one algorithm among them.
     """
     groups: dict[tuple[tuple[str, str], ...], list[Run]] = {}
-    for run in study.runs:
+    for run in for_all_targets(study.runs):  # a curve is of one setting, not of what is best here and there
         if run.kind == "run":
             groups.setdefault(tuple(sorted(shared_options(run, leave_out).items())), []).append(run)
     split = [(dict(key) | consequences, part) for key, runs in groups.items()
