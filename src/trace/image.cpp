@@ -93,7 +93,10 @@ fs::path resolve_output(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
     if (errno != ENOENT) reject_output(path, errno);
-    return path;
+    fs::path end = path;  // a link to nothing yet; a loop of them is ELOOP above
+    for (std::error_code failure; fs::is_symlink(end, failure);)
+      end = end.parent_path() / fs::read_symlink(end, failure);
+    return end;
   }
   if (!S_ISREG(status.st_mode))
     throw InputError("{}: cannot be written: it is not a plain file; name another with --output", path);

@@ -221,6 +221,16 @@ TEST_F(Output, GoesBehindALinkAndHonoursTheMask) {
   EXPECT_EQ(static_cast<int>(std::filesystem::status(path("far/real.h5")).permissions()), 0640);
 }
 
+TEST_F(Output, GoesBehindALinkToNothingYet) {
+  std::filesystem::create_directory(path("far"));
+  std::filesystem::create_symlink("far/next.h5", path("link.h5"));
+  std::filesystem::create_symlink(path("far/real.h5"), path("far/next.h5"));
+  write_trace(path("link.h5"), sample_trace());
+  EXPECT_TRUE(std::filesystem::is_symlink(path("link.h5")));
+  EXPECT_FALSE(std::filesystem::is_symlink(path("far/real.h5")));
+  expect_same(read_trace(path("far/real.h5")), sample_trace());
+}
+
 // Runs `write` in a child whose files may have 3,000 bytes, and returns how the child ended.
 template <class Write>
 int with_file_limit(Write&& write) {
