@@ -32,7 +32,7 @@ def summary_rows(found: Sequence[Table]) -> list[dict[str, object]]:
     """A line for each row of a table, target and clock; one without a target where there is none."""
     return [line for table in found for row in table.rows
             for target, clock in [(t, c) for t in table.targets for c in table.judged.clocks] or [(math.nan, "")]
-            for line in [_summary_row(table, row, target, clock)]]
+            if math.isnan(target) or row.entry(target) for line in [_summary_row(table, row, target, clock)]]
 
 
 def _summary_row(table: Table, row: Row, target: float, clock: str) -> dict[str, object]:

@@ -221,15 +221,21 @@ class Judged:
         found = [row for row in self.answer["rows"] if row["name"] == name]
         return next((row for row in found if row["for_target"] is not None and row["for_target"] == target), found[0])
 
+    def settings(self, name: str) -> list[dict[str, object]]:
+        """Each once."""
+        return list({row["setting"]: row for row in self.answer["rows"] if row["name"] == name}.values())
+
     @cached_property
     def races(self) -> dict[tuple[str, float], Race]:
         return {(race["clock"], race["target"]): _race(race) for race in self.answer["races"]}
 
     def time_of(self, run: Run, target: float, clock: str | None = None) -> float:
         """A run's own time to a target, s; inf where it never arrived, NaN where it is in no pair or there is no target."""
+        if run.path not in self.ids or math.isnan(target):
+            return math.nan
         row, seed, repeat = self.ids[run.path]
-        ids = self.rows[row]["run_ids"]
-        if math.isnan(target) or [seed, repeat] not in ids:
+        ids = self.row(row, target)["run_ids"]
+        if [seed, repeat] not in ids or row not in self.race(target, clock).entries:
             return math.nan
         return self.race(target, clock).entries[row].run_times[ids.index([seed, repeat])]
 
@@ -256,13 +262,12 @@ def judge_runs(runs: Sequence[Run], name: Callable[[Run], str], targets: Sequenc
 
 def judge_each(runs: Sequence[Run], name: Callable[[Run], str], setting: Callable[[Run], str],
                targets_of: Callable[[Run], Iterable[float]], targets: Sequence[float], baseline: str = BASELINE) -> Judged:
-    """Each run takes part in the races to its own targets alone. A row (`name`) has one `setting` at each of them; what
-    is no race to a target (Judged.rows) is of one of its settings."""
+    """Each run takes part in the races to its own targets alone, of which a row (`name`) has one `setting` each."""
     twins = both_clocks(runs, lambda run: f"{name(run)}\n{setting(run)}")
-    listed = [{**said, "setting": setting(one[0]), "for_target": target}
-              for one in twins for said in [_document(one, name(one[0]))] for target in targets_of(one[0])]
-    _numbered(listed)
-    ids = {run.path: (name(run), run.seed % 2**64, run.repeat) for run in runs}
+    uses = [(one, {**_document(one, name(one[0])), "setting": f"{name(one[0])}, {setting(one[0])}", "for_target": target})
+            for one in twins for target in targets_of(one[0])]
+    listed = _numbered([said for _, said in uses])
+    ids = {run.path: (said["label"], said["seed"], said["repeat"]) for one, said in uses for run in one}
     return _judged(listed, ids, targets, baseline)
 
 

@@ -21,7 +21,7 @@ from .figures.common import TUNING as OPTIONS
 from .figures.common import by_consequences, shared_options, time_unit
 from .statistics import (BASELINE, CLOCKS, NO_ESTIMATE, Entry, Estimate, Judged, Race, asked_targets, both_clocks, curves,
                          judge_each, judge_runs, own_clock, read_estimate, read_number)
-from .steps import ALL, for_all_targets, targets_of
+from .steps import ALL, certificate_of, for_all_targets, targets_of
 from quantimed.traces import Run, Skipped, Study
 
 
@@ -42,7 +42,7 @@ class Row:
         """With the runs and figures of the setting that it has for this target."""
         if not self.steps:
             return self
-        own = [run for run in self.runs if target in targets_of(run)]
+        own = [run for run in self.runs if _takes_part(run, target)] or self.runs
         return replace(self, runs=own, counted=[run for run in own if run.counts], target=target)
 
     def estimate(self, key: str) -> Estimate:
@@ -54,8 +54,9 @@ class Row:
         """Median over the runs that count: paper_bits, wire_bits (a coordinate), bytes_sent (a run), wait_share."""
         return read_number(self.judged.row(self.label, self.target)[key])
 
-    def entry(self, target: float, clock: str | None = None) -> Entry:
-        return self.judged.race(target, clock).entries[self.label]
+    def entry(self, target: float, clock: str | None = None) -> Entry | None:
+        """None where it has no run whose steps are for this target."""
+        return self.judged.race(target, clock).entries.get(self.label)
 
     def lost(self) -> dict[str, int]:
         """How many runs of the judged pairs do not count, by why."""
@@ -130,26 +131,36 @@ def _tables(label: str, runs: list[Run], targets: Sequence[float]) -> list[Table
     """Of one setting. Where some step sizes are for a target alone: what is best for each, as `compare` does, then those
     that are for all."""
     for_all = for_all_targets(runs)
-    if len(for_all) == len(runs) or not for_all:
+    if len(for_all) == len(runs) or len({certificate_of(run) for run in runs} - {""}) > 1:
         return [_table(label, runs, targets)]
-    return [_table_of_each(f"{label}, step sizes that are best for each target", runs, targets),
-            _table(f"{label}, one setting of step sizes for all targets", for_all, targets)]
+    one = _table(f"{label}, one setting of step sizes for all targets", for_all, targets)
+    tuned = sorted({target for run in runs for target in targets_of(run)} - {ALL}, reverse=True)
+    if not set(targets) <= set(tuned):  # nobody knows what is best for the others
+        return [replace(one, listed=runs)]
+    each = _table_of_each(f"{label}, step sizes that are best for each target", runs, list(targets) or tuned)
+    return [each, one]
 
 
-def _table_of_each(label: str, runs: list[Run], targets: Sequence[float]) -> Table:
-    given = sorted({target for run in runs for target in targets_of(run)} - {ALL}, reverse=True)
-    chosen = [target for target in targets or given if target in given] or given
-    found = [run for run in runs if not targets_of(run).isdisjoint(chosen)]
-    names = {name: style.label(name) for name in style.in_order([run.algorithm for run in found])}
-    found.sort(key=lambda run: (list(names).index(run.algorithm), _options(run)))
-    judged = judge_each(found, lambda run: names[run.algorithm], _steps, lambda run: [t for t in chosen if t in targets_of(run)],
-                        chosen)
-    rows = []
-    for algorithm, name in names.items():
-        own = [run for run in found if run.algorithm == algorithm]
-        steps = {target: _steps(run) for run in own for target in targets_of(run) if target != ALL}
-        rows.append(Row(algorithm, {}, name, own, [run for run in own if run.counts], judged, steps))
-    return Table(label, found, rows, judged, True, [run for run in runs if ALL not in targets_of(run)])
+def _table_of_each(label: str, runs: list[Run], targets: list[float]) -> Table:
+    order = style.in_order([run.algorithm for run in runs])
+    groups: dict[tuple[str, ...], list[Run]] = {}  # an algorithm, with its other options: all of its steps
+    for run in sorted(runs, key=lambda run: (order.index(run.algorithm), _options(run))):
+        if any(_takes_part(run, target) for target in targets):
+            groups.setdefault((run.algorithm, *_options(run, OWN_STEPS)), []).append(run)
+    names = {key: _row_label(key, _differing(key, groups)) for key in groups}
+    judged = judge_each([run for group in groups.values() for run in group],
+                        lambda run: names[run.algorithm, *_options(run, OWN_STEPS)], _steps,
+                        lambda run: [target for target in targets if _takes_part(run, target)], targets, _baseline(groups, names))
+    rows = [Row(key[0], _differing(key, groups), names[key], group, [run for run in group if run.counts], judged,
+                {target: _steps(run) for run in group for target in targets if _takes_part(run, target)})
+            for key, group in groups.items()]
+    return Table(label, [run for group in groups.values() for run in group], rows, judged, True,
+                 [run for run in runs if ALL not in targets_of(run)])
+
+
+def _takes_part(run: Run, target: float) -> bool:
+    """Steps that nothing is known of are all that their algorithm has."""
+    return target in targets_of(run) or not certificate_of(run)
 
 
 def _steps(run: Run) -> str:
@@ -213,8 +224,11 @@ def _table(label: str, runs: list[Run], targets: Sequence[float]) -> Table:
     return Table(label, runs, rows, judged, listed=runs)
 
 
-def _options(run: Run) -> tuple[str, ...]:
-    return tuple(str(run.config.get(name, "")) for name in OPTIONS)
+OWN_STEPS = ("alpha", "epsilon")
+
+
+def _options(run: Run, but: Sequence[str] = ()) -> tuple[str, ...]:
+    return tuple("" if name in but else str(run.config.get(name, "")) for name in OPTIONS)
 
 
 def _row_label(key: tuple[str, ...], options: dict[str, str]) -> str:
@@ -234,7 +248,7 @@ def _differing(key: tuple[str, ...], keys: Iterable[tuple[str, ...]]) -> dict[st
 
 def own_time(table: Table, run: Run) -> float:
     """To the table's target, by the run's own clock, where the table has it. NaN of a run whose steps are for others."""
-    if table.each_target and table.target not in targets_of(run):
+    if table.each_target and not _takes_part(run, table.target):
         return math.nan
     return table.judged.time_of(run, table.target, own_clock(run) if own_clock(run) in table.judged.clocks else None)
 
@@ -297,12 +311,14 @@ def columns(table: Table) -> list[Column]:
     head = clocks[0] + "".join(f"; below: {name}" for name in clocks[1:])
     found = [Column(f"Time to loss {figure(target)}", head, partial(_time, target)) for target in table.targets]
     if table.each_target:
-        return [*found, Column("Valid runs", "of all", lambda row, _: (f"{len(row.counted)} of {len(row.runs)}", ""))]
+        return [*found, Column("Valid runs", "of all", _valid_settings)]
     return found + [Column("Final loss", "median", _final_loss), Column("Test accuracy", "median", _accuracy),
                     Column("Bits on the wire", "a coordinate", _bits), Column("Valid runs", "of all", _valid)]
 
 
 def _time(target: float, row: Row, table: Table) -> tuple[str, str]:
+    if row.entry(target) is None:
+        return "—", ""
     main, small = "", []
     for k, clock in enumerate(table.judged.clocks):
         race, entry = table.judged.race(target, clock), row.entry(target, clock)
@@ -353,6 +369,12 @@ def _bits(row: Row, _: Table) -> tuple[str, str]:
 def _valid(row: Row, table: Table) -> tuple[str, str]:
     found = table.judged.rows[row.label]
     return f"{found['counted']} of {found['runs']}", ", ".join(f"{n} {why}" for why, n in row.lost().items() if n)
+
+
+def _valid_settings(row: Row, table: Table) -> tuple[str, str]:
+    """Each setting's runs are in the table once, for however many targets."""
+    found = table.judged.settings(row.label)
+    return f"{sum(one['counted'] for one in found)} of {sum(one['runs'] for one in found)}", ""
 
 
 def to_markdown(table: Table) -> str:

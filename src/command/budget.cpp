@@ -84,7 +84,7 @@ Config with_one_budget(const Request& request) {
     if (is_given("max-time") || !is_given("budget"))
       throw InputError(
           "--max-time {}{}: --budget iterations gives every algorithm the same iterations, and some would be cut by "
-          "the time; leave one of them out",
+          "the time; leave one of them out, or give --budget time",
           max_time, where);
     c.max_time = kForever;
   } else if (is_given("iterations")) {

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 namespace quantimed {
 
@@ -69,17 +70,20 @@ std::vector<std::string> for_each_target(const TuneReport& report, const Search&
   return line;
 }
 
-// "quantimed-dsgd 8.68, dsgd 0.0046": the alphas beside the best that lie outside of --alpha-range.
+// "quantimed-dsgd 8.68; dsgd 0.0046, 9.1": the alphas of the second pass that lie outside of --alpha-range.
 std::string beyond_the_range(const TuneReport& report) {
   std::string text;
   for (const Search& search : report.searches) {
-    const auto [least, most] = std::pair(report.given.alpha_range[0], report.given.alpha_range[1]);
-    std::vector<double> beyond;
+    double least = kForever, most = 0;  // as the first pass tried them: in three digits
+    for (std::size_t k = 0; k < search.grid; ++k) {
+      least = std::min(least, std::stod(search.trials[k].alpha));
+      most = std::max(most, std::stod(search.trials[k].alpha));
+    }
+    std::set<double> beyond;
     for (const Trial& trial : search.trials) {
       if (trial.is_published) continue;
-      if (const double alpha = std::stod(trial.alpha); alpha < least || alpha > most) beyond.push_back(alpha);
+      if (const double alpha = std::stod(trial.alpha); alpha < least || alpha > most) beyond.insert(alpha);
     }
-    std::ranges::sort(beyond);
     if (!beyond.empty())
       text += fmt::format("{}{} {:g}", text.empty() ? "" : "; ", search.algorithm.name, fmt::join(beyond, ", "));
   }
@@ -90,7 +94,7 @@ std::string beyond_the_range(const TuneReport& report) {
 bool has_unresolved(const TuneReport& report) {
   return std::ranges::any_of(report.searches, [&](const Search& search) {
     for (std::size_t k = 0; search.winner && k < report.targets.size(); ++k)
-      for (const std::size_t trial : {*search.winner, search.winners[k].value_or(*search.winner)})
+      for (const std::size_t trial : {*search.winner, search.winners[k].value_or(*search.winner), *search.published})
         if (std::isfinite(median_time(search.runs[trial], k)) && !is_resolved(search.runs[trial], k)) return true;
     return false;
   });
@@ -101,7 +105,7 @@ std::string notes(const TuneReport& report) {
   if (has_unresolved(report))
     text += "< before the third point of its curve: the point after it counts; more --evaluations resolve it\n";
   if (const std::string beyond = beyond_the_range(report); !beyond.empty())
-    text += fmt::format("Beside the best, trials went beyond --alpha-range {:g},{:g}: {}\n",
+    text += fmt::format("Trials of the second pass went beyond --alpha-range {:g},{:g}: {}\n",
                         report.given.alpha_range[0], report.given.alpha_range[1], beyond);
   for (const Search& search : report.searches) {
     if (!search.winner) {

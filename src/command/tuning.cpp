@@ -58,9 +58,21 @@ bool is_at_an_end(const std::string& value, std::span<const Trial> trials, std::
 }
 
 // The lower middle: a median that some seed had.
-double lower_median(std::vector<double> values) {
+template <class T>
+T lower_median(std::vector<T> values) {
   std::sort(values.begin(), values.end());
   return values[(values.size() - 1) / 2];
+}
+
+// With whether it is what it says. Of equal times the one that is comes first.
+std::pair<double, bool> median_arrival(std::span<const TrialRun> runs, std::size_t target) {
+  std::vector<std::pair<double, bool>> times;
+  for (const TrialRun& run : runs) {
+    const bool is_resolved = run.is_resolved.empty() || run.is_resolved[target];
+    times.emplace_back(run.times[target], !is_resolved);
+  }
+  const auto [time, is_unresolved] = lower_median(times);
+  return {time, !is_unresolved};
 }
 
 }  // namespace
@@ -204,15 +216,11 @@ TrialRun trial_run(const Progress& curve, bool is_complete_and_valid, std::span<
 }
 
 double median_time(std::span<const TrialRun> runs, std::size_t target) {
-  if (runs.empty()) return kForever;
-  std::vector<double> times;
-  for (const TrialRun& run : runs) times.push_back(run.times[target]);
-  return lower_median(times);
+  return runs.empty() ? kForever : median_arrival(runs, target).first;
 }
 
 bool is_resolved(std::span<const TrialRun> runs, std::size_t target) {
-  const auto resolved = std::ranges::count_if(runs, [&](const TrialRun& run) { return run.is_resolved[target]; });
-  return 2 * static_cast<std::size_t>(resolved) >= runs.size();
+  return runs.empty() || median_arrival(runs, target).second;
 }
 
 Score score(std::span<const TrialRun> runs, std::size_t target) {

@@ -91,7 +91,7 @@ TrialRun trial_run(const Progress& curve, bool is_complete_and_valid, std::span<
 inline constexpr std::size_t kAllTargets = ~std::size_t{0};
 Score score(std::span<const TrialRun> runs, std::size_t target = kAllTargets);
 double median_time(std::span<const TrialRun> runs, std::size_t target);
-// Whether the times of most runs are what they say, and not only a point before which they lie.
+// Whether that is the time of a run, and not only a point before which it lies.
 bool is_resolved(std::span<const TrialRun> runs, std::size_t target);
 
 // The trials that have run with the most seeds, best first; ties keep their order.

@@ -166,7 +166,8 @@ void add_bits(std::vector<std::string>& found, const Comparison& made) {
       add_once(found, fmt::format("{} sends {} vectors in an iteration: its bits a coordinate are of all of them",
                                   made.inquiry.entries[e].name, figure_text(row.vectors)));
     if (!(row.paper_bits < kPapersShare * 0.98 * row.wire_bits)) continue;
-    const std::string name = common_name(made, row.algorithm);
+    const Entry& entry = made.inquiry.entries[e];
+    const std::string name = std::isnan(entry.only_target) ? entry.name : common_name(made, row.algorithm);
     const auto known = std::ranges::find_if(
         favoured, [&](const auto& one) { return one.first == name && one.second.paper == row.paper_bits; });
     if (known == favoured.end()) {
@@ -178,9 +179,11 @@ void add_bits(std::vector<std::string>& found, const Comparison& made) {
   }
   if (favoured.empty()) return;
   std::vector<std::string> charged;
-  for (const auto& [name, bits] : favoured)
-    charged.push_back(fmt::format("{} {} of {}{}", name, figure_text(bits.paper), figure_text(bits.least_wire),
-                                  bits.least_wire < bits.most_wire ? " to " + figure_text(bits.most_wire) : ""));
+  for (const auto& [name, bits] : favoured) {
+    const std::string least = figure_text(bits.least_wire), most = figure_text(bits.most_wire);
+    charged.push_back(
+        fmt::format("{} {} of {}{}", name, figure_text(bits.paper), least, least == most ? "" : " to " + most));
+  }
   found.push_back(
       fmt::format("The paper's count of bits favours some codes: it charges {} bits on the wire, and 16 of 32 for an "
                   "exact model",

@@ -121,7 +121,7 @@ std::string stretch_text(const Inquiry& inquiry, const std::vector<TargetRace>& 
   return fmt::format("nobody arrived in more than half of the runs {}", place);
 }
 
-// " (1 INVALID, 2 diverged)": runs that count as missed, but were never judged.
+// " (1 INVALID, 2 diverged)": runs that count as missed whatever their curves say.
 std::string lost_text(const FateCounts& of) {
   std::vector<std::string> lost;
   for (const auto& [count, kind] :

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from conftest import a_run
 
 from quantimed_report import tables
 from quantimed_report.figures.common import TUNING
-from quantimed_report.spreadsheet import summary_rows, to_csv
+from quantimed_report.spreadsheet import run_rows, summary_rows, to_csv
 from quantimed_report.tables import without_copies
 from quantimed.traces import Run, Study
 from quantimed_report.verdict import verdict
@@ -219,14 +220,15 @@ def test_markdown_has_no_markup_of_a_trace() -> None:
 CERTIFICATE = "trials=24; seeds=101-103; alpha=dsgd=0.2,dsgd@5=0.4,async-dsgd=0.3; epsilon=; check=0"
 
 
-def tuned(algorithm: str, alpha: str, slow: float) -> list[Run]:
+def tuned(algorithm: str, alpha: object, slow: float, certificate: str = CERTIFICATE, seeds: range = range(1, 7), codec: str = "exact",
+          **changes: object) -> list[Run]:
     losses = [9, 8, 7, 6, 5, 4, 3, 2, 1]
-    config = {"alpha": alpha, "epsilon": "1", "tuned-by": CERTIFICATE, "target-loss": "5,3"}
-    return [a_run(algorithm, seed, losses, [slow * seed * k for k in range(9)], config=config) for seed in range(1, 7)]
+    config = {"alpha": alpha, "epsilon": "1", "tuned-by": certificate, "target-loss": "5,3", "codec": codec}
+    return [a_run(algorithm, seed, losses, [slow * seed * k for k in range(9)], config=config, **changes) for seed in seeds]
 
 
 def test_steps_that_are_best_for_a_target_race_to_it_alone() -> None:
-    study = study_of(*tuned("dsgd", "0.2", 8), *tuned("dsgd", "0.4", 6), *tuned("async-dsgd", "0.3", 7))
+    study = study_of(*tuned("dsgd", 0.2, 8), *tuned("dsgd", "4e-1", 6), *tuned("async-dsgd", "0.3", 7))
     each, one = tables.tables(study)
     assert each.each_target and each.targets == one.targets == [5, 3]
     assert [r.label for r in each.rows] == [r.label for r in one.rows] == ["DSGD", "async DSGD"]
@@ -234,12 +236,63 @@ def test_steps_that_are_best_for_a_target_race_to_it_alone() -> None:
     assert row(one, "dsgd").entry(5).time.median == 8 * 3.5 * 4
     assert [race.winner for race in each.races()] == ["DSGD", "async DSGD"]
     assert row(each, "async-dsgd").entry(5).speed_up.median == pytest.approx(6 / 7)
-    assert "alpha 0.4" in tables.to_markdown(each) and "alpha" not in tables.to_markdown(one)
-    assert {run.config["alpha"] for run in each.listed} == {"0.4"}  # each run is in one list
+    assert "alpha 4e-1" in tables.to_markdown(each) and "alpha" not in tables.to_markdown(one)
+    assert {run.config["alpha"] for run in each.listed} == {"4e-1"}  # each run is in one list
     lines = [line for line in summary_rows([each]) if line["algorithm"] == "dsgd"]
-    assert [line["alpha"] for line in lines] == ["0.4", "0.2"] and {line["runs"] for line in lines} == {6}
+    assert [line["alpha"] for line in lines] == ["4e-1", "0.2"] and {line["runs"] for line in lines} == {6}
+    assert {str(line["time_to_target_s"]) for line in run_rows([each])} == {"nan"}  # to loss 3, which their steps are not for
 
 
 def test_without_runs_for_one_target_there_is_one_table() -> None:
     [found] = tables.tables(study_of(*tuned("dsgd", "0.2", 8), *tuned("async-dsgd", "0.3", 7)))
     assert not found.each_target
+
+
+def written(found: list[tables.Table]) -> str:
+    """All that a report makes of tables."""
+    return "".join([*map(tables.to_markdown, found), to_csv(summary_rows(found)), to_csv(run_rows(found)),
+                    *(verdict(table).sentence for table in found)])
+
+
+@pytest.mark.parametrize("changes", [{}, {"verdict": "INVALID: late"}, {"status": "interrupted"}])
+def test_a_target_may_lack_runs(changes: dict[str, str]) -> None:
+    found = tables.tables(study_of(*tuned("dsgd", "0.4", 6, **changes), *tuned("async-dsgd", "0.3", 7, **changes)))
+    assert "DSGD" in written(found)  # without DSGD's steps for loss 3
+    found = tables.tables(study_of(*tuned("dsgd", "0.4", 6, seeds=range(1, 2), **changes), *tuned("dsgd", "0.2", 6, seeds=range(2, 3))))
+    assert "DSGD" in written(found)  # without a pair
+
+
+def test_rows_are_apart_where_more_than_the_steps_differs() -> None:
+    study = study_of(*tuned("dsgd", "0.2", 8), *tuned("dsgd", "0.4", 6), *tuned("dsgd", "0.4", 60, codec="qsgd:4"),
+                     *tuned("dsgd", "0.2", 60, codec="qsgd:4"), *tuned("async-dsgd", "0.3", 7))
+    each, _ = tables.tables(study)
+    assert [r.label for r in each.rows] == ["DSGD (codec exact)", "DSGD (codec qsgd:4)", "async DSGD"]
+    assert [r.entry(5).time.median for r in each.rows] == [6 * 3.5 * 4, 60 * 3.5 * 4, 7 * 3.5 * 4]
+
+
+def test_steps_of_two_searches_are_not_mixed() -> None:
+    other = CERTIFICATE.replace("dsgd@5=0.4", "dsgd@5=0.5")
+    found = tables.tables(study_of(*tuned("dsgd", "0.2", 8), *tuned("dsgd", "0.4", 6), *tuned("dsgd", "0.5", 6, other)))
+    assert not any(table.each_target for table in found)
+
+
+def test_steps_of_no_search_take_part_at_every_target() -> None:
+    each, one = tables.tables(study_of(*tuned("dsgd", "0.2", 8), *tuned("dsgd", "0.4", 6), *tuned("q-dsgd", "0.1", 2, "")))
+    assert [race.winner for race in each.races()] == [race.winner for race in one.races()] == ["Q-DSGD", "Q-DSGD"]
+    assert any(not good and "not tuned with one budget" in text or "do not say" in text for good, text in verdict(each).reasons)
+
+
+def test_other_targets_than_those_tuned_for_have_one_table() -> None:
+    study = study_of(*tuned("dsgd", "0.2", 8), *tuned("dsgd", "0.4", 6), *tuned("async-dsgd", "0.3", 7))
+    [found] = tables.tables(study, [5, 4])
+    assert found.targets == [5, 4] and not found.each_target and len(found.listed) == len(study.runs)
+    assert "DSGD" in written([found])
+    assert [table.targets for table in tables.tables(study, [5])] == [[5], [5]]
+
+
+def test_repeats_of_two_folders_have_their_own_times() -> None:
+    again = [replace(run, path=Path("again") / run.path) for run in tuned("dsgd", "0.4", 12)]
+    each, _ = tables.tables(study_of(*tuned("dsgd", "0.2", 8), *tuned("dsgd", "0.4", 6), *again, *tuned("async-dsgd", "0.3", 7),
+                                     *(replace(run, path=Path("more") / run.path) for run in tuned("async-dsgd", "0.3", 7))), [5])
+    times = {run.path: each.judged.time_of(run, 5) for run in each.runs}
+    assert [times[run.path] for run in again] == [12 * seed * 4 for seed in range(1, 7)]

@@ -143,8 +143,9 @@ TEST(Tuning, ATimeWithinTheFirstPointsCountsAsThePointAfterIt) {
   const TrialRun run = trial_run(curve, true, targets);
   EXPECT_THAT(run.times, ElementsAre(10, 35));
   EXPECT_THAT(run.is_resolved, ElementsAre(false, true));
-  const std::vector<TrialRun> runs = {run, run};
-  EXPECT_FALSE(is_resolved(runs, 0));
+  const TrialRun late = {.times = {12, 40}, .is_resolved = {true, true}};
+  const std::vector<TrialRun> runs = {late, run};
+  EXPECT_FALSE(is_resolved(runs, 0)) << "that of the run whose time is the median";
   EXPECT_TRUE(is_resolved(runs, 1));
 }
 

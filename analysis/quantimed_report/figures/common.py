@@ -86,9 +86,11 @@ def settings(study: Study, leave_out: Sequence[str] = ()) -> list[Setting]:
     `leave_out`: options that may differ within one, several values of one algorithm among them.
     """
     groups: dict[tuple[tuple[str, str], ...], list[Run]] = {}
-    for run in for_all_targets(study.runs):  # a curve is of one setting, not of what is best here and there
+    for run in study.runs:
         if run.kind == "run":
             groups.setdefault(tuple(sorted(shared_options(run, leave_out).items())), []).append(run)
+    # A curve is of one setting, not of what is best here and there.
+    groups = {key: for_all_targets(runs) for key, runs in groups.items()}
     split = [(dict(key) | consequences, part) for key, runs in groups.items()
              for consequences, part in by_consequences(runs, [c for c in CONSEQUENCES if c not in leave_out])]
     names = _names([key for key, _ in split])
