@@ -21,7 +21,7 @@ import numpy as np
 from markupsafe import Markup
 
 from . import drawing, figures, spreadsheet, style, tables
-from .statistics import on_clock
+from .statistics import CLOCKS, curves, on_clock
 from .tables import Table, own_time
 from quantimed.traces import ReportError, Run, Study
 from .verdict import Verdict, main_clock, verdict, winners
@@ -164,9 +164,12 @@ def seen(name: str, table: Table) -> str:
         "bits": "Bits a coordinate on the wire: " + each(lambda row: f"{row.number('wire_bits'):.3g}"),
     }
     if table.targets:
-        said["target"] = (f"Time to loss {tables.figure(table.target)}: "
-                          + each(lambda row: tables.seconds(row.entry(table.target).time.median)))
-        said["speed"] = "Speed-up over DSGD: " + each(lambda row: tables.ratio(row.entry(table.target).speed_up.median))
+        clock = main_clock(table)  # as the figures
+        by = f", {CLOCKS.get(clock, clock)}"
+        said["target"] = (f"Time to loss {tables.figure(table.target)}{by}: "
+                          + each(lambda row: tables.seconds(row.entry(table.target, clock).time.median)))
+        said["speed"] = (f"Speed-up over {table.judged.baseline or 'the baseline'}{by}: "
+                         + each(lambda row: tables.ratio(row.entry(table.target, clock).speed_up.median)))
     fitting = [text for word, text in said.items() if word in name]
     text = fitting[0] if fitting else "Compared: " + ", ".join(row.label for row in rows)
     return f"{text} ({len(table.counted)} runs, {table.label})."
@@ -183,7 +186,7 @@ def _page(study: Study, found: Sequence[Table], verdicts: Sequence[Verdict], dra
         "title": study.folder.resolve().name,
         "counts": f"{len(runs)} run{'s' if len(runs) != 1 else ''}, {counted} counted",
         "settings": [_section(table, said) for table, said in zip(found, verdicts)],
-        "figures": drawn, "not_drawn": not_drawn, "has_pdf": pdf,
+        "figures": drawn, "one_setting": any(table.each_target for table in found), "not_drawn": not_drawn, "has_pdf": pdf,
         "left_out": [{"file": run["file"], "why": run["why_not"]} for run in runs if run["why_not"]]
                     + [{"file": _beside(one.path, study.folder), "why": one.why} for one in study.skipped],
         "filters": _filters(runs), "runs": runs, "environments": environments,
@@ -222,7 +225,7 @@ def _run(number: int, run: Run, table: Table, folder: Path, environments: Sequen
     ini_name = f"{run.name}.ini"
     return {
         "id": number, "run": run, "setting": table, "file": _beside(run.path, folder), "algorithm": run.algorithm,
-        "label": style.label(run.algorithm), "colour": style.colour(run.algorithm), "dataset": run.dataset,
+        "label": _label(run, table), "colour": style.colour(run.algorithm), "dataset": run.dataset,
         "engine": "virtual" if run.engine == "virtual" else "real", "nodes": run.nodes, "seed": run.seed,
         "status": run.status, "verdict": run.verdict, "why_not": run.why_not, "replayed": _replayed(run),
         "time": tables.figure(own_time(table, run), "missed") if run.counts else "—",
@@ -232,6 +235,13 @@ def _run(number: int, run: Run, table: Table, folder: Path, environments: Sequen
         "command": f"quantimed run --config {shlex.quote(ini_name)} --output {shlex.quote(run.name + '-again.h5')}",
         "environment": 1 + next(k for k, one in enumerate(environments) if one["key"] == _environment(run)),
     }
+
+
+def _label(run: Run, table: Table) -> str:
+    """With the clock that it was made for, where that is not the table's."""
+    known = curves(run)
+    by = next(iter(known)) if len(known) == 1 and len(table.judged.clocks) > 1 else ""
+    return style.label(run.algorithm) + (f", {CLOCKS.get(by, by)}" if by and by != table.judged.main_clock else "")
 
 
 def _replayed(run: Run) -> str:
@@ -244,7 +254,7 @@ def _filters(runs: Sequence[dict[str, object]]) -> list[dict[str, object]]:
     def group(name: str, title: str, values: list[str]) -> dict[str, object]:
         return {"name": name, "title": title, "options": values}
 
-    labels = {run["algorithm"]: (run["label"], run["colour"]) for run in runs}
+    labels = {run["algorithm"]: (style.label(run["algorithm"]), run["colour"]) for run in runs}
     algorithms = [{"value": name, "label": labels[name][0], "colour": labels[name][1]} for name in style.in_order(list(labels))]
     plain = {name: [{"value": str(value), "label": str(value), "colour": ""} for value in sorted({run[name] for run in runs})]
              for name in ("dataset", "seed")}

@@ -40,13 +40,16 @@ def _summary_row(table: Table, row: Row, target: float, clock: str) -> dict[str,
     first, counts = row.runs[0], table.judged.row(row.label, target)
     raced = not math.isnan(target)
     entry = row.entry(target, clock) if raced else None
+    # What runs end with is of the clock that they have their time by; asynchronous ones end elsewhere by another.
+    has_end = not raced or clock == table.judged.main_clock
     return {"setting": table.label, "dataset": first.dataset, "engine": first.engine, "nodes": first.nodes,
             "algorithm": row.algorithm, **{name.replace("-", "_"): str(first.config.get(name, "")) for name in OPTIONS},
             "target_loss": target, "clock": clock, "fastest": raced and table.judged.race(target, clock).winner == row.label,
             **_spread("time_to_target_s", entry.time if entry else NO_ESTIMATE),
+            "resolved": entry.is_resolved if entry else True, "not_after_s": entry.bound if entry and not entry.is_resolved else math.nan,
             **_spread("speed_up", entry.speed_up if entry else NO_ESTIMATE),
-            "arrived": entry.arrived if entry else 0, **_spread("final_loss", row.estimate("final_loss")),
-            **_spread("test_accuracy", row.estimate("test_accuracy")),
+            "arrived": entry.arrived if entry else 0, **_spread("final_loss", row.estimate("final_loss") if has_end else NO_ESTIMATE),
+            **_spread("test_accuracy", row.estimate("test_accuracy") if has_end else NO_ESTIMATE),
             "paper_bits_per_coordinate": row.number("paper_bits"), "wire_bits_per_coordinate": row.number("wire_bits"),
             "bytes_sent": row.number("bytes_sent"), "wait_share": row.number("wait_share"),
             **{name: counts[name] for name in ("counted", "invalid", "diverged", "unfinished", "runs")}}

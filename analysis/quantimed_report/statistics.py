@@ -134,6 +134,16 @@ class Entry:
     until: list[float]  # s, the points of the curves after them
     run_times: list[float]  # s, of the runs, as the row's run_ids
 
+    @property
+    def is_resolved(self) -> bool:
+        """Else the median is known to lie before `bound` alone."""
+        return 2 * self.unresolved <= len(self.times)
+
+    @property
+    def bound(self) -> float:
+        """s"""
+        return float(np.median(self.until)) if self.until else math.nan
+
 
 @dataclass(frozen=True)
 class Against:
@@ -181,6 +191,15 @@ class Judged:
     @property
     def clocks(self) -> list[str]:
         return self.answer["clocks"]
+
+    @property
+    def main_clock(self) -> str:
+        """By which the runs have their time, and what they end with is told."""
+        return self.answer["main_clock"]
+
+    def judged_until(self, clock: str) -> float:
+        """s; inf: to the end."""
+        return read_number(self.answer["judged_until_s"][self.clocks.index(clock)])
 
     @property
     def baseline(self) -> str | None:

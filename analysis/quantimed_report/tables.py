@@ -137,7 +137,7 @@ def _tables(label: str, runs: list[Run], targets: Sequence[float]) -> list[Table
     tuned = sorted({target for run in runs for target in targets_of(run)} - {ALL}, reverse=True)
     if not set(targets) <= set(tuned):  # nobody knows what is best for the others
         return [replace(one, listed=runs)]
-    each = _table_of_each(f"{label}, step sizes that are best for each target", runs, list(targets) or tuned)
+    each = _table_of_each(f"{label}, step sizes that were found best for each target", runs, list(targets) or tuned)
     return [each, one]
 
 
@@ -312,7 +312,8 @@ def columns(table: Table) -> list[Column]:
     found = [Column(f"Time to loss {figure(target)}", head, partial(_time, target)) for target in table.targets]
     if table.each_target:
         return [*found, Column("Valid runs", "of all", _valid_settings)]
-    return found + [Column("Final loss", "median", _final_loss), Column("Test accuracy", "median", _accuracy),
+    by = f", {CLOCKS.get(table.judged.main_clock, table.judged.main_clock)}" if len(clocks) > 1 else ""
+    return found + [Column("Final loss", f"median{by}", _final_loss), Column("Test accuracy", f"median{by}", _accuracy),
                     Column("Bits on the wire", "a coordinate", _bits), Column("Valid runs", "of all", _valid)]
 
 
@@ -323,7 +324,7 @@ def _time(target: float, row: Row, table: Table) -> tuple[str, str]:
     for k, clock in enumerate(table.judged.clocks):
         race, entry = table.judged.race(target, clock), row.entry(target, clock)
         value = f"{race.mark(row.label)} {_entry(entry)}".strip()
-        said = [between(entry.time, factor=_factor(entry.time.median))] if not _is_unresolved(entry) and not math.isinf(entry.time.low) else []
+        said = [between(entry.time, factor=_factor(entry.time.median))] if entry.is_resolved and not math.isinf(entry.time.low) else []
         if k == 0:
             main = value
             small = said
@@ -340,12 +341,8 @@ def _time(target: float, row: Row, table: Table) -> tuple[str, str]:
     return main, "; ".join(small)
 
 
-def _is_unresolved(entry: Entry) -> bool:
-    return 2 * entry.unresolved > len(entry.times)
-
-
 def _entry(entry: Entry) -> str:
-    return "< " + seconds(float(np.median(entry.until))) if _is_unresolved(entry) else seconds(entry.time.median)
+    return seconds(entry.time.median) if entry.is_resolved else "< " + seconds(entry.bound)
 
 
 def _final_loss(row: Row, _: Table) -> tuple[str, str]:

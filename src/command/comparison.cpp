@@ -233,8 +233,10 @@ std::string common_name(const Comparison& made, const std::string& algorithm) {
   std::string name;
   for (std::size_t e = 0; e < made.rows.size(); ++e) {
     if (made.rows[e].algorithm != algorithm) continue;
-    if (!name.empty() && name != made.inquiry.entries[e].name) return algorithm;
-    name = made.inquiry.entries[e].name;
+    const std::string& own = made.inquiry.entries[e].name;
+    if ((!name.empty() && name != own) || own == fmt::format("{} ({})", algorithm, made.rows[e].setting))
+      return algorithm;
+    name = own;
   }
   return name;
 }
@@ -257,10 +259,11 @@ std::vector<Comparison> judge_runs(const std::vector<std::string>& algorithms, c
   if (!for_each.empty()) {
     const std::vector<double> all_targets(own_targets.begin(), own_targets.end());
     made.push_back(judge_table(algorithms, for_each, all_targets, baseline));
-    made.back().title = "Step sizes that are best for each target";
+    made.back().title = "Step sizes that were found best for each target";
     if (!for_all.empty()) {
       made.push_back(judge_table(algorithms, for_all, all_targets, baseline));
       made.back().title = "One setting of step sizes for all targets";
+      std::ranges::copy(warnings_of_choice(made[0], made[1]), std::back_inserter(made[0].warnings));
     }
   } else if (!for_all.empty()) {
     made.push_back(judge_table(algorithms, for_all, targets, baseline));

@@ -77,7 +77,10 @@ std::vector<Comparison> judge_runs(const std::vector<std::string>& algorithms, c
 // What differs between the rows beside their own step sizes, and what else makes a figure mislead. One line each.
 std::vector<std::string> warnings(const Comparison& comparison, std::span<const ComparedRun* const> runs);
 
-// What an algorithm's entries are called where that is one name, else the algorithm's.
+// Where steps for one target were slower to it than those for all, by the clock that the runs have their time by.
+std::vector<std::string> warnings_of_choice(const Comparison& for_each, const Comparison& for_all);
+
+// What an algorithm's entries are called where that is one name without its steps, else the algorithm's.
 std::string common_name(const Comparison& comparison, const std::string& algorithm);
 // Of a comparison that has a baseline.
 std::string baseline_name(const Comparison& comparison);

@@ -143,6 +143,8 @@ Json comparison(const Comparison& made) {
       {"turns_round", turns_round(made.inquiry, judged)},
       {"warnings", made.warnings},
       {"clocks", made.inquiry.clocks},
+      {"main_clock", made.inquiry.clocks[made.main_clock]},
+      {"judged_until_s", figures(made.equal_until)},
       {"baseline", made.inquiry.baselines.empty() ? Json(nullptr) : Json(baseline_name(made))},
       {"targets", figures(judged.targets)},
       {"targets_given", judged.were_targets_given},

@@ -82,8 +82,10 @@ std::string ratio_cell(const Estimate& ratio, const std::string& baseline) {
 }
 
 std::string speed_up_cell(const TargetRace& at, std::size_t row, const std::string& baseline) {
+  const bool has_time = std::isfinite(at.race.times[row].median);
+  if (!has_time && at.baseline && std::isinf(at.race.times[*at.baseline].median)) return "—";  // nothing is known
   if (at.baseline != row) return ratio_cell(at.speed_ups[row], baseline);
-  return std::isfinite(at.race.times[row].median) ? "1×" : "—";
+  return has_time ? "1×" : "—";
 }
 
 // "5 of 5", or "5 / 3 of 5" where the clocks differ.
@@ -140,8 +142,11 @@ std::string counts_cell(const FateCounts& of) {
 }
 
 std::string row_table(const Comparison& made) {
-  std::vector<std::vector<std::string>> lines = {
-      {"algorithm", "final loss", "test accuracy", "bits: paper / wire", "waiting", "ends after", "valid runs"}};
+  // Asynchronous algorithms end elsewhere by the other clock.
+  const std::string by =
+      made.inquiry.clocks.size() > 1 ? ", " + clock_name(made.inquiry.clocks[made.main_clock]) : std::string();
+  std::vector<std::vector<std::string>> lines = {{"algorithm", "final loss" + by, "test accuracy" + by,
+                                                  "bits: paper / wire", "waiting", "ends after", "valid runs"}};
   const Inquiry named = short_names(made);
   const bool has_steps = has_settings(made);
   if (has_steps) lines.front().emplace_back("step sizes");

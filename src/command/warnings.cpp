@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What keeps a comparison from saying what it seems to say.
 #include "algorithm/parameters.hpp"
+#include "command/certificate.hpp"
 #include "command/comparison.hpp"
 #include "command/objective_note.hpp"
 #include "command/table_text.hpp"
@@ -151,6 +152,18 @@ void add_ends(std::vector<std::string>& found, const Comparison& made) {
   }
 }
 
+// Steps are tuned by one clock.
+void add_tuning_clock(std::vector<std::string>& found, const Comparison& made,
+                      std::span<const ComparedRun* const> runs) {
+  if (made.inquiry.clocks.size() < 2) return;
+  const bool is_tuned = std::ranges::any_of(
+      runs, [](const ComparedRun* run) { return is_tuned_fairly(text(run->config, "tuned_by", "")); });
+  for (std::size_t clock = 0; is_tuned && clock < made.inquiry.clocks.size(); ++clock)
+    if (clock != made.main_clock)
+      found.push_back(fmt::format("Steps were tuned by the {} clock; by the {} clock others may be better",
+                                  made.inquiry.clocks[made.main_clock], made.inquiry.clocks[clock]));
+}
+
 void add_bits(std::vector<std::string>& found, const Comparison& made) {
   struct Charged {
     double paper, least_wire, most_wire;
@@ -255,9 +268,32 @@ std::vector<std::string> warnings(const Comparison& made, std::span<const Compar
   add_minimisers(found, runs);
   add_machine(found, runs);
   add_ends(found, made);
+  add_tuning_clock(found, made, runs);
   add_bits(found, made);
   add_statistics(found, made);
   return found;
+}
+
+std::vector<std::string> warnings_of_choice(const Comparison& each, const Comparison& one) {
+  std::vector<std::string> found;
+  const std::size_t clock = each.main_clock;
+  if (one.judgement.races.size() <= clock || one.judgement.targets != each.judgement.targets) return found;
+  for (std::size_t t = 0; t < each.judgement.targets.size(); ++t) {
+    const TargetRace &here = each.judgement.races[clock][t], &there = one.judgement.races[clock][t];
+    std::vector<std::string> slower;
+    for (std::size_t k = 0; k < here.entries.size(); ++k)
+      for (std::size_t j = 0; j < there.entries.size(); ++j)
+        if (each.rows[here.entries[k]].algorithm == one.rows[there.entries[j]].algorithm &&
+            there.race.times[j].median < here.race.times[k].median)
+          add_once(slower, common_name(each, each.rows[here.entries[k]].algorithm));
+    if (!slower.empty())
+      found.push_back(fmt::format("{} at {}", fmt::join(slower, ", "), figure_text(each.judgement.targets[t])));
+  }
+  if (found.empty()) return found;
+  return {
+      fmt::format("What was best on the seeds of the search is not on these: the setting for all targets was faster "
+                  "for {}; give tune more --trials and --seeds",
+                  fmt::join(found, "; "))};
 }
 
 }  // namespace quantimed

@@ -76,9 +76,11 @@ std::string lead_text(const Inquiry& inquiry, const std::vector<TargetRace>& rac
   std::vector<Lead> leads;
   for (std::size_t k = part.first; k <= part.last; ++k) {
     const Race& race = races[k].race;
-    const auto next = std::min_element(
-        race.against.begin(), race.against.end(),
-        [&](const Against& a, const Against& b) { return race.times[a.other].median < race.times[b.other].median; });
+    const auto place = [&](const Against& one) {  // of those that missed it, who missed it least
+      return std::pair(race.times[one.other].median, -static_cast<double>(races[k].arrived[one.other]));
+    };
+    const auto next = std::min_element(race.against.begin(), race.against.end(),
+                                       [&](const Against& a, const Against& b) { return place(a) < place(b); });
     leads.push_back({next->ratio, races[k].entries[next->other], races[k].target});
   }
   const auto least = std::min_element(leads.begin(), leads.end(),

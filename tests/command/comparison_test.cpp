@@ -173,7 +173,7 @@ TEST(Comparison, StepsForATargetHaveATableOfTheirOwn) {
     EXPECT_NEAR(race.speed_ups[1].median, 2, 0.01) << "over the steps that DSGD has for this target";
   EXPECT_EQ(made[0].judgement.races[0][0].entries.size(), 2u) << "of the steps for this target alone";
   EXPECT_EQ(made[1].judgement.targets, made[0].judgement.targets);
-  EXPECT_THAT(comparison_text(made), AllOf(HasSubstr("## Step sizes that are best for each target"),
+  EXPECT_THAT(comparison_text(made), AllOf(HasSubstr("## Step sizes that were found best for each target"),
                                            HasSubstr("## One setting of step sizes for all targets")));
   const std::string best = comparison_text({made[0]});
   EXPECT_EQ(best.find("alpha 1)"), std::string::npos) << "step sizes stand in a column, not in names\n" << best;
@@ -181,6 +181,49 @@ TEST(Comparison, StepsForATargetHaveATableOfTheirOwn) {
   const std::size_t first = row.find("\n| dsgd ");
   ASSERT_NE(first, std::string::npos) << row;
   EXPECT_EQ(row.find("\n| dsgd ", first + 1), std::string::npos) << "steps of two targets are one row\n" << row;
+}
+
+TEST(Comparison, SaysWhereStepsForATargetAreSlowerThanThoseForAll) {
+  auto runs = two();
+  for (ComparedRun run : two()) {
+    for (ClockedCurve& curve : run.curves)
+      for (double& time : curve.time) time *= run.algorithm == "dsgd" ? 1.1 : 0.9;
+    run.for_target = 4;
+    run.setting = "alpha 1";
+    runs.push_back(run);
+  }
+  const auto made = judge_runs({"dsgd", "q-dsgd"}, runs, {});
+  EXPECT_THAT(made[0].warnings, Contains(HasSubstr("the setting for all targets was faster for dsgd at 4; give")));
+}
+
+TEST(Comparison, TheNextIsWhoMissedATargetLeast) {
+  auto runs = two();
+  for (const ComparedRun& run : two())
+    if (run.algorithm == "dsgd") {
+      runs.push_back(run);
+      runs.back().algorithm = "async-dsgd";
+      if (run.seed < 3) continue;
+      for (ClockedCurve& curve : runs.back().curves) std::ranges::fill(curve.loss, 8);
+    }
+  for (ComparedRun& run : runs)
+    if (run.algorithm == "dsgd")
+      for (ClockedCurve& curve : run.curves) std::ranges::fill(curve.loss, 8);
+  for (ComparedRun& run : runs)
+    for (ClockedCurve& curve : run.curves) curve.loss.front() = 9;
+  const auto made = judge_runs({"dsgd", "q-dsgd", "async-dsgd"}, runs, {4});
+  EXPECT_THAT(comparison_text(made), HasSubstr("the next, async-dsgd, missed it in half of its runs or more"));
+}
+
+TEST(Comparison, StepsThatWereTunedByOneClockAreSaidToBe) {
+  auto runs = two();
+  for (ComparedRun& run : runs) {
+    run.config.emplace_back("bits", std::string("wire"));
+    run.config.emplace_back("tuned_by", std::string("equal budgets: 24 trials of each algorithm, seeds 101-103"));
+  }
+  const auto made = judge_runs({"dsgd", "q-dsgd"}, runs, {4});
+  EXPECT_THAT(made[0].warnings,
+              Contains("Steps were tuned by the wire clock; by the paper clock others may be better"));
+  EXPECT_THAT(comparison_text(made), HasSubstr("| final loss, bits on the wire"));
 }
 
 TEST(Comparison, ACodeOfSeveralStepSizesIsWarnedOfOnce) {

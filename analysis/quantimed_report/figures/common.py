@@ -71,6 +71,11 @@ class Setting:
                           BASELINE if BASELINE in self.algorithms else self.algorithms[0])
 
     @property
+    def judged_until(self) -> float:
+        """s, where arrivals end to count: by the clock that the runs do not have their time by. inf: they count to the end."""
+        return self.judged.judged_until(self.judged.clocks[0])
+
+    @property
     def time_label(self) -> str:
         return "virtual time" if self.runs[0].engine == "virtual" else "time"
 
@@ -90,12 +95,13 @@ def settings(study: Study, leave_out: Sequence[str] = ()) -> list[Setting]:
         if run.kind == "run":
             groups.setdefault(tuple(sorted(shared_options(run, leave_out).items())), []).append(run)
     # A curve is of one setting, not of what is best here and there.
-    groups = {key: for_all_targets(runs) for key, runs in groups.items()}
-    split = [(dict(key) | consequences, part) for key, runs in groups.items()
+    kept = {key: for_all_targets(runs) for key, runs in groups.items()}
+    words = {key: "one setting of steps" if len(kept[key]) < len(runs) else "" for key, runs in groups.items()}
+    split = [(dict(key) | consequences, part, words[key]) for key, runs in kept.items()
              for consequences, part in by_consequences(runs, [c for c in CONSEQUENCES if c not in leave_out])]
-    names = _names([key for key, _ in split])
-    found = [_on_one_clock(", ".join(filter(None, (name, tuning))), tuned)
-             for name, (_, runs) in zip(names, split) for tuning, tuned in _by_tuning(runs) if any(run.counts for run in tuned)]
+    names = _names([key for key, _, _ in split])
+    found = [_on_one_clock(", ".join(filter(None, (name, steps, tuning))), tuned)
+             for name, (_, runs, steps) in zip(names, split) for tuning, tuned in _by_tuning(runs) if any(run.counts for run in tuned)]
     return sorted(found, key=lambda setting: (-len(setting.algorithms), -len(setting.runs), _natural(setting.name)))
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -18,7 +19,8 @@ from . import common
 TITLE = "Performance profile"
 CAPTION = ("A problem is one seed of one setting with one of five targets. The curve is the share of problems that "
            "an algorithm solved within so many times the time of the fastest one; at 1 that is how often it was the "
-           "fastest, at the right end how many problems it solved at all.")
+           "fastest, which need not be clearly so, at the right end how many problems it solved at all. Targets that some "
+           "curve reaches before its third point tell nobody apart, and are left out.")
 
 
 @styled
@@ -27,6 +29,7 @@ def draw(study: Study) -> Figure | str:
     if len(times) < 2:
         return "no problem that two algorithms were tried on with runs that count"
     figure, ax = plt.subplots()
+    ax.set_title(_title(study), loc="left")
     curves = performance_profile(times)
     right = 1.1 * max([2.0] + [float(factors[-1]) for factors, _ in curves.values() if factors.size])
     for algorithm, (factors, shares) in curves.items():
@@ -44,6 +47,20 @@ def draw(study: Study) -> Figure | str:
     return figure
 
 
+def _resolved_targets(setting: common.Setting) -> list[float]:
+    return [target for target in setting.judged.targets
+            if all(entry.unresolved == 0 for entry in setting.judged.race(target).entries.values())]
+
+
+def _title(study: Study) -> str:
+    groups = common.settings(study)
+    used = [setting for setting in groups if set(setting.algorithms) == set(groups[0].algorithms)]
+    left_out = sum(len(setting.judged.targets) - len(_resolved_targets(setting)) for setting in used)
+    said = [used[0].name if len(used) == 1 else f"{len(used)} settings", used[0].clock_label]
+    said += [f"{left_out} of {sum(len(setting.judged.targets) for setting in used)} targets left out"] * (left_out > 0)
+    return textwrap.fill("; ".join(said), 48, max_lines=3, placeholder=" …", break_on_hyphens=False)
+
+
 def problems(study: Study) -> dict[str, list[float]]:
     """Time to each problem by algorithm: of those problems that every algorithm of the largest setting was tried on."""
     groups = common.settings(study)
@@ -52,7 +69,7 @@ def problems(study: Study) -> dict[str, list[float]]:
     for setting in groups:
         if set(setting.algorithms) != set(algorithms):
             continue
-        for target in setting.judged.targets:
+        for target in _resolved_targets(setting):
             entries = setting.judged.race(target).entries
             for algorithm in algorithms:
                 times[algorithm] += entries[algorithm].times

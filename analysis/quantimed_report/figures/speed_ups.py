@@ -19,7 +19,7 @@ TITLE = "Speed-up"
 CAPTION = ("How many times sooner than the baseline an algorithm reached a target: a dot for each pair of runs with the "
            "same seed, the median as a mark, and as a bar its range (up to 5 pairs) or an interval that holds the true "
            "median with 95 % or more, wider where the points of a curve leave a time open. A run that is INVALID or "
-           "incomplete counts as one that missed. The target is the one given, or nine tenths of the fall to the best loss of any run.")
+           "incomplete counts as one that missed. The target is the one given, the middle one of several, or nine tenths of the fall to the best loss of any run.")
 
 
 @styled

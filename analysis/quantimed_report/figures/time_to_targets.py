@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +19,8 @@ from . import common
 TITLE = "Time to targets"
 CAPTION = ("When the training loss had fallen to each of several targets and stayed there, from easy to hard: median and "
            "range over seeds. A cross in the strip above says how many runs of an algorithm missed the target, INVALID and "
-           "incomplete ones among them; a median that is missed has no mark below.")
+           "incomplete ones among them; a median that is missed has no mark below. A hollow mark with an arrow is a bound: the "
+           "median lies before it, and before the third point of its curve, so that nobody is told apart there.")
 
 _STRIP = 0.80  # of the axes' height; misses are above
 
@@ -49,12 +51,19 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
 
 def _times(ax: Axes, algorithm: str, at: np.ndarray, entries: Sequence[Entry]) -> None:
     colour = style.colour(algorithm)
-    medians = np.array([entry.time.median for entry in entries])
+    medians = np.array([entry.time.median if entry.is_resolved else math.nan for entry in entries])
+    bounds = np.array([math.nan if entry.is_resolved else entry.bound for entry in entries])
+    ax.plot(at, bounds, linestyle="none", marker=style.marker(algorithm), markerfacecolor="none", color=colour)
+    for x, bound in zip(at, bounds):
+        if math.isfinite(bound):
+            ax.annotate("", (x, bound), (0, -11), textcoords="offset points",
+                        arrowprops={"arrowstyle": "<-", "color": colour, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 2})
     ax.plot(at, np.where(np.isfinite(medians) & (medians > 0), medians, np.nan), linestyle="none",
             marker=style.marker(algorithm), color=colour, label=style.label(algorithm))
-    for x, row in zip(at, (np.array(entry.times) for entry in entries)):
+    for x, entry in zip(at, entries):
+        row = np.array(entry.times)
         reached = row[np.isfinite(row) & (row > 0)]
-        if reached.size:
+        if reached.size and entry.is_resolved:
             ax.vlines(x, reached.min(), reached.max(), color=colour, linewidth=1)
         missed = int(np.isinf(row).sum())
         if missed:
