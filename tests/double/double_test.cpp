@@ -55,7 +55,9 @@ TEST(Double, EveryCodeComesBackWithinItsErrorAndInAnySlices) {
     for (std::size_t k = 0; k < p; ++k) error += (whole[k] - x[k]) * (whole[k] - x[k]), norm += x[k] * x[k];
     // A draw is at most a step off where its variance is at most a quarter of its square; and what float32 rounds.
     EXPECT_LE(error, 4 * codec->variance_bound(x) + 0x1p-46 * norm) << text;
-    if (codec->is_identity()) EXPECT_EQ(whole, x);
+    if (codec->is_identity()) {
+      EXPECT_EQ(whole, x);
+    }
     // The code itself is float32's: as long as there, but for exact.
     EXPECT_EQ(codec->wire_bytes(sent.message, p) == 8 * p, codec->is_identity()) << text;
   }
@@ -116,7 +118,7 @@ TEST(Double, MixingIsTheFormulaTogetherOrApart) {
     }
     std::vector<MixJob> jobs;
     for (AlignedVector<Real>* model : {&together, &too})
-      jobs.push_back({.x = *model, .coefficients = c, .terms = terms, .gradient = g, .penalised = penalised});
+      jobs.push_back({.x = *model, .coefficients = c, .gradient = g, .terms = terms, .penalised = penalised});
     MixTogether both(*exact);
     both.begin(jobs);
     for (std::size_t at = 0; at < p; at += 512) both.carry_out(at, at + 512);
