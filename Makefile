@@ -56,7 +56,7 @@ test: deps all ## everything that must hold
 
 PREFIX := /usr/local
 install: deps ## program, library, report, studies, SLURM scripts, manual page and completion: make install PREFIX=/where
-	@$(call build,release,build,--target quantimed quantimed_library)
+	@$(call build,release,build,--target quantimed quantimed-double quantimed_library)
 	cmake --install build --prefix "$$(realpath -m -- "$(PREFIX)")"
 
 # Portable, so that it runs on machines that are not this one.
@@ -64,7 +64,7 @@ deb: deps ## a package for this distribution, in build/deb
 	@if [ ! -f build/deb/CMakeCache.txt ]; then
 	  cmake -S . -B build/deb -DCMAKE_BUILD_TYPE=Release -DQUANTIMED_NATIVE=OFF > /dev/null
 	fi
-	cmake --build build/deb -j $(JOBS) --target quantimed quantimed_library
+	cmake --build build/deb -j $(JOBS) --target quantimed quantimed-double quantimed_library
 	cd build/deb && cpack -G DEB
 
 # Python's suites time the program out, or preload libraries before the sanitizer's.

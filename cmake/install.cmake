@@ -6,15 +6,16 @@ include(CMakePackageConfigHelpers)
 set(share ${CMAKE_INSTALL_DATADIR}/quantimed)
 
 # ---- program ----------------------------------------------------------------------------------------
-set_target_properties(quantimed PROPERTIES INSTALL_RPATH "${QUANTIMED_BLAS_DIR}")  # the pthread build is not on the usual path
+set_target_properties(quantimed quantimed-double PROPERTIES INSTALL_RPATH "${QUANTIMED_BLAS_DIR}")  # the pthread build is not on the usual path
 install(TARGETS quantimed RUNTIME)
+install(TARGETS quantimed-double RUNTIME OPTIONAL)  # where it was built: `quantimed` says if it is missed
 
 # ---- library: one archive of all modules, and main() -------------------------------------------------
 get_property(targets DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTY BUILDSYSTEM_TARGETS)
 set(objects $<TARGET_OBJECTS:quantimed_start>)
 foreach(target IN LISTS targets)
   get_target_property(type ${target} TYPE)
-  if(target MATCHES "^quantimed_" AND type STREQUAL STATIC_LIBRARY)
+  if(target MATCHES "^quantimed_" AND NOT target MATCHES "_double$" AND type STREQUAL STATIC_LIBRARY)
     list(APPEND objects $<TARGET_OBJECTS:${target}>)
   endif()
 endforeach()

@@ -11,7 +11,7 @@ using namespace quantimed::formula;
 constexpr Channel kSteps{0};
 
 Task lazy_dsgd(Node& node, const Options& o) {
-  const float theta = o.gamma;
+  const Real theta = o.gamma;
   for (Round t = node.first_round(); node.begins(t); ++t) {
     co_await node.gradient(o.batch);
     node.publish(kSteps, x - o.alpha * g);

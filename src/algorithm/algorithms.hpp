@@ -15,6 +15,6 @@ extern const AlgorithmRow kQuantimedDsgd, kDsgd, kAsyncDsgd, kQDsgd, kDsgdAtc, k
 inline constexpr const char* kBySpeed = "the nodes' losses weighted by their speeds, where these differ for long";
 
 // 1/β of amb and amb-dg in iteration t, from 0: the paper counts from 1, and takes that of the iteration to come.
-float dual_step(const Options& options, Round t);
+Real dual_step(const Options& options, Round t);
 
 }  // namespace quantimed

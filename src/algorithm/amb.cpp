@@ -20,15 +20,15 @@ Task amb(Node& node, const Options& o) {
   const Source z = vector(1), x_0 = vector(2);  // dual, from 0; the start
   for (Round t = node.first_round(); node.begins(t); ++t) {
     const Gradient done = co_await node.gradient_until(node.deadline());
-    float b = static_cast<float>(done.batch);  // b_i: samples done in T_d
-    node.publish(kSums, b * z + b * g, b);     // m_i = b_i (z_i + g_i)
+    Real b = static_cast<Real>(done.batch);  // b_i: samples done in T_d
+    node.publish(kSums, b * z + b * g, b);   // m_i = b_i (z_i + g_i)
     for (std::uint32_t k = 1;; ++k) {
       b = (co_await node.neighbours(kSums)).scalar;  // b_i ← Σ_j w_ij b_j
       if (k == o.rounds) break;
       node.publish(kSums, mixed(kSums), b);  // m_i ← Σ_j w_ij m_j
     }
     // z_i ← m_i / b_i     x_i ← x_0 − z_i / β(t + 2);     where nobody near has finished a sample all stays
-    const float share = b == 0 ? 0 : 1 / b;
+    const Real share = b == 0 ? 0 : 1 / b;
     node.pass({{z, b == 0 ? Linear(z) : share * mixed(kSums)}, {x, x_0 - dual_step(o, t) * z}});
   }
 }
@@ -40,8 +40,8 @@ constexpr StateRow kStates[] = {{"z", StateRow::Start::zero, StateRow::Kind::las
 constexpr ParameterUse kParameters[] = {{Parameter::rounds, 5}, {Parameter::beta, -1}};
 }  // namespace
 
-float dual_step(const Options& o, Round t) {
-  return o.beta < 0 ? o.alpha : 1 / (o.beta + std::sqrt(static_cast<float>(t) + 2) / o.alpha);
+Real dual_step(const Options& o, Round t) {
+  return o.beta < 0 ? o.alpha : 1 / (o.beta + std::sqrt(static_cast<Real>(t) + 2) / o.alpha);
 }
 
 constinit const AlgorithmRow kAmb{

@@ -19,11 +19,11 @@ Task amb_dg(Node& node, const Options& o) {
   const Source z = vector(1), x_0 = vector(2), late = vector(3), sum = vector(4);
   for (Round t = node.first_round(); node.begins(t); ++t) {
     const Seconds part = node.deadline() / o.rounds;
-    float b = 0, late_b = t == 0 ? 0 : node.scalar();
+    Real b = 0, late_b = t == 0 ? 0 : node.scalar();
     node.publish(kSums, late_b * z + late, late_b);  // m_i = b_i (z_i + g_i), with b_i and g_i of the iteration before
     for (std::uint32_t k = 1;; ++k) {
       const Gradient done = co_await node.gradient_until(part);
-      const float more = static_cast<float>(done.batch);
+      const Real more = static_cast<Real>(done.batch);
       node.pass({{sum, k == 1 ? more * g : sum + more * g}});
       b += more;
       late_b = (co_await node.neighbours(kSums)).scalar;  // b_i ← Σ_j w_ij b_j
@@ -32,7 +32,7 @@ Task amb_dg(Node& node, const Options& o) {
     }
     node.scalar() = b;
     // z_i ← m_i / b_i     x_i ← x_0 − z_i / β(t + 2);     where nobody near had finished a sample both stay
-    const float share = late_b == 0 ? 0 : 1 / late_b;
+    const Real share = late_b == 0 ? 0 : 1 / late_b;
     node.pass({{z, late_b == 0 ? Linear(z) : share * mixed(kSums)}, {late, sum}, {x, x_0 - dual_step(o, t) * z}});
   }
 }

@@ -37,7 +37,7 @@ Task motef(Node& node, const Options& o) {
   const Source h = vector(1), dh = vector(2), k = vector(3), dk = vector(4), c = vector(5), m = vector(6);
   const Source now = vector(7);  // scratch: M_i of this iteration
   for (Round t = node.first_round(); node.begins(t); ++t) {
-    const float lambda = t == 0 ? 1 : 1 - o.momentum;
+    const Real lambda = t == 0 ? 1 : 1 - o.momentum;
     node.publish(kModels, x - h);
     co_await node.gradient(o.batch);
     node.pass({{now, lambda == 1 ? Linear(g) : (1 - lambda) * m + lambda * g}});

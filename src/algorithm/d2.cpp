@@ -15,7 +15,7 @@ namespace {
 constexpr Channel kSteps{0};
 
 // share: 1, or 1/2 for (I + W)/2 in place of W.
-Task corrected(Node& node, const Options& o, float share) {
+Task corrected(Node& node, const Options& o, Real share) {
   const Source r = vector(1);  // from 0
   for (Round t = node.first_round(); node.begins(t); ++t) {
     co_await node.gradient(o.batch);

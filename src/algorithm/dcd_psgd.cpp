@@ -23,7 +23,7 @@ Task dcd_psgd(Node& node, const Options& o) {
 Task ecd_psgd(Node& node, const Options& o) {
   const Source s = vector(1);  // Σ_j w_ij x̃_j, from x_0
   for (Round t = node.first_round(); node.begins(t); ++t) {
-    const float tau = static_cast<float>(t) + 1;
+    const Real tau = static_cast<Real>(t) + 1;
     co_await node.gradient(o.batch);
     // z_i = (1 − τ/2) x_i + (τ/2) x_i⁺,     x_i⁺ = s_i − α g_i
     node.publish(kDeltas, (1 - tau / 2) * x + tau / 2 * s - tau / 2 * o.alpha * g);

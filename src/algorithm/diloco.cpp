@@ -13,7 +13,7 @@ constexpr Channel kAll{0};
 
 Task diloco(Node& node, const Options& o) {
   const Source m = vector(1), y = vector(2);  // outer momentum, from 0; scratch: the model in its local steps
-  const float eta = o.outer_step, mu = o.momentum;
+  const Real eta = o.outer_step, mu = o.momentum;
   for (Round t = node.first_round(); node.begins(t); ++t) {
     for (std::uint32_t k = 0; k < o.local_steps; ++k) {
       const Source at = k == 0 ? x : y;

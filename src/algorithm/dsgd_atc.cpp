@@ -14,7 +14,7 @@ constexpr Channel kSteps{0};
 
 Task dsgd_atc(Node& node, const Options& o) {
   const Source m = vector(1);  // momentum, from 0
-  const float beta = o.momentum, of_m = o.nesterov ? beta * beta : beta, of_g = o.nesterov ? 1 + beta : 1;
+  const Real beta = o.momentum, of_m = o.nesterov ? beta * beta : beta, of_g = o.nesterov ? 1 + beta : 1;
   for (Round t = node.first_round(); node.begins(t); ++t) {
     co_await node.gradient(o.batch);
     // h_i = x_i − α (β m_i + g_i); Nesterov: h_i = x_i − α (g_i + β (β m_i + g_i))

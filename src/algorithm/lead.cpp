@@ -15,7 +15,7 @@ constexpr Channel kDeltas{0};
 
 Task lead(Node& node, const Options& o) {
   const Source h = vector(1), r = vector(2), d = vector(3);  // from x_0, 0, 0
-  const float half = o.gamma / 2, a = o.averaging;
+  const Real half = o.gamma / 2, a = o.averaging;
   for (Round t = node.first_round(); node.begins(t); ++t) {
     co_await node.gradient(o.batch);
     node.publish(kDeltas, x - o.alpha * g + r - h);  // q_i = C(x_i − η g_i + r_i − h_i)

@@ -13,8 +13,8 @@ namespace {
 constexpr Channel kModels{0};
 
 Task q_dsgd(Node& node, const Options& options) {
-  const float epsilon = options.epsilon;
-  const float w_ii = node.self_weight();
+  const Real epsilon = options.epsilon;
+  const Real w_ii = node.self_weight();
   for (Round t = node.first_round(); node.begins(t); ++t) {
     node.publish(kModels, x);  // z_i,t = Q(x_i,t)
     co_await node.gradient(options.batch);

@@ -13,13 +13,13 @@ constexpr Channel kSteps{0};
 
 Task qg_dsgdm(Node& node, const Options& o) {
   const Source m = vector(1);  // from 0
-  const float beta = o.momentum, of_m = o.nesterov ? beta * beta : beta, of_g = o.nesterov ? 1 + beta : 1;
+  const Real beta = o.momentum, of_m = o.nesterov ? beta * beta : beta, of_g = o.nesterov ? 1 + beta : 1;
   for (Round t = node.first_round(); node.begins(t); ++t) {
     co_await node.gradient(o.batch);
     // h_i = x_i − α (β m_i + g_i); Nesterov: h_i = x_i − α (g_i + β (β m_i + g_i))
     node.publish(kSteps, beta == 0 ? x - o.alpha * g : x - o.alpha * of_m * m - o.alpha * of_g * g);
     co_await node.neighbours(kSteps);
-    const float moved = (1 - beta) / o.alpha;
+    const Real moved = (1 - beta) / o.alpha;
     // m_i ← β m_i + (1 − β) (x_i − Σ_j w_ij h_j)/α     x_i ← Σ_j w_ij h_j
     node.pass({{m, beta * m + moved * x - moved * mixed(kSteps)}, {x, mixed(kSteps)}});
   }

@@ -19,13 +19,13 @@ constexpr Channel kModels{0}, kSums{1};
 
 Task r_fast(Node& node, const Options& o) {
   const Source r = vector(1), s = vector(2);  // both from 0
-  const float excess = node.excess_weight();
+  const Real excess = node.excess_weight();
   node.publish(kModels, x);  // x_i,0 and 0, which everybody knows
   node.publish(kSums, r);
   for (Round t = node.first_round(); node.begins(t); ++t) {
     co_await node.gradient(o.batch);
     // z_i = g_i + s_i is handed on, but for w_ii of it; in the first iteration all of it stays.
-    const float step = o.alpha * (t == 0 ? 1 : node.self_weight());
+    const Real step = o.alpha * (t == 0 ? 1 : node.self_weight());
     node.publish(kModels, x - step * g - step * s);  // v_i = x_i − α z_i
     node.publish(kSums, t == 0 ? Linear(r) : r + g + s);
     co_await node.newest(kModels);

@@ -16,16 +16,16 @@ constexpr Channel kSums{0};
 
 Task relay_sgd(Node& node, const Options& o) {
   const Source m = vector(1);  // momentum, from 0
-  const float beta = o.momentum, of_m = o.nesterov ? beta * beta : beta, of_g = o.nesterov ? 1 + beta : 1;
+  const Real beta = o.momentum, of_m = o.nesterov ? beta * beta : beta, of_g = o.nesterov ? 1 + beta : 1;
   for (Round t = node.first_round(); node.begins(t); ++t) {
     co_await node.gradient(o.batch);
     // To node j: s_i→j = h_i + Σ_{k≠j} s_k→i and c_i→j = 1 + Σ_{k≠j} c_k→i, where h_i = x_i − α (β m_i + g_i), and of
     // Nesterov x_i − α (g_i + β (β m_i + g_i))
     const Linear h = x - o.alpha * of_m * m - o.alpha * of_g * g;
     node.publish(kSums, h + rest(kSums), 1);
-    const float share = 1 / (co_await node.neighbours(kSums)).scalar;  // 1 + Σ_j c_j→i
+    const Real share = 1 / (co_await node.neighbours(kSums)).scalar;  // 1 + Σ_j c_j→i
     // x_i ← (h_i + Σ_j s_j→i) / (1 + Σ_j c_j→i), of the m_i after m_i ← β m_i + g_i
-    const float of_new_m = o.nesterov ? beta : 1;
+    const Real of_new_m = o.nesterov ? beta : 1;
     const Linear moved = share * x - share * o.alpha * of_new_m * m;
     node.pass({{m, beta * m + g}, {x, (o.nesterov ? moved - share * o.alpha * g : moved) + share * others(kSums)}});
   }

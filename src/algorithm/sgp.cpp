@@ -12,7 +12,7 @@ namespace {
 constexpr Channel kPushed{0};
 
 Task sgp(Node& node, const Options& o) {
-  float& omega = node.scalar();  // from 1
+  Real& omega = node.scalar();  // from 1
   for (Round t = node.first_round(); node.begins(t); ++t) {
     co_await node.gradient(o.batch);                        // at z_i
     node.publish(kPushed, omega * x - o.alpha * g, omega);  // h_i = ω_i z_i − α g_i

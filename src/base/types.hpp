@@ -9,6 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "base/real.hpp"
+
 namespace quantimed {
 
 using NodeId = std::uint32_t;    // 0 … n−1

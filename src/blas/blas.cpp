@@ -46,20 +46,20 @@ class Permit {
 
 int cblas_op(Op op) { return op == Op::none ? kNoTranspose : kTranspose; }
 
-void plain_gemm(Op a_op, Op b_op, std::size_t m, std::size_t n, std::size_t k, const float* a, std::size_t lda,
-                const float* b, std::size_t ldb, float beta, float* c, std::size_t ldc) {
+void plain_gemm(Op a_op, Op b_op, std::size_t m, std::size_t n, std::size_t k, const Real* a, std::size_t lda,
+                const Real* b, std::size_t ldb, Real beta, Real* c, std::size_t ldc) {
   const Permit permit;
-  cblas_sgemm(kRowMajor, cblas_op(a_op), cblas_op(b_op), to_int(m), to_int(n), to_int(k), 1.0f, a, to_int(lda), b,
-              to_int(ldb), beta, c, to_int(ldc));
+  cblas_gemm(kRowMajor, cblas_op(a_op), cblas_op(b_op), to_int(m), to_int(n), to_int(k), 1.0f, a, to_int(lda), b,
+             to_int(ldb), beta, c, to_int(ldc));
 }
 
 // C has one column: stored A times a strided vector.
-void gemv(Op a_op, Op b_op, std::size_t m, std::size_t k, const float* a, std::size_t lda, const float* b,
-          std::size_t ldb, float beta, float* c, std::size_t ldc) {
+void gemv(Op a_op, Op b_op, std::size_t m, std::size_t k, const Real* a, std::size_t lda, const Real* b,
+          std::size_t ldb, Real beta, Real* c, std::size_t ldc) {
   const bool flipped = a_op == Op::transpose;
   const Permit permit;
-  cblas_sgemv(kRowMajor, cblas_op(a_op), to_int(flipped ? k : m), to_int(flipped ? m : k), 1.0f, a, to_int(lda), b,
-              b_op == Op::none ? to_int(ldb) : 1, beta, c, to_int(ldc));
+  cblas_gemv(kRowMajor, cblas_op(a_op), to_int(flipped ? k : m), to_int(flipped ? m : k), 1.0f, a, to_int(lda), b,
+             b_op == Op::none ? to_int(ldb) : 1, beta, c, to_int(ldc));
 }
 
 // The cutting rule, measured with OpenBLAS 0.3.21's SkylakeX kernels on the products of a batch of 8 … 128 samples
@@ -103,8 +103,8 @@ void symmetric_eigen(const char* job, std::size_t n, std::span<double> a, std::s
 
 }  // namespace
 
-void gemm(Op a_op, Op b_op, std::size_t m, std::size_t n, std::size_t k, const float* a, std::size_t lda,
-          const float* b, std::size_t ldb, float beta, float* c, std::size_t ldc) {
+void gemm(Op a_op, Op b_op, std::size_t m, std::size_t n, std::size_t k, const Real* a, std::size_t lda, const Real* b,
+          std::size_t ldb, Real beta, Real* c, std::size_t ldc) {
   if (m == 0 || n == 0) return;
   if (n == 1 && k > 0) return gemv(a_op, b_op, m, k, a, lda, b, ldb, beta, c, ldc);
 
@@ -152,7 +152,7 @@ std::vector<double> eigenvalue_moduli(std::size_t n, std::span<double> a) {
 
 double measured_sgemm_rate(std::size_t size, int repeats) {
   check(size > 0 && repeats > 0, "measured_sgemm_rate: nothing to measure");
-  AlignedVector<float> a(size * size, 0.5f), b(size * size, 0.25f), c(size * size);
+  AlignedVector<Real> a(size * size, 0.5f), b(size * size, 0.25f), c(size * size);
   const auto multiply = [&] {
     plain_gemm(Op::none, Op::none, size, size, size, a.data(), size, b.data(), size, 0, c.data(), size);
   };

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/real.hpp"
+
 namespace quantimed::blas {
 
 enum class Op : bool { none, transpose };
@@ -15,8 +17,8 @@ enum class Op : bool { none, transpose };
 // With beta = 0, C is only written: it may be uninitialised.
 // Long products are cut so that OpenBLAS's small-matrix kernels, which skip packing, take the pieces (blas.cpp);
 // a product with one column is a matrix times a vector.
-void gemm(Op a_op, Op b_op, std::size_t m, std::size_t n, std::size_t k, const float* a, std::size_t lda,
-          const float* b, std::size_t ldb, float beta, float* c, std::size_t ldc);
+void gemm(Op a_op, Op b_op, std::size_t m, std::size_t n, std::size_t k, const Real* a, std::size_t lda, const Real* b,
+          std::size_t ldb, Real beta, Real* c, std::size_t ldc);
 
 // Eigenvalues of a symmetric matrix, ascending (LAPACK dsyev).  a: [n, n], destroyed; eigenvalues: [n].
 void symmetric_eigenvalues(std::size_t n, std::span<double> a, std::span<double> eigenvalues);

@@ -145,9 +145,9 @@ std::ptrdiff_t threads_of_this_process() {
 
 // C = A Bᵀ of small whole numbers, whose sums every order gives exactly. False where one is wrong.
 bool multiplies(std::size_t m, std::size_t n, std::size_t k, int repeats) {
-  std::vector<float> a(m * k), b(n * k), c(m * n), expected(m * n, 0.0f);
-  for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i * 7 % 13) - 6;
-  for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i * 5 % 11) - 5;
+  std::vector<Real> a(m * k), b(n * k), c(m * n), expected(m * n, 0.0f);
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<Real>(i * 7 % 13) - 6;
+  for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<Real>(i * 5 % 11) - 5;
   for (std::size_t i = 0; i < m; ++i)
     for (std::size_t j = 0; j < n; ++j)
       for (std::size_t l = 0; l < k; ++l) expected[i * n + j] += a[i * k + l] * b[j * k + l];

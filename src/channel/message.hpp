@@ -20,8 +20,8 @@ using Version = std::uint32_t;  // counts the messages of one mailbox: 1, 2, …
 struct MessageNote {
   Seconds published_at = 0;
   Seconds visible_at = 0;
-  float speed = 0;   // samples per second that the sender has last computed at; 0: not known
-  float scalar = 0;  // a number of the algorithm's that travels with the message
+  float speed = 0;  // samples per second that the sender has last computed at; 0: not known
+  Real scalar = 0;  // a number of the algorithm's that travels with the message
 };
 
 struct MessageHeader {
@@ -29,7 +29,7 @@ struct MessageHeader {
   Version version = 0;  // a gap tells how many a reader has not seen
   std::uint32_t bytes = 0;
   float speed = 0;  // the sender's, samples per second
-  float scalar = 0;
+  Real scalar = 0;
   Seconds published_at = 0;
   Seconds visible_at = 0;
 };

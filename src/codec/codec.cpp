@@ -5,7 +5,7 @@
 
 namespace quantimed {
 
-Encoded Codec::encode_slice(std::span<const float>, const StreamKey&, std::size_t, std::span<std::byte>) const {
+Encoded Codec::encode_slice(std::span<const Real>, const StreamKey&, std::size_t, std::span<std::byte>) const {
   check(false, "encode_slice of a code that is not sliceable");
   return {};
 }

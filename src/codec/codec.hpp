@@ -18,6 +18,10 @@ struct Encoded {
   std::uint64_t overflows = 0;  // coordinates that did not fit the code (clamped, or not a number)
 };
 
+// Every code but exact speaks float32 in either precision: a double is rounded to it first (a relative error of 2^-24,
+// which contractions and variances bear), values and scales are sent as float32, and a message is as long. What is
+// decoded is added up in the precision of the program.
+//
 // What an algorithm may count on. Bounds hold where no coordinate overflows, beside the rounding of a float.
 enum class CodecClass {
   exact,        // Q(x) = x
@@ -44,7 +48,7 @@ class Codec {
 
   // E‖Q(x) − x‖² ≤ variance_bound(x), where no coordinate overflows and beside the rounding of a float. Of a biased
   // code this is the whole error, bias and variance.
-  virtual double variance_bound(std::span<const float> x) const = 0;
+  virtual double variance_bound(std::span<const Real> x) const = 0;
 
   // True where the message is the model's own bytes: then a node may keep its model in its outbox.
   virtual bool is_identity() const { return false; }
@@ -60,21 +64,21 @@ class Codec {
 
   // Writes Q(x) into message (≥ capacity(p) bytes, cache-line aligned). The key fixes every random choice:
   // the same key and x give the same bytes on every machine. Nothing beyond Encoded::bytes is ever read.
-  virtual Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const = 0;
+  virtual Encoded encode(std::span<const Real> x, const StreamKey& key, std::span<std::byte> message) const = 0;
 
   // acc[k] += weight · Q(x)[first + k]: one vectorised pass, no intermediate vector.
   // first: a multiple of kSlice; slices that are multiples of kSlice are the fastest, any size is right.
   // `own`: the receiver's model at the same coordinates (for codes that are relative to it).
   // Messages are trusted: they are our own encode's. Returns how many blocks of kSlice coordinates are known to have
   // been decoded wrongly: 0, but for codes that are relative to `own` where that is too far off.
-  virtual std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first,
-                                   std::span<const float> own, std::span<float> acc) const = 0;
+  virtual std::uint64_t accumulate(std::span<const std::byte> message, Real weight, std::size_t first,
+                                   std::span<const Real> own, std::span<Real> acc) const = 0;
 
   // True where encode(x) of a slice depends on that slice alone and lands at a fixed place; then encode_slice
   // may be called side by side for slices that start at multiples of kSlice (and but for the last one end there).
   // first: where the slice starts in the model. Returns the slice's own bytes and overflows.
   virtual bool is_sliceable() const { return false; }
-  virtual Encoded encode_slice(std::span<const float> x, const StreamKey& key, std::size_t first,
+  virtual Encoded encode_slice(std::span<const Real> x, const StreamKey& key, std::size_t first,
                                std::span<std::byte> message) const;
 
   static constexpr std::size_t kSlice = 512;  // coordinates

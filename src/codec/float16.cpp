@@ -56,19 +56,19 @@ QUANTIMED_KERNEL float widen(std::uint32_t half) {
   return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | (half & 0x8000) << 16);
 }
 
-QUANTIMED_KERNEL std::uint32_t round_block(const float* __restrict x, const std::uint16_t* __restrict words,
+QUANTIMED_KERNEL std::uint32_t round_block(const Real* __restrict x, const std::uint16_t* __restrict words,
                                            std::size_t count, Half* __restrict out) {
   std::uint32_t overflows = 0;
 #pragma omp simd reduction(+ : overflows)
   for (std::size_t k = 0; k < count; ++k) {
-    const auto bits = std::bit_cast<std::uint32_t>(x[k]);
+    const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(x[k]));
     overflows += (bits & 0x7fffffff) > kLargest ? 1u : 0u;
     out[k] = round_half(bits, words[k]);
   }
   return overflows;
 }
 
-QUANTIMED_KERNEL void add_halves(const Half* __restrict z, float weight, float* __restrict sum, std::size_t count) {
+QUANTIMED_KERNEL void add_halves(const Half* __restrict z, Real weight, Real* __restrict sum, std::size_t count) {
 #pragma omp simd
   for (std::size_t k = 0; k < count; ++k) sum[k] += weight * widen(z[k]);
 }
@@ -81,9 +81,9 @@ class Float16 final : public Codec {
   double paper_bits() const override { return 16; }
 
   // Neighbouring halves are at most max(2^−10 |x|, 2^−24) apart: a quarter of its square.
-  double variance_bound(std::span<const float> x) const override {
+  double variance_bound(std::span<const Real> x) const override {
     double sum = 0;
-    for (const float v : x) {
+    for (const Real v : x) {
       const double step = std::max(0x1p-10 * static_cast<double>(std::abs(v)), 0x1p-24);
       sum += step * step / 4;
     }
@@ -94,13 +94,13 @@ class Float16 final : public Codec {
 
   std::size_t wire_bytes(std::span<const std::byte>, std::size_t p) const override { return capacity(p); }
 
-  Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
+  Encoded encode(std::span<const Real> x, const StreamKey& key, std::span<std::byte> message) const override {
     return encode_slice(x, key, 0, message);
   }
 
   bool is_sliceable() const override { return true; }
 
-  Encoded encode_slice(std::span<const float> x, const StreamKey& key, std::size_t first,
+  Encoded encode_slice(std::span<const Real> x, const StreamKey& key, std::size_t first,
                        std::span<std::byte> message) const override {
     check_slice(first);
     check_message(message, capacity(first + x.size()));
@@ -115,8 +115,8 @@ class Float16 final : public Codec {
     return result;
   }
 
-  std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
-                           std::span<float> acc) const override {
+  std::uint64_t accumulate(std::span<const std::byte> message, Real weight, std::size_t first, std::span<const Real>,
+                           std::span<Real> acc) const override {
     check_slice(first);
     dispatched<add_halves>(reinterpret_cast<const Half*>(message.data()) + first, weight, acc.data(), acc.size());
     return 0;

@@ -41,7 +41,7 @@ class Grid final : public Codec {
   std::string name() const override { return name_; }
   CodecClass kind() const override { return CodecClass::absolute; }
   double paper_bits() const override { return paper_bits_; }
-  double variance_bound(std::span<const float> x) const override {
+  double variance_bound(std::span<const Real> x) const override {
     return static_cast<double>(x.size()) * step_ * step_ / 4;
   }
   std::size_t capacity(std::size_t p) const override {
@@ -57,7 +57,7 @@ class Grid final : public Codec {
     return bytes;
   }
 
-  Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
+  Encoded encode(std::span<const Real> x, const StreamKey& key, std::span<std::byte> message) const override {
     check_message(message, capacity(x.size()));
     check(capacity(x.size()) / kLineBytes < std::size_t{1} << (32 - kWidthBits),
           "a model too large for a grid's table");
@@ -80,11 +80,11 @@ class Grid final : public Codec {
     return result;
   }
 
-  std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
-                           std::span<float> acc) const override {
+  std::uint64_t accumulate(std::span<const std::byte> message, Real weight, std::size_t first, std::span<const Real>,
+                           std::span<Real> acc) const override {
     check_slice(first);
     const auto* table = reinterpret_cast<const std::uint32_t*>(message.data()) + first / kBlock;
-    const float scale = weight * step_;
+    const Real scale = weight * step_;
     for (std::size_t k = 0; k < acc.size(); k += kBlock) {
       const std::uint32_t entry = table[k / kBlock];
       const std::byte* body = message.data() + (entry >> kWidthBits) * kLineBytes;

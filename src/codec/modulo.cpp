@@ -39,21 +39,21 @@ QUANTIMED_KERNEL std::uint32_t checksum(const std::int32_t* indices, std::size_t
 }
 
 // The integer that is congruent to the residue and nearest to own/Δ. All of these are whole floats below 2^24.
-QUANTIMED_KERNEL void nearest(const float* own, float inverse_step, std::size_t bits, const float* residues,
+QUANTIMED_KERNEL void nearest(const Real* own, Real inverse_step, std::size_t bits, const Real* residues,
                               std::size_t count, std::int32_t* indices) {
-  const auto range = static_cast<float>(std::size_t{1} << bits);
-  const float per_range = 1 / range;
+  const auto range = static_cast<Real>(std::size_t{1} << bits);
+  const Real per_range = 1 / range;
 #pragma omp simd
   for (std::size_t k = 0; k < count; ++k) {
-    const float index = residues[k] + range * std::nearbyint((own[k] * inverse_step - residues[k]) * per_range);
-    indices[k] = static_cast<std::int32_t>(std::abs(index) < 0x1p24f ? index : 0.0f);  // false for NaN
+    const Real index = residues[k] + range * std::nearbyint((own[k] * inverse_step - residues[k]) * per_range);
+    indices[k] = static_cast<std::int32_t>(std::abs(index) < 0x1p24f ? index : Real{0});  // false for NaN
   }
 }
 
-QUANTIMED_KERNEL void add_indices(const std::int32_t* __restrict indices, float scale, std::size_t count,
-                                  float* __restrict sum) {
+QUANTIMED_KERNEL void add_indices(const std::int32_t* __restrict indices, Real scale, std::size_t count,
+                                  Real* __restrict sum) {
 #pragma omp simd
-  for (std::size_t k = 0; k < count; ++k) sum[k] += scale * static_cast<float>(indices[k]);
+  for (std::size_t k = 0; k < count; ++k) sum[k] += scale * static_cast<Real>(indices[k]);
 }
 
 class Modulo final : public Codec {
@@ -67,7 +67,7 @@ class Modulo final : public Codec {
   std::string name() const override { return name_; }
   CodecClass kind() const override { return CodecClass::relative; }
   double paper_bits() const override { return static_cast<double>(bits_); }
-  double variance_bound(std::span<const float> x) const override {
+  double variance_bound(std::span<const Real> x) const override {
     return static_cast<double>(x.size()) * step_ * step_ / 4;
   }
   std::size_t capacity(std::size_t p) const override {
@@ -79,15 +79,15 @@ class Modulo final : public Codec {
     return packing::blocks(p) * sizeof(std::uint32_t) + packing::bytes(bits_, p);
   }
 
-  Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
+  Encoded encode(std::span<const Real> x, const StreamKey& key, std::span<std::byte> message) const override {
     return encode_slice(x, key, 0, message);
   }
   bool is_sliceable() const override { return true; }
-  Encoded encode_slice(std::span<const float> x, const StreamKey& key, std::size_t first,
+  Encoded encode_slice(std::span<const Real> x, const StreamKey& key, std::size_t first,
                        std::span<std::byte> message) const override;
 
-  std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first,
-                           std::span<const float> own, std::span<float> acc) const override;
+  std::uint64_t accumulate(std::span<const std::byte> message, Real weight, std::size_t first,
+                           std::span<const Real> own, std::span<Real> acc) const override;
 
  private:
   std::size_t group_bytes() const { return kLineBytes * (1 + kGroup * bits_); }
@@ -104,7 +104,7 @@ class Modulo final : public Codec {
   std::size_t bits_;
 };
 
-Encoded Modulo::encode_slice(std::span<const float> x, const StreamKey& key, std::size_t first,
+Encoded Modulo::encode_slice(std::span<const Real> x, const StreamKey& key, std::size_t first,
                              std::span<std::byte> message) const {
   check_slice(first);
   check_message(message, capacity(first + x.size()));
@@ -127,16 +127,16 @@ Encoded Modulo::encode_slice(std::span<const float> x, const StreamKey& key, std
   return result;
 }
 
-std::uint64_t Modulo::accumulate(std::span<const std::byte> message, float weight, std::size_t first,
-                                 std::span<const float> own, std::span<float> acc) const {
+std::uint64_t Modulo::accumulate(std::span<const std::byte> message, Real weight, std::size_t first,
+                                 std::span<const Real> own, std::span<Real> acc) const {
   check_slice(first);
-  const float scale = weight * step_;
+  const Real scale = weight * step_;
   std::uint64_t wrong = 0;
-  alignas(kCacheLine) float residues[kBlock];
+  alignas(kCacheLine) Real residues[kBlock];
   alignas(kCacheLine) std::int32_t indices[kBlock];
   for (std::size_t at = 0; at < acc.size(); at += kBlock) {
     const std::size_t count = std::min(kBlock, acc.size() - at), block = (first + at) / kBlock;
-    const std::span<float> here(residues, count);
+    const std::span<Real> here(residues, count);
     std::fill_n(residues, count, 0.0f);
     packing::accumulate(message.data() + body_at(block), bits_, 1, here);
     dispatched<nearest>(own.data() + at, inverse_step_, bits_, residues, count, indices);

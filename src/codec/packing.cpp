@@ -52,7 +52,7 @@ QUANTIMED_KERNEL void pack_block(const std::int32_t* indices, Word* body) {
 
 // acc += scale · k for the 16 integers of one row.
 template <std::size_t kWidth, std::size_t kRow>
-QUANTIMED_KERNEL void accumulate_row(const Word* __restrict body, float scale, float* __restrict acc) {
+QUANTIMED_KERNEL void accumulate_row(const Word* __restrict body, Real scale, Real* __restrict acc) {
   constexpr std::size_t kBit = kRow * kWidth, kLine = kBit / kWordBits, kShift = kBit % kWordBits;
   constexpr std::size_t kUnused = kWordBits - kWidth;
 #pragma omp simd
@@ -67,22 +67,22 @@ QUANTIMED_KERNEL void accumulate_row(const Word* __restrict body, float scale, f
       const std::int32_t top = static_cast<std::int32_t>(high << (kUnused + kWordBits - kShift)) >> kUnused;
       index = top | static_cast<std::int32_t>(low >> kShift);
     }
-    acc[kRow * kLanes + lane] += scale * static_cast<float>(index);
+    acc[kRow * kLanes + lane] += scale * static_cast<Real>(index);
   }
 }
 
 template <std::size_t kWidth, std::size_t... kRow>
-QUANTIMED_KERNEL void accumulate_rows(const Word* body, float scale, float* acc, std::index_sequence<kRow...>) {
+QUANTIMED_KERNEL void accumulate_rows(const Word* body, Real scale, Real* acc, std::index_sequence<kRow...>) {
   (accumulate_row<kWidth, kRow>(body, scale, acc), ...);
 }
 
 template <std::size_t kWidth>
-QUANTIMED_KERNEL void accumulate_block(const Word* body, float scale, float* acc) {
+QUANTIMED_KERNEL void accumulate_block(const Word* body, Real scale, Real* acc) {
   accumulate_rows<kWidth>(body, scale, acc, std::make_index_sequence<kRows>{});
 }
 
 using Pack = void (*)(const std::int32_t*, Word*);
-using Accumulate = void (*)(const Word*, float, float*);
+using Accumulate = void (*)(const Word*, Real, Real*);
 
 template <std::size_t... kWidth>
 constexpr std::array<Pack, kMaxWidth + 1> pack_table(std::index_sequence<kWidth...>) {
@@ -90,7 +90,7 @@ constexpr std::array<Pack, kMaxWidth + 1> pack_table(std::index_sequence<kWidth.
 }
 template <std::size_t... kWidth>
 constexpr std::array<Accumulate, kMaxWidth + 1> accumulate_table(std::index_sequence<kWidth...>) {
-  return {nullptr, &dispatched<accumulate_block<kWidth + 1>, const Word*, float, float*>...};
+  return {nullptr, &dispatched<accumulate_block<kWidth + 1>, const Word*, Real, Real*>...};
 }
 constexpr auto kPack = pack_table(std::make_index_sequence<kMaxWidth>{});
 constexpr auto kAccumulate = accumulate_table(std::make_index_sequence<kMaxWidth>{});
@@ -108,7 +108,7 @@ void pack(std::span<const std::int32_t, kBlock> indices, std::size_t width, std:
   std::memcpy(body, whole, lines(width, count) * kLineBytes);
 }
 
-void accumulate(const std::byte* body, std::size_t width, float scale, std::span<float> acc) {
+void accumulate(const std::byte* body, std::size_t width, Real scale, std::span<Real> acc) {
   if (width == 0) return;
   if (acc.size() == kBlock) {
     kAccumulate[width](reinterpret_cast<const Word*>(body), scale, acc.data());
@@ -116,7 +116,7 @@ void accumulate(const std::byte* body, std::size_t width, float scale, std::span
   }
   // A part of a block: the message may end before the block does.
   alignas(kCacheLine) Word whole[kMaxWidth * kLanes] = {};
-  alignas(kCacheLine) float sum[kBlock] = {};
+  alignas(kCacheLine) Real sum[kBlock] = {};
   std::memcpy(whole, body, lines(width, acc.size()) * kLineBytes);
   std::copy(acc.begin(), acc.end(), sum);
   kAccumulate[width](whole, scale, sum);

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/real.hpp"
 #include "codec/codec.hpp"
 
 namespace quantimed::packing {
@@ -42,6 +43,6 @@ constexpr std::size_t bytes(std::size_t width, std::size_t count) { return (widt
 void pack(std::span<const std::int32_t, kBlock> indices, std::size_t width, std::size_t count, std::byte* body);
 
 // acc[i] += scale · k[i] for the first acc.size() ≤ 512 integers of a block; reads lines(width, acc.size()) lines.
-void accumulate(const std::byte* body, std::size_t width, float scale, std::span<float> acc);
+void accumulate(const std::byte* body, std::size_t width, Real scale, std::span<Real> acc);
 
 }  // namespace quantimed::packing

@@ -36,7 +36,7 @@ struct Norm {
   std::uint64_t not_finite = 0;
 };
 
-Norm finite_norm(std::span<const float> x) {
+Norm finite_norm(std::span<const Real> x) {
   const FiniteSum squares = sum_of_squares(x);
   return {.value = std::clamp(std::sqrt(squares.value), kSmallestNorm, kLargestNorm), .not_finite = squares.not_finite};
 }
@@ -55,7 +55,7 @@ class Qsgd final : public Codec {
   double paper_bits() const override { return static_cast<double>(width_); }
 
   // ‖x‖² ω; after division by τ, the variance ω / τ² and the bias 1 − 1/τ.
-  double variance_bound(std::span<const float> x) const override {
+  double variance_bound(std::span<const Real> x) const override {
     const double norm = finite_norm(x).value, tau = divisor(x.size()), kept = 1 / tau;
     return norm * norm * (omega(x.size()) * kept * kept + (1 - kept) * (1 - kept));
   }
@@ -68,7 +68,7 @@ class Qsgd final : public Codec {
     return sizeof(float) + packing::bytes(width_, p);
   }
 
-  Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
+  Encoded encode(std::span<const Real> x, const StreamKey& key, std::span<std::byte> message) const override {
     check_message(message, capacity(x.size()));
     const Norm norm = finite_norm(x);
     const auto step = static_cast<float>(norm.value / levels_ / divisor(x.size()));
@@ -87,12 +87,12 @@ class Qsgd final : public Codec {
     return {.bytes = capacity(x.size()), .overflows = norm.not_finite};
   }
 
-  std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
-                           std::span<float> acc) const override {
+  std::uint64_t accumulate(std::span<const std::byte> message, Real weight, std::size_t first, std::span<const Real>,
+                           std::span<Real> acc) const override {
     check_slice(first);
     float step;
     std::memcpy(&step, message.data(), sizeof(step));
-    const float scale = weight * step;
+    const Real scale = weight * step;
     const std::byte* body = message.data() + kLineBytes + first / kBlock * block_bytes_;
     for (std::size_t k = 0; k < acc.size(); k += kBlock, body += block_bytes_)
       packing::accumulate(body, width_, scale, acc.subspan(k, std::min(kBlock, acc.size() - k)));

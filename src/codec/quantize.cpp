@@ -19,22 +19,24 @@ constexpr std::int32_t kRounderHigh = 0x4B40;
 static_assert(std::bit_cast<std::uint32_t>(kRounder) == static_cast<std::uint32_t>(kRounderHigh) << 16);
 
 // max |x|; an infinity or a NaN comes out as itself, since their bits exceed those of every number.
-QUANTIMED_KERNEL float max_magnitude(std::span<const float> x) {
+template <class Number>
+QUANTIMED_KERNEL float max_magnitude(std::span<const Number> x) {
   std::int32_t greatest = 0;
 #pragma omp simd reduction(max : greatest)
   for (std::size_t i = 0; i < x.size(); ++i)
-    greatest = std::max(greatest, std::bit_cast<std::int32_t>(x[i]) & 0x7fffffff);
+    greatest = std::max(greatest, std::bit_cast<std::int32_t>(static_cast<float>(x[i])) & 0x7fffffff);
   return std::bit_cast<float>(greatest);
 }
 
 // Needs |x · inverse_step| ≤ limit.
-QUANTIMED_KERNEL void round_block(const float* __restrict x, float inverse_step, float limit,
+template <class Number>
+QUANTIMED_KERNEL void round_block(const Number* __restrict x, float inverse_step, float limit,
                                   const std::uint16_t* __restrict words, std::int32_t* __restrict indices) {
 #pragma omp simd
   for (std::size_t i = 0; i < kBlock; ++i) {
     // The minimum changes no value. It stands between the product and the subtraction below, which a compiler would
     // else contract into one rounding where the machine can: other indices than on a machine that cannot.
-    const float scaled = x[i] * inverse_step;
+    const float scaled = static_cast<float>(x[i]) * inverse_step;
     const float y = scaled < limit ? scaled : limit;
     const auto whole = static_cast<std::int32_t>(y);
     const float fraction = y - static_cast<float>(whole);  // exact, in (−1, 1), the sign of y
@@ -62,15 +64,15 @@ QUANTIMED_KERNEL std::int32_t round_to_integer(float v) {
 }
 
 // Returns max |x|, as max_magnitude does: one look at x is enough for both.
-QUANTIMED_KERNEL float round_narrow_block(const float* __restrict x, float inverse_step,
+QUANTIMED_KERNEL float round_narrow_block(const Real* __restrict x, float inverse_step,
                                           const std::uint16_t* __restrict words, std::int32_t* __restrict indices) {
   const float scale = inverse_step * 65536.0f;
   std::int32_t greatest = 0;
 #pragma omp simd reduction(max : greatest)
   for (std::size_t i = 0; i < kBlock; ++i) {
-    greatest = std::max(greatest, std::bit_cast<std::int32_t>(x[i]) & 0x7fffffff);
+    greatest = std::max(greatest, std::bit_cast<std::int32_t>(static_cast<float>(x[i])) & 0x7fffffff);
     // Unsigned, because what does not fit may overflow.
-    const auto sum = static_cast<std::uint32_t>(round_to_integer(x[i] * scale)) + words[i];
+    const auto sum = static_cast<std::uint32_t>(round_to_integer(static_cast<float>(x[i]) * scale)) + words[i];
     indices[i] = static_cast<std::int32_t>(sum) >> 16;
   }
   return std::bit_cast<float>(greatest);
@@ -86,10 +88,10 @@ bool rounds_vectors() {
 }
 
 // y = x · inverse_step, clamped; returns how many did not fit.
-std::uint64_t clamp_block(std::span<const float> x, float inverse_step, float limit, float* y) {
+std::uint64_t clamp_block(std::span<const Real> x, float inverse_step, float limit, float* y) {
   std::uint64_t overflows = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const float scaled = x[i] * inverse_step;
+    const float scaled = static_cast<float>(x[i]) * inverse_step;
     if (!(std::fabs(scaled) <= limit)) ++overflows;
     y[i] = std::isnan(x[i]) ? 0.0f : std::clamp(scaled, -limit, limit);
   }
@@ -105,7 +107,7 @@ std::size_t width_of(float reach) {
 
 }  // namespace
 
-Quantized quantize_block(std::span<const float> x, float inverse_step, float limit, const StreamKey& key,
+Quantized quantize_block(std::span<const Real> x, float inverse_step, float limit, const StreamKey& key,
                          std::uint32_t block, std::span<std::int32_t, kBlock> indices) {
   alignas(kCacheLine) std::uint16_t words[kWordsBlock];
   random_words16(key, block, words);
@@ -114,14 +116,14 @@ Quantized quantize_block(std::span<const float> x, float inverse_step, float lim
     if (reach <= std::min(limit, kNarrow)) return {.width = width_of(reach), .overflows = 0};  // false for NaN
   }
   Quantized result;
-  float reach = dispatched<max_magnitude>(x) * inverse_step;  // max |y|
+  float reach = dispatched<max_magnitude<Real>>(x) * inverse_step;  // max |y|
   if (x.size() == kBlock && reach <= limit) {
-    dispatched<round_block>(x.data(), inverse_step, limit, words, indices.data());
+    dispatched<round_block<Real>>(x.data(), inverse_step, limit, words, indices.data());
   } else {
     alignas(kCacheLine) float y[kBlock];
     result.overflows = clamp_block(x, inverse_step, limit, y);
-    reach = dispatched<max_magnitude>(std::span<const float>(y));
-    dispatched<round_block>(y, 1.0f, limit, words, indices.data());
+    reach = dispatched<max_magnitude<float>>(std::span<const float>(y));
+    dispatched<round_block<float>>(static_cast<const float*>(y), 1.0f, limit, words, indices.data());
   }
   result.width = width_of(reach);
   return result;

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/random.hpp"
+#include "base/real.hpp"
 #include "codec/packing.hpp"
 
 namespace quantimed {
@@ -19,7 +20,7 @@ struct Quantized {
 // The probability is a multiple of 2^−16: the bias is at most 2^−17 of a step (and a float's own rounding of y).
 // x: at most 512 coordinates, the rest counts as 0.  limit: a whole number ≤ packing::kMaxIndex.
 // The indices are the same on every machine and with every compiler (IEEE arithmetic, round to nearest).
-Quantized quantize_block(std::span<const float> x, float inverse_step, float limit, const StreamKey& key,
+Quantized quantize_block(std::span<const Real> x, float inverse_step, float limit, const StreamKey& key,
                          std::uint32_t block, std::span<std::int32_t, packing::kBlock> indices);
 
 }  // namespace quantimed

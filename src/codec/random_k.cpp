@@ -76,7 +76,7 @@ class RandomK final : public Codec {
   }
   double paper_bits() const override { return 16 * share_; }  // a float counts 16, as in exact
 
-  double variance_bound(std::span<const float> x) const override {
+  double variance_bound(std::span<const Real> x) const override {
     const double of_square = is_unbiased_ ? constant(x.size()) : 1 - constant(x.size());
     return of_square * sum_of_squares(x).value;
   }
@@ -87,7 +87,7 @@ class RandomK final : public Codec {
     return sparse::kept(share_, p) * sizeof(float);
   }
 
-  Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
+  Encoded encode(std::span<const Real> x, const StreamKey& key, std::span<std::byte> message) const override {
     check_message(message, capacity(x.size()));
     sparse::clear(message, x.size());
     draw_indices(key, x.size(), sparse::kept(share_, x.size()), Bits(message));
@@ -95,8 +95,8 @@ class RandomK final : public Codec {
     return {.bytes = capacity(x.size()), .overflows = sparse::count_not_finite(x) + clamped};
   }
 
-  std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
-                           std::span<float> acc) const override {
+  std::uint64_t accumulate(std::span<const std::byte> message, Real weight, std::size_t first, std::span<const Real>,
+                           std::span<Real> acc) const override {
     sparse::accumulate(message, weight, first, acc);
     return 0;
   }

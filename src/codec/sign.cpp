@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <type_traits>
 
 #include "base/instructions.hpp"
 #include "codec/codecs.hpp"
@@ -33,7 +34,7 @@ constexpr std::size_t kEndless = std::size_t{1} << 50;       // B of `sign`
 static_assert(packing::kRows == 32, "a bit a row in each lane's word");
 
 // The signs of 512 coordinates.
-QUANTIMED_KERNEL void pack_whole_signs(const float* __restrict from, Word* __restrict line) {
+QUANTIMED_KERNEL void pack_whole_signs(const Real* __restrict from, Word* __restrict line) {
   Word words[kLanes] = {};
   for (std::size_t row = 0; row < packing::kRows; ++row) {
 #pragma omp simd
@@ -44,9 +45,9 @@ QUANTIMED_KERNEL void pack_whole_signs(const float* __restrict from, Word* __res
 }
 
 // The signs of up to 512 coordinates.
-void pack_signs(std::span<const float> x, Word* line) {
-  alignas(kCacheLine) float whole[kBlock];
-  const float* from = x.data();
+void pack_signs(std::span<const Real> x, Word* line) {
+  alignas(kCacheLine) Real whole[kBlock];
+  const Real* from = x.data();
   if (x.size() < kBlock) {
     std::copy(x.begin(), x.end(), whole);
     std::fill(whole + x.size(), whole + kBlock, 0.0f);
@@ -55,17 +56,18 @@ void pack_signs(std::span<const float> x, Word* line) {
   dispatched<pack_whole_signs>(from, line);
 }
 
-QUANTIMED_KERNEL float signed_scale(float scale, Word word, std::size_t row) {
-  return std::bit_cast<float>(std::bit_cast<Word>(scale) ^ (word >> row & 1) << 31);
+QUANTIMED_KERNEL Real signed_scale(Real scale, Word word, std::size_t row) {
+  using Bits = std::conditional_t<kIsDouble, std::uint64_t, Word>;
+  return std::bit_cast<Real>(std::bit_cast<Bits>(scale) ^ Bits{word >> row & 1} << (8 * sizeof(Real) - 1));
 }
 
 // acc += weight · ±scale for up to 512 coordinates; row r has the scale number r >> shift.
 QUANTIMED_KERNEL void accumulate_signs(const Word* __restrict line, const float* __restrict scales, std::size_t shift,
-                                       float weight, std::span<float> acc) {
-  float* __restrict sum = acc.data();
+                                       Real weight, std::span<Real> acc) {
+  Real* __restrict sum = acc.data();
   const std::size_t rows = acc.size() / kLanes;
   for (std::size_t row = 0; row < rows; ++row) {
-    const float scale = weight * scales[row >> shift];
+    const Real scale = weight * scales[row >> shift];
 #pragma omp simd
     for (std::size_t lane = 0; lane < kLanes; ++lane) sum[row * kLanes + lane] += signed_scale(scale, line[lane], row);
   }
@@ -88,9 +90,9 @@ class Sign final : public Codec {
   double paper_bits() const override { return 1; }
 
   // ‖x‖² − Σ ‖x_b‖₁² / B, which is the error itself.
-  double variance_bound(std::span<const float> x) const override {
+  double variance_bound(std::span<const Real> x) const override {
     double kept = 0;
-    for_each_block(x, [&](std::size_t, std::span<const float> part) {
+    for_each_block(x, [&](std::size_t, std::span<const Real> part) {
       const double sum = sum_of_magnitudes(part).value;
       kept += sum * sum / static_cast<double>(part.size());
     });
@@ -106,14 +108,14 @@ class Sign final : public Codec {
     return sizeof(float) * scales(p) + packing::bytes(1, p);
   }
 
-  Encoded encode(std::span<const float> x, const StreamKey&, std::span<std::byte> message) const override {
+  Encoded encode(std::span<const Real> x, const StreamKey&, std::span<std::byte> message) const override {
     check_message(message, capacity(x.size()));
     return write(x, 0, message.first(capacity(x.size())));
   }
 
   bool is_sliceable() const override { return length_ <= kSlice; }
 
-  Encoded encode_slice(std::span<const float> x, const StreamKey& key, std::size_t first,
+  Encoded encode_slice(std::span<const Real> x, const StreamKey& key, std::size_t first,
                        std::span<std::byte> message) const override {
     if (!is_sliceable()) return Codec::encode_slice(x, key, first, message);
     check_slice(first);
@@ -121,8 +123,8 @@ class Sign final : public Codec {
     return write(x, first, message);
   }
 
-  std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
-                           std::span<float> acc) const override {
+  std::uint64_t accumulate(std::span<const std::byte> message, Real weight, std::size_t first, std::span<const Real>,
+                           std::span<Real> acc) const override {
     check_slice(first);
     for (std::size_t at = 0; at < acc.size(); at += kBlock) {
       const auto* line = reinterpret_cast<const Word*>(message.data() + signs_at((first + at) / kBlock));
@@ -139,7 +141,7 @@ class Sign final : public Codec {
 
   // visit(number of the block, its coordinates)
   template <class Visit>
-  void for_each_block(std::span<const float> x, Visit visit) const {
+  void for_each_block(std::span<const Real> x, Visit visit) const {
     for (std::size_t at = 0, block = 0; at < x.size(); at += std::min(length_, x.size() - at), ++block)
       visit(block, x.subspan(at, std::min(length_, x.size() - at)));
   }
@@ -152,11 +154,11 @@ class Sign final : public Codec {
   }
 
   // Slices have length_ ≤ 512 or first = 0. A message that ends here has zeros where its last group has no scales.
-  Encoded write(std::span<const float> x, std::size_t first, std::span<std::byte> message) const {
+  Encoded write(std::span<const Real> x, std::size_t first, std::span<std::byte> message) const {
     if (x.empty()) return {};
     const std::size_t end = first + x.size();
     Encoded result{.bytes = capacity(end) - capacity(first)};
-    for_each_block(x, [&](std::size_t block, std::span<const float> part) {
+    for_each_block(x, [&](std::size_t block, std::span<const Real> part) {
       const FiniteSum sum = sum_of_magnitudes(part);
       const auto scale = static_cast<float>(sum.value / static_cast<double>(part.size()));
       std::memcpy(message.data() + scale_at(first / length_ + block), &scale, sizeof(scale));

@@ -27,15 +27,15 @@ QUANTIMED_KERNEL void for_each_bit(const std::byte* bits, std::size_t count, Vis
 }
 
 // sum += weight · value at the places of the set bits
-QUANTIMED_KERNEL void add_values(const std::byte* bits, std::size_t count, float weight, const float* value,
-                                 float* sum) {
-  for_each_bit(bits, count, [&](std::size_t k) { sum[k] += weight * *value++; });
+QUANTIMED_KERNEL void add_values(const std::byte* bits, std::size_t count, Real weight, const float* value, Real* sum) {
+  for_each_bit(bits, count, [&](std::size_t k) { sum[k] += weight * static_cast<Real>(*value++); });
 }
 
-QUANTIMED_KERNEL std::uint64_t not_finite(std::span<const float> x) {
+QUANTIMED_KERNEL std::uint64_t not_finite(std::span<const Real> x) {
   std::uint64_t count = 0;
 #pragma omp simd reduction(+ : count)
-  for (std::size_t k = 0; k < x.size(); ++k) count += (std::bit_cast<std::uint32_t>(x[k]) & kMagnitude) > kLargest;
+  for (std::size_t k = 0; k < x.size(); ++k)
+    count += (std::bit_cast<std::uint32_t>(static_cast<float>(x[k])) & kMagnitude) > kLargest;
   return count;
 }
 
@@ -53,11 +53,11 @@ std::size_t index_bits(std::size_t p, std::size_t k) {
   return std::min(elias_fano, p);
 }
 
-std::uint64_t count_not_finite(std::span<const float> x) { return dispatched<not_finite>(x); }
+std::uint64_t count_not_finite(std::span<const Real> x) { return dispatched<not_finite>(x); }
 
 void clear(std::span<std::byte> message, std::size_t p) { std::fill_n(message.begin(), values_at(p), std::byte{0}); }
 
-std::uint64_t write_values(std::span<const float> x, double factor, std::span<std::byte> message) {
+std::uint64_t write_values(std::span<const Real> x, double factor, std::span<std::byte> message) {
   constexpr double kEnd = std::numeric_limits<float>::max();
   check(message.size() / sizeof(float) <= std::numeric_limits<std::uint32_t>::max(),
         "a message too large for a sparse code's table");
@@ -69,7 +69,7 @@ std::uint64_t write_values(std::span<const float> x, double factor, std::span<st
     const auto offset = static_cast<std::uint32_t>(out - begin);
     std::memcpy(message.data() + offset_at(block), &offset, sizeof(offset));
     for_each_bit(message.data() + bits_at(block), std::min(kBlock, x.size() - first), [&](std::size_t k) {
-      const float v = x[first + k];
+      const auto v = static_cast<float>(x[first + k]);
       const double scaled = static_cast<double>(v) * factor;
       clamped += std::abs(scaled) > kEnd && std::isfinite(v) ? 1u : 0u;
       *out++ = static_cast<float>(std::isnan(v) ? 0 : std::clamp(scaled, -kEnd, kEnd));
@@ -80,7 +80,7 @@ std::uint64_t write_values(std::span<const float> x, double factor, std::span<st
   return clamped;
 }
 
-void accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<float> acc) {
+void accumulate(std::span<const std::byte> message, Real weight, std::size_t first, std::span<Real> acc) {
   check_slice(first);
   for (std::size_t at = 0; at < acc.size(); at += kBlock) {
     const std::size_t block = (first + at) / kBlock;

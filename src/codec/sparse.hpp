@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/real.hpp"
 #include "codec/packing.hpp"
 
 namespace quantimed::sparse {
@@ -52,16 +53,16 @@ std::size_t index_bits(std::size_t p, std::size_t k);
 inline constexpr std::uint32_t kLargest = 0x7f7fffff, kInfinity = 0x7f800000, kMagnitude = 0x7fffffff;
 
 // Infinities and NaNs: the coordinates that a sparse code does not hold, whether they are kept or not.
-std::uint64_t count_not_finite(std::span<const float> x);
+std::uint64_t count_not_finite(std::span<const Real> x);
 
 // The message with no coordinate kept; a whole line of zeros where a group has no more blocks, too.
 void clear(std::span<std::byte> message, std::size_t p);
 
 // Writes factor · x of the coordinates whose bits are set, and where they are. An infinity becomes the largest float,
 // a NaN 0. Returns how many finite ones became too large and were clamped.
-std::uint64_t write_values(std::span<const float> x, double factor, std::span<std::byte> message);
+std::uint64_t write_values(std::span<const Real> x, double factor, std::span<std::byte> message);
 
 // Codec::accumulate
-void accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<float> acc);
+void accumulate(std::span<const std::byte> message, Real weight, std::size_t first, std::span<Real> acc);
 
 }  // namespace quantimed::sparse

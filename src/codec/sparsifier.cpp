@@ -35,10 +35,10 @@ class Sparsifier final : public Codec {
   double paper_bits() const override { return kWidth; }
 
   // Σ |x| (M − |x|), and M² 2^−17 a coordinate for the probability's grain.
-  double variance_bound(std::span<const float> x) const override {
+  double variance_bound(std::span<const Real> x) const override {
     const double m = magnitude_;
     double sum = static_cast<double>(x.size()) * m * m * 0x1p-17;
-    for (const float v : x) {
+    for (const Real v : x) {
       const double magnitude = std::min(std::abs(static_cast<double>(v)), m);
       sum += magnitude * (m - magnitude);
     }
@@ -51,13 +51,13 @@ class Sparsifier final : public Codec {
 
   std::size_t wire_bytes(std::span<const std::byte>, std::size_t p) const override { return packing::bytes(kWidth, p); }
 
-  Encoded encode(std::span<const float> x, const StreamKey& key, std::span<std::byte> message) const override {
+  Encoded encode(std::span<const Real> x, const StreamKey& key, std::span<std::byte> message) const override {
     return encode_slice(x, key, 0, message);
   }
 
   bool is_sliceable() const override { return true; }
 
-  Encoded encode_slice(std::span<const float> x, const StreamKey& key, std::size_t first,
+  Encoded encode_slice(std::span<const Real> x, const StreamKey& key, std::size_t first,
                        std::span<std::byte> message) const override {
     check_slice(first);
     check_message(message, capacity(first + x.size()));
@@ -73,11 +73,11 @@ class Sparsifier final : public Codec {
     return result;
   }
 
-  std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
-                           std::span<float> acc) const override {
+  std::uint64_t accumulate(std::span<const std::byte> message, Real weight, std::size_t first, std::span<const Real>,
+                           std::span<Real> acc) const override {
     check_slice(first);
     const std::byte* body = message.data() + first / kBlock * kBlockBytes;
-    const float scale = weight * magnitude_;
+    const Real scale = weight * magnitude_;
     for (std::size_t k = 0; k < acc.size(); k += kBlock, body += kBlockBytes)
       packing::accumulate(body, kWidth, scale, acc.subspan(k, std::min(kBlock, acc.size() - k)));
     return 0;

@@ -20,15 +20,15 @@ struct Magnitude {
 };
 
 template <class Term>
-QUANTIMED_KERNEL double sum_in_lanes(std::span<const float> x, Term term) {
+QUANTIMED_KERNEL double sum_in_lanes(std::span<const Real> x, Term term) {
   constexpr std::size_t kLanes = 16;
   double lanes[kLanes] = {};
   std::size_t k = 0;
   for (; k + kLanes <= x.size(); k += kLanes) {
 #pragma omp simd
-    for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] += term(x[k + lane]);
+    for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] += term(static_cast<float>(x[k + lane]));
   }
-  for (std::size_t lane = 0; k < x.size(); ++k, ++lane) lanes[lane] += term(x[k]);
+  for (std::size_t lane = 0; k < x.size(); ++k, ++lane) lanes[lane] += term(static_cast<float>(x[k]));
   double sum = 0;
   for (const double lane : lanes) sum += lane;
   return sum;
@@ -36,11 +36,12 @@ QUANTIMED_KERNEL double sum_in_lanes(std::span<const float> x, Term term) {
 
 // Terms are not negative and finite ones do not reach the end of double: the sum is finite where all of x is.
 template <class Term>
-FiniteSum finite_sum(std::span<const float> x, Term term) {
+FiniteSum finite_sum(std::span<const Real> x, Term term) {
   FiniteSum sum{.value = dispatched<sum_in_lanes<Term>>(x, term)};
   if (std::isfinite(sum.value)) return sum;
   sum.value = 0;
-  for (const float v : x) {
+  for (const Real each : x) {
+    const auto v = static_cast<float>(each);
     if (std::isfinite(v))
       sum.value += term(v);
     else
@@ -51,7 +52,7 @@ FiniteSum finite_sum(std::span<const float> x, Term term) {
 
 }  // namespace
 
-FiniteSum sum_of_squares(std::span<const float> x) { return finite_sum(x, Square{}); }
-FiniteSum sum_of_magnitudes(std::span<const float> x) { return finite_sum(x, Magnitude{}); }
+FiniteSum sum_of_squares(std::span<const Real> x) { return finite_sum(x, Square{}); }
+FiniteSum sum_of_magnitudes(std::span<const Real> x) { return finite_sum(x, Magnitude{}); }
 
 }  // namespace quantimed

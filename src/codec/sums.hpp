@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <span>
 
+#include "base/real.hpp"
+
 namespace quantimed {
 
 struct FiniteSum {
@@ -12,7 +14,7 @@ struct FiniteSum {
   std::uint64_t not_finite = 0;  // infinities and NaNs
 };
 
-FiniteSum sum_of_squares(std::span<const float> x);     // ‖x‖²
-FiniteSum sum_of_magnitudes(std::span<const float> x);  // ‖x‖₁
+FiniteSum sum_of_squares(std::span<const Real> x);     // ‖x‖²
+FiniteSum sum_of_magnitudes(std::span<const Real> x);  // ‖x‖₁
 
 }  // namespace quantimed

@@ -75,7 +75,7 @@ std::unique_ptr<Codec> parse_modulo(const std::string& value) {
 }
 
 constexpr CodecRow kTable[] = {
-    {"exact", "the model itself, float32", [](const std::string&) { return make_exact(); }},
+    {"exact", "the model itself, in its own precision", [](const std::string&) { return make_exact(); }},
     {"float16", "IEEE half precision, unbiased", [](const std::string&) { return make_float16(); }},
     {"low-precision:STEP", "unbiased rounding to a grid of step STEP, in as many bits as the indices need",
      [](const std::string& v) { return make_low_precision(parse_positive("low-precision", v, "STEP", "1e-3")); }},

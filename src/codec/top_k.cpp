@@ -33,7 +33,7 @@ struct Threshold {
 };
 
 // The k-th largest rank, digit by digit from the top: linear in p whatever x is, and without memory of its own.
-Threshold find_threshold(std::span<const float> x, std::size_t k) {
+Threshold find_threshold(std::span<const Real> x, std::size_t k) {
   constexpr std::uint32_t kDigits[] = {11, 10, 10};  // bits; 31 in all
   Threshold found{.rank = 0, .ties = k};
   std::uint32_t shift = 31;
@@ -41,8 +41,8 @@ Threshold find_threshold(std::span<const float> x, std::size_t k) {
     const std::uint32_t above = shift, mask = (1u << bits) - 1;
     shift -= bits;
     std::uint32_t counts[1u << kDigits[0]] = {};
-    for (const float v : x) {
-      const std::uint32_t rank = rank_of(v);
+    for (const Real v : x) {
+      const std::uint32_t rank = rank_of(static_cast<float>(v));
       if (rank >> above == found.rank) ++counts[rank >> shift & mask];
     }
     std::uint32_t digit = mask;
@@ -53,10 +53,10 @@ Threshold find_threshold(std::span<const float> x, std::size_t k) {
 }
 
 // The bits of up to 64 coordinates that are kept; takes its share of the ties.
-std::uint64_t mark(std::span<const float> x, Threshold& threshold) {
+std::uint64_t mark(std::span<const Real> x, Threshold& threshold) {
   std::uint64_t larger = 0, equal = 0;
   for (std::size_t k = 0; k < x.size(); ++k) {
-    const std::uint32_t rank = rank_of(x[k]);
+    const std::uint32_t rank = rank_of(static_cast<float>(x[k]));
     larger |= std::uint64_t{rank > threshold.rank} << k;
     equal |= std::uint64_t{rank == threshold.rank} << k;
   }
@@ -81,7 +81,7 @@ class TopK final : public Codec {
     return 16 * share_ + std::min(1.0, share_ * (low + 1) + std::ldexp(1.0, -low));
   }
 
-  double variance_bound(std::span<const float> x) const override {
+  double variance_bound(std::span<const Real> x) const override {
     return (1 - constant(x.size())) * sum_of_squares(x).value;
   }
 
@@ -92,7 +92,7 @@ class TopK final : public Codec {
     return (32 * k + sparse::index_bits(p, k) + 7) / 8;
   }
 
-  Encoded encode(std::span<const float> x, const StreamKey&, std::span<std::byte> message) const override {
+  Encoded encode(std::span<const Real> x, const StreamKey&, std::span<std::byte> message) const override {
     check_message(message, capacity(x.size()));
     sparse::clear(message, x.size());
     Threshold threshold = find_threshold(x, sparse::kept(share_, x.size()));
@@ -106,8 +106,8 @@ class TopK final : public Codec {
     return {.bytes = capacity(x.size()), .overflows = sparse::count_not_finite(x)};
   }
 
-  std::uint64_t accumulate(std::span<const std::byte> message, float weight, std::size_t first, std::span<const float>,
-                           std::span<float> acc) const override {
+  std::uint64_t accumulate(std::span<const std::byte> message, Real weight, std::size_t first, std::span<const Real>,
+                           std::span<Real> acc) const override {
     sparse::accumulate(message, weight, first, acc);
     return 0;
   }

@@ -76,6 +76,7 @@ std::optional<MachineFile> calibrate_machine(const Config& config, const DataSpl
                    .placement = config.placement,
                    .data = fingerprint(data),
                    .augment = config.augment.empty() ? "none" : config.augment,
+                   .precision = config.precision,
                    .batch = config.batch,
                    .cores = resolved.nodes,
                    .dimension = until_deadline.problem->dimension(),

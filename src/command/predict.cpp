@@ -204,6 +204,7 @@ void Prediction::take_own_machine_file() {
                {"--dataset", file.dataset, given_.dataset},
                {"--model", file.model, given_.model},
                {"--augment", file.augment, given_.augment.empty() ? "none" : given_.augment},
+               {"--precision", file.precision, given_.precision},
                {"--batch", fmt::format("{}", file.batch), fmt::format("{}", given_.batch)},
                {"--placement", file.placement, given_.placement},
                {"contents of the data (fingerprint)", file.data, fingerprint(data_)},

@@ -16,9 +16,9 @@ constexpr std::size_t kSamples = 64;
 constexpr std::size_t kCoordinates = 512;
 constexpr std::uint32_t kCodes = 256;
 
-double norm(std::span<const float> v) {
+double norm(std::span<const Real> v) {
   double sum = 0;
-  for (const float e : v) sum += static_cast<double>(e) * static_cast<double>(e);
+  for (const Real e : v) sum += static_cast<double>(e) * static_cast<double>(e);
   return std::sqrt(sum);
 }
 
@@ -28,7 +28,7 @@ void check_gradient(const Problem& problem, const Shards& shards, std::uint64_t 
   const std::size_t p = problem.dimension();
   const std::span<const SampleId> rows = std::span(shards.rows).first(std::min(kSamples, shards.rows.size()));
   Workspace work = problem.make_workspace();
-  AlignedVector<float> x(p), g(p), direction(p), moved(p);
+  AlignedVector<Real> x(p), g(p), direction(p), moved(p);
   problem.initialise(x, seed);
   problem.gradient_sum(x, rows, false, g, work);
 
@@ -36,13 +36,13 @@ void check_gradient(const Problem& problem, const Shards& shards, std::uint64_t 
   Stream stream({.seed = seed, .purpose = Purpose::check});
   const double g_norm = norm(g);
   for (std::size_t k = 0; k < p; ++k)
-    direction[k] = static_cast<float>((g_norm > 0 ? static_cast<double>(g[k]) / g_norm : 0) +
-                                      stream.uniform(-1, 1) / std::sqrt(static_cast<double>(p)));
+    direction[k] = static_cast<Real>((g_norm > 0 ? static_cast<double>(g[k]) / g_norm : 0) +
+                                     stream.uniform(-1, 1) / std::sqrt(static_cast<double>(p)));
   const double slope =
       std::inner_product(g.begin(), g.end(), direction.begin(), 0.0, std::plus<>(),
-                         [](float a, float b) { return static_cast<double>(a) * static_cast<double>(b); });
+                         [](Real a, Real b) { return static_cast<double>(a) * static_cast<double>(b); });
   const auto loss_at = [&](double step) {
-    for (std::size_t k = 0; k < p; ++k) moved[k] = x[k] + static_cast<float>(step) * direction[k];
+    for (std::size_t k = 0; k < p; ++k) moved[k] = x[k] + static_cast<Real>(step) * direction[k];
     return problem.loss_sum(moved, problem.data(), rows, work).loss;
   };
   // Several step lengths: too short drowns in float32 rounding, too long in curvature. The long ones are for targets
@@ -59,11 +59,11 @@ void check_gradient(const Problem& problem, const Shards& shards, std::uint64_t 
 }
 
 void check_codec(const Codec& codec, const Problem& problem, std::uint64_t seed) {
-  AlignedVector<float> model(problem.dimension());
+  AlignedVector<Real> model(problem.dimension());
   problem.initialise(model, seed);
-  const std::span<const float> x = std::span<const float>(model).first(std::min(kCoordinates, model.size()));
+  const std::span<const Real> x = std::span<const Real>(model).first(std::min(kCoordinates, model.size()));
   AlignedVector<std::byte> message(codec.capacity(x.size()));
-  AlignedVector<float> decoded(x.size());
+  AlignedVector<Real> decoded(x.size());
   std::vector<double> sum(x.size(), 0.0);
   double squares = 0, fourths = 0;  // Σ over codes of ‖Q(x) − x‖², and of its square
   for (std::uint32_t code = 0; code < kCodes; ++code) {

@@ -10,6 +10,7 @@
 #include "base/streams.hpp"
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
+#include "command/precision.hpp"
 #include "command/spread.hpp"
 
 #include <fmt/format.h>
@@ -70,6 +71,7 @@ int carry_out(int argc, char** argv, int& output) {
   try {
     const Request request = parse_command_line(argc, argv);
     require_for_ranks(request);
+    become_sibling_for(request, argv);
     check_instructions();
     const int status = dispatch(request);
     return argc < 2 ? kBadInput : status;  // without a command there is only the short help

@@ -25,6 +25,9 @@ std::optional<MachineFile> machine_for(const Config& c, const Problem& problem) 
         "--machine {}: measured for {} on {}, {} coordinates; this run has {} on {}, {}; calibrate with the "
         "same --model and --dataset",
         c.machine, machine.model, machine.dataset, machine.dimension, c.model, c.dataset, problem.dimension());
+  if (machine.precision != c.precision)
+    throw InputError("--machine {}: measured in {} precision, and this run has --precision {}; calibrate with it too",
+                     c.machine, machine.precision, c.precision);
   return machine;
 }
 
@@ -124,9 +127,9 @@ Run Setup::run() const {
   Options options = parameter_options(config, row);
   const double epoch = static_cast<double>(shards.per_node) / config.batch;
   AlphaSchedule steps = alpha_schedule("--alpha", config.alpha, step_horizon(config), epoch);
-  options.alpha = steps.pieces.empty() ? static_cast<float>(step_size("--alpha", config.alpha, step_horizon(config)))
+  options.alpha = steps.pieces.empty() ? static_cast<Real>(step_size("--alpha", config.alpha, step_horizon(config)))
                                        : steps.pieces.front().alpha;
-  options.epsilon = static_cast<float>(step_size("--epsilon", config.epsilon, step_horizon(config)));
+  options.epsilon = static_cast<Real>(step_size("--epsilon", config.epsilon, step_horizon(config)));
   options.batch = config.batch;
   return {.algorithm = row,
           .options = options,

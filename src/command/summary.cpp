@@ -64,7 +64,7 @@ namespace {
 // Of one vector on the wire, without the numbers that travel along.
 double vector_bytes(const Run& run, const Totals& totals) {
   if (!(totals.vectors > 0)) return 0;
-  return totals.message_bytes / totals.vectors - run.algorithm.message_scalars * static_cast<double>(sizeof(float));
+  return totals.message_bytes / totals.vectors - run.algorithm.message_scalars * static_cast<double>(sizeof(Real));
 }
 
 // What a reader should know of a run that counts all the same.
@@ -82,14 +82,14 @@ void warn(Trace& trace, const Run& run, const Config& config, const Totals& tota
     add("most batches were empty; give a longer --deadline or a larger --batch");
   const double p = static_cast<double>(run.problem.dimension());
   const double bytes = vector_bytes(run, totals), bits = 8 * bytes / p;
-  constexpr double kFloat = 32;
+  constexpr double kExact = 8 * sizeof(Real);
   const double kRounding = run.algorithm.sends_its_model ? 1e-9 : 1e-2;  // a collective's bytes are whole
   const std::string code = run.codec.name();
-  if (bits > kFloat * (1 + kRounding))
+  if (bits > kExact * (1 + kRounding))
     add(
-        fmt::format("--codec {}: on the wire its messages are longer than the vectors as float32: {:.4g} bits a "
+        fmt::format("--codec {}: on the wire its messages are longer than the vectors themselves: {:.4g} bits a "
                     "coordinate ({:.4g} bytes against {:.0f}); --codec exact sends less",
-                    code, bits, bytes, 4 * p));
+                    code, bits, bytes, sizeof(Real) * p));
   const bool is_modelled = config.engine == "virtual" && !run.machine && run.link.kind != LinkModel::Kind::none;
   if (is_modelled && bits > run.codec.paper_bits() * (1 + kRounding))
     add(

@@ -14,7 +14,7 @@ std::vector<Constant> theory_constants(const std::vector<TheoryPoint>& points, s
   const TheoryPoint& point = points.back();
   const Setup& setup = *point.setup;
   const Reference& reference = point.reference;
-  std::vector<float> x(setup.problem->dimension());
+  std::vector<Real> x(setup.problem->dimension());
   setup.problem->initialise(x, seed);
   std::vector<Constant> list;
   const std::string where = reference.minimum ? "x*" : "the start";
@@ -28,8 +28,10 @@ std::vector<Constant> theory_constants(const std::vector<TheoryPoint>& points, s
             {"|grad f(x*)|", "what is left at x*", reference.minimum->gradient_norm},
             {"error of x*_a", "bound on |x - x*_a| of the computed one, the largest of all points", most_error},
             {"|x*|^2", "squared norm", dot(reference.minimum->x, reference.minimum->x)},
-            {"float32 floor", "|x*|^2 2^-48: what float32 can tell of a squared distance",
-             dot(reference.minimum->x, reference.minimum->x) * 0x1.0p-48},
+            {kIsDouble ? "float64 floor" : "float32 floor",
+             kIsDouble ? "|x*|^2 2^-106: what float64 can tell of a squared distance"
+                       : "|x*|^2 2^-48: what float32 can tell of a squared distance",
+             dot(reference.minimum->x, reference.minimum->x) * (kIsDouble ? 0x1.0p-106 : 0x1.0p-48)},
             {"gamma^2", "max_i (1/m) sum |grad l(x, theta) - grad f_i(x)|^2 at x*",
              gradient_noise(*reference.problem, reference.minimum->x)},
             {"D^2", "(1/n) sum_i |grad f_i(x*)|^2", disagreement(*reference.problem, reference.minimum->x)}};

@@ -18,8 +18,7 @@ namespace quantimed {
 
 namespace {
 
-constexpr double kExactBits = 32;     // float32
-constexpr double kPapersShare = 0.5;  // of an exact model's bits the paper charges 16 of 32
+constexpr double kPapersExactBits = 16;  // that the paper charges a coordinate of an exact model
 
 // Options in which runs may differ: an algorithm's own steps, what follows from them, and what does not matter.
 constexpr const char* kOwn[] = {
@@ -164,21 +163,24 @@ void add_tuning_clock(std::vector<std::string>& found, const Comparison& made,
                                   made.inquiry.clocks[made.main_clock], made.inquiry.clocks[clock]));
 }
 
-void add_bits(std::vector<std::string>& found, const Comparison& made) {
+void add_bits(std::vector<std::string>& found, const Comparison& made, std::span<const ComparedRun* const> runs) {
+  const bool is_double =
+      std::ranges::any_of(runs, [](const ComparedRun* run) { return value_of(*run, "precision") == "double"; });
+  const double exact_bits = is_double ? 64 : 32;
   struct Charged {
     double paper, least_wire, most_wire;
   };
   std::vector<std::pair<std::string, Charged>> favoured;  // by algorithm: its step sizes make small differences
   for (std::size_t e = 0; e < made.rows.size(); ++e) {
     const RowFigures& row = made.rows[e];
-    if (row.vector_bits > 1.01 * kExactBits)
+    if (row.vector_bits > 1.01 * exact_bits)
       add_once(found,
-               fmt::format("{} sends {} bits a coordinate, more than float32's 32: its code makes messages longer",
-                           made.inquiry.entries[e].name, figure_text(row.vector_bits)));
+               fmt::format("{} sends {} bits a coordinate, more than float{}'s {}: its code makes messages longer",
+                           made.inquiry.entries[e].name, figure_text(row.vector_bits), exact_bits, exact_bits));
     if (row.vectors != 1)
       add_once(found, fmt::format("{} sends {} vectors in an iteration: its bits a coordinate are of all of them",
                                   made.inquiry.entries[e].name, figure_text(row.vectors)));
-    if (!(row.paper_bits < kPapersShare * 0.98 * row.wire_bits)) continue;
+    if (!(row.paper_bits < kPapersExactBits / exact_bits * 0.98 * row.wire_bits)) continue;
     const Entry& entry = made.inquiry.entries[e];
     const std::string name = std::isnan(entry.only_target) ? entry.name : common_name(made, row.algorithm);
     const auto known = std::ranges::find_if(
@@ -198,9 +200,9 @@ void add_bits(std::vector<std::string>& found, const Comparison& made) {
         fmt::format("{} {} of {}{}", name, figure_text(bits.paper), least, least == most ? "" : " to " + most));
   }
   found.push_back(
-      fmt::format("The paper's count of bits favours some codes: it charges {} bits on the wire, and 16 of 32 for an "
+      fmt::format("The paper's count of bits favours some codes: it charges {} bits on the wire, and 16 of {} for an "
                   "exact model",
-                  fmt::join(charged, ", ")));
+                  fmt::join(charged, ", "), exact_bits));
 }
 
 void add_runs(std::vector<std::string>& found, const Comparison& made, std::span<const ComparedRun* const> runs) {
@@ -269,7 +271,7 @@ std::vector<std::string> warnings(const Comparison& made, std::span<const Compar
   add_machine(found, runs);
   add_ends(found, made);
   add_tuning_clock(found, made, runs);
-  add_bits(found, made);
+  add_bits(found, made, runs);
   add_statistics(found, made);
   return found;
 }

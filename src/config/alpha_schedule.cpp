@@ -51,7 +51,7 @@ class ScheduleReader {
     if (!is_open) refuse(fmt::format("\"{}\" follows a step without a mark", part));
     const std::size_t at = part.find(kUntil);
     const std::string step = trimmed(part.substr(0, at));
-    AlphaSchedule::Piece piece{.until = ~Round{0}, .alpha = static_cast<float>(step_size(option_, step, horizon_))};
+    AlphaSchedule::Piece piece{.until = ~Round{0}, .alpha = static_cast<Real>(step_size(option_, step, horizon_))};
     if (!(piece.alpha > 0) || !std::isfinite(piece.alpha)) refuse(fmt::format("\"{}\" is no float32 above 0", step));
     if (at != std::string::npos) piece.until = mark(part.substr(at + kUntil.size()));
     if (epoch_ > 0 && !schedule.pieces.empty() && piece.until < schedule.pieces.back().until)

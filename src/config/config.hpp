@@ -36,6 +36,7 @@ struct Config {
   std::uint32_t samples_per_node = 200;  // 0: equal shares of all
   std::string partition = "contiguous";
   std::string model = "mlp:50";
+  std::string precision = "single";  // single | double: of models, gradients and exact messages
   std::string activation = "sigmoid";
   std::string loss;                     // "": the model's usual one
   std::vector<double> initial = {0.5};  // half-widths of the uniform start, one a layer or one for all

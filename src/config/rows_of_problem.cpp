@@ -58,6 +58,11 @@ std::vector<OptionRow> model_rows() {
              "networks with group norm, for square images; layers: one of your own, of conv:CHANNELS:KERNEL[:STRIDE][:no-bias], "
              "norm:GROUPS, relu, max:SIDE, average[:SIDE], linear[:OUTPUTS] and residual blocks [LAYER,LAYER], as in "
              "layers:conv:32:5,norm:2,relu,max:2,linear", .field = &C::model},
+    {.name = "precision", .topic = Topic::model, .commands = kRuns | kCalibrate,
+     .help = "of models, gradients and exact messages: float32, or float64, which quantimed-double computes with: the "
+             "same program, built beside this one, which is started with the same options. Data stay float32, and so "
+             "do the messages of other codes",
+     .field = &C::precision, .choices = {"single", "double"}},
     {.name = "activation", .topic = Topic::model, .commands = kRuns | kCalibrate, .help = "of hidden units", .field = &C::activation,
      .choices = {"sigmoid", "tanh", "relu"}},
     {.name = "loss", .topic = Topic::model, .commands = kRuns | kCalibrate, .help = "of one sample; auto: the model's usual one", .field = &C::loss,

@@ -68,7 +68,7 @@ std::vector<std::size_t> batches_around(std::size_t own) {
 }
 
 // Of one batch, again and again.
-std::vector<double> times_of(std::size_t batch, LocalGradient& gradient, std::span<const float> x, std::span<float> sum,
+std::vector<double> times_of(std::size_t batch, LocalGradient& gradient, std::span<const Real> x, std::span<Real> sum,
                              std::vector<SampleId>& rows, Workspace& work) {
   constexpr int kLeast = 15, kMost = 200;
   constexpr Seconds kEnough = 0.02;
@@ -94,7 +94,7 @@ std::vector<std::pair<std::size_t, Seconds>> gradient_times(const Run& run, cons
   std::barrier<> in_step(static_cast<std::ptrdiff_t>(n) + 1);
   const auto measure_on = [&](NodeId i) {
     pin_this_thread(cores[i]);
-    AlignedVector<float> x(run.problem.dimension()), sum(run.problem.dimension());
+    AlignedVector<Real> x(run.problem.dimension()), sum(run.problem.dimension());
     run.problem.initialise(x, run.seed);
     Workspace work = run.problem.make_workspace();
     std::vector<SampleId> rows;
@@ -201,7 +201,7 @@ Seconds mix_slope(const Run& run, const std::vector<int>& cores) {
   constexpr std::size_t kMany = 5;
   constexpr int kRepeats = 201;
   const std::size_t p = run.problem.dimension();
-  AlignedVector<float> x(p), theirs(p), sum(p);
+  AlignedVector<Real> x(p), theirs(p), sum(p);
   run.problem.initialise(x, run.seed);
   run.problem.initialise(theirs, run.seed);
   std::vector<AlignedVector<std::byte>> messages(kMany, AlignedVector<std::byte>(run.codec.capacity(p)));

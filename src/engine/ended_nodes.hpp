@@ -12,7 +12,7 @@ namespace quantimed {
 
 // A node's model at a mark; its last one where the node has ended before.
 struct ModelCopy {
-  const float* model;  // [p]
+  const Real* model;  // [p]
   Round iteration;
 };
 

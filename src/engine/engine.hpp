@@ -88,7 +88,7 @@ struct Run {
 struct Cut {
   double iteration;
   Seconds time;
-  std::span<const float* const> models;                              // [living] of [p]
+  std::span<const Real* const> models;                               // [living] of [p]
   std::optional<Seconds> time_paper_bits = {}, time_wire_bits = {};  // Progress
 };
 

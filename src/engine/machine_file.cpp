@@ -135,10 +135,11 @@ void write_machine_file(const std::string& path, const MachineFile& machine) {
       "; What the steps of a node cost on this machine: medians, in seconds, with every core at work.\n"
       "; gradient_s is samples:seconds, mix_s is neighbours:seconds. Made by `quantimed calibrate`.\n"
       "[machine]\nversion = {}\nsoftware = {}\ncreated = {}\ncpu = {}\ncores = {}\ndataset = {}\ndata = {}\n"
-      "model = {}\naugment = {}\nbatch = {}\nplacement = {}\ndimension = {}\nflops_per_sample = {}\ninvalid = {}\n",
+      "model = {}\naugment = {}\nprecision = {}\nbatch = {}\nplacement = {}\ndimension = {}\nflops_per_sample = "
+      "{}\ninvalid = {}\n",
       kVersion, machine.software, machine.created, one_line(machine.cpu), machine.cores, one_line(machine.dataset),
-      machine.data, one_line(machine.model), one_line(machine.augment), machine.batch, machine.placement,
-      machine.dimension, machine.flops_per_sample, one_line(machine.invalid));
+      machine.data, one_line(machine.model), one_line(machine.augment), machine.precision, machine.batch,
+      machine.placement, machine.dimension, machine.flops_per_sample, one_line(machine.invalid));
   for (const auto& [name, costs] : machine.codes) {
     text += fmt::format("\n[{}]\n", name);
     for (const PointsRow& row : kPoints) text += fmt::format("{} = {}\n", row.name, to_text(costs.*row.value));
@@ -176,6 +177,7 @@ MachineFile read_machine_file(const std::string& path) {
   machine.placement = head.text_if_there("placement");
   machine.data = head.text_if_there("data");
   if (const std::string augment = head.text_if_there("augment"); !augment.empty()) machine.augment = augment;
+  if (const std::string precision = head.text_if_there("precision"); !precision.empty()) machine.precision = precision;
   if (!head.text_if_there("batch").empty()) machine.batch = head.number<std::uint32_t>("batch", 0, kMostCount);
   machine.cores = head.number<std::uint32_t>("cores", 1, 1'000'000);
   machine.dimension = head.number<std::uint64_t>("dimension", 1, kMostCount);

@@ -13,13 +13,14 @@ namespace quantimed {
 // An .ini: a [machine] section about what was measured, and one section for each code. Times are in seconds.
 struct MachineFile {
   std::string cpu, created, software, dataset, model;
-  std::string invalid;           // why these figures should not be trusted; empty: nothing was wrong
-  std::string placement, data;   // of the nodes; a fingerprint; "" in a file of a version that did not record them
-  std::string augment = "none";  // --augment
-  std::uint32_t batch = 0;       // the largest gradient that was measured; 0 as above
-  std::uint32_t cores = 0;       // at work while it was measured
-  std::size_t dimension = 0;     // p of the model
-  double flops_per_sample = 0;   // of its gradient
+  std::string invalid;               // why these figures should not be trusted; empty: nothing was wrong
+  std::string placement, data;       // of the nodes; a fingerprint; "" in a file of a version that did not record them
+  std::string augment = "none";      // --augment
+  std::string precision = "single";  // --precision
+  std::uint32_t batch = 0;           // the largest gradient that was measured; 0 as above
+  std::uint32_t cores = 0;           // at work while it was measured
+  std::size_t dimension = 0;         // p of the model
+  double flops_per_sample = 0;       // of its gradient
   std::map<std::string, MachineCosts> codes;  // by name: "exact", "low-precision:0.001"
 
   // Throws InputError, which names --machine, where this code was not measured.

@@ -18,7 +18,7 @@ namespace quantimed {
 
 namespace {
 
-double floats(double count) { return count * sizeof(float); }
+double floats(double count) { return count * sizeof(Real); }
 
 // Bytes in memory, of what a node sends at a time: on a channel, or with `newest` delivery on all.
 double mean_message(const Run& run) {
@@ -37,7 +37,7 @@ struct Sizes {
         channels(run.algorithm.channels),
         keeps_gradients(!run.algorithm.sends_its_model) {
     for (const StateRow& state : run.algorithm.states)
-      states += (state.kind == StateRow::Kind::wide ? sizeof(double) : sizeof(float)) * p;
+      states += (state.kind == StateRow::Kind::wide ? sizeof(double) : sizeof(Real)) * p;
   }
   double nodes, p;
   double message, workspace;    // bytes of each
@@ -84,7 +84,7 @@ std::uint32_t most_together(const Run& run) {
   if (run.threads > 1) return 1;  // no faster with two workers: larger shares make them wait for one another
   if (!run.algorithm.sends_its_model || !run.codec.is_identity()) return 1;
   if (run.network.is_scheduled() || readers < kFewReaders) return 1;
-  const std::size_t fit = kMostBytes / (run.problem.dimension() * sizeof(float));
+  const std::size_t fit = kMostBytes / (run.problem.dimension() * sizeof(Real));
   return static_cast<std::uint32_t>(std::clamp<std::size_t>(fit, 1, std::min<std::size_t>(kMost, run.network.nodes)));
 }
 

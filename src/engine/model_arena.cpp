@@ -15,7 +15,7 @@ ModelArena::ModelArena(std::uint32_t nodes, std::size_t dimension)
     throw MachineRefused("--nodes {}: {} were refused; use fewer nodes or a smaller --model", nodes,
                          size_text(static_cast<double>(bytes_)));
   ::madvise(memory_map, bytes_, MADV_HUGEPAGE);  // a wish: thousands of models overrun the TLB otherwise
-  floats_ = static_cast<float*>(memory_map);
+  floats_ = static_cast<Real*>(memory_map);
 }
 
 ModelArena::~ModelArena() { ::munmap(floats_, bytes_); }

@@ -17,17 +17,17 @@ class ModelArena {
   ModelArena& operator=(const ModelArena&) = delete;
 
   static std::size_t bytes_of(std::uint32_t nodes, std::size_t dimension) {
-    return nodes * stride_of(dimension) * sizeof(float);
+    return nodes * stride_of(dimension) * sizeof(Real);
   }
-  std::span<float> model(NodeId i) { return {floats_ + i * stride_, dimension_}; }
+  std::span<Real> model(NodeId i) { return {floats_ + i * stride_, dimension_}; }
 
  private:
   static std::size_t stride_of(std::size_t dimension) {  // floats
-    return (dimension * sizeof(float) + kSeparation - 1) / kSeparation * kSeparation / sizeof(float);
+    return (dimension * sizeof(Real) + kSeparation - 1) / kSeparation * kSeparation / sizeof(Real);
   }
 
   std::size_t dimension_, stride_, bytes_;
-  float* floats_ = nullptr;
+  Real* floats_ = nullptr;
 };
 
 }  // namespace quantimed

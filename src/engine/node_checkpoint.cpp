@@ -31,15 +31,15 @@ void add_some(std::uint64_t& sum, std::span<const T> x, Round t) {
 
 std::uint16_t NodeCore::state_check() const {
   std::uint64_t sum = round_;
-  add_some<float>(sum, x_, round_);
-  for (std::size_t k = 0; k < lasting_; ++k) add_some<float>(sum, floats_[k], round_);
+  add_some<Real>(sum, x_, round_);
+  for (std::size_t k = 0; k < lasting_; ++k) add_some<Real>(sum, floats_[k], round_);
   for (const AlignedVector<double>& values : doubles_) add_some<double>(sum, values, round_);
   return static_cast<std::uint16_t>(sum >> 48);
 }
 
 std::size_t NodeCore::floats_of_sent() const {
   if (run_.algorithm.delivery != Delivery::newest || run_.algorithm.sends_its_model) return 0;
-  return (run_.codec.capacity(x_.size()) + sizeof(float) - 1) / sizeof(float);
+  return (run_.codec.capacity(x_.size()) + sizeof(Real) - 1) / sizeof(Real);
 }
 
 bool NodeCore::publish_again(Channel c, std::span<std::byte> message) {
@@ -96,7 +96,7 @@ void NodeCore::restore(const Checkpoint& saved, std::span<const double>& seen_sp
   for (std::size_t k = 0; k < doubles_.size(); ++k)
     std::copy_n(saved.wide_states.begin() + static_cast<std::ptrdiff_t>(id_ * doubles + k * p), p, doubles_[k].begin());
   if (sent > 0 && saved.iteration[id_] > 0) {
-    const std::span<const float> last = std::span(saved.states).subspan(first + lasting_ * p, sent);
+    const std::span<const Real> last = std::span(saved.states).subspan(first + lasting_ * p, sent);
     sent_before_.assign(last.begin(), last.end());
   }
   if (kept > 0) restore_messages(std::span(saved.states).subspan(first + floats, next_unseen_.size() * kept));
@@ -104,14 +104,14 @@ void NodeCore::restore(const Checkpoint& saved, std::span<const double>& seen_sp
   for (std::size_t c = 0; c < channels_.size(); ++c) channels_[c].sent = saved.messages[id_ * channels_.size() + c];
 }
 
-void NodeCore::restore_messages(std::span<const float> saved) {
+void NodeCore::restore_messages(std::span<const Real> saved) {
   const std::size_t p = x_.size();
   for (Exchanged& channel : channels_)
     for (const Neighbour& from : neighbours()) {
-      AlignedVector<float>& message = heard_before_.emplace_back();
+      AlignedVector<Real>& message = heard_before_.emplace_back();
       message.resize(p);
       std::copy_n(saved.begin(), p, message.begin());
-      channel.terms.push_back({std::as_bytes(std::span<const float>(message)), weight_from(from, 0)});
+      channel.terms.push_back({std::as_bytes(std::span<const Real>(message)), weight_from(from, 0)});
       channel.scalars.push_back(saved[p]);
       saved = saved.subspan(p + 1);
     }

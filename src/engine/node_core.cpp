@@ -18,8 +18,7 @@ Protocol protocol_of(const AlgorithmRow& row) {
 }
 
 Weight own_weight(const Network& network, NodeId id) {
-  return {.of_self = static_cast<float>(network.self_weights[id]),
-          .excess = static_cast<float>(network.row_sum(id) - 1)};
+  return {.of_self = static_cast<Real>(network.self_weights[id]), .excess = static_cast<Real>(network.row_sum(id) - 1)};
 }
 
 NodeCore::NodeCore(const Run& run, NodeId id)
@@ -47,7 +46,7 @@ NodeCore::NodeCore(const Run& run, NodeId id)
     Exchanged& channel = channels_.emplace_back();
     channel.sent = round_;
     if (run.algorithm.delivery == Delivery::newest && c == 0)
-      channel.share = static_cast<float>(1 / run.network.row_sum(id));
+      channel.share = static_cast<Real>(1 / run.network.row_sum(id));
     const bool has_all = run.algorithm.collective_period(run.options) > 0;
     if (!run.algorithm.sends_its_model) channel.terms.reserve(has_all ? run.network.nodes : next_unseen_.size() + 1);
     if (run.algorithm.sends_each_its_own) channel.scalars.reserve(next_unseen_.size());
@@ -55,7 +54,7 @@ NodeCore::NodeCore(const Run& run, NodeId id)
   vectors_.resize(1);
 }
 
-void NodeCore::place(std::span<float> x) {
+void NodeCore::place(std::span<Real> x) {
   x_ = x;
   set_model(run_, id_, x);
   vectors_[0] = {.single = x, .wide = {}};
@@ -77,13 +76,13 @@ void NodeCore::add_vectors() {
     if (state.kind == Kind::wide) {
       doubles_[wide].resize(p);
       std::transform(x_.begin(), x_.end(), doubles_[wide].begin(),
-                     [&](float value) { return is_model ? static_cast<double>(value) : 0; });
+                     [&](Real value) { return is_model ? static_cast<double>(value) : 0; });
       vectors_.push_back({.single = {}, .wide = doubles_[wide++]});
       continue;
     }
-    AlignedVector<float>& values = floats_[state.kind == Kind::lasting ? lasting++ : scratch++];
+    AlignedVector<Real>& values = floats_[state.kind == Kind::lasting ? lasting++ : scratch++];
     values.resize(p);
-    std::transform(x_.begin(), x_.end(), values.begin(), [&](float value) { return is_model ? value : 0; });
+    std::transform(x_.begin(), x_.end(), values.begin(), [&](Real value) { return is_model ? value : 0; });
     vectors_.push_back({.single = values, .wide = {}});
   }
 }
@@ -105,23 +104,23 @@ void NodeCore::begin(Round t, Seconds start) {
   for (std::size_t c = 0; c < channels_.size(); ++c) channels_[c].sent_at_begin = channels_[c].sent;
 }
 
-float NodeCore::weight_from(const Neighbour& j, Round message) const {
+Real NodeCore::weight_from(const Neighbour& j, Round message) const {
   if (run_.algorithm.weights == Weights::mixing) return j.weight;
   if (run_.algorithm.weights == Weights::ones) return 1;
-  return 1 / (1 + static_cast<float>(run_.network.reader_count(j.id, message)));
+  return 1 / (1 + static_cast<Real>(run_.network.reader_count(j.id, message)));
 }
 
-float NodeCore::self_weight(Round message) const {
-  if (run_.algorithm.weights == Weights::mixing) return static_cast<float>(run_.network.self_weight(id_, message));
+Real NodeCore::self_weight(Round message) const {
+  if (run_.algorithm.weights == Weights::mixing) return static_cast<Real>(run_.network.self_weight(id_, message));
   if (run_.algorithm.weights == Weights::ones) return 1;
-  return 1 / (1 + static_cast<float>(run_.network.reader_count(id_, message)));
+  return 1 / (1 + static_cast<Real>(run_.network.reader_count(id_, message)));
 }
 
 double NodeCore::wire_bytes(std::span<const std::byte> message) const {
   const auto bytes = static_cast<double>(run_.codec.wire_bytes(message, x_.size()));
   if (run_.algorithm.sends_its_model) return bytes;
   if (!run_.algorithm.exchanges(run_.options, round_).is_collective)
-    return bytes + run_.algorithm.message_scalars * sizeof(float);
+    return bytes + run_.algorithm.message_scalars * sizeof(Real);
   const double n = run_.network.nodes;
   return std::ceil(2 * (n - 1) / n * static_cast<double>(x_.size_bytes()));
 }
@@ -132,21 +131,21 @@ std::size_t NodeCore::encode(Round iteration, std::span<std::byte> message) {
   return encoded.bytes;
 }
 
-std::size_t NodeCore::publish(Channel c, const Linear& what, float scalar, std::span<std::byte> message,
+std::size_t NodeCore::publish(Channel c, const Linear& what, Real scalar, std::span<std::byte> message,
                               Scratch& scratch) {
   if (run_.algorithm.sends_each_its_own) return publish_each(c, what, scalar, message, scratch);
   Exchanged& channel = channels_[c.index];
-  const auto evaluate_into = [&](std::span<float> out) {
+  const auto evaluate_into = [&](std::span<Real> out) {
     std::array<Received, Protocol::kMostChannels> received;
     violations_ += evaluate(sweep_input(received), what, out);
     return out;
   };
   std::size_t bytes = x_.size_bytes();
   if (run_.codec.is_identity()) {
-    evaluate_into({reinterpret_cast<float*>(message.data()), x_.size()});
+    evaluate_into({reinterpret_cast<Real*>(message.data()), x_.size()});
   } else {
     scratch.form.resize(x_.size());
-    const std::span<const float> values = what.is_model() ? x_ : evaluate_into(scratch.form);
+    const std::span<const Real> values = what.is_model() ? x_ : evaluate_into(scratch.form);
     const Encoded encoded = run_.codec.encode(values, stream_of(channel.sent, c.index), message);
     overflows_ += encoded.overflows;
     bytes = encoded.bytes;
@@ -235,12 +234,12 @@ Messages NodeCore::heard(Channel c, Seconds now) {
   heard(now);
   Exchanged& channel = channels_[c.index];
   channel.own_weight = channel.share * self_weight(channel.sent - 1);
-  for (const float weight : lost_weights_) channel.own_weight += weight;
+  for (const Real weight : lost_weights_) channel.own_weight += weight;
   return {.scalar = channel.scalar + channel.own_weight * channel.own_scalar};
 }
 
 void NodeCore::hear_of_all(Channel c, NodeId from, const HeardMessage& message) {
-  const float share = 1 / static_cast<float>(run_.network.nodes);
+  const Real share = 1 / static_cast<Real>(run_.network.nodes);
   if (from == id_)
     channels_[c.index].terms.push_back({message.payload, share});
   else
@@ -253,14 +252,14 @@ void NodeCore::pass_over(std::size_t k, std::uint64_t serial) {
   next_unseen_[k] = static_cast<std::uint32_t>(serial + 1);
 }
 
-Update NodeCore::update_of(const Coefficients& c, std::size_t batch, std::span<const float> sum) const {
+Update NodeCore::update_of(const Coefficients& c, std::size_t batch, std::span<const Real> sum) const {
   Update update{.coefficients = c, .gradient = {.sum = sum, .batch = batch, .l2 = 0}};
   update.gradient.l2 = l2_coefficient(run_.penalty, batch, run_.shards.rows.size());
-  for (const float weight : lost_weights_) update.coefficients.self += c.neighbours * weight;
+  for (const Real weight : lost_weights_) update.coefficients.self += c.neighbours * weight;
   return update;
 }
 
-void NodeCore::carry_out(const Update& update, std::span<const MixTerm> terms, std::span<float> out) {
+void NodeCore::carry_out(const Update& update, std::span<const MixTerm> terms, std::span<Real> out) {
   violations_ += mix(x_, out, 0, x_.size(), update.coefficients, terms, run_.codec, update.gradient, penalised_);
   x_ = vectors_[0].single = out;
 }

@@ -22,7 +22,7 @@ struct Scratch {
   Workspace work;
   std::vector<SampleId> batch;
   std::vector<MixTerm> terms;  // of the update to come
-  AlignedVector<float> form;   // [p], what is encoded next; empty where models are sent as they are
+  AlignedVector<Real> form;    // [p], what is encoded next; empty where models are sent as they are
 };
 
 // A neighbour's message, as it is heard.
@@ -31,14 +31,14 @@ struct HeardMessage {
   Round round = 0;           // the sender's iteration
   Seconds published_at = 0;  // on the run's clock
   float speed = 0;           // the sender's, samples per second; 0: not known
-  float scalar = 0;          // that travels with it
+  Real scalar = 0;           // that travels with it
 };
 
 // What the newest gradient was taken of.
 struct GradientTaken {
   std::size_t batch = 0;
-  std::span<const float> sum;  // [p]
-  std::size_t at = 0;          // the vector
+  std::span<const Real> sum;  // [p]
+  std::size_t at = 0;         // the vector
 };
 
 // An update with all that it needs but its messages: mix() carries it out, whole or a range of coordinates at a time.
@@ -62,8 +62,8 @@ class NodeCore {
   NodeCore(const Run& run, NodeId id);
 
   // Where the model lives: x_i of a resumed run, else its start. x: [p], the engine's memory.
-  void place(std::span<float> x);
-  std::span<float> x() const { return x_; }
+  void place(std::span<Real> x);
+  std::span<Real> x() const { return x_; }
   NodeId id() const { return id_; }
   // `newest` delivery on a directed graph: those it only sends to have a weight of 0, and are passed by.
   std::span<const Neighbour> neighbours() const {
@@ -92,20 +92,20 @@ class NodeCore {
   std::uint32_t next_gradient() { return gradients_++; }  // its number within the iteration
   std::uint32_t this_gradient() const { return gradients_ - 1; }
   // sum [p] ← its sum over the next `count` ≥ 1 samples, added to what these have so far.
-  void add_samples(std::size_t count, std::span<float> sum, Scratch& scratch) {
+  void add_samples(std::size_t count, std::span<Real> sum, Scratch& scratch) {
     samples_.add(vectors_[gradient_.at].single, count, sum, scratch.batch, scratch.work);
   }
   std::size_t drawn() const { return samples_.drawn(); }  // samples, since begin_samples()
   void set_speed(double samples_per_second) { speed_ = static_cast<float>(samples_per_second); }
   float speed() const { return speed_; }  // of the newest gradient; 0: none yet
-  void took_gradient(std::size_t batch, std::span<const float> sum) {
+  void took_gradient(std::size_t batch, std::span<const Real> sum) {
     gradient_.batch = batch;
     gradient_.sum = sum;
   }
 
   // ---- its own message ----
   // C(what) as message number `sent(c)` of the channel, which fixes its random choices. Returns its bytes in memory.
-  std::size_t publish(Channel c, const Linear& what, float scalar, std::span<std::byte> message, Scratch& scratch);
+  std::size_t publish(Channel c, const Linear& what, Real scalar, std::span<std::byte> message, Scratch& scratch);
   Round sent(Channel c) const { return channels_[c.index].sent; }  // messages
   // The same of a model that lies in its message already.
   void published_in_place(Channel c, std::span<const std::byte> message);
@@ -154,9 +154,9 @@ class NodeCore {
   // The statements as the coefficients of mix(), where that is all that they are.
   std::optional<Coefficients> as_coefficients(std::span<const Statement> statements) const;
   // sum [p]: over `batch` samples; left alone where there are none.
-  Update update_of(const Coefficients& c, std::size_t batch, std::span<const float> sum) const;
+  Update update_of(const Coefficients& c, std::size_t batch, std::span<const Real> sum) const;
   // out [p] ← the update, with these messages; the model is there from then on.
-  void carry_out(const Update& update, std::span<const MixTerm> terms, std::span<float> out);
+  void carry_out(const Update& update, std::span<const MixTerm> terms, std::span<Real> out);
   // The same in place, of coordinates first … last − 1 alone. Returns blocks that were decoded wrongly.
   std::uint64_t carry_out_slice(const Update& update, std::span<const MixTerm> terms, std::size_t first,
                                 std::size_t last) const {
@@ -172,7 +172,7 @@ class NodeCore {
   // Asks for the lists that an iteration touches.
   void prefetch_lists() const;
 
-  float& scalar() { return scalar_; }
+  Real& scalar() { return scalar_; }
   // Of the model and all lasting vectors, as the iteration leaves them (replay_log.hpp).
   std::uint16_t state_check() const;
   const VectorView& vector(std::size_t k) const { return vectors_[k]; }
@@ -195,11 +195,11 @@ class NodeCore {
     Round sent = 0, sent_at_begin = 0;  // messages; before this iteration
     std::span<const std::byte> own;     // the newest
     bool is_model = false;              // which is x as it is
-    float own_scalar = 0, scalar = 0;
-    float share = 1;  // of all weights, so that those of models sum to 1 where columns of W alone do
-    float own_weight = 0;
+    Real own_scalar = 0, scalar = 0;
+    Real share = 1;  // of all weights, so that those of models sum to 1 where columns of W alone do
+    Real own_weight = 0;
     std::vector<MixTerm> terms;
-    std::vector<float> scalars;  // of the terms, where neighbours get messages of their own
+    std::vector<Real> scalars;  // of the terms, where neighbours get messages of their own
   };
 
   StreamKey stream_of(Round message, std::uint32_t channel = 0) const {
@@ -207,7 +207,7 @@ class NodeCore {
   }
   void add(Channel c, const Neighbour& from, const HeardMessage& message) {
     Exchanged& channel = channels_[c.index];
-    const float weight = channel.share * weight_from(from, channel.sent - 1);
+    const Real weight = channel.share * weight_from(from, channel.sent - 1);
     if (weight == 0 && !heard_weights_.empty()) return;
     hear(from, message, channel.terms);
     channel.scalar += weight * message.scalar;
@@ -218,10 +218,10 @@ class NodeCore {
   // leaves; a model would be.
   std::size_t floats_of_sent() const;
   HeardMessage part_for_this_node(const Neighbour& from, HeardMessage message) const;
-  std::size_t publish_each(Channel c, const Linear& what, float scalar, std::span<std::byte> message, Scratch& scratch);
-  void restore_messages(std::span<const float> saved);
-  float weight_from(const Neighbour& j, Round message) const;
-  float self_weight(Round message) const;
+  std::size_t publish_each(Channel c, const Linear& what, Real scalar, std::span<std::byte> message, Scratch& scratch);
+  void restore_messages(std::span<const Real> saved);
+  Real weight_from(const Neighbour& j, Round message) const;
+  Real self_weight(Round message) const;
   void add_vectors();
   SweepInput sweep_input(std::span<Received> received) const;
 
@@ -229,15 +229,15 @@ class NodeCore {
   Options options_;
   NodeId id_;
   Round round_;
-  std::span<float> x_;                          // [p]
+  std::span<Real> x_;                           // [p]
   std::vector<VectorView> vectors_;             // the model, then the row's states
-  std::vector<AlignedVector<float>> floats_;    // [p] each: lasting states, then scratch
+  std::vector<AlignedVector<Real>> floats_;     // [p] each: lasting states, then scratch
   std::vector<AlignedVector<double>> doubles_;  // [p] each: wide states
   std::size_t lasting_ = 0;                     // of floats_
   std::vector<Exchanged> channels_;
-  std::vector<float> sent_before_;                  // [channels · floats_of_sent()]: of a run that was resumed
-  std::vector<AlignedVector<float>> heard_before_;  // [channels · neighbours] of [p]: of a run that was resumed
-  float scalar_ = 1;
+  std::vector<Real> sent_before_;                  // [channels · floats_of_sent()]: of a run that was resumed
+  std::vector<AlignedVector<Real>> heard_before_;  // [channels · neighbours] of [p]: of a run that was resumed
+  Real scalar_ = 1;
   GradientTaken gradient_;
   std::uint32_t gradients_ = 0, exchanges_ = 0;  // of this iteration
   LocalGradient samples_;
@@ -247,7 +247,7 @@ class NodeCore {
   Seconds listening_since_ = 0, age_ = 0;  // of all messages heard, up to then
   double behind_ = 0;                      // iterations, of all messages heard
   std::size_t heard_ = 0;
-  std::vector<float> lost_weights_;
+  std::vector<Real> lost_weights_;
   std::vector<Neighbour> heard_weights_;    // [neighbours], w_ij: `newest` delivery on a directed graph
   std::vector<Neighbour> peers_;            // of a schedule's message
   std::vector<std::uint32_t> next_unseen_;  // [neighbours]: the first message of each that has not been passed

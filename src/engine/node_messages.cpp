@@ -32,11 +32,11 @@ std::size_t parcel_capacity(const Run& run) {
 
 // To each neighbour j: what all get, and Σ_{k≠j} of what the others sent in the iteration before, which is where it was
 // then: nobody writes over it before this message has been heard.
-std::size_t NodeCore::publish_each(Channel c, const Linear& what, float scalar, std::span<std::byte> message,
+std::size_t NodeCore::publish_each(Channel c, const Linear& what, Real scalar, std::span<std::byte> message,
                                    Scratch& scratch) {
   Exchanged& channel = channels_[c.index];
   Linear common;
-  float factor = 0;
+  Real factor = 0;
   for (const Linear::Term& term : what) {
     if (term.source == Source{Source::Kind::rest, c.index})
       factor += term.factor;
@@ -49,12 +49,12 @@ std::size_t NodeCore::publish_each(Channel c, const Linear& what, float scalar, 
   const std::size_t stride = stride_of(run_), bytes = x_.size_bytes();
   for (std::size_t j = 0; j < next_unseen_.size(); ++j) {
     const std::span<std::byte> part = message.subspan(j * stride, stride);
-    const std::span<float> out(reinterpret_cast<float*>(part.data()), x_.size());
+    const std::span<Real> out(reinterpret_cast<Real*>(part.data()), x_.size());
     std::ranges::copy(scratch.form, out.begin());
-    float number = scalar;
+    Real number = scalar;
     for (std::size_t k = 0; k < channel.terms.size(); ++k) {
       if (k == j) continue;
-      const float weight = factor * channel.terms[k].weight;
+      const Real weight = factor * channel.terms[k].weight;
       violations_ += run_.codec.accumulate(channel.terms[k].message, weight, 0, x_, out);
       number += weight * channel.scalars[k];
     }

@@ -17,9 +17,9 @@ NodeId partner_of(const Run& run, NodeId i, Round t) {
 
 namespace {
 
-void average_exactly(std::span<float> a, std::span<float> b) {
-  float* const one = a.data();
-  float* const other = b.data();
+void average_exactly(std::span<Real> a, std::span<Real> b) {
+  Real* const one = a.data();
+  Real* const other = b.data();
 #pragma omp simd
   for (std::size_t k = 0; k < a.size(); ++k) one[k] = other[k] = 0.5f * (one[k] + other[k]);
 }
@@ -31,7 +31,7 @@ StreamKey stream_of(const Run& run, NodeId i, Round t, std::uint32_t message) {
 
 }  // namespace
 
-PairMessages average_models(const Run& run, NodeId i, Round t, std::span<float> x_i, std::span<float> x_j,
+PairMessages average_models(const Run& run, NodeId i, Round t, std::span<Real> x_i, std::span<Real> x_j,
                             PairRoom& room) {
   PairMessages done;
   if (run.codec.is_identity()) {
@@ -39,7 +39,7 @@ PairMessages average_models(const Run& run, NodeId i, Round t, std::span<float> 
     average_exactly(x_i, x_j);
     return done;
   }
-  const std::span<float> models[] = {x_i, x_j};
+  const std::span<Real> models[] = {x_i, x_j};
   for (std::uint32_t k = 0; k < 2; ++k) {
     room.messages[k].resize(run.codec.capacity(x_i.size()));
     done.overflows += run.codec.encode(models[k], stream_of(run, i, t, k), room.messages[k]).overflows;
@@ -54,7 +54,7 @@ PairMessages average_models(const Run& run, NodeId i, Round t, std::span<float> 
   return done;
 }
 
-double pair_message_bytes(const Run& run, NodeId i, Round t, std::span<const float> x, PairRoom& room) {
+double pair_message_bytes(const Run& run, NodeId i, Round t, std::span<const Real> x, PairRoom& room) {
   if (run.codec.is_sliceable()) return static_cast<double>(run.codec.wire_bytes(std::as_bytes(x), x.size()));
   room.messages[0].resize(run.codec.capacity(x.size()));
   (void)run.codec.encode(x, stream_of(run, i, t, 0), room.messages[0]);

@@ -16,7 +16,7 @@ NodeId partner_of(const Run& run, NodeId i, Round t);
 // Memory to average two models in, where they are sent in a code.
 struct PairRoom {
   AlignedVector<std::byte> messages[2];
-  AlignedVector<float> sums[2];  // [p]
+  AlignedVector<Real> sums[2];  // [p]
 };
 // What that has cost.
 struct PairMessages {
@@ -26,10 +26,10 @@ struct PairMessages {
 
 // Node i, in its iteration t, and another: both ← (Q(x_i) + Q(x_j))/2, where each decodes both messages beside its own
 // model. With exact ones that is their mean, and the sum stays what it was, but for the rounding of float32.
-PairMessages average_models(const Run& run, NodeId i, Round t, std::span<float> x_i, std::span<float> x_j,
+PairMessages average_models(const Run& run, NodeId i, Round t, std::span<Real> x_i, std::span<Real> x_j,
                             PairRoom& room);
 // On the wire, of a message that holds x; that of codes which are all of one length does not depend on it.
-double pair_message_bytes(const Run& run, NodeId i, Round t, std::span<const float> x, PairRoom& room);
+double pair_message_bytes(const Run& run, NodeId i, Round t, std::span<const Real> x, PairRoom& room);
 
 // Of both messages of an averaging, one after the other: the partner learns of it from the first.
 struct PairCost {

@@ -25,7 +25,7 @@ Seconds end_of(const Rounds& rounds, NodeId i, Round t) {
   return end;
 }
 
-std::int64_t model_fingerprint(std::span<const float> x) {
+std::int64_t model_fingerprint(std::span<const Real> x) {
   return static_cast<std::int64_t>(fingerprint64(x.data(), x.size_bytes()));
 }
 
@@ -142,7 +142,7 @@ void ReplayRun::stop() {
 }
 
 // Copies what a point needs of this node; waits where too many points are not shown yet.
-void ReplayRun::deliver(NodeId i, std::size_t point, std::span<const float> x) {
+void ReplayRun::deliver(NodeId i, std::size_t point, std::span<const Real> x) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return point < next_shown_ + kMostPoints || points_[next_shown_].missing > 0 || stop_; });
   points_[point].models[i].assign(x.begin(), x.end());
@@ -192,7 +192,7 @@ void ReplayRun::show(std::unique_lock<std::mutex>& lock) {
     Point point = std::move(points_[next_shown_]);
     const ReplayPoint& asked = request_.points[next_shown_];
     lock.unlock();
-    std::vector<const float*> models;
+    std::vector<const Real*> models;
     for (const auto& model : point.models)
       if (!model.empty()) models.push_back(model.data());
     const bool goes_on = watcher_.observe({.iteration = asked.iteration, .time = asked.time, .models = models});

@@ -71,6 +71,6 @@ MemoryPlan plan_replay(const Run& run, std::uint32_t workers);
 Seconds end_of(const Rounds& rounds, NodeId i, Round t);
 
 // XXH3-64 of a model.
-std::int64_t model_fingerprint(std::span<const float> x);
+std::int64_t model_fingerprint(std::span<const Real> x);
 
 }  // namespace quantimed

@@ -90,7 +90,7 @@ class ReplayNode : public Node {
   ReplayNode(ReplayRun& replay, NodeId id, std::span<const std::uint8_t> log);
 
   Seconds deadline() final { return 1; }  // until when does not matter: the log has the samples
-  float& scalar() final { return core.scalar(); }
+  Real& scalar() final { return core.scalar(); }
 
   NodeCore core;
   Task task;
@@ -124,13 +124,13 @@ class ReplayNode : public Node {
   // False: it differs from what the run had there.
   bool is_model_of_run(std::uint64_t at);
   // To all points below this one that want the model as iteration t begins.
-  void show_point(Round t, std::span<const float> x, std::size_t below = ~std::size_t{0});
+  void show_point(Round t, std::span<const Real> x, std::size_t below = ~std::size_t{0});
   void differs(std::string what);
   virtual bool is_of_a_wrong_sender() const { return false; }
 
   ReplayRun& replay_;
   LogReader log_;
-  AlignedVector<float> x_, sum_;  // [p]
+  AlignedVector<Real> x_, sum_;  // [p]
   GradientRequest gradient_;
   double drawn_ = 0;  // samples of this iteration
 
@@ -148,7 +148,7 @@ class MessageReplayNode final : public ReplayNode {
 
  protected:
   bool wants(Round t) override;
-  void send(Channel c, const Linear& what, float scalar) override;
+  void send(Channel c, const Linear& what, Real scalar) override;
   void apply(std::span<const Statement> statements) override;
   using ReplayNode::start;
   bool start(const MessagesRequest& request) override;
@@ -198,7 +198,7 @@ class PairReplayNode final : public ReplayNode {
 
  protected:
   bool wants(Round t) override;
-  void send(Channel, const Linear&, float) override;
+  void send(Channel, const Linear&, Real) override;
   void apply(std::span<const Statement> statements) override;
   using ReplayNode::start;
   bool start(const MessagesRequest&) override { return true; }
@@ -225,7 +225,7 @@ class PairReplayNode final : public ReplayNode {
   bool is_averaged_ = false;
   PairRoom room_;
   std::pair<NodeId, std::uint64_t> awaited_{};  // a model, and the turn at it
-  AlignedVector<float> start_;                  // [p] the model before all turns; empty where no point wants it
+  AlignedVector<Real> start_;                   // [p] the model before all turns; empty where no point wants it
 };
 
 class ReplayRun {
@@ -248,7 +248,7 @@ class ReplayRun {
     std::size_t point;
   };
   struct Point {
-    std::vector<AlignedVector<float>> models;  // [n]; empty: not there yet, or lost
+    std::vector<AlignedVector<Real>> models;  // [n]; empty: not there yet, or lost
     std::size_t missing = 0;
   };
 
@@ -266,7 +266,7 @@ class ReplayRun {
   Round iterations(NodeId i) const { return request_.recording.iterations[i]; }
   double began(NodeId i, Round t) const;
   std::uint32_t readers_of(NodeCore& sender, Round number) const;
-  void deliver(NodeId i, std::size_t point, std::span<const float> x);
+  void deliver(NodeId i, std::size_t point, std::span<const Real> x);
   void end_models();
   void found(Difference difference);
   void count_kept();

@@ -32,7 +32,7 @@ bool ReplayNode::is_model_of_run(std::uint64_t at) {
   return is_same;
 }
 
-void ReplayNode::show_point(Round t, std::span<const float> x, std::size_t below) {
+void ReplayNode::show_point(Round t, std::span<const Real> x, std::size_t below) {
   const auto& shown = replay_.shown_[core.id()];
   for (; next_point_ < shown.size() && shown[next_point_].iteration == t && shown[next_point_].point < below;
        ++next_point_)
@@ -208,7 +208,7 @@ Round MessageReplayNode::number_of_next(Channel c) const {
   return core.round() + (has_updated_ || !replay_.run_.algorithm.sends_its_model ? 1 : 0);
 }
 
-void MessageReplayNode::send(Channel c, const Linear& what, float scalar) {
+void MessageReplayNode::send(Channel c, const Linear& what, Real scalar) {
   const bool is_simple = replay_.run_.algorithm.sends_its_model;
   const Round number = number_of_next(c);
   if (is_newest() && is_simple && has_published_ && number == published_) return;  // x_0 again

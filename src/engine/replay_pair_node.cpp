@@ -28,7 +28,7 @@ PairReplayNode::PairReplayNode(ReplayRun& replay, NodeId id, std::span<const std
 
 NodeId PairReplayNode::partner(Round t) const { return partner_of(replay_.run_, core.id(), t); }
 
-void PairReplayNode::send(Channel, const Linear&, float) { check(false, "pairwise delivery: nothing is published"); }
+void PairReplayNode::send(Channel, const Linear&, Real) { check(false, "pairwise delivery: nothing is published"); }
 
 bool PairReplayNode::wants(Round t) {
   if (t > 0) put_off_.push_back({.ends = t - 1, .begins = {}, .statements = {}});

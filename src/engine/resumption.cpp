@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kSmallBytes = std::size_t{1} << 30;
 }
 
-void set_model(const Run& run, NodeId i, std::span<float> x) {
+void set_model(const Run& run, NodeId i, std::span<Real> x) {
   if (run.resume)
     std::copy_n(run.resume->checkpoint.models.begin() + static_cast<std::ptrdiff_t>(i * x.size()), x.size(), x.begin());
   else
@@ -20,7 +20,7 @@ void set_model(const Run& run, NodeId i, std::span<float> x) {
 }
 
 bool may_go_on(const Run& run) {
-  return run.faults.empty() && run.network.nodes * run.problem.dimension() * sizeof(float) <= kSmallBytes;
+  return run.faults.empty() && run.network.nodes * run.problem.dimension() * sizeof(Real) <= kSmallBytes;
 }
 
 Records start_records(const Run& run) {

@@ -18,7 +18,7 @@ namespace quantimed {
 inline Round first_round(const Run& run, NodeId i) { return run.resume ? run.resume->checkpoint.iteration[i] : 0; }
 
 // x_i where the run goes on, else its start.
-void set_model(const Run& run, NodeId i, std::span<float> x);
+void set_model(const Run& run, NodeId i, std::span<Real> x);
 
 // A checkpoint that is taken only in case of a kill may not double a large run's memory. Runs with faults do not go on.
 bool may_go_on(const Run& run);

@@ -50,13 +50,13 @@ class Snapshots {
   bool wants_round(Round t) const { return most_ > 0 && t % stride_ == 0; }
 
   // x is the model at all positions from next() to `position` ≥ next().
-  void take(std::uint64_t position, Round iteration, std::span<const float> x, std::uint64_t turn = 0) {
+  void take(std::uint64_t position, Round iteration, std::span<const Real> x, std::uint64_t turn = 0) {
     while (position / stride_ >= most_) thin_out();
     if (position < next()) return;  // now between two marks
     const std::size_t slot = unused_.back();
     unused_.pop_back();
     ++taken_;
-    std::memcpy(floats_.data() + slot * dimension_, x.data(), dimension_ * sizeof(float));
+    std::memcpy(floats_.data() + slot * dimension_, x.data(), dimension_ * sizeof(Real));
     copies_.push_back({position / stride_, iteration, slot, turn});
   }
 
@@ -74,7 +74,7 @@ class Snapshots {
   std::span<const Copy> copies() const { return copies_; }
   std::uint64_t taken() const { return taken_; }  // copies, those that were given up again as well
   std::uint64_t last_mark() const { return copies_.empty() ? 0 : copies_.back().mark; }
-  const float* model(const Copy& copy) const { return floats_.data() + copy.slot * dimension_; }
+  const Real* model(const Copy& copy) const { return floats_.data() + copy.slot * dimension_; }
 
  private:
   // Marks become floor(mark / 2); a copy that no even mark fell to is given up.
@@ -98,7 +98,7 @@ class Snapshots {
   std::uint64_t taken_ = 0;
   std::vector<Copy> copies_;
   std::vector<std::size_t> unused_;
-  AlignedVector<float> floats_;  // [most, p]
+  AlignedVector<Real> floats_;  // [most, p]
 };
 
 }  // namespace quantimed

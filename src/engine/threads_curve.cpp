@@ -28,7 +28,7 @@ bool ThreadsCurve::observe_rounds() {
   for (std::uint64_t mark = first_mark; mark * stride < end; ++mark) {
     const auto t = static_cast<Round>(mark * stride);
     watcher_.progress(kRunningShare + (1 - kRunningShare) * static_cast<double>(t) / static_cast<double>(end));
-    std::vector<const float*> models;
+    std::vector<const Real*> models;
     const std::span<const ModelCopy> copies = nodes_.at(mark);
     for (NodeId i = 0; i < copies.size(); ++i)
       if (!is_lost(i, t)) models.push_back(copies[i].model);
@@ -49,7 +49,7 @@ bool ThreadsCurve::observe_times(Seconds before_s, Seconds end) {
     const Seconds time = static_cast<double>(mark) * step;
     watcher_.progress(kRunningShare + (1 - kRunningShare) * time / end);
     double iterations = 0;
-    std::vector<const float*> models;
+    std::vector<const Real*> models;
     const std::span<const ModelCopy> copies = nodes_.at(mark);
     for (NodeId i = 0; i < copies.size(); ++i) {
       iterations += copies[i].iteration;
@@ -75,7 +75,7 @@ std::pair<Round, Round> ThreadsCurve::last_rounds() const {
 }
 
 void ThreadsCurve::observe_end(Seconds end) {
-  std::vector<const float*> models;
+  std::vector<const Real*> models;
   double all = 0, living = 0;  // iterations
   const std::span<const ModelCopy> copies = nodes_.at(EndedNodes::kEnd);
   for (NodeId i = 0; i < copies.size(); ++i) {

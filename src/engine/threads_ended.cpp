@@ -145,11 +145,11 @@ void ThreadsEngine::collect_models(std::uint64_t mark) {
   const std::size_t p = run_.problem.dimension(), others = shared_.layout.nodes - shared_.layout.here();
   std::vector<Parcel> answers = ask(kModels, mark);
   models_.resize(others * p);
-  float* to = models_.data();
+  Real* to = models_.data();
   for (Rank r = 1; r < shared_.layout.ranks; ++r)
     for (NodeId i = shared_.layout.first_of(r); i < shared_.layout.first_of(r + 1); ++i) {
       const auto iteration = answers[r - 1].take<Round>();
-      const std::vector<float> model = answers[r - 1].take_all<float>();
+      const std::vector<Real> model = answers[r - 1].take_all<Real>();
       check(model.size() == p, "a model from another process is not whole");
       std::ranges::copy(model, to);
       copies_[i] = {to, iteration};

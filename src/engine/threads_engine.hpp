@@ -159,7 +159,7 @@ class ThreadsEngine final : public RunLoop, private EndedNodes {
   std::vector<std::string> cores_of_ranks_;                // [ranks], at rank 0
   std::vector<Crossed> crossed_;                           // [ranks], at rank 0
   std::vector<ModelCopy> copies_;                          // [n], of the last mark
-  std::vector<float> models_;                              // [nodes elsewhere, p], of that mark, at rank 0
+  std::vector<Real> models_;                               // [nodes elsewhere, p], of that mark, at rank 0
   bool are_cores_shared_ = false;                          // with another rank
 };
 

@@ -62,7 +62,7 @@ void NewestThreadNode::send_part(Channel c, const Linear& what) {
   charge(&RoundRecord::publish);
 }
 
-void NewestThreadNode::send(Channel c, const Linear& what, float) {
+void NewestThreadNode::send(Channel c, const Linear& what, Real) {
   if (!shared_.run.algorithm.sends_its_model) return send_part(c, what);
   const bool first = !has_published_;
   // The message carries the model that this iteration has started from, or the next one will.

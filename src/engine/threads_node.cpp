@@ -13,9 +13,9 @@ namespace {
 
 constexpr Round kLastIteration = ~Round{0} - 1;  // an asynchronous node may go beyond T
 
-std::span<float> as_floats(std::span<std::byte> bytes, std::size_t count) {
-  check(bytes.size() >= count * sizeof(float), "a model is larger than its message");
-  return {reinterpret_cast<float*>(bytes.data()), count};  // cache-line aligned, and std::byte may hold any type
+std::span<Real> as_floats(std::span<std::byte> bytes, std::size_t count) {
+  check(bytes.size() >= count * sizeof(Real), "a model is larger than its message");
+  return {reinterpret_cast<Real*>(bytes.data()), count};  // cache-line aligned, and std::byte may hold any type
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ ThreadNode::ThreadNode(ThreadedRun& shared, NodeId id, std::uint64_t snapshot_st
 }
 
 void ThreadNode::place_model(std::span<std::byte> first_message) {
-  core_.place(lives_in_outbox() ? as_floats(first_message, sum_.size()) : std::span<float>(own_));
+  core_.place(lives_in_outbox() ? as_floats(first_message, sum_.size()) : std::span<Real>(own_));
 }
 
 std::optional<Waits> ThreadNode::waits() const {
@@ -108,10 +108,10 @@ void ThreadNode::warm_up() {
   for (int read = 1; read < kReads; ++read) (void)shared_.now();
   costs_.warmed_up((shared_.now() - first_read) / kReads);
   const Codec& codec = shared_.run.codec;
-  const std::span<const float> x = core_.x();
+  const std::span<const Real> x = core_.x();
   const std::vector<CoordinateRange> penalised = shared_.run.problem.penalised();
   AlignedVector<std::byte> message(codec.capacity(x.size()));
-  AlignedVector<float> scratch(x.begin(), x.end());
+  AlignedVector<Real> scratch(x.begin(), x.end());
   const Seconds second = shared_.now();
   for (int repeat = 0; repeat < kRepeats && (repeat < 2 || shared_.now() - second <= kLongest); ++repeat) {
     const Encoded encoded = codec.encode(x, {.purpose = Purpose::check}, message);
@@ -271,7 +271,7 @@ std::size_t ThreadNode::write_message(Round iteration, Channel c, std::span<std:
   return bytes;
 }
 
-std::size_t ThreadNode::write_message(Channel c, const Linear& what, float scalar, std::span<std::byte> message) {
+std::size_t ThreadNode::write_message(Channel c, const Linear& what, Real scalar, std::span<std::byte> message) {
   const std::size_t bytes = core_.publish(c, what, scalar, message, scratch_);
   charge(&RoundRecord::encode);
   count_bytes(message);
@@ -305,7 +305,7 @@ void ThreadNode::apply(std::span<const Statement> statements) {
   }
   const auto coefficients = core_.as_coefficients(statements);
   check(coefficients.has_value(), "a text updates by a formula of its own, and its row does not say so");
-  const std::span<float> next = lives_in_outbox() ? as_floats(next_message(), sum_.size()) : core_.x();
+  const std::span<Real> next = lives_in_outbox() ? as_floats(next_message(), sum_.size()) : core_.x();
   core_.carry_out(core_.update_of(*coefficients, core_.drawn(), sum_), scratch_.terms, next);
   charge(&RoundRecord::mix);
 }
@@ -333,9 +333,9 @@ void ThreadNode::capture(std::uint64_t position) {
 
 // Copies the model, and ends the run where it is no longer finite.
 void ThreadNode::keep_copy(std::uint64_t position, Round iteration, std::uint64_t turn) {
-  const std::span<const float> x = core_.x();
+  const std::span<const Real> x = core_.x();
   snapshots_.take(position, iteration, x, turn);
-  float sum = 0;
+  Real sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (std::size_t k = 0; k < x.size(); ++k) sum += x[k] * 0.0f;  // NaN if any coordinate is not finite
   if (!(sum == 0)) shared_.stop.store(true, std::memory_order_release);

@@ -85,7 +85,7 @@ class ThreadNode : public Node {
   std::vector<double> speeds_until(Seconds deadline);
 
   Seconds deadline() final { return core_.deadline(shared_.deadline_s); }
-  float& scalar() final { return core_.scalar(); }
+  Real& scalar() final { return core_.scalar(); }
 
   // Any thread. Nothing while the node does not wait.
   std::optional<Waits> waits() const;
@@ -94,7 +94,7 @@ class ThreadNode : public Node {
   Seconds expected_round() const;  // after warm_up()
 
   NodeCore& core() { return core_; }
-  std::span<const float> model() const { return core_.x(); }
+  std::span<const Real> model() const { return core_.x(); }
   RecordLog& log() { return log_; }
   void take_log(std::vector<std::uint8_t>& into) {
     if (replay_log_) replay_log_->take(into);
@@ -126,7 +126,7 @@ class ThreadNode : public Node {
   void charge(float RoundRecord::*phase, Seconds now);
   // A model as the message of `iteration`, or any form as the channel's next message. Both return its bytes.
   std::size_t write_message(Round iteration, Channel c, std::span<std::byte> message);
-  std::size_t write_message(Channel c, const Linear& what, float scalar, std::span<std::byte> message);
+  std::size_t write_message(Channel c, const Linear& what, Real scalar, std::span<std::byte> message);
   void count_bytes(std::span<const std::byte> message);
   MessageNote note(bool delayed = true) const;
   Seconds link_delay() const;
@@ -175,8 +175,8 @@ class ThreadNode : public Node {
   double speed_of(Seconds worked, Seconds deadline) const;
   void spin_until(Seconds time) const;
 
-  AlignedVector<float> own_;  // [p], the model where it does not live in the outbox
-  AlignedVector<float> sum_;  // [p]
+  AlignedVector<Real> own_;  // [p], the model where it does not live in the outbox
+  AlignedVector<Real> sum_;  // [p]
   ChunkCosts costs_;
   EarlierParts earlier_;
   double asked_ = 0;  // of this iteration, by the speed model, samples per second; 0: the machine's own
@@ -210,7 +210,7 @@ class RoundThreadNode final : public ThreadNode {
 
  protected:
   bool wants(Round t) override;
-  void send(Channel c, const Linear& what, float scalar) override;
+  void send(Channel c, const Linear& what, Real scalar) override;
   using ThreadNode::start;
   bool start(const MessagesRequest& request) override;
   std::span<std::byte> next_message() override { return mailboxes_[0]->begin_write(core_.sent({0})); }
@@ -261,7 +261,7 @@ class NewestThreadNode final : public ThreadNode {
 
  protected:
   bool wants(Round t) override;
-  void send(Channel c, const Linear& what, float scalar) override;
+  void send(Channel c, const Linear& what, Real scalar) override;
   using ThreadNode::start;
   bool start(const MessagesRequest& request) override;
   std::span<std::byte> next_message() override { return mailbox_.begin_write(); }

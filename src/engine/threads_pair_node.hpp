@@ -35,7 +35,7 @@ class PairThreadNode final : public ThreadNode {
  protected:
   bool wants(Round t) override { return wants_until_all_have_done(t); }
   void log_end_of_iteration() override;
-  void send(Channel, const Linear&, float) override { check(false, "pairwise delivery: nothing is published"); }
+  void send(Channel, const Linear&, Real) override { check(false, "pairwise delivery: nothing is published"); }
   void apply(std::span<const Statement> statements) override;
   using ThreadNode::finish;
   using ThreadNode::start;

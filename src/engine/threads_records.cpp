@@ -70,10 +70,10 @@ std::optional<Recording> ThreadsEngine::recording() const {
 void ThreadsEngine::add_fingerprints(Recording& recording) const {
   for (NodeId i = shared_.layout.first(); i < shared_.layout.last(); ++i) {
     const Snapshots& copies = shared_.nodes[i]->snapshots();
-    const std::span<const float> x = shared_.nodes[i]->model();
+    const std::span<const Real> x = shared_.nodes[i]->model();
     const Round iterations = shared_.nodes[i]->finished();
     const auto* const pair = dynamic_cast<const PairThreadNode*>(shared_.nodes[i].get());
-    const auto add = [&](Round iteration, std::uint64_t turn, std::span<const float> model) {
+    const auto add = [&](Round iteration, std::uint64_t turn, std::span<const Real> model) {
       recording.model_node.push_back(i);
       recording.model_iteration.push_back(std::min(iteration, iterations));
       if (pair) recording.model_turn.push_back(static_cast<std::int64_t>(turn));

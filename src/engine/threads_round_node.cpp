@@ -92,7 +92,7 @@ bool RoundThreadNode::give_up(Round t) {
   return seat_.compare_exchange_strong(free, free + kGivenUp, std::memory_order_acq_rel) || free & kGivenUp;
 }
 
-void RoundThreadNode::send(Channel c, const Linear& what, float scalar) {
+void RoundThreadNode::send(Channel c, const Linear& what, Real scalar) {
   const bool is_simple = shared_.run.algorithm.sends_its_model;
   check(!is_simple || what.is_model(), "a text publishes more than its model, and its row does not say so");
   RoundMailbox& mailbox = *mailboxes_[c.index];

@@ -50,7 +50,7 @@ class NewestEngine;
 
 class NewestNode final : public VirtualNode {
  public:
-  NewestNode(NewestEngine& engine, NodeId id, std::span<float> x);
+  NewestNode(NewestEngine& engine, NodeId id, std::span<Real> x);
 
   void save(Checkpoint& checkpoint) const;
   // Starts the algorithm's text again, up to the await that the saved run was in. Messages are there already.
@@ -68,7 +68,7 @@ class NewestNode final : public VirtualNode {
 
  protected:
   bool wants(Round t) override;
-  void send(Channel c, const Linear& what, float scalar) override;
+  void send(Channel c, const Linear& what, Real scalar) override;
   void apply(std::span<const Statement> statements) override;
   bool start(const GradientRequest& request) override;
   bool start(const MessagesRequest& request) override;
@@ -84,7 +84,7 @@ class NewestNode final : public VirtualNode {
   void send_version(Sent version, double wire_bytes, Seconds latency, Seconds on_link);
 
   NewestEngine& engine_;
-  AlignedVector<float> sum_;         // [p]
+  AlignedVector<Real> sum_;          // [p]
   AlignedVector<std::byte> parcel_;  // what it has published, where that is more than its model
   double parcel_bytes_ = 0;          // on the wire
   Channel asked_{0};                 // for messages of it

@@ -8,7 +8,7 @@
 
 namespace quantimed {
 
-NewestNode::NewestNode(NewestEngine& engine, NodeId id, std::span<float> x)
+NewestNode::NewestNode(NewestEngine& engine, NodeId id, std::span<Real> x)
     : VirtualNode(engine.run_, id),
       engine_(engine),
       sum_(x.size()),
@@ -195,7 +195,7 @@ void NewestNode::send_version(Sent version, double wire_bytes, Seconds latency, 
   (void)engine_.newest_visible(core.id());  // gives up what has been overtaken, also where no neighbour ever reads
 }
 
-void NewestNode::send(Channel c, const Linear& what, float) {
+void NewestNode::send(Channel c, const Linear& what, Real) {
   if (!run_.algorithm.sends_its_model) return send_part(c, what);
   core.published_in_place(c, {});
   if (restoring_) return;

@@ -19,7 +19,7 @@ namespace quantimed {
 
 // ---- a node ----
 
-PairNode::PairNode(PairEngine& engine, NodeId id, std::span<float> x)
+PairNode::PairNode(PairEngine& engine, NodeId id, std::span<Real> x)
     : VirtualNode(engine.run_, id), engine_(engine), sum_(x.size()) {
   core.place(x);
 }
@@ -75,7 +75,7 @@ void PairNode::compute(Scratch& scratch) {
 double PairNode::message_bytes() {
   const auto bytes = [&] { return pair_message_bytes(run_, core.id(), core.round(), core.x(), engine_.room_); };
   if (run_.codec.is_sliceable()) return bytes();
-  if (!restoring_) core.scalar() = static_cast<float>(bytes());
+  if (!restoring_) core.scalar() = static_cast<Real>(bytes());
   return static_cast<double>(core.scalar());
 }
 

@@ -24,7 +24,7 @@ class PairEngine;
 
 class PairNode final : public VirtualNode {
  public:
-  PairNode(PairEngine& engine, NodeId id, std::span<float> x);
+  PairNode(PairEngine& engine, NodeId id, std::span<Real> x);
 
   NodeId partner(Round t) const override;
 
@@ -40,7 +40,7 @@ class PairNode final : public VirtualNode {
 
  protected:
   bool wants(Round t) override;
-  void send(Channel, const Linear&, float) override { check(false, "pairwise delivery: nothing is published"); }
+  void send(Channel, const Linear&, Real) override { check(false, "pairwise delivery: nothing is published"); }
   void apply(std::span<const Statement> statements) override;
   bool start(const GradientRequest& request) override;
   bool start(const MessagesRequest&) override { return true; }
@@ -55,7 +55,7 @@ class PairNode final : public VirtualNode {
   bool is_behind();  // while the text is started again: the saved run is beyond this await
 
   PairEngine& engine_;
-  AlignedVector<float> sum_;  // [p]
+  AlignedVector<Real> sum_;  // [p]
   AverageRequest averages_;
   std::uint32_t awaits_ = 0;    // that are over, in this iteration
   std::uint32_t repeated_ = 0;  // of those, while the text is started again

@@ -49,7 +49,7 @@ struct NotedUpdate {
 struct RoundWorker {
   explicit RoundWorker(const Run& run) : gradients(most_together(run) * run.problem.dimension()), mix(run.codec) {}
 
-  AlignedVector<float> gradients;  // [most_together()] of [p]
+  AlignedVector<Real> gradients;  // [most_together()] of [p]
   Scratch scratch;
   std::vector<NodeId> together;  // nodes that it runs now
   // What they have asked for: updates, with the messages heard for them, and messages to be encoded.
@@ -66,7 +66,7 @@ struct Slot {
   AlignedVector<std::byte> message;
   std::size_t bytes = 0;
   float speed = 0;  // the sender's, samples per second; 0: not known
-  float scalar = 0;
+  Real scalar = 0;
   std::span<const std::byte> payload() const { return std::span(message).first(bytes); }
   HeardMessage heard(Round t) const { return {payload(), t, 0, speed, scalar}; }
 };
@@ -99,7 +99,7 @@ class RoundNode final : public VirtualNode {
 
  protected:
   bool wants(Round t) override;
-  void send(Channel c, const Linear& what, float scalar) override;
+  void send(Channel c, const Linear& what, Real scalar) override;
   void apply(std::span<const Statement> statements) override;
   bool start(const GradientRequest& request) override;
   bool start(const MessagesRequest& request) override;
@@ -110,9 +110,9 @@ class RoundNode final : public VirtualNode {
 
   RoundEngine& engine_;
   MessagesRequest awaits_;
-  Slot* sent_ = nullptr;           // where its newest message is
-  std::uint32_t exchanges_ = 0;    // begun in this iteration
-  AlignedVector<float> gradient_;  // [p], of an algorithm that sends more than its model; else the worker's
+  Slot* sent_ = nullptr;          // where its newest message is
+  std::uint32_t exchanges_ = 0;   // begun in this iteration
+  AlignedVector<Real> gradient_;  // [p], of an algorithm that sends more than its model; else the worker's
   std::array<std::atomic<std::uint32_t>, 2 * Protocol::kMostChannels> missing_;
 };
 

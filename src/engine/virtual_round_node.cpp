@@ -23,7 +23,7 @@ bool RoundNode::wants(Round t) {
   return t < run_.iterations;
 }
 
-void RoundNode::send(Channel c, const Linear& what, float scalar) {
+void RoundNode::send(Channel c, const Linear& what, Real scalar) {
   Slot& slot = engine_.outboxes_[core.id()][c.index][core.sent(c) % 2];
   if (run_.algorithm.sends_its_model) {
     check(what.is_model(), "a text publishes more than its model, and its row does not say so");
@@ -104,7 +104,7 @@ void RoundNode::note_update(const Coefficients& c) {
       core.miss(j);
   }
   const std::size_t p = run_.problem.dimension();
-  const std::span<const float> sum = std::span(worker->gradients).subspan(worker->updates.size() * p, p);
+  const std::span<const Real> sum = std::span(worker->gradients).subspan(worker->updates.size() * p, p);
   worker->updates.push_back({.node = this,
                              .round = core.round(),
                              .update = core.update_of(c, batch_, sum),

@@ -18,7 +18,7 @@ class VirtualNode : public Node {
   VirtualNode(const Run& run, NodeId id);
 
   Seconds deadline() final { return core.deadline(run_.deadline.fixed_s); }
-  float& scalar() final { return core.scalar(); }
+  Real& scalar() final { return core.scalar(); }
 
   NodeCore core;
   Task task;
@@ -65,7 +65,7 @@ class VirtualRun : public RunLoop {
   std::size_t p_;
   ModelArena arena_;
   EvaluationSchedule schedule_;
-  std::vector<const float*> models_;  // [living] of [p]
+  std::vector<const Real*> models_;  // [living] of [p]
 };
 
 // A run whose nodes share no rounds: from one update of a node to the next.

@@ -37,7 +37,7 @@ struct Source {
 
 struct Linear {
   struct Term {
-    float factor = 0;
+    Real factor = 0;
     Source source{Source::Kind::vector};
   };
   static constexpr std::uint8_t kMost = 8;
@@ -62,7 +62,7 @@ constexpr Linear operator+(Linear a, const Linear& b) {
   }
   return a;
 }
-constexpr Linear operator*(float factor, Linear a) {
+constexpr Linear operator*(Real factor, Linear a) {
   for (std::uint8_t k = 0; k < a.size; ++k) a.terms[k].factor *= factor;
   return a;
 }

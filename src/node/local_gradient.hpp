@@ -26,7 +26,7 @@ class LocalGradient {
   }
 
   // sum ← the gradient over the next `count` ≥ 1 samples, added to what this iteration has so far.  x, sum: [p]
-  void add(std::span<const float> x, std::size_t count, std::span<float> sum, std::vector<SampleId>& batch,
+  void add(std::span<const Real> x, std::size_t count, std::span<Real> sum, std::vector<SampleId>& batch,
            Workspace& work) {
     batch.resize(count);  // no allocation once `batch` has been as large
     for (SampleId& row : batch) row = shard_[stream_.index(static_cast<std::uint32_t>(shard_.size()))];

@@ -11,15 +11,15 @@ namespace quantimed {
 
 namespace {
 
-// Sixteen floats; eight of them are as many sums as fit the registers beside what is added to them.
-using Lanes [[gnu::vector_size(16 * sizeof(float)), gnu::may_alias]] = float;
+// Sixteen numbers; eight of them are as many sums as fit the registers beside what is added to them.
+using Lanes [[gnu::vector_size(16 * sizeof(Real)), gnu::may_alias]] = Real;
 constexpr std::size_t kLanes = 16, kSums = 8, kTile = kSums * kLanes;
 static_assert(Codec::kSlice % kTile == 0);
 
 // sums [kTile] ← self · x, where penalised: penalised_self · x, of coordinates from `first` on.
-QUANTIMED_KERNEL void start(const MixJob& job, std::size_t first, float* sums) {
-  const float self = job.coefficients.self, penalised_self = self + job.coefficients.gradient * job.gradient.l2;
-  const float* const x = job.x.data() + first;
+QUANTIMED_KERNEL void start(const MixJob& job, std::size_t first, Real* sums) {
+  const Real self = job.coefficients.self, penalised_self = self + job.coefficients.gradient * job.gradient.l2;
+  const Real* const x = job.x.data() + first;
   for (std::size_t k = 0; k < kTile; ++k) sums[k] = self * x[k];
   if (penalised_self == self) return;
   for (const CoordinateRange& range : job.penalised) {
@@ -29,7 +29,7 @@ QUANTIMED_KERNEL void start(const MixJob& job, std::size_t first, float* sums) {
 }
 
 // sums [kTile] += Σ weight · source, one part after the other, in registers.
-QUANTIMED_KERNEL void add_parts(const MixPart* part, std::size_t count, const float* packed, float* sums) {
+QUANTIMED_KERNEL void add_parts(const MixPart* part, std::size_t count, const Real* packed, Real* sums) {
   Lanes acc[kSums];
   std::memcpy(acc, sums, sizeof acc);
   for (const MixPart* const end = part + count; part < end; ++part) {
@@ -41,22 +41,22 @@ QUANTIMED_KERNEL void add_parts(const MixPart* part, std::size_t count, const fl
 }
 
 // x ← sums + step · gradient
-QUANTIMED_KERNEL void finish(const MixJob& job, std::size_t first, const float* sums) {
-  float* const next = job.x.data() + first;
+QUANTIMED_KERNEL void finish(const MixJob& job, std::size_t first, const Real* sums) {
+  Real* const next = job.x.data() + first;
   const GradientSum& g = job.gradient;
   if (g.batch == 0) {
     std::copy_n(sums, kTile, next);
     return;
   }
-  const float step = job.coefficients.gradient / static_cast<float>(g.batch);
-  const float* const sum = g.sum.data() + first;
+  const Real step = job.coefficients.gradient / static_cast<Real>(g.batch);
+  const Real* const sum = g.sum.data() + first;
   for (std::size_t k = 0; k < kTile; ++k) next[k] = sums[k] + step * sum[k];
 }
 
 // A job's coordinates from `first` on, of the messages that lie side by side. As mix(), it takes the instructions that
 // a portable build has chosen: the bits are the same only if both do.
-QUANTIMED_KERNEL void mix_tile(const MixJob* job, const MixPart* parts, const float* packed, std::size_t first) {
-  alignas(kCacheLine) float sums[kTile];
+QUANTIMED_KERNEL void mix_tile(const MixJob* job, const MixPart* parts, const Real* packed, std::size_t first) {
+  alignas(kCacheLine) Real sums[kTile];
   start(*job, first, sums);
   add_parts(parts, job->terms.size(), packed, sums);
   finish(*job, first, sums);
@@ -66,7 +66,7 @@ QUANTIMED_KERNEL void mix_tile(const MixJob* job, const MixPart* parts, const fl
 
 void MixTogether::begin(std::span<MixJob> jobs) {
   jobs_ = jobs;
-  is_packed_ = jobs.size() > 1 && codec_.is_identity();
+  is_packed_ = !kIsDouble && jobs.size() > 1 && codec_.is_identity();  // in double, differences: is_average()
   if (!is_packed_) return;
   sources_.clear();
   parts_.clear();
@@ -96,24 +96,24 @@ void MixTogether::carry_out(std::size_t first, std::size_t last) {
 // they are copied side by side first.
 void MixTogether::mix_packed(std::size_t first) {
   for (std::size_t s = 0; s < sources_.size(); ++s)
-    std::memcpy(packed_.data() + s * kTile, sources_[s] + first * sizeof(float), kTile * sizeof(float));
+    std::memcpy(packed_.data() + s * kTile, sources_[s] + first * sizeof(Real), kTile * sizeof(Real));
   const MixPart* parts = parts_.data();
   for (std::size_t k = 0; k < jobs_.size(); ++k) {
     const MixJob& job = jobs_[k];
     prefetch_next(k, first + kTile);
-    dispatched<mix_tile>(&job, parts, static_cast<const float*>(packed_.data()), first);
+    dispatched<mix_tile>(&job, parts, static_cast<const Real*>(packed_.data()), first);
     parts += job.terms.size();
   }
 }
 
 // The k-th job's part of what the coordinates from `first` on will be read from.
 void MixTogether::prefetch_next(std::size_t k, std::size_t first) const {
-  constexpr std::size_t bytes = kTile * sizeof(float);
+  constexpr std::size_t bytes = kTile * sizeof(Real);
   const MixJob& job = jobs_[k];
   prefetch(job.x.data() + first, bytes);
   if (job.gradient.batch > 0) prefetch(job.gradient.sum.data() + first, bytes);
   const std::size_t from = sources_.size() * k / jobs_.size(), to = sources_.size() * (k + 1) / jobs_.size();
-  for (std::size_t s = from; s < to; ++s) prefetch(sources_[s] + first * sizeof(float), bytes);
+  for (std::size_t s = from; s < to; ++s) prefetch(sources_[s] + first * sizeof(Real), bytes);
 }
 
 }  // namespace quantimed

@@ -13,7 +13,7 @@ namespace quantimed {
 
 // One node's, in place.
 struct MixJob {
-  std::span<float> x;  // [p]
+  std::span<Real> x;  // [p]
   Coefficients coefficients;
   GradientSum gradient;
   std::span<const MixTerm> terms;
@@ -24,7 +24,7 @@ struct MixJob {
 // Of a job's sum: which of the messages that the jobs read, and its weight.
 struct MixPart {
   std::uint32_t source;
-  float weight;
+  Real weight;
 };
 
 class MixTogether {
@@ -49,8 +49,8 @@ class MixTogether {
   std::span<MixJob> jobs_;
   bool is_packed_ = false;  // models are sent as they are, and several jobs read the same
   std::vector<const std::byte*> sources_;
-  std::vector<MixPart> parts_;   // of one job after the other
-  AlignedVector<float> packed_;  // [sources] of a few coordinates, side by side
+  std::vector<MixPart> parts_;  // of one job after the other
+  AlignedVector<Real> packed_;  // [sources] of a few coordinates, side by side
 };
 
 }  // namespace quantimed

@@ -66,7 +66,7 @@ struct Gradient {
 
 // What an exchange has brought. Formulas read the vectors (mixed, apart, …), in place and not copied.
 struct Messages {
-  float scalar = 0;  // Σ_j w_ij s_j of the numbers that travel with the messages, own included
+  Real scalar = 0;  // Σ_j w_ij s_j of the numbers that travel with the messages, own included
 };
 
 // Two models have become their mean; false: the partner has left the run, and nothing has changed.
@@ -76,8 +76,8 @@ struct Averaged {
 
 // Of a node's row of W.
 struct Weight {
-  float of_self = 1;
-  float excess = 0;
+  Real of_self = 1;
+  Real excess = 0;
 };
 
 class Node {
@@ -87,10 +87,10 @@ class Node {
   Node& operator=(const Node&) = delete;
 
   // w_ii
-  float self_weight() const { return self_weight_; }
+  Real self_weight() const { return self_weight_; }
 
   // Σ_j w_ij − 1, w_ii included: 0 but where columns of W alone sum to 1.
-  float excess_weight() const { return excess_weight_; }
+  Real excess_weight() const { return excess_weight_; }
 
   // The iteration to begin with: 0, or where a stopped run goes on. Everything before it is in the node already.
   Round first_round() const { return first_round_; }
@@ -107,12 +107,12 @@ class Node {
   virtual Seconds deadline() = 0;
 
   // A number that lasts from one iteration to the next, from 1.
-  virtual float& scalar() = 0;
+  virtual Real& scalar() = 0;
 
   // C(what) to all neighbours, as the channel's next message, and a number with it where the row says so. C: --codec
   // where the algorithm quantizes, else what is sent is exact. Where the form has rest(c) each neighbour j gets a
   // message of its own, and so is the number: with it go those that the others sent last, Σ_{k≠j} w_ik s_k.
-  void publish(Channel c, const Linear& what, float scalar = 0) {
+  void publish(Channel c, const Linear& what, Real scalar = 0) {
     protocol_.publishes(c, what);
     send(c, what, scalar);
   }
@@ -158,7 +158,7 @@ class Node {
       : self_weight_(own.of_self), excess_weight_(own.excess), first_round_(first_round), protocol_(protocol) {}
 
   virtual bool wants(Round t) = 0;
-  virtual void send(Channel c, const Linear& what, float scalar) = 0;
+  virtual void send(Channel c, const Linear& what, Real scalar) = 0;
   virtual void apply(std::span<const Statement> statements) = 0;
 
   struct GradientRequest {
@@ -206,7 +206,7 @@ class Node {
     return {*this, request};
   }
 
-  float self_weight_, excess_weight_;
+  Real self_weight_, excess_weight_;
   Round first_round_;
   Protocol protocol_;
 };

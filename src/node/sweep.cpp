@@ -16,17 +16,17 @@ using Kind = Source::Kind;
 
 // acc += factor · source
 template <class Number, class Term>
-QUANTIMED_KERNEL void add_scaled(Number* acc, std::size_t count, float factor, const Term* source) {
+QUANTIMED_KERNEL void add_scaled(Number* acc, std::size_t count, Real factor, const Term* source) {
   for (std::size_t k = 0; k < count; ++k) acc[k] += static_cast<Number>(factor) * static_cast<Number>(source[k]);
 }
 
 // acc += weight · (theirs − own), in float64
-QUANTIMED_KERNEL void add_apart(double* acc, std::size_t count, double weight, const float* theirs, const float* own) {
+QUANTIMED_KERNEL void add_apart(double* acc, std::size_t count, double weight, const Real* theirs, const Real* own) {
   for (std::size_t k = 0; k < count; ++k)
     acc[k] += weight * (static_cast<double>(theirs[k]) - static_cast<double>(own[k]));
 }
 
-QUANTIMED_KERNEL void scale(const float* x, float factor, std::size_t count, float* out) {
+QUANTIMED_KERNEL void scale(const Real* x, Real factor, std::size_t count, Real* out) {
   for (std::size_t k = 0; k < count; ++k) out[k] = factor * x[k];
 }
 
@@ -54,7 +54,7 @@ class Sources {
         fill(sources_[k], out);
     }
   }
-  const float* find(const Source& source) const {
+  const Real* find(const Source& source) const {
     for (std::size_t k = 0; k < count_; ++k)
       if (sources_[k] == source) return blocks_[k];
     return nullptr;
@@ -67,20 +67,21 @@ class Sources {
   static constexpr std::size_t kMost = 8;
 
   // acc += weight · message
-  void add_message(const Codec& codec, std::span<const std::byte> message, float weight, std::span<float> acc) {
+  void add_message(const Codec& codec, std::span<const std::byte> message, Real weight, std::span<Real> acc) {
     wrong_ += codec.accumulate(message, weight, first_, input_.vectors[0].single.subspan(first_, acc.size()), acc);
   }
-  void decode(const Codec& codec, std::span<const std::byte> message, std::span<float> out) {
+  void decode(const Codec& codec, std::span<const std::byte> message, std::span<Real> out) {
     std::ranges::fill(out, 0.0f);
     add_message(codec, message, 1, out);
   }
-  void fill(const Source& source, std::span<float> out) {
+  void fill(const Source& source, std::span<Real> out) {
     if (source.kind == Kind::gradient) return fill_gradient(out);
     const Received& received = input_.channels[source.index];
     switch (source.kind) {
       case Kind::own:
         return decode(*received.codec, received.own, out);
       case Kind::mixed:
+        if (kIsDouble && is_average_of(received)) return fill_mean(received, out);
         std::ranges::fill(out, 0.0f);
         add_message(*received.codec, received.own, received.own_weight, out);
         break;
@@ -89,33 +90,46 @@ class Sources {
     }
     for (const MixTerm& term : received.terms) add_message(*received.codec, term.message, term.weight, out);
   }
+  static bool is_average_of(const Received& received) {
+    Real sum = received.own_weight;
+    for (const MixTerm& term : received.terms) sum += term.weight;
+    return is_average(sum, received.terms.size());
+  }
+  // own + Σ w (theirs − own)
+  void fill_mean(const Received& received, std::span<Real> out) {
+    alignas(kCacheLine) double apart[kBlock];
+    alignas(kCacheLine) Real own[kBlock];
+    fill_apart(received, out, std::span(apart).first(out.size()));
+    decode(*received.codec, received.own, std::span(own).first(out.size()));
+    dispatched<add_scaled<Real, Real>>(out.data(), out.size(), Real{1}, own);
+  }
   // In float64, where w (q_j − q_i) is exact but for its last bits: what one node adds its neighbour subtracts, so that
   // sums over the nodes stay zero.
-  void fill_apart(const Received& received, std::span<float> out, std::span<double> wide) {
-    alignas(kCacheLine) float own[kBlock];
-    alignas(kCacheLine) float theirs[kBlock];
+  void fill_apart(const Received& received, std::span<Real> out, std::span<double> wide) {
+    alignas(kCacheLine) Real own[kBlock];
+    alignas(kCacheLine) Real theirs[kBlock];
     decode(*received.codec, received.own, std::span(own).first(out.size()));
     std::ranges::fill(wide, 0.0);
     for (const MixTerm& term : received.terms) {
       decode(*received.codec, term.message, std::span(theirs).first(out.size()));
       dispatched<add_apart>(wide.data(), out.size(), static_cast<double>(term.weight), theirs, own);
     }
-    for (std::size_t k = 0; k < out.size(); ++k) out[k] = static_cast<float>(wide[k]);
+    for (std::size_t k = 0; k < out.size(); ++k) out[k] = static_cast<Real>(wide[k]);
   }
-  void fill_gradient(std::span<float> out) const {
+  void fill_gradient(std::span<Real> out) const {
     const GradientSum& g = input_.gradient;
     if (g.batch == 0) {
       std::ranges::fill(out, 0.0f);
       return;
     }
-    const float share = 1 / static_cast<float>(g.batch);
+    const Real share = 1 / static_cast<Real>(g.batch);
     dispatched<scale>(g.sum.data() + first_, share, out.size(), out.data());
     if (g.l2 == 0) return;
-    const std::span<const float> at = input_.vectors[input_.gradient_at].single;
+    const std::span<const Real> at = input_.vectors[input_.gradient_at].single;
     for (const CoordinateRange& range : input_.penalised) {
       const std::size_t from = std::max(first_, range.first), to = std::min(first_ + out.size(), range.last);
       if (from < to)
-        dispatched<add_scaled<float, float>>(out.data() + (from - first_), to - from, g.l2, at.data() + from);
+        dispatched<add_scaled<Real, Real>>(out.data() + (from - first_), to - from, g.l2, at.data() + from);
     }
   }
 
@@ -123,12 +137,12 @@ class Sources {
   std::array<Source, kMost> sources_{Source{Kind::vector}};
   std::size_t count_ = 0, first_ = 0;
   std::uint64_t wrong_ = 0;
-  alignas(kCacheLine) float blocks_[kMost][kBlock];
+  alignas(kCacheLine) Real blocks_[kMost][kBlock];
   alignas(kCacheLine) double apart_[Protocol::kMostChannels][kBlock];
 };
 
 template <class Number>
-void add(Number* acc, std::size_t count, float factor, const auto* source) {
+void add(Number* acc, std::size_t count, Real factor, const auto* source) {
   dispatched<add_scaled<Number, std::remove_cvref_t<decltype(*source)>>>(acc, count, factor, source);
 }
 
@@ -163,7 +177,7 @@ bool reads_wide(const SweepInput& input, const Linear& form) {
 void assign_block(const SweepInput& input, const Sources& sources, const Linear& form, std::size_t first,
                   std::size_t count, const VectorView& to) {
   if (to.wide.empty() && !reads_wide(input, form)) {
-    alignas(kCacheLine) float acc[kBlock];
+    alignas(kCacheLine) Real acc[kBlock];
     form_block(input, sources, form, first, count, acc);
     std::copy_n(acc, count, to.single.data() + first);
     return;
@@ -171,7 +185,7 @@ void assign_block(const SweepInput& input, const Sources& sources, const Linear&
   alignas(kCacheLine) double acc[kBlock];
   form_block(input, sources, form, first, count, acc);
   if (to.wide.empty())
-    std::transform(acc, acc + count, to.single.data() + first, [](double value) { return static_cast<float>(value); });
+    std::transform(acc, acc + count, to.single.data() + first, [](double value) { return static_cast<Real>(value); });
   else
     std::copy_n(acc, count, to.wide.data() + first);
 }
@@ -191,7 +205,7 @@ std::uint64_t sweep(const SweepInput& input, std::span<const Statement> statemen
   return sources.wrong();
 }
 
-std::uint64_t evaluate(const SweepInput& input, const Linear& form, std::span<float> out) {
+std::uint64_t evaluate(const SweepInput& input, const Linear& form, std::span<Real> out) {
   Sources sources(input);
   sources.add(form);
   for (std::size_t first = 0; first < out.size(); first += kBlock) {

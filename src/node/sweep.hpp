@@ -11,7 +11,7 @@ namespace quantimed {
 
 // A vector of the node: in float32, or wide (float64). [p]
 struct VectorView {
-  std::span<float> single;
+  std::span<Real> single;
   std::span<double> wide;  // empty unless wide
 };
 
@@ -19,7 +19,7 @@ struct VectorView {
 struct Received {
   const Codec* codec = nullptr;
   std::span<const std::byte> own;  // the node's newest message
-  float own_weight = 0;            // w_ii, and the weights of neighbours that are lost
+  Real own_weight = 0;             // w_ii, and the weights of neighbours that are lost
   std::span<const MixTerm> terms;  // neighbours' messages with w_ij; of a collective: all nodes' with 1/n
 };
 
@@ -35,6 +35,6 @@ struct SweepInput {
 std::uint64_t sweep(const SweepInput& input, std::span<const Statement> statements);
 
 // out [p] ← the form. out: no vector of the input.
-std::uint64_t evaluate(const SweepInput& input, const Linear& form, std::span<float> out);
+std::uint64_t evaluate(const SweepInput& input, const Linear& form, std::span<Real> out);
 
 }  // namespace quantimed

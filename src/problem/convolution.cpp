@@ -20,7 +20,7 @@ ImageShape strided(ImageShape in, std::size_t channels, std::size_t stride) {
   return {channels, (in.height + stride - 1) / stride, (in.width + stride - 1) / stride};
 }
 
-QUANTIMED_KERNEL float sum(const float* values, std::size_t count) {
+QUANTIMED_KERNEL Real sum(const Real* values, std::size_t count) {
   return sum_in_lanes(count, [=](std::size_t i) { return values[i]; });
 }
 
@@ -33,19 +33,19 @@ class Convolution final : public Layer {
   std::size_t parameters() const override { return weights() + (bias_ ? out().channels : 0); }
   std::size_t scratch() const override { return (2 * patch() + out().channels) * group() * out().area(); }
   double flops() const override { return 2.0 * static_cast<double>(weights() * out().area()); }
-  void initialise(float* w, Stream& words) const override {
+  void initialise(Real* w, Stream& words) const override {
     const double half_width = 1 / std::sqrt(static_cast<double>(patch()));
-    for (std::size_t k = 0; k < parameters(); ++k) w[k] = static_cast<float>(words.uniform(-half_width, half_width));
+    for (std::size_t k = 0; k < parameters(); ++k) w[k] = static_cast<Real>(words.uniform(-half_width, half_width));
   }
   void penalise(std::size_t first, std::vector<CoordinateRange>& ranges) const override {
     ranges.push_back({first, first + weights()});
   }
 
   // W: [out channels, in channels · kernel²]
-  void forward(const float* w, std::size_t samples, const float* x, float* y, float*, float* scratch) const override {
+  void forward(const Real* w, std::size_t samples, const Real* x, Real* y, Real*, Real* scratch) const override {
     for (std::size_t first = 0; first < samples; first += group()) {
       const std::size_t count = std::min(group(), samples - first), columns = count * out().area();
-      float* const product = count == 1 ? y : scratch + patch() * columns;
+      Real* const product = count == 1 ? y : scratch + patch() * columns;
       for (std::size_t k = 0; k < count; ++k, x += in().size()) take_patches(x, scratch + k * out().area(), columns);
       if (bias_)
         for (std::size_t c = 0; c < out().channels; ++c) std::fill_n(product + c * columns, columns, w[weights() + c]);
@@ -59,18 +59,18 @@ class Convolution final : public Layer {
     }
   }
 
-  void backward(const float* w, std::size_t samples, const float* x, const float*, float*, const float* dy, float* dx,
-                float* dw, float* scratch) const override {
+  void backward(const Real* w, std::size_t samples, const Real* x, const Real*, Real*, const Real* dy, Real* dx,
+                Real* dw, Real* scratch) const override {
     for (std::size_t first = 0; first < samples; first += group()) {
       const std::size_t count = std::min(group(), samples - first), columns = count * out().area();
-      float* const d_patches = scratch + patch() * columns;
-      float* const gathered = d_patches + patch() * columns;
+      Real* const d_patches = scratch + patch() * columns;
+      Real* const gathered = d_patches + patch() * columns;
       for (std::size_t k = 0; k < count; ++k, x += in().size()) take_patches(x, scratch + k * out().area(), columns);
       if (count > 1)
         for_each_plane(count, [&](std::size_t of_image, std::size_t of_product) {
           std::copy_n(dy + of_image, out().area(), gathered + of_product);
         });
-      const float* const d = count == 1 ? dy : gathered;
+      const Real* const d = count == 1 ? dy : gathered;
       dy += count * out().size();
       blas::gemm(Op::none, Op::transpose, out().channels, patch(), columns, d, columns, scratch, columns, 1.0f, dw,
                  patch());
@@ -121,16 +121,16 @@ class Convolution final : public Layer {
         }
   }
 
-  void take_patches(const float* x, float* patches, std::size_t columns) const {
+  void take_patches(const Real* x, Real* patches, std::size_t columns) const {
     const auto height = static_cast<std::ptrdiff_t>(in().height), stride = static_cast<std::ptrdiff_t>(stride_);
     for_each_row([&](std::size_t c, std::size_t row, std::ptrdiff_t at, std::size_t r, std::ptrdiff_t first,
                      std::ptrdiff_t last, std::ptrdiff_t shift) {
-      float* const to = patches + row * columns + r * out().width;
+      Real* const to = patches + row * columns + r * out().width;
       if (at == height) {
         std::fill_n(to, out().width, 0.0f);
         return;
       }
-      const float* const from = x + c * in().area() + static_cast<std::size_t>(at) * in().width;
+      const Real* const from = x + c * in().area() + static_cast<std::size_t>(at) * in().width;
       std::fill(to, to + first, 0.0f);
       if (stride == 1)
         std::copy(from + first + shift, from + last + shift, to + first);
@@ -141,14 +141,14 @@ class Convolution final : public Layer {
   }
 
   // dx ← what the patches' derivatives add up to at each pixel.
-  void give_patches(const float* d_patches, std::size_t columns, float* dx) const {
+  void give_patches(const Real* d_patches, std::size_t columns, Real* dx) const {
     const auto height = static_cast<std::ptrdiff_t>(in().height), stride = static_cast<std::ptrdiff_t>(stride_);
     std::fill_n(dx, in().size(), 0.0f);
     for_each_row([&](std::size_t c, std::size_t row, std::ptrdiff_t at, std::size_t r, std::ptrdiff_t first,
                      std::ptrdiff_t last, std::ptrdiff_t shift) {
       if (at == height) return;
-      const float* const from = d_patches + row * columns + r * out().width;
-      float* const to = dx + c * in().area() + static_cast<std::size_t>(at) * in().width;
+      const Real* const from = d_patches + row * columns + r * out().width;
+      Real* const to = dx + c * in().area() + static_cast<std::size_t>(at) * in().width;
       if (stride == 1) {
 #pragma omp simd
         for (std::ptrdiff_t i = first; i < last; ++i) to[i + shift] += from[i];

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "blas/blas.hpp"
+#include "problem/gather.hpp"
 #include "problem/sparse_input.hpp"
 
 namespace quantimed {
@@ -18,7 +19,7 @@ namespace {
 
 // Arrays in the workspace begin on a cache line.
 std::size_t padded(std::size_t floats) {
-  constexpr std::size_t line = kCacheLine / sizeof(float);
+  constexpr std::size_t line = kCacheLine / sizeof(Real);
   return (floats + line - 1) / line * line;
 }
 
@@ -27,7 +28,7 @@ std::size_t padded(std::size_t floats) {
 // apart.
 std::size_t stride_of(std::size_t features) {
   constexpr std::size_t aliasing = 128;  // floats
-  return features % aliasing == 0 ? features + kCacheLine / sizeof(float) : features;
+  return features % aliasing == 0 ? features + kCacheLine / sizeof(Real) : features;
 }
 
 // The next chunk, taken off `rest`. Chunks are about equal: a last one of a few samples would cost nearly as much as a
@@ -79,14 +80,14 @@ std::string DenseProblem::description() const {
   return fmt::format("{} {}{}, {}", shape_.name, fmt::join(shape_.widths, "-"), hidden, to_string(shape_.loss));
 }
 
-void DenseProblem::initialise(std::span<float> x, std::uint64_t seed) const {
+void DenseProblem::initialise(std::span<Real> x, std::uint64_t seed) const {
   check(x.size() == dimension_, "initialise: x is [p]");
   Stream words({.seed = seed, .purpose = Purpose::initial_model});
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const std::size_t end = layers_[l].bias + (shape_.biases ? layers_[l].outputs : 0);
     const double half_width = shape_.half_widths[l];
     for (std::size_t i = layers_[l].weights; i < end; ++i)
-      x[i] = static_cast<float>(words.uniform(-half_width, half_width));
+      x[i] = static_cast<Real>(words.uniform(-half_width, half_width));
   }
 }
 
@@ -95,7 +96,7 @@ Workspace DenseProblem::make_workspace() const {
   // Written here, all of it: BLAS's masked loads reach past a row's end, and where that is a page nobody has touched
   // each costs hundreds of cycles (it halved the speed of some batch sizes). The last line is there for the same
   // reason.
-  work.floats.assign(workspace_size_ + kCacheLine / sizeof(float), 0.0f);
+  work.floats.assign(workspace_size_ + kCacheLine / sizeof(Real), 0.0f);
   return work;
 }
 
@@ -115,26 +116,17 @@ double DenseProblem::gradient_flops() const {
   return 2 * products;
 }
 
-DenseProblem::Input DenseProblem::input_of(std::size_t layer, const float* work) const {
+DenseProblem::Input DenseProblem::input_of(std::size_t layer, const Real* work) const {
   if (layer == 0) return {work, input_stride_};
   return {work + layers_[layer - 1].activations, layers_[layer].inputs};
 }
 
-void DenseProblem::gather(const Dataset& data, const Batch& rows, float* batch) const {
-  if (input_stride_ == data.features) {
-    data.gather(rows.rows(), batch);
-  } else {
-    for (std::size_t k = 0; k < rows.size(); ++k) data.gather(rows.rows().subspan(k, 1), batch + k * input_stride_);
-  }
-  for (std::size_t k = 0; k < rows.size(); ++k) rows.move(data, k, batch + k * input_stride_);
-}
-
-float* DenseProblem::forward(const float* x, const Dataset& data, const Batch& rows, float* work) const {
+Real* DenseProblem::forward(const Real* x, const Dataset& data, const Batch& rows, Real* work) const {
   const std::size_t samples = rows.size();
-  if (!data.is_sparse()) gather(data, rows, work);
+  if (!data.is_sparse()) gather(data, rows, input_stride_, work);
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const Layer& layer = layers_[l];
-    float* z = work + layer.activations;  // [samples, outputs]
+    Real* z = work + layer.activations;  // [samples, outputs]
     if (shape_.biases)
       for (std::size_t k = 0; k < samples; ++k) std::copy_n(x + layer.bias, layer.outputs, z + k * layer.outputs);
     // Z = A W + 1 bᵀ
@@ -150,9 +142,9 @@ float* DenseProblem::forward(const float* x, const Dataset& data, const Batch& r
   return work + layers_.back().activations;
 }
 
-void DenseProblem::backward(const float* x, std::span<const SampleId> rows, float beta, float* sum, float* work) const {
+void DenseProblem::backward(const Real* x, std::span<const SampleId> rows, Real beta, Real* sum, Real* work) const {
   const std::size_t samples = rows.size();
-  const float* delta = work + layers_.back().activations;  // D_l = ∂ℓ/∂Z_l  [samples, outputs]
+  const Real* delta = work + layers_.back().activations;  // D_l = ∂ℓ/∂Z_l  [samples, outputs]
   for (std::size_t l = layers_.size(); l-- > 0;) {
     const Layer& layer = layers_[l];
     const auto [a, stride] = input_of(l, work);
@@ -165,13 +157,13 @@ void DenseProblem::backward(const float* x, std::span<const SampleId> rows, floa
                  sum + layer.weights, layer.outputs);
     }
     if (shape_.biases) {  // ∂b_l = D_lᵀ 1
-      float* bias = sum + layer.bias;
+      Real* bias = sum + layer.bias;
       if (beta == 0) std::fill_n(bias, layer.outputs, 0.0f);
       for (std::size_t k = 0; k < samples; ++k)
         for (std::size_t j = 0; j < layer.outputs; ++j) bias[j] += delta[k * layer.outputs + j];
     }
     if (l == 0) return;
-    float* next = work + deltas_[l % 2];  // D_{l−1} = (D_l W_lᵀ) ⊙ φ′
+    Real* next = work + deltas_[l % 2];  // D_{l−1} = (D_l W_lᵀ) ⊙ φ′
     blas::gemm(Op::none, Op::transpose, samples, layer.inputs, layer.outputs, delta, layer.outputs, x + layer.weights,
                layer.outputs, 0.0f, next, layer.inputs);
     back_activate(shape_.activation, samples * layer.inputs, a, next);
@@ -179,21 +171,21 @@ void DenseProblem::backward(const float* x, std::span<const SampleId> rows, floa
   }
 }
 
-void DenseProblem::gradient_sum(std::span<const float> x, Batch batch, bool accumulate, std::span<float> sum,
+void DenseProblem::gradient_sum(std::span<const Real> x, Batch batch, bool accumulate, std::span<Real> sum,
                                 Workspace& work) const {
   check(x.size() == dimension_ && sum.size() == dimension_, "gradient_sum: x and sum are [p]");
   check(work.floats.size() >= workspace_size_, "gradient_sum: a workspace of another problem");
   if (batch.empty() && !accumulate) std::ranges::fill(sum, 0.0f);
   while (!batch.empty()) {
     const Batch chunk = batch.take(kChunk);
-    float* z = forward(x.data(), data_, chunk, work.floats.data());
+    Real* z = forward(x.data(), data_, chunk, work.floats.data());
     output_delta(shape_.loss, data_, chunk.rows(), layers_.back().outputs, z);
     backward(x.data(), chunk.rows(), accumulate ? 1.0f : 0.0f, sum.data(), work.floats.data());
     accumulate = true;
   }
 }
 
-LossSum DenseProblem::loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows,
+LossSum DenseProblem::loss_sum(std::span<const Real> x, const Dataset& data, std::span<const SampleId> rows,
                                Workspace& work, std::span<std::uint64_t> hits) const {
   check(x.size() == dimension_, "loss_sum: x is [p]");
   check(data.features == data_.features && data.classes == data_.classes && data.is_sparse() == data_.is_sparse(),
@@ -202,7 +194,7 @@ LossSum DenseProblem::loss_sum(std::span<const float> x, const Dataset& data, st
   LossSum total;
   while (!rows.empty()) {
     const auto chunk = take_chunk(rows);
-    float* z = forward(x.data(), data, chunk, work.floats.data());
+    Real* z = forward(x.data(), data, chunk, work.floats.data());
     const LossSum part = output_loss(shape_.loss, data, chunk, layers_.back().outputs, z, hits);
     total.loss += part.loss;
     total.correct += part.correct;

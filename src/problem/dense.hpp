@@ -35,11 +35,11 @@ class DenseProblem final : public Problem {
   std::size_t dimension() const override { return dimension_; }
   std::string description() const override;
   bool is_classification() const override { return data_.classes > 0; }
-  void initialise(std::span<float> x, std::uint64_t seed) const override;
-  void gradient_sum(std::span<const float> x, Batch batch, bool accumulate, std::span<float> sum,
+  void initialise(std::span<Real> x, std::uint64_t seed) const override;
+  void gradient_sum(std::span<const Real> x, Batch batch, bool accumulate, std::span<Real> sum,
                     Workspace& work) const override;
   using Problem::loss_sum;
-  LossSum loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows, Workspace& work,
+  LossSum loss_sum(std::span<const Real> x, const Dataset& data, std::span<const SampleId> rows, Workspace& work,
                    std::span<std::uint64_t> hits) const override;
   Workspace make_workspace() const override;
   std::vector<CoordinateRange> penalised() const override;
@@ -57,16 +57,15 @@ class DenseProblem final : public Problem {
   };
 
   // Leaves Z in the workspace and returns it.  rows: at most kChunk
-  float* forward(const float* x, const Dataset& data, const Batch& rows, float* work) const;
+  Real* forward(const Real* x, const Dataset& data, const Batch& rows, Real* work) const;
   // sum ← beta · sum + the gradient over rows of the training set, from ∂ℓ/∂Z, which has taken Z's place.
-  void backward(const float* x, std::span<const SampleId> rows, float beta, float* sum, float* work) const;
-  void gather(const Dataset& data, const Batch& rows, float* batch) const;
+  void backward(const Real* x, std::span<const SampleId> rows, Real beta, Real* sum, Real* work) const;
 
   struct Input {
-    const float* a;      // A_{l−1} [b, inputs]
+    const Real* a;       // A_{l−1} [b, inputs]
     std::size_t stride;  // between its rows
   };
-  Input input_of(std::size_t layer, const float* work) const;
+  Input input_of(std::size_t layer, const Real* work) const;
 
   DenseShape shape_;
   std::vector<Layer> layers_;

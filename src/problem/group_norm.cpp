@@ -15,27 +15,26 @@ namespace {
 
 constexpr double kEpsilon = 1e-5;
 
-QUANTIMED_KERNEL float sum_of(const float* x, std::size_t count) {
+QUANTIMED_KERNEL Real sum_of(const Real* x, std::size_t count) {
   return sum_in_lanes(count, [=](std::size_t i) { return x[i]; });
 }
 
-QUANTIMED_KERNEL float sum_of_squares(const float* x, std::size_t count, float mean) {
+QUANTIMED_KERNEL Real sum_of_squares(const Real* x, std::size_t count, Real mean) {
   return sum_in_lanes(count, [=](std::size_t i) { return (x[i] - mean) * (x[i] - mean); });
 }
 
-QUANTIMED_KERNEL float sum_of_products(const float* x, const float* y, std::size_t count, float mean) {
+QUANTIMED_KERNEL Real sum_of_products(const Real* x, const Real* y, std::size_t count, Real mean) {
   return sum_in_lanes(count, [=](std::size_t i) { return (x[i] - mean) * y[i]; });
 }
 
 // y = x · scale + shift
-QUANTIMED_KERNEL void scale_and_shift(const float* x, std::size_t count, float scale, float shift, float* y) {
+QUANTIMED_KERNEL void scale_and_shift(const Real* x, std::size_t count, Real scale, Real shift, Real* y) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) y[i] = x[i] * scale + shift;
 }
 
 // dx = a dy + b x + e
-QUANTIMED_KERNEL void combine(float a, const float* dy, float b, const float* x, float e, std::size_t count,
-                              float* dx) {
+QUANTIMED_KERNEL void combine(Real a, const Real* dy, Real b, const Real* x, Real e, std::size_t count, Real* dx) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) dx[i] = a * dy[i] + b * x[i] + e;
 }
@@ -48,23 +47,23 @@ class GroupNorm final : public Layer {
   }
   std::size_t parameters() const override { return 2 * in().channels; }
   std::size_t kept() const override { return 2 * groups_; }
-  void initialise(float* w, Stream&) const override {
+  void initialise(Real* w, Stream&) const override {
     std::fill_n(w, in().channels, 1.0f);
     std::fill_n(w + in().channels, in().channels, 0.0f);
   }
 
-  void forward(const float* w, std::size_t samples, const float* x, float* y, float* kept, float*) const override {
+  void forward(const Real* w, std::size_t samples, const Real* x, Real* y, Real* kept, Real*) const override {
     const std::size_t area = in().area(), each = in().channels / groups_, count = each * area;
     for (std::size_t k = 0; k < samples * groups_; ++k, kept += 2) {
       double sum = 0, squares = 0;
       for (std::size_t c = 0; c < each; ++c) sum += static_cast<double>(dispatched<sum_of>(x + c * area, area));
-      const auto mean = static_cast<float>(sum / static_cast<double>(count));
+      const auto mean = static_cast<Real>(sum / static_cast<double>(count));
       for (std::size_t c = 0; c < each; ++c)
         squares += static_cast<double>(dispatched<sum_of_squares>(x + c * area, area, mean));
-      const auto r = static_cast<float>(1 / std::sqrt(squares / static_cast<double>(count) + kEpsilon));
+      const auto r = static_cast<Real>(1 / std::sqrt(squares / static_cast<double>(count) + kEpsilon));
       for (std::size_t c = 0; c < each; ++c, x += area, y += area) {
         const std::size_t channel = k % groups_ * each + c;
-        const float scale = r * w[channel], shift = w[in().channels + channel] - mean * scale;
+        const Real scale = r * w[channel], shift = w[in().channels + channel] - mean * scale;
         dispatched<scale_and_shift>(x, area, scale, shift, y);
       }
       kept[0] = mean;
@@ -73,27 +72,27 @@ class GroupNorm final : public Layer {
   }
 
   // ∂ℓ/∂x = r (γ dy − mean(γ dy) − x̂ mean(γ dy x̂)), means over the group.
-  void backward(const float* w, std::size_t samples, const float* x, const float*, float* kept, const float* dy,
-                float* dx, float* dw, float*) const override {
+  void backward(const Real* w, std::size_t samples, const Real* x, const Real*, Real* kept, const Real* dy, Real* dx,
+                Real* dw, Real*) const override {
     const std::size_t area = in().area(), each = in().channels / groups_;
     const double count = static_cast<double>(each * area);
     for (std::size_t k = 0; k < samples * groups_; ++k, kept += 2) {
-      const float mean = kept[0], r = kept[1];
+      const Real mean = kept[0], r = kept[1];
       double sum = 0, products = 0;  // of γ dy, and of γ dy x̂
       for (std::size_t c = 0; c < each; ++c) {
         const std::size_t channel = k % groups_ * each + c;
-        const float own = dispatched<sum_of>(dy + c * area, area),
-                    own_products = r * dispatched<sum_of_products>(x + c * area, dy + c * area, area, mean);
+        const Real own = dispatched<sum_of>(dy + c * area, area),
+                   own_products = r * dispatched<sum_of_products>(x + c * area, dy + c * area, area, mean);
         dw[channel] += own_products;
         dw[in().channels + channel] += own;
         sum += static_cast<double>(w[channel]) * static_cast<double>(own);
         products += static_cast<double>(w[channel]) * static_cast<double>(own_products);
       }
-      const auto b = static_cast<float>(-static_cast<double>(r) * static_cast<double>(r) * products / count);
-      const auto e = static_cast<float>(-static_cast<double>(r) * sum / count - static_cast<double>(b * mean));
+      const auto b = static_cast<Real>(-static_cast<double>(r) * static_cast<double>(r) * products / count);
+      const auto e = static_cast<Real>(-static_cast<double>(r) * sum / count - static_cast<double>(b * mean));
       for (std::size_t c = 0; c < each; ++c, x += area, dy += area) {
         if (!dx) continue;
-        const float a = r * w[k % groups_ * each + c];
+        const Real a = r * w[k % groups_ * each + c];
         dispatched<combine>(a, dy, b, x, e, area, dx);
         dx += area;
       }

@@ -14,9 +14,9 @@ using blas::Op;
 
 namespace {
 
-void start_uniform(float* w, std::size_t count, std::size_t inputs, Stream& words) {
+void start_uniform(Real* w, std::size_t count, std::size_t inputs, Stream& words) {
   const double half_width = 1 / std::sqrt(static_cast<double>(inputs));
-  for (std::size_t k = 0; k < count; ++k) w[k] = static_cast<float>(words.uniform(-half_width, half_width));
+  for (std::size_t k = 0; k < count; ++k) w[k] = static_cast<Real>(words.uniform(-half_width, half_width));
 }
 
 class Linear final : public Layer {
@@ -24,18 +24,18 @@ class Linear final : public Layer {
   Linear(const ImageShape& in, std::size_t outputs) : Layer(in, {.channels = outputs}) {}
   std::size_t parameters() const override { return weights() + out().size(); }
   double flops() const override { return 2.0 * static_cast<double>(weights()); }
-  void initialise(float* w, Stream& words) const override { start_uniform(w, parameters(), in().size(), words); }
+  void initialise(Real* w, Stream& words) const override { start_uniform(w, parameters(), in().size(), words); }
   void penalise(std::size_t first, std::vector<CoordinateRange>& ranges) const override {
     ranges.push_back({first, first + weights()});
   }
   // W: [inputs, outputs], b: [outputs]
-  void forward(const float* w, std::size_t samples, const float* x, float* y, float*, float*) const override {
+  void forward(const Real* w, std::size_t samples, const Real* x, Real* y, Real*, Real*) const override {
     const std::size_t inputs = in().size(), outputs = out().size();
     for (std::size_t k = 0; k < samples; ++k) std::copy_n(w + weights(), outputs, y + k * outputs);
     blas::gemm(Op::none, Op::none, samples, outputs, inputs, x, inputs, w, outputs, 1.0f, y, outputs);
   }
-  void backward(const float* w, std::size_t samples, const float* x, const float*, float*, const float* dy, float* dx,
-                float* dw, float*) const override {
+  void backward(const Real* w, std::size_t samples, const Real* x, const Real*, Real*, const Real* dy, Real* dx,
+                Real* dw, Real*) const override {
     const std::size_t inputs = in().size(), outputs = out().size();
     blas::gemm(Op::transpose, Op::none, inputs, outputs, samples, x, inputs, dy, outputs, 1.0f, dw, outputs);
     for (std::size_t k = 0; k < samples; ++k)
@@ -50,13 +50,13 @@ class Linear final : public Layer {
 class Relu final : public Layer {
  public:
   explicit Relu(const ImageShape& in) : Layer(in, in) {}
-  void forward(const float*, std::size_t samples, const float* x, float* y, float*, float*) const override {
+  void forward(const Real*, std::size_t samples, const Real* x, Real* y, Real*, Real*) const override {
     const std::size_t count = samples * in().size();
 #pragma omp simd
     for (std::size_t i = 0; i < count; ++i) y[i] = x[i] < 0.0f ? 0.0f : x[i];  // written so that NaN stays
   }
-  void backward(const float*, std::size_t samples, const float*, const float* y, float*, const float* dy, float* dx,
-                float*, float*) const override {
+  void backward(const Real*, std::size_t samples, const Real*, const Real* y, Real*, const Real* dy, Real* dx, Real*,
+                Real*) const override {
     if (!dx) return;
     const std::size_t count = samples * in().size();
 #pragma omp simd
@@ -87,11 +87,11 @@ class Pool : public Layer {
 class MaxPool final : public Pool {
  public:
   using Pool::Pool;
-  void forward(const float*, std::size_t samples, const float* x, float* y, float*, float*) const override {
+  void forward(const Real*, std::size_t samples, const Real* x, Real* y, Real*, Real*) const override {
     for_each_area(samples, [&](std::size_t from, std::size_t to) { y[to] = x[largest(x, from)]; });
   }
-  void backward(const float*, std::size_t samples, const float* x, const float*, float*, const float* dy, float* dx,
-                float*, float*) const override {
+  void backward(const Real*, std::size_t samples, const Real* x, const Real*, Real*, const Real* dy, Real* dx, Real*,
+                Real*) const override {
     if (!dx) return;
     std::fill_n(dx, samples * in().size(), 0.0f);
     for_each_area(samples, [&](std::size_t from, std::size_t to) { dx[largest(x, from)] += dy[to]; });
@@ -99,7 +99,7 @@ class MaxPool final : public Pool {
 
  private:
   // NaN is larger than all, so that it stays.
-  std::size_t largest(const float* x, std::size_t from) const {
+  std::size_t largest(const Real* x, std::size_t from) const {
     std::size_t best = from;
     for (std::size_t r = 0; r < side_; ++r)
       for (std::size_t c = 0; c < side_; ++c) {
@@ -113,16 +113,16 @@ class MaxPool final : public Pool {
 class AveragePool final : public Pool {
  public:
   using Pool::Pool;
-  void forward(const float*, std::size_t samples, const float* x, float* y, float*, float*) const override {
+  void forward(const Real*, std::size_t samples, const Real* x, Real* y, Real*, Real*) const override {
     for_each_area(samples, [&](std::size_t from, std::size_t to) {
-      float sum = 0;
+      Real sum = 0;
       for (std::size_t r = 0; r < side_; ++r)
         for (std::size_t c = 0; c < side_; ++c) sum += x[from + r * in().width + c];
       y[to] = sum * share();
     });
   }
-  void backward(const float*, std::size_t samples, const float*, const float*, float*, const float* dy, float* dx,
-                float*, float*) const override {
+  void backward(const Real*, std::size_t samples, const Real*, const Real*, Real*, const Real* dy, Real* dx, Real*,
+                Real*) const override {
     if (!dx) return;
     std::fill_n(dx, samples * in().size(), 0.0f);
     for_each_area(samples, [&](std::size_t from, std::size_t to) {
@@ -132,7 +132,7 @@ class AveragePool final : public Pool {
   }
 
  private:
-  float share() const { return 1 / static_cast<float>(side_ * side_); }
+  Real share() const { return 1 / static_cast<Real>(side_ * side_); }
 };
 
 // kept, a sample: the outputs of all layers but the last, then what each keeps. scratch: two arrays of the widest of
@@ -161,17 +161,16 @@ class Sequence final : public Layer {
     for (const auto& layer : layers_) sum += layer->flops();
     return sum;
   }
-  void initialise(float* w, Stream& words) const override {
+  void initialise(Real* w, Stream& words) const override {
     for (const auto& layer : layers_) layer->initialise(w, words), w += layer->parameters();
   }
   void penalise(std::size_t first, std::vector<CoordinateRange>& ranges) const override {
     for (const auto& layer : layers_) layer->penalise(first, ranges), first += layer->parameters();
   }
 
-  void forward(const float* w, std::size_t samples, const float* x, float* y, float* kept,
-               float* scratch) const override {
+  void forward(const Real* w, std::size_t samples, const Real* x, Real* y, Real* kept, Real* scratch) const override {
     for (const auto& layer : layers_) {
-      float* const result = layer == layers_.back() ? y : kept;
+      Real* const result = layer == layers_.back() ? y : kept;
       if (layer != layers_.back()) kept += samples * layer->out().size();
       layer->forward(w, samples, x, result, kept, scratch);
       kept += samples * layer->kept();
@@ -179,22 +178,22 @@ class Sequence final : public Layer {
       x = result;
     }
   }
-  void backward(const float* w, std::size_t samples, const float* x, const float* y, float* kept, const float* dy,
-                float* dx, float* dw, float* scratch) const override {
+  void backward(const Real* w, std::size_t samples, const Real* x, const Real* y, Real* kept, const Real* dy, Real* dx,
+                Real* dw, Real* scratch) const override {
     w += parameters_;
     dw += parameters_;
     kept += samples * kept_;
-    float* const deltas = kept;  // behind what forward() has left
+    Real* const deltas = kept;  // behind what forward() has left
     for (std::size_t l = layers_.size(); l-- > 0;) {
       const Layer& layer = *layers_[l];
       w -= layer.parameters();
       dw -= layer.parameters();
       kept -= samples * layer.kept();
-      float* const own = kept;
-      const float* input = x;
+      Real* const own = kept;
+      const Real* input = x;
       if (l + 1 < layers_.size()) kept -= samples * layer.out().size();
       if (l > 0) input = kept - samples * (layers_[l - 1]->kept() + layers_[l - 1]->out().size());
-      float* const next = l == 0 ? dx : deltas + (l % 2) * samples * widest_;
+      Real* const next = l == 0 ? dx : deltas + (l % 2) * samples * widest_;
       layer.backward(w, samples, input, y, own, dy, next, dw, scratch);
       dy = next;
       y = input;
@@ -215,12 +214,11 @@ class Residual final : public Layer {
   std::size_t kept() const override { return body_->kept(); }
   std::size_t scratch() const override { return body_->scratch(); }
   double flops() const override { return body_->flops(); }
-  void initialise(float* w, Stream& words) const override { body_->initialise(w, words); }
+  void initialise(Real* w, Stream& words) const override { body_->initialise(w, words); }
   void penalise(std::size_t first, std::vector<CoordinateRange>& ranges) const override {
     body_->penalise(first, ranges);
   }
-  void forward(const float* w, std::size_t samples, const float* x, float* y, float* kept,
-               float* scratch) const override {
+  void forward(const Real* w, std::size_t samples, const Real* x, Real* y, Real* kept, Real* scratch) const override {
     body_->forward(w, samples, x, y, kept, scratch);
     if (in() == out()) {
       const std::size_t count = samples * in().size();
@@ -232,8 +230,8 @@ class Residual final : public Layer {
   }
   // The body's own ∂ℓ/∂y is the block's; the output that it left has the shortcut added, so its last layer must be one
   // that does not look at its output (ReLU does).
-  void backward(const float* w, std::size_t samples, const float* x, const float* y, float* kept, const float* dy,
-                float* dx, float* dw, float* scratch) const override {
+  void backward(const Real* w, std::size_t samples, const Real* x, const Real* y, Real* kept, const Real* dy, Real* dx,
+                Real* dw, Real* scratch) const override {
     body_->backward(w, samples, x, y, kept, dy, dx, dw, scratch);
     if (!dx) return;
     if (in() == out()) {

@@ -38,17 +38,16 @@ class Layer {
   virtual std::size_t scratch() const { return 0; }  // floats of a call, however many samples it is of
   virtual double flops() const { return 0; }         // of a sample's forward products
   // w: [parameters()]
-  virtual void initialise(float* /*w*/, Stream& /*words*/) const {}
+  virtual void initialise(Real* /*w*/, Stream& /*words*/) const {}
   // Adds where the ℓ2 term applies, if w begins at `first`.
   virtual void penalise(std::size_t /*first*/, std::vector<CoordinateRange>& /*ranges*/) const {}
 
   // y [samples, out] ← of x [samples, in].
-  virtual void forward(const float* w, std::size_t samples, const float* x, float* y, float* kept,
-                       float* scratch) const = 0;
+  virtual void forward(const Real* w, std::size_t samples, const Real* x, Real* y, Real* kept, Real* scratch) const = 0;
   // dw [parameters()] += ∂ℓ/∂w, and dx ← ∂ℓ/∂x unless it is null, from dy = ∂ℓ/∂y. x, y and kept: as forward() left
   // them; kept is used up.
-  virtual void backward(const float* w, std::size_t samples, const float* x, const float* y, float* kept,
-                        const float* dy, float* dx, float* dw, float* scratch) const = 0;
+  virtual void backward(const Real* w, std::size_t samples, const Real* x, const Real* y, Real* kept, const Real* dy,
+                        Real* dx, Real* dw, Real* scratch) const = 0;
 
  private:
   ImageShape in_, out_;

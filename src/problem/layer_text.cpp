@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kMostChannels = 65'536, kMostKernel = 99, kMostStride = 16, kMostOutputs = 1'000'000;
 constexpr std::size_t kMostLayers = 1000, kMostDepth = 8;
 constexpr std::size_t kMostWeights = std::size_t{1} << 40;
-constexpr std::size_t kMostFloats = std::size_t{1} << 28;  // a sample's, or a product's: 1 GiB
+constexpr std::size_t kMostNumbers = (std::size_t{1} << 30) / sizeof(Real);  // a sample's, or a product's: 1 GiB
 
 std::string to_text(const ImageShape& shape) {
   return fmt::format("{}x{}x{}", shape.channels, shape.height, shape.width);
@@ -89,7 +89,7 @@ class Reader {
     weights_ += layer->parameters();
     floats_ += layer->out().size() + layer->kept();
     if (weights_ > kMostWeights) refuse(in, fmt::format("with it the network has {} weights, too many", weights_));
-    if (std::max(floats_, layer->scratch()) > kMostFloats)
+    if (std::max(floats_, layer->scratch()) > kMostNumbers)
       refuse(in, "with it a sample takes more than 1 GiB; make the layers smaller");
     return layer;
   }

@@ -6,17 +6,18 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "problem/gather.hpp"
 
 namespace quantimed {
 
 namespace {
 
-constexpr std::size_t kMostFloats = std::size_t{1} << 23;  // of activations: 32 MiB
+constexpr std::size_t kMostNumbers = (std::size_t{32} << 20) / sizeof(Real);  // of activations
 constexpr std::size_t kMostChunk = 32;
 
 // Arrays in the workspace begin on a cache line.
 std::size_t padded(std::size_t floats) {
-  constexpr std::size_t line = kCacheLine / sizeof(float);
+  constexpr std::size_t line = kCacheLine / sizeof(Real);
   return (floats + line - 1) / line * line;
 }
 
@@ -107,7 +108,7 @@ LayeredProblem::LayeredProblem(std::string name, std::unique_ptr<Layer> network,
     : Problem(data), name_(std::move(name)), network_(std::move(network)), loss_(loss) {
   check(network_->in().size() == data.features, "a network of another input");
   const std::size_t sample = network_->in().size() + network_->out().size() + network_->kept();
-  chunk_ = std::clamp<std::size_t>(kMostFloats / sample, 1, kMostChunk);
+  chunk_ = std::clamp<std::size_t>(kMostNumbers / sample, 1, kMostChunk);
   outputs_ = padded(chunk_ * network_->in().size());
   kept_ = outputs_ + padded(chunk_ * network_->out().size());
   scratch_ = kept_ + padded(chunk_ * network_->kept());
@@ -120,7 +121,7 @@ std::string LayeredProblem::description() const {
                      to_string(loss_));
 }
 
-void LayeredProblem::initialise(std::span<float> x, std::uint64_t seed) const {
+void LayeredProblem::initialise(std::span<Real> x, std::uint64_t seed) const {
   check(x.size() == dimension(), "initialise: x is [p]");
   Stream words({.seed = seed, .purpose = Purpose::initial_model});
   network_->initialise(x.data(), words);
@@ -128,7 +129,7 @@ void LayeredProblem::initialise(std::span<float> x, std::uint64_t seed) const {
 
 Workspace LayeredProblem::make_workspace() const {
   Workspace work;
-  work.floats.assign(size_ + kCacheLine / sizeof(float), 0.0f);  // a line more: see DenseProblem
+  work.floats.assign(size_ + kCacheLine / sizeof(Real), 0.0f);  // a line more: see DenseProblem
   return work;
 }
 
@@ -138,29 +139,28 @@ std::vector<CoordinateRange> LayeredProblem::penalised() const {
   return ranges;
 }
 
-float* LayeredProblem::forward(std::span<const float> x, const Dataset& data, const Batch& rows, float* work) const {
-  data.gather(rows.rows(), work);
-  for (std::size_t k = 0; k < rows.size(); ++k) rows.move(data, k, work + k * data.features);
+Real* LayeredProblem::forward(std::span<const Real> x, const Dataset& data, const Batch& rows, Real* work) const {
+  gather(data, rows, data.features, work);
   network_->forward(x.data(), rows.size(), work, work + outputs_, work + kept_, work + scratch_);
   return work + outputs_;
 }
 
-void LayeredProblem::gradient_sum(std::span<const float> x, Batch batch, bool accumulate, std::span<float> sum,
+void LayeredProblem::gradient_sum(std::span<const Real> x, Batch batch, bool accumulate, std::span<Real> sum,
                                   Workspace& work) const {
   check(x.size() == dimension() && sum.size() == dimension(), "gradient_sum: x and sum are [p]");
   check(work.floats.size() >= size_, "gradient_sum: a workspace of another problem");
   if (!accumulate) std::ranges::fill(sum, 0.0f);
-  float* const floats = work.floats.data();
+  Real* const floats = work.floats.data();
   while (!batch.empty()) {
     const Batch chunk = batch.take(chunk_);
-    float* const z = forward(x, data_, chunk, floats);
+    Real* const z = forward(x, data_, chunk, floats);
     output_delta(loss_, data_, chunk.rows(), network_->out().size(), z);
     // The last layer does not look at its output, which its derivative has taken the place of.
     network_->backward(x.data(), chunk.size(), floats, z, floats + kept_, z, nullptr, sum.data(), floats + scratch_);
   }
 }
 
-LossSum LayeredProblem::loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows,
+LossSum LayeredProblem::loss_sum(std::span<const Real> x, const Dataset& data, std::span<const SampleId> rows,
                                  Workspace& work, std::span<std::uint64_t> hits) const {
   check(x.size() == dimension(), "loss_sum: x is [p]");
   check(data.features == data_.features && data.classes == data_.classes, "loss_sum: data of another shape");
@@ -168,7 +168,7 @@ LossSum LayeredProblem::loss_sum(std::span<const float> x, const Dataset& data, 
   LossSum total;
   for (Batch all(rows); !all.empty();) {
     const Batch chunk = all.take(chunk_);
-    float* const z = forward(x, data, chunk, work.floats.data());
+    Real* const z = forward(x, data, chunk, work.floats.data());
     const LossSum part = output_loss(loss_, data, chunk.rows(), network_->out().size(), z, hits);
     total.loss += part.loss;
     total.correct += part.correct;

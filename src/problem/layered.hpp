@@ -19,11 +19,11 @@ class LayeredProblem final : public Problem {
   std::size_t dimension() const override { return network_->parameters(); }
   std::string description() const override;
   bool is_classification() const override { return data_.classes > 0; }
-  void initialise(std::span<float> x, std::uint64_t seed) const override;
-  void gradient_sum(std::span<const float> x, Batch batch, bool accumulate, std::span<float> sum,
+  void initialise(std::span<Real> x, std::uint64_t seed) const override;
+  void gradient_sum(std::span<const Real> x, Batch batch, bool accumulate, std::span<Real> sum,
                     Workspace& work) const override;
   using Problem::loss_sum;
-  LossSum loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows, Workspace& work,
+  LossSum loss_sum(std::span<const Real> x, const Dataset& data, std::span<const SampleId> rows, Workspace& work,
                    std::span<std::uint64_t> hits) const override;
   Workspace make_workspace() const override;
   std::vector<CoordinateRange> penalised() const override;
@@ -32,7 +32,7 @@ class LayeredProblem final : public Problem {
 
  private:
   // Leaves the outputs in the workspace and returns them.  rows: at most chunk_
-  float* forward(std::span<const float> x, const Dataset& data, const Batch& rows, float* work) const;
+  Real* forward(std::span<const Real> x, const Dataset& data, const Batch& rows, Real* work) const;
 
   std::string name_;
   std::unique_ptr<Layer> network_;

@@ -20,12 +20,12 @@ enum class Loss {
 const char* to_string(Loss loss);
 
 // z ← ∂ℓ/∂z, one row a sample: σ(z) − y, softmax(z) − y or z − y.
-void output_delta(Loss loss, const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, float* z);
+void output_delta(Loss loss, const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, Real* z);
 
 // ℓ summed over the rows in float64, and hits: the largest output is the class's (one output: z > 0 means class 1).
 // Destroys z. Not a number anywhere in z, or an overflow, gives a loss that is not finite.
 // hits_of_class [classes]: += the hits among each class's samples; empty: not wanted.
-LossSum output_loss(Loss loss, const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, float* z,
+LossSum output_loss(Loss loss, const Dataset& data, std::span<const SampleId> rows, std::size_t outputs, Real* z,
                     std::span<std::uint64_t> hits_of_class = {});
 
 }  // namespace quantimed

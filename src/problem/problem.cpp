@@ -152,11 +152,11 @@ std::unique_ptr<Problem> make_problem(const ModelRequest& request, const Dataset
   return std::make_unique<DenseProblem>(std::move(shape), data);
 }
 
-double penalised_norm_squared(const Problem& problem, std::span<const float> x) {
+double penalised_norm_squared(const Problem& problem, std::span<const Real> x) {
   check(x.size() == problem.dimension(), "penalised_norm_squared: x is [p]");
   double sum = 0;
   for (const auto& [first, last] : problem.penalised())
-    for (float value : x.subspan(first, last - first)) sum += static_cast<double>(value) * static_cast<double>(value);
+    for (Real value : x.subspan(first, last - first)) sum += static_cast<double>(value) * static_cast<double>(value);
   return sum;
 }
 

@@ -31,7 +31,7 @@ struct CoordinateRange {
 
 // Scratch memory of one thread: activations and a gathered batch. Allocated once, before the clock starts.
 struct Workspace {
-  AlignedVector<float> floats;
+  AlignedVector<Real> floats;
 };
 
 // Sums over samples, without the ℓ2 term; division is the caller's.
@@ -84,17 +84,17 @@ class Problem {
   virtual bool is_classification() const = 0;
 
   // The start that every node shares.  x: [p]
-  virtual void initialise(std::span<float> x, std::uint64_t seed) const = 0;
+  virtual void initialise(std::span<Real> x, std::uint64_t seed) const = 0;
 
   // sum ← Σ_{θ in batch} ∇ℓ(x; θ), or sum += where `accumulate`. No ℓ2 term.  x, sum: [p]; any batch size ≥ 1.
-  virtual void gradient_sum(std::span<const float> x, Batch batch, bool accumulate, std::span<float> sum,
+  virtual void gradient_sum(std::span<const Real> x, Batch batch, bool accumulate, std::span<Real> sum,
                             Workspace& work) const = 0;
 
   // Loss and hits over rows of `data` (the training set or a test set of the same shape). No ℓ2 term.
   // hits [classes]: += those of each class; empty: not wanted.
-  virtual LossSum loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows,
+  virtual LossSum loss_sum(std::span<const Real> x, const Dataset& data, std::span<const SampleId> rows,
                            Workspace& work, std::span<std::uint64_t> hits) const = 0;
-  LossSum loss_sum(std::span<const float> x, const Dataset& data, std::span<const SampleId> rows,
+  LossSum loss_sum(std::span<const Real> x, const Dataset& data, std::span<const SampleId> rows,
                    Workspace& work) const {
     return loss_sum(x, data, rows, work, {});
   }
@@ -115,7 +115,7 @@ class Problem {
 };
 
 // ‖Θ‖² over the penalised coordinates, summed in float64.
-double penalised_norm_squared(const Problem& problem, std::span<const float> x);
+double penalised_norm_squared(const Problem& problem, std::span<const Real> x);
 
 // --model least-squares | logistic | mlp:50 | mlp:30,20,20,25 | gn-lenet | resnet20 (layered.hpp)
 //         | layers:conv:32:5,relu,max:2,linear (layer_text.hpp)

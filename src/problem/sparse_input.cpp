@@ -10,9 +10,9 @@ namespace quantimed {
 namespace {
 
 // Four sums at a time: a single one would wait for each addition. They are added in one order always.
-QUANTIMED_KERNEL float gathered_dot(SparseRow row, const float* w) {
+QUANTIMED_KERNEL Real gathered_dot(SparseRow row, const Real* w) {
   constexpr std::size_t kSums = 4;
-  float sums[kSums] = {};
+  Real sums[kSums] = {};
   const std::size_t count = row.values.size(), whole = count - count % kSums;
   for (std::size_t e = 0; e < whole; e += kSums)
     for (std::size_t s = 0; s < kSums; ++s) sums[s] += row.values[e + s] * w[row.columns[e + s]];
@@ -29,27 +29,27 @@ void prefetch(const SparseRow& row) {
 }
 
 // z += row · W
-QUANTIMED_KERNEL void add_product(SparseRow row, const float* w, std::size_t outputs, float* z) {
+QUANTIMED_KERNEL void add_product(SparseRow row, const Real* w, std::size_t outputs, Real* z) {
   for (std::size_t e = 0; e < row.values.size(); ++e) {
-    const float value = row.values[e];
-    const float* const from = w + row.columns[e] * outputs;
+    const Real value = row.values[e];
+    const Real* const from = w + row.columns[e] * outputs;
     for (std::size_t j = 0; j < outputs; ++j) z[j] += value * from[j];
   }
 }
 
 // G += rowᵀ d
-QUANTIMED_KERNEL void add_outer(SparseRow row, const float* d, std::size_t outputs, float* g) {
+QUANTIMED_KERNEL void add_outer(SparseRow row, const Real* d, std::size_t outputs, Real* g) {
   for (std::size_t e = 0; e < row.values.size(); ++e) {
-    const float value = row.values[e];
-    float* const to = g + row.columns[e] * outputs;
+    const Real value = row.values[e];
+    Real* const to = g + row.columns[e] * outputs;
     for (std::size_t j = 0; j < outputs; ++j) to[j] += value * d[j];
   }
 }
 
 }  // namespace
 
-void sparse_forward(const SparseRows& x, std::span<const SampleId> rows, const float* w, std::size_t outputs,
-                    bool accumulate, float* z) {
+void sparse_forward(const SparseRows& x, std::span<const SampleId> rows, const Real* w, std::size_t outputs,
+                    bool accumulate, Real* z) {
   for (std::size_t k = 0; k < rows.size(); ++k, z += outputs) {
     if (k + 1 < rows.size()) prefetch(x.row(rows[k + 1]));
     const SparseRow row = x.row(rows[k]);
@@ -61,8 +61,7 @@ void sparse_forward(const SparseRows& x, std::span<const SampleId> rows, const f
   }
 }
 
-void sparse_backward(const SparseRows& x, std::span<const SampleId> rows, const float* d, std::size_t outputs,
-                     float* g) {
+void sparse_backward(const SparseRows& x, std::span<const SampleId> rows, const Real* d, std::size_t outputs, Real* g) {
   for (std::size_t k = 0; k < rows.size(); ++k, d += outputs) dispatched<add_outer>(x.row(rows[k]), d, outputs, g);
 }
 

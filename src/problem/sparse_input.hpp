@@ -11,11 +11,10 @@
 namespace quantimed {
 
 // Z ← X W, or Z += X W where `accumulate`.  rows of X: those of `rows`; W: [features, outputs]; Z: [rows, outputs]
-void sparse_forward(const SparseRows& x, std::span<const SampleId> rows, const float* w, std::size_t outputs,
-                    bool accumulate, float* z);
+void sparse_forward(const SparseRows& x, std::span<const SampleId> rows, const Real* w, std::size_t outputs,
+                    bool accumulate, Real* z);
 
 // G += Xᵀ D.  D: [rows, outputs]; G: [features, outputs]
-void sparse_backward(const SparseRows& x, std::span<const SampleId> rows, const float* d, std::size_t outputs,
-                     float* g);
+void sparse_backward(const SparseRows& x, std::span<const SampleId> rows, const Real* d, std::size_t outputs, Real* g);
 
 }  // namespace quantimed

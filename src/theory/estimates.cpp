@@ -11,17 +11,17 @@ namespace quantimed {
 
 namespace {
 
-double squared_norm(std::span<const float> x) {
+double squared_norm(std::span<const Real> x) {
   double sum = 0;
-  for (const float value : x) sum += static_cast<double>(value) * static_cast<double>(value);
+  for (const Real value : x) sum += static_cast<double>(value) * static_cast<double>(value);
   return sum;
 }
 
 }  // namespace
 
-double estimate_gradient_noise(const Problem& problem, const Shards& shards, std::span<const float> x) {
+double estimate_gradient_noise(const Problem& problem, const Shards& shards, std::span<const Real> x) {
   Workspace work = problem.make_workspace();
-  AlignedVector<float> one(x.size()), sum(x.size());
+  AlignedVector<Real> one(x.size()), sum(x.size());
   const double m = shards.per_node;
   double most = 0;
   for (NodeId i = 0; i < shards.nodes; ++i) {
@@ -37,21 +37,21 @@ double estimate_gradient_noise(const Problem& problem, const Shards& shards, std
   return most;
 }
 
-double estimate_curvature(const Problem& problem, const Shards& shards, std::span<const float> x, std::uint64_t seed) {
+double estimate_curvature(const Problem& problem, const Shards& shards, std::span<const Real> x, std::uint64_t seed) {
   constexpr int kSteps = 30;
   constexpr double kDistance = 0.05;  // between the two gradients: small for the loss, large for float32
   const std::size_t p = x.size();
   Workspace work = problem.make_workspace();
-  AlignedVector<float> ahead(x.begin(), x.end()), behind(p), direction(p);
+  AlignedVector<Real> ahead(x.begin(), x.end()), behind(p), direction(p);
   Stream random({.seed = seed, .iteration = 1, .purpose = Purpose::check});
-  for (float& d : direction) d = static_cast<float>(random.uniform(-1, 1));
+  for (Real& d : direction) d = static_cast<Real>(random.uniform(-1, 1));
   double curvature = 0;
-  AlignedVector<float> g_ahead(p), g_behind(p);
+  AlignedVector<Real> g_ahead(p), g_behind(p);
   for (int step = 0; step < kSteps; ++step) {
     const double length = std::sqrt(squared_norm(direction));
     if (length == 0) return 0;
     for (std::size_t k = 0; k < p; ++k) {
-      const auto d = static_cast<float>(kDistance / length * static_cast<double>(direction[k]));
+      const auto d = static_cast<Real>(kDistance / length * static_cast<double>(direction[k]));
       ahead[k] = x[k] + d;
       behind[k] = x[k] - d;
     }

@@ -34,7 +34,7 @@ void Measurement::add_to_average(const Cut& cut) {
     for (std::size_t k = 0; k < sum_.size(); ++k) sum_[k] += mean_[k];  // of the cut before
   if (averaged_ == run_.iterations / 2) early_sum_ = sum_;
   std::ranges::fill(mean_, 0.0);
-  for (const float* x : cut.models)
+  for (const Real* x : cut.models)
     for (std::size_t k = 0; k < mean_.size(); ++k) mean_[k] += static_cast<double>(x[k]);
   for (double& value : mean_) value /= static_cast<double>(cut.models.size());
   ++averaged_;

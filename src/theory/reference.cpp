@@ -234,9 +234,9 @@ double disagreement(const ConvexProblem& problem, std::span<const double> x) {
   return sum / static_cast<double>(problem.nodes());
 }
 
-double quantizer_variance(const Codec& codec, std::span<const float> x, std::uint64_t seed, int draws) {
+double quantizer_variance(const Codec& codec, std::span<const Real> x, std::uint64_t seed, int draws) {
   AlignedVector<std::byte> message(codec.capacity(x.size()));
-  AlignedVector<float> decoded(x.size());
+  AlignedVector<Real> decoded(x.size());
   double sum = 0;
   for (int draw = 0; draw < draws; ++draw) {
     const StreamKey key{.seed = seed, .iteration = static_cast<std::uint32_t>(draw), .purpose = Purpose::check};

@@ -50,7 +50,7 @@ double gradient_noise(const ConvexProblem& problem, std::span<const double> x);
 // D² = (1/n) Σ_i ‖∇f_i(x*)‖²: how much the nodes disagree.
 double disagreement(const ConvexProblem& problem, std::span<const double> x);
 // E‖Q(x) − x‖², the mean of `draws` codes.
-double quantizer_variance(const Codec& codec, std::span<const float> x, std::uint64_t seed, int draws = 200);
+double quantizer_variance(const Codec& codec, std::span<const Real> x, std::uint64_t seed, int draws = 200);
 // E[1/V] over nodes and iterations, seconds a sample: the mean of 100,000 draws.
 double mean_seconds_a_sample(const SpeedModel& speed, std::uint32_t nodes);
 

@@ -94,10 +94,10 @@ void list_neighbours(Network& network) {
   std::vector<std::size_t> next(network.offsets.begin(), network.offsets.end() - 1);
   for (std::size_t e = 0; e < network.edges.size(); ++e)
     network.neighbour_list[next[network.edges[e].second]++] = {network.edges[e].first,
-                                                               static_cast<float>(network.weights[e])};
+                                                               static_cast<Real>(network.weights[e])};
   for (std::size_t e = 0; e < network.edges.size(); ++e)
     network.neighbour_list[next[network.edges[e].first]++] = {network.edges[e].second,
-                                                              static_cast<float>(network.weights[e])};
+                                                              static_cast<Real>(network.weights[e])};
 }
 
 // Number of edges from `start` to every node, kUnreached where there is no way.

@@ -75,7 +75,7 @@ MixingRequest parse_mixing(const std::string& text);  // throws InputError
 
 struct Neighbour {
   NodeId id;
-  float weight;  // w_ij
+  Real weight;  // w_ij
 };
 
 // A link with a direction, of --graph directed-file.
@@ -142,7 +142,7 @@ struct Network {
   double mean_readers(NodeId i, Round first, std::uint32_t messages) const;  // of messages first, first + 1, …
   double self_weight(NodeId i, Round k) const;                               // w_ii(k)
   // Of a graph that does not change: w_ij, 0 where i does not hear j; and Σ_j w_ij, w_ii included.
-  float heard_weight(NodeId i, NodeId j) const;
+  Real heard_weight(NodeId i, NodeId j) const;
   double row_sum(NodeId i) const;
   // Longest shortest path from i, in edges.
   std::uint32_t eccentricity(NodeId i) const;

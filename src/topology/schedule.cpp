@@ -80,7 +80,7 @@ std::span<const Neighbour> Network::peers(NodeId i, Round k, Side side, std::vec
       if (const NodeId j = matching(nodes, schedule.seed, k)[i]; j != i) room.push_back({j, 0.5f});
       break;
     case Schedule::Kind::directed_exponential:
-      for (std::uint32_t hop = 0; hop < all; ++hop) room.push_back({peer(hop), 1 / (1 + static_cast<float>(all))});
+      for (std::uint32_t hop = 0; hop < all; ++hop) room.push_back({peer(hop), 1 / (1 + static_cast<Real>(all))});
       std::ranges::sort(room, {}, &Neighbour::id);
       break;
     case Schedule::Kind::directed_file: {
@@ -122,7 +122,7 @@ double Network::self_weight(NodeId i, Round k) const {
   return is_scheduled() && !schedule.is_listed() ? 1 / (1.0 + reader_count(i, k)) : self_weights[i];
 }
 
-float Network::heard_weight(NodeId i, NodeId j) const {
+Real Network::heard_weight(NodeId i, NodeId j) const {
   std::vector<Neighbour> room;
   const auto all = sources(i, 0, room);
   const auto found = std::ranges::lower_bound(all, j, {}, &Neighbour::id);
@@ -161,7 +161,7 @@ void Network::list_arcs() {
     lists.list.resize(arcs.size());
     std::vector<std::size_t> next(lists.offsets.begin(), lists.offsets.end() - 1);
     for (const Arc& arc : arcs)
-      lists.list[next[at(arc)]++] = {side == Side::sources ? arc.from : arc.to, static_cast<float>(arc.weight)};
+      lists.list[next[at(arc)]++] = {side == Side::sources ? arc.from : arc.to, static_cast<Real>(arc.weight)};
   }
 }
 

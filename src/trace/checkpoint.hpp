@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/real.hpp"
+
 namespace quantimed {
 
 using Attribute = std::variant<bool, std::int64_t, double, std::string>;
@@ -16,10 +18,10 @@ using Attributes = std::vector<std::pair<std::string, Attribute>>;  // in the or
 
 // n nodes, p coordinates, m messages. Members that an engine has no use for are empty.
 struct Checkpoint {
-  std::vector<float> models;             // [n, p], x_i at the start of the node's iteration
-  std::vector<float> states;             // [n, …], each node's lasting float32 vectors beside the model
+  std::vector<Real> models;              // [n, p], x_i at the start of the node's iteration
+  std::vector<Real> states;              // [n, …], each node's lasting vectors beside the model
   std::vector<double> wide_states;       // [n, …], its float64 vectors
-  std::vector<float> scalars;            // [n], where the algorithm keeps a number
+  std::vector<Real> scalars;             // [n], where the algorithm keeps a number
   std::vector<std::uint32_t> messages;   // [n, channels], published so far, where there are states
   std::vector<std::uint32_t> iteration;  // [n], the one to begin with
   std::vector<double> start_time;        // [n], s, when it began

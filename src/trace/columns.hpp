@@ -16,8 +16,9 @@ struct Column {
   const char* name;
   const char* unit;
   std::vector<T> Record::*values;
-  bool is_optional = false;  // not in the file where there are no values
-  int wide_since = 0;        // schema version from which on it is float64; float32 before
+  bool is_optional = false;   // not in the file where there are no values
+  int wide_since = 0;         // schema version from which on it is float64; float32 before
+  bool is_of_models = false;  // in the precision of the run: float32, float64 with --precision double
 };
 template <class Record, class T, class... Rest>  // stated for clang, which does not yet deduce aggregates
 Column(const char*, const char*, std::vector<T> Record::*, Rest...)->Column<Record, T>;
@@ -73,10 +74,10 @@ inline constexpr std::tuple kTimeline{
 
 // /checkpoint: lengths as checkpoint.hpp says; `models` is stored as [n, p]
 inline constexpr std::tuple kCheckpoint{
-    Column{"models", "1", &Checkpoint::models},
-    Column{"states", "1", &Checkpoint::states, true},
+    Column{"models", "1", &Checkpoint::models, false, 0, true},
+    Column{"states", "1", &Checkpoint::states, true, 0, true},
     Column{"wide_states", "1", &Checkpoint::wide_states, true},
-    Column{"scalars", "1", &Checkpoint::scalars, true},
+    Column{"scalars", "1", &Checkpoint::scalars, true, 0, true},
     Column{"messages", "messages", &Checkpoint::messages, true},
     Column{"iteration", "iterations", &Checkpoint::iteration},
     Column{"start_time", "s", &Checkpoint::start_time},

@@ -67,35 +67,35 @@ Classes Evaluator::classes(const std::vector<double>& label) const {
 double Evaluator::bytes(const Problem& problem, std::uint32_t threads) {
   const auto p = static_cast<double>(problem.dimension());
   const auto workspace = static_cast<double>(problem.make_workspace().floats.size());
-  return sizeof(float) * (threads * workspace + (kGradientParts + 1) * p) + sizeof(double) * p;
+  return sizeof(Real) * (threads * workspace + (kGradientParts + 1) * p) + sizeof(double) * p;
 }
 
 // x̄ = (1/n) Σ_i x_i, summed in float64 in the order of the nodes.
-void Evaluator::average(std::span<const float* const> models) {
+void Evaluator::average(std::span<const Real* const> models) {
   const std::size_t p = mean_.size();
 #pragma omp parallel for schedule(static) num_threads(workers_)
   for (std::size_t block = 0; block < p; block += kBlock) {
     double sum[kBlock] = {};
     const std::size_t count = std::min(kBlock, p - block);
-    for (const float* x : models)
+    for (const Real* x : models)
       for (std::size_t k = 0; k < count; ++k) sum[k] += static_cast<double>(x[block + k]);
     for (std::size_t k = 0; k < count; ++k)
-      mean_[block + k] = static_cast<float>(sum[k] / static_cast<double>(models.size()));
+      mean_[block + k] = static_cast<Real>(sum[k] / static_cast<double>(models.size()));
   }
 }
 
 // (1/n) Σ_i ‖x_i − x̄‖²
-double Evaluator::consensus_error(std::span<const float* const> models) const {
+double Evaluator::consensus_error(std::span<const Real* const> models) const {
   std::vector<double> distance(models.size());
 #pragma omp parallel for schedule(static) num_threads(workers_)
   for (std::size_t i = 0; i < models.size(); ++i) {
     double sum = 0;
     for (std::size_t block = 0; block < mean_.size(); block += kBlock) {
       const std::size_t last = std::min(block + kBlock, mean_.size());
-      float part = 0;
+      Real part = 0;
 #pragma omp simd reduction(+ : part)
       for (std::size_t k = block; k < last; ++k) {
-        const float d = models[i][k] - mean_[k];
+        const Real d = models[i][k] - mean_[k];
         part += d * d;
       }
       sum += static_cast<double>(part);
@@ -158,7 +158,7 @@ double Evaluator::gradient_norm_squared() {
   return norm / (static_cast<double>(rows.size()) * static_cast<double>(rows.size()));
 }
 
-Evaluation Evaluator::evaluate(std::span<const float* const> models) {
+Evaluation Evaluator::evaluate(std::span<const Real* const> models) {
   Evaluation result{};
   choice_.run(1, [&](std::uint32_t workers) {
     workers_ = static_cast<int>(workers);
@@ -167,7 +167,7 @@ Evaluation Evaluator::evaluate(std::span<const float* const> models) {
   return result;
 }
 
-Evaluation Evaluator::evaluate_with_workers(std::span<const float* const> models) {
+Evaluation Evaluator::evaluate_with_workers(std::span<const Real* const> models) {
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   average(models);
   const auto share = [&](const LossSum& sum) {

@@ -29,7 +29,7 @@ class Evaluator {
   static double bytes(const Problem& problem, std::uint32_t threads);
 
   // models: [n] pointers to [p].
-  Evaluation evaluate(std::span<const float* const> models);
+  Evaluation evaluate(std::span<const Real* const> models);
 
   // Whose accuracy is told one by one: those of the test set, or of the training set where there is none. Nothing in
   // regression, or of more than kMostClasses. `label`: what the source calls them; empty: their numbers.
@@ -37,12 +37,12 @@ class Evaluator {
   Classes classes(const std::vector<double>& label) const;
 
   // x̄ of the last call.  [p]
-  std::span<const float> mean_model() const { return mean_; }
+  std::span<const Real> mean_model() const { return mean_; }
 
  private:
-  Evaluation evaluate_with_workers(std::span<const float* const> models);
-  void average(std::span<const float* const> models);
-  double consensus_error(std::span<const float* const> models) const;
+  Evaluation evaluate_with_workers(std::span<const Real* const> models);
+  void average(std::span<const Real* const> models);
+  double consensus_error(std::span<const Real* const> models) const;
   // hits [classes] ← those of each class; empty: not wanted.
   LossSum total_loss(const Dataset& data, std::span<const SampleId> rows, std::span<std::uint64_t> hits);
   double gradient_norm_squared();
@@ -51,13 +51,13 @@ class Evaluator {
   const Dataset* test_;
   double lambda_;  // of the ℓ2 term, for as many samples as are looked at
   WorkerChoice choice_;
-  int workers_ = 1;                              // of this evaluation
-  std::vector<SampleId> rows_, test_rows_;       // that are looked at
-  std::vector<std::uint32_t> class_samples_;     // [classes], of each class among them; empty: classes are not told
-  std::vector<std::uint64_t> hits_;              // [workers, classes] of one evaluation
-  std::vector<Workspace> work_;                  // a worker's each
-  std::vector<AlignedVector<float>> gradients_;  // [parts, p]: partial sums, added in order
-  AlignedVector<float> mean_;                    // [p]
+  int workers_ = 1;                             // of this evaluation
+  std::vector<SampleId> rows_, test_rows_;      // that are looked at
+  std::vector<std::uint32_t> class_samples_;    // [classes], of each class among them; empty: classes are not told
+  std::vector<std::uint64_t> hits_;             // [workers, classes] of one evaluation
+  std::vector<Workspace> work_;                 // a worker's each
+  std::vector<AlignedVector<Real>> gradients_;  // [parts, p]: partial sums, added in order
+  AlignedVector<Real> mean_;                    // [p]
 };
 
 }  // namespace quantimed

@@ -28,6 +28,7 @@ struct Input {
   std::uint64_t most;       // of memory
   std::uint64_t taken = 0;  // of memory
   std::int64_t version = kTraceSchemaVersion;
+  bool is_double = false;  // --precision of the run, which its models are stored in
 };
 
 // ---- objects and attributes ---------------------------------------------------------------------
@@ -69,16 +70,28 @@ struct Values {
   std::vector<T> values;
 };
 
-// `may_be_narrow`: float32 in the file will do for double.
+// How numbers lie in the file: as they will in memory; or float32 will do for double; or in the precision of the run,
+// whatever that of this program is.
+enum class Stored { as_in_memory, maybe_narrow, by_precision };
+
+template <class T>
+bool is_stored_as(const Input& input, hid_t stored, Stored how, const std::string& shown) {
+  const auto is = [&](hid_t type) { return need(H5Tequal(stored, type), shown) > 0; };
+  if (how == Stored::by_precision) return is(input.is_double ? stored_type<double>() : stored_type<float>());
+  return is(stored_type<T>()) || (how == Stored::maybe_narrow && is(stored_type<float>()));
+}
+
 template <class T>
 Values<T> read_values(Input& input, hid_t group, const char* group_name, const char* name, const std::string& unit,
-                      std::size_t rank, bool may_be_narrow = false) {
+                      std::size_t rank, Stored how = Stored::as_in_memory) {
   const std::string shown = fmt::format("/{}/{}", group_name, name);
   const Object dataset = open_object(group, name, H5I_DATASET, shown);
   const Type stored(H5Dget_type(dataset), shown);
-  const bool is_narrow = may_be_narrow && need(H5Tequal(stored, stored_type<float>()), shown) > 0;
-  if (!is_narrow && need(H5Tequal(stored, stored_type<T>()), shown) == 0)
-    throw Fault(fmt::format("{} is not of {}-byte {}", shown, sizeof(T),
+  if (!is_stored_as<T>(input, stored, how, shown))
+    throw Fault(fmt::format("{} is not of {}-byte {}", shown,
+                            how != Stored::by_precision ? sizeof(T)
+                            : input.is_double           ? sizeof(double)
+                                                        : sizeof(float),
                             std::is_floating_point_v<T> ? "floating-point numbers" : "unsigned integers"));
   const Space space(H5Dget_space(dataset), shown);
   Values<T> result{std::vector<hsize_t>(rank), {}};
@@ -108,8 +121,10 @@ std::vector<hsize_t> read_columns(Input& input, const char* group_name, const Ta
   std::vector<hsize_t> shape;
   columns::for_each(table, [&]<class T>(const columns::Column<Record, T>& column) {
     if (is_left_out(group, column)) return;
-    Values<T> read =
-        read_values<T>(input, group, group_name, column.name, column.unit, rank, input.version < column.wide_since);
+    const Stored how = column.is_of_models                 ? Stored::by_precision
+                       : input.version < column.wide_since ? Stored::maybe_narrow
+                                                           : Stored::as_in_memory;
+    Values<T> read = read_values<T>(input, group, group_name, column.name, column.unit, rank, how);
     if (shape.empty()) shape = read.shape;
     if (read.shape != shape)
       throw Fault(fmt::format("/{}/{} is [{}], [{}] expected", group_name, column.name, fmt::join(read.shape, ", "),

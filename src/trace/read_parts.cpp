@@ -136,7 +136,9 @@ Trace read_parts(Input input, Parts parts) {
   read_columns(input, "progress", columns::kProgress, trace.progress, 1);
   if (const Object group = open_group(input.file, "progress"); need(H5Aexists(group, "drawn_by"), "/progress") > 0)
     trace.progress.drawn_by = read_named<std::string>(group, "drawn_by", "/progress");
-  trace.mean_model = read_values<float>(input, open_group(input.file, "model"), "model", "mean", "1", 1).values;
+  input.is_double = text(trace.config, "precision", "single") == "double";
+  trace.mean_model =
+      read_values<Real>(input, open_group(input.file, "model"), "model", "mean", "1", 1, Stored::by_precision).values;
   if (need(H5Lexists(input.file, "classes", H5P_DEFAULT), "/classes") > 0) read_classes(input, trace);
   if (parts == Parts::summary) return trace;
   const auto shape = read_columns(input, "rounds", columns::kRounds, trace.rounds, 2);

@@ -157,7 +157,7 @@ void index_neighbours(Network& network) {
   std::vector<std::size_t> next(network.offsets.begin(), network.offsets.end() - 1);
   for (std::size_t e = 0; e < network.edges.size(); ++e) {
     const auto [i, j] = network.edges[e];
-    const auto weight = static_cast<float>(network.weights[e]);
+    const auto weight = static_cast<Real>(network.weights[e]);
     network.neighbour_list[next[i]++] = {j, weight};
     network.neighbour_list[next[j]++] = {i, weight};
   }

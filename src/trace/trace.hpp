@@ -132,7 +132,7 @@ struct Trace {
   Progress progress;
   Classes classes;
   Rounds rounds;
-  std::vector<float> mean_model;  // [p]
+  std::vector<Real> mean_model;  // [p]
   Timeline timeline;
   Attributes summary;
   std::optional<Checkpoint> checkpoint;  // of a run that can go on
