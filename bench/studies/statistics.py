@@ -8,7 +8,6 @@ import math
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from .runner import find_program
 from .study_file import StudyError
@@ -58,16 +57,23 @@ def read_estimate(found: Mapping[str, object]) -> Estimate:
     return Estimate(number(found["median"]), number(found["low"]), number(found["high"]), found["count"], found["coverage"])
 
 
-@lru_cache(maxsize=None)
-def _estimate(values: tuple[float, ...]) -> Estimate:
-    return read_estimate(ask({"samples": {"it": [plain(value) for value in values]}})["medians"]["it"])
+_known: dict[tuple[float, ...], Estimate] = {}
+
+
+def know(many: Iterable[Iterable[float]]) -> None:
+    """Estimates that will be asked for, by one process and not by one for each."""
+    new = [data for data in dict.fromkeys(tuple(float(value) for value in values) for values in many) if data and data not in _known]
+    if new:
+        medians = ask({"samples": {str(k): [plain(value) for value in data] for k, data in enumerate(new)}})["medians"]
+        _known.update((data, read_estimate(medians[str(k)])) for k, data in enumerate(new))
 
 
 def estimate(values: Iterable[float]) -> Estimate:
     data = tuple(float(value) for value in values)
     if not data:
         raise ValueError("no values to take a median of")
-    return _estimate(data)
+    know([data])
+    return _known[data]
 
 
 def spread_text(seeds: int) -> str:
