@@ -44,7 +44,7 @@ _UNREADABLE = (OSError, KeyError, ValueError, TypeError, RuntimeError, Attribute
 
 
 class ReportError(Exception):
-    """What a user can mend, in one line."""
+    """What a user can fix, in one line."""
 
 
 def phase_order(run: Run) -> tuple[str, ...]:

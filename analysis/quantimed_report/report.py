@@ -283,7 +283,7 @@ def thinned(values: np.ndarray) -> list[float | None]:
 
 # ---- environments --------------------------------------------------------------------------------------------------
 FIRST = ("cpu", "cores", "processing_units", "memory_bytes", "compiler", "flags", "blas", "kernel", "clock_source")
-OF_A_MOMENT = ("load", "clock_cost_ns")  # measured anew in each run
+OF_A_MOMENT = ("load", "clock_cost_ns")  # measured again in each run
 
 
 def _environment(run: Run) -> str:

@@ -129,7 +129,7 @@ def contents(dataset: str) -> dict[str, str] | str:
 
 
 def make_positive(path: Path) -> None:
-    """The program's sparse rows with the absolute values of their numbers, as counts of words have no sign, and labels drawn anew:
+    """The program's sparse rows with the absolute values of their numbers, as counts of words have no sign, and new labels are drawn:
     w ~ N(0, I), P(y = 1) = σ(3 aᵀw), as the program's own. There (a, y) is as likely as (−a, 1 − y), so that the labels say
     nothing of y a, on which alone the loss depends: shards sorted by label are as good as shuffled ones."""
     random = np.random.default_rng(1)

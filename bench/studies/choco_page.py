@@ -364,7 +364,7 @@ def reservations(found: Found, by_partition: Mapping[str, Sequence[Entry]]) -> l
                      "0.0094, but as a ratio from 2.3 to 1.8 and from 5.0 to 5.2: for a random 1 % not yet.")
     if found.data.given.startswith(POSITIVE):
         texts.append("The rows are generated: the sparsity pattern and the sizes of numbers are `sparse-logistic`'s, all numbers are taken positive, and "
-                     "labels drawn anew. `sparse-logistic` itself will not do: there (a, y) is as likely as (−a, 1 − y), so that labels say nothing "
+                     "new labels are drawn. `sparse-logistic` itself will not do: there (a, y) is as likely as (−a, 1 − y), so that labels say nothing "
                      "of y a, on which alone the loss depends, and shards sorted by label are as good as shuffled. rcv1 is larger "
                      "(20,242 × 47,236, 74 values a row), and no plane parts these classes as well as its.")
     if found.data.samples % int(found.parts[0].options["nodes"]):

@@ -38,7 +38,7 @@ def explain(path: Path, name: str) -> str:
     except FileNotFoundError:
         raise StudyError(f"{path}: not there; `make paper` writes it") from None
     except (OSError, ValueError) as error:
-        raise StudyError(f"{path}: cannot be read ({error}); `make paper` writes it anew") from None
+        raise StudyError(f"{path}: cannot be read ({error}); `make paper` writes it again") from None
     if name not in sources:
         raise StudyError(f"--trace {name}: no such number; there are S1 to S{len(sources)}")
     source = sources[name]

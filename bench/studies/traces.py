@@ -78,7 +78,7 @@ def charged_time(path: Path, bits: str) -> np.ndarray:
         return trace.time_s
     if bits == "wire" and not trace.time_by_bits_s:
         return _charged_anew(path)
-    raise StudyError(f"{path}: its time cannot be charged anew; run it with bits = {bits}")
+    raise StudyError(f"{path}: its time cannot be charged again; run it with bits = {bits}")
 
 
 @lru_cache(maxsize=None)
@@ -87,7 +87,7 @@ def _charged_anew(path: Path) -> np.ndarray:
     trace = read_trace(path)
     kind, _, exchange_s = trace.option("link").partition(":")
     if kind != "paper" or trace.option("sync") != "barrier" or trace.option("algorithm") == "async-dsgd":
-        raise StudyError(f"{path}: its time cannot be charged anew; run it with bits = wire")
+        raise StudyError(f"{path}: its time cannot be charged again; run it with bits = wire")
     with h5py.File(path, "r") as file:
         rounds = file["rounds"]
         computing = (rounds["compute_time"][:].astype(float) + rounds["wait_time"][:]).max(axis=1)
@@ -147,7 +147,7 @@ class Results:
         return list(dict.fromkeys(job.run.algorithm for job in self.jobs.get(study, [])))
 
     def curves(self, study: str, algorithm: str, bits: str, **wanted: str) -> dict[int, Curve]:
-        """By seed. Asynchronous runs were made for both ways to charge; the others' clocks can be charged anew."""
+        """By seed. Asynchronous runs were made for both ways to charge; the others' clocks can be charged again."""
         jobs = self.select(study, algorithm=algorithm, **wanted)
         if algorithm == "async-dsgd":
             jobs = [job for job in jobs if read_trace(job.path).option("bits") == bits]
