@@ -95,6 +95,8 @@ def compose(claims: list[Claim], tables: list[Table], at: Path, facts: str, dist
     lines = [TITLE, "", facts, "",
              "Each figure is a median over seeds, each ratio paired by seed. [a–b] is the range of up to five seeds, from six "
              "on an interval that holds the true median with 95 % or more; a target that was missed is reached *never*. "
+             "A ratio of 0× says that QuanTimed-DSGD missed the target, also where the other did, so that nothing is known of who would "
+             "have been the first; *never* says that the other alone missed it. "
              "[S…] says where a figure comes "
              f"from: `bench/paper --trace S3{' --quick' if at.stem.endswith('quick') else ''}`.",
              "Where two figures stand with / between them, the first is on the clock that charges the paper's bits, the second "
