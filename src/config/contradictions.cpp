@@ -56,11 +56,6 @@ void check_engine_options(const Config& config) {
     throw InputError(
         "--speed none: the machine's own speed is for --engine threads or a --machine; in virtual time give "
         "uniform:10,90 or another kind");
-  if (clock == kModelledTime && config.link == "none" && config.bits != Config{}.bits)
-    throw InputError(
-        "--bits {}: --link none charges nothing for a message, however its bits are counted; leave one of "
-        "them out",
-        config.bits);
   if (clock != kModelledTime && config.link.starts_with("paper"))
     throw InputError(
         "--link {}: charges the paper's clock alone; for a real machine give none or alpha-beta:LATENCY,BANDWIDTH",

@@ -344,8 +344,6 @@ TEST(CommandLine, Contradictions) {
   EXPECT_THAT(error_of({"run", "--speed", "none"}), StartsWith("--speed none: "));
   EXPECT_EQ(error_of({"run", "--speed", "none", "--engine", "threads"}), "");
   EXPECT_THAT(error_of({"compare", "--engine", "threads", "--link", "paper:3"}), StartsWith("--link paper:3: "));
-  EXPECT_THAT(error_of({"compare", "--bits", "paper", "--link", "none"}), StartsWith("--bits paper: --link none"));
-  EXPECT_EQ(error_of({"compare", "--bits", "paper", "--link", "paper:3"}), "");
 }
 
 // Whatever the command: what it runs has one clock, and an option that says how another one goes is an error.

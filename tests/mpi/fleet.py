@@ -106,7 +106,8 @@ class Running:
         return self.process.returncode, out, err
 
     def kill_all(self) -> None:
-        for process in [*self.ids(), self.process.pid]:
+        # A process that was waited for has given its number away.
+        for process in [*self.ids(), *([self.process.pid] if self.process.poll() is None else [])]:
             try:
                 os.kill(process, signal.SIGKILL)
             except ProcessLookupError:
