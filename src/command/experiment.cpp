@@ -266,7 +266,6 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   blas::admit(config.engine == "virtual" ? config.threads : std::max(layout.here(), config.threads),
               config.oversubscribe);
   const Setup setup(config, data);
-  if (!config.quiet) tell_of_doubts(config);
   Run run = setup.run();
   require_room(config, run, *setup.problem, layout);
   if (kGuards) {
@@ -289,6 +288,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
                           std::move(resumption->trace.recording)});
     run.resume = &*resume;
   }
+  if (!config.quiet) tell_of_doubts(config);  // once nothing more is refused
   auto [outcome, diverged, evaluation_s, wall_s] =
       run_and_record(config, data, run, trace, evaluator, report, earlier, start);
   trace.recording = std::move(outcome.recording);
