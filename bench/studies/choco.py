@@ -9,7 +9,6 @@ import argparse
 import json
 import math
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -26,10 +25,10 @@ import numpy as np
 from command_line import Parser
 from own_output import may_be_written
 
-from .field import Processes, Stopped, minutes
+from .field import Processes, ending_well, minutes
 from .field_results import Outcome
 from .field_settings import runs_to_tune
-from .runner import BAD_INPUT, INTERRUPTED, ROOT, find_program, only_user_of
+from .runner import ROOT, find_program, only_user_of
 from .study_file import StudyError, read_plain, split_list
 
 FOLDER = ROOT / "bench" / "choco"
@@ -281,24 +280,4 @@ def run_choco(args: argparse.Namespace, processes: Processes, given: Sequence[st
 
 def main(argv: list[str]) -> int:
     args = parser().parse_args(argv)
-    processes = Processes()
-    if threading.current_thread() is threading.main_thread():
-        handlers = {s: signal.signal(s, lambda number, frame: processes.stop()) for s in (signal.SIGINT, signal.SIGTERM)}
-    else:
-        handlers = {}
-    try:
-        return run_choco(args, processes, argv)
-    except Stopped:
-        print("choco: stopped; what is done is kept, and the same command continues", file=sys.stderr)
-        return INTERRUPTED
-    except StudyError as error:
-        print(f"choco: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except BrokenPipeError:
-        return 0
-    except OSError as error:
-        print(f"choco: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
-        return BAD_INPUT
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    return ending_well("choco", lambda processes: run_choco(args, processes, argv))

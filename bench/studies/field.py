@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -274,25 +274,30 @@ def run_field(args: argparse.Namespace, processes: Processes) -> int:
     return 0
 
 
-def main(argv: list[str]) -> int:
-    args = parser().parse_args(argv)
+def ending_well(name: str, work: Callable[[Processes], int]) -> int:
+    """The exit status of a script that starts processes: a signal stops them, and what goes wrong is one line."""
     processes = Processes()
     handlers = {}
     if threading.current_thread() is threading.main_thread():
         handlers = {s: signal.signal(s, lambda number, frame: processes.stop()) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return run_field(args, processes)
+        return work(processes)
     except Stopped:
-        print("field: stopped; what is done is kept, and the same command continues", file=sys.stderr)
+        print(f"{name}: stopped; what is done is kept, and the same command continues", file=sys.stderr)
         return INTERRUPTED
     except StudyError as error:
-        print(f"field: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:
         return 0
     except OSError as error:
-        print(f"field: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
+        print(f"{name}: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
         return BAD_INPUT
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def main(argv: list[str]) -> int:
+    args = parser().parse_args(argv)
+    return ending_well("field", lambda processes: run_field(args, processes))

@@ -221,12 +221,12 @@ void tell_of_slow_kernels() {
 }
 
 // The same of a machine file that says so of itself.
-void tell_of_doubts(const Config& config) {
+void tell_of_doubts(const Trace& trace) {
   static bool is_told = false;
-  const std::string doubts = machine_doubts(config);
+  const std::string doubts = text(trace.config, "machine_doubts", "");
   if (!doubts.empty() && !std::exchange(is_told, true))
-    tell("quantimed: --machine {}: do not trust what it predicts: when it was calibrated, {}\n", config.machine,
-         doubts);
+    tell("quantimed: --machine {}: do not trust what it predicts: when it was calibrated, {}\n",
+         text(trace.config, "machine", ""), doubts);
 }
 
 }  // namespace
@@ -288,7 +288,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
                           std::move(resumption->trace.recording)});
     run.resume = &*resume;
   }
-  if (!config.quiet) tell_of_doubts(config);  // once nothing more is refused
+  if (!config.quiet) tell_of_doubts(trace);  // once nothing more is refused
   auto [outcome, diverged, evaluation_s, wall_s] =
       run_and_record(config, data, run, trace, evaluator, report, earlier, start);
   trace.recording = std::move(outcome.recording);

@@ -81,7 +81,7 @@ struct TrialRun {
   // [targets], s; ∞: missed. Where a time lies before the third point of the curve, that of the point after it: nobody
   // is chosen by a straight line to the first points.
   std::vector<double> times;
-  std::vector<bool> is_resolved = {};  // [targets]: it does not
+  std::vector<bool> is_resolved = {};  // [targets]: it does not; empty: nowhere does it
   double final_loss = kForever;
   bool counts = false;  // complete and VALID
 };
