@@ -211,9 +211,14 @@ def _section(table: Table, said: Verdict) -> dict[str, object]:
 
 
 def _detail(run: Run) -> str:
-    said = {"model": "{}", "samples-per-node": "{} samples a node", "batch": "batch {}", "iterations": "{} iterations",
+    said = {"model": "{}", "samples-per-node": "{} samples a node", "batch": "batch {}", **_end(run),
             "graph": "graph {}", "speed": "speed {}", "link": "link {}"}
     return ", ".join(words.format(run.config[name]) for name, words in said.items() if name in run.config)
+
+
+def _end(run: Run) -> dict[str, str]:
+    """What ends a run: a limit of time, where there is one, in which every algorithm has its own number of iterations."""
+    return {"iterations": "{} iterations"} if str(run.config.get("max-time", "none")) == "none" else {"max-time": "until {} s"}
 
 
 def _beside(path: Path, folder: Path) -> str:

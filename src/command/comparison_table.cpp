@@ -123,9 +123,10 @@ std::string target_table(const Comparison& made) {
       if (has_steps) line.push_back(made.rows[races[0][t].entries[row]].setting);
       lines.push_back(std::move(line));
     }
-  return table_text(lines) +
-         "✓ the fastest; ≈ too close to call with the fastest; < before the third point of its curve; missed: not by "
-         "half or more of the runs in the time that they are judged by\n";
+  return fmt::format(
+      "{}✓ the fastest; ≈ too close to call with the fastest{}; < before the third point of its curve; "
+      "missed: not by half or more of the runs in the time that they are judged by\n",
+      table_text(lines), has_baseline ? ", which need not be " + baseline : "");
 }
 
 std::string percent_cell(const Estimate& share) {

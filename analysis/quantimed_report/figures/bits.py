@@ -8,15 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import style
-from ..statistics import spread
+from ..statistics import BAND, spread
 from ..style import styled
 from quantimed.traces import Run, Study, phase_order
 from . import common
 
 TITLE = "Loss against bits on the wire"
 CAPTION = ("Training loss of the mean model after so many bits that all nodes together sent to all their "
-           "neighbours: the real bytes of the messages, with their headers. The line is the median over seeds, the "
-           "band their range (fewer than 5 seeds) or the middle half.")
+           "neighbours: the real bytes of the messages, with their headers. " + BAND)
 
 
 @styled

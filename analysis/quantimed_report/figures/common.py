@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from .. import style
-from ..statistics import BASELINE, CLOCKS, Judged, asked_targets, curves, judge_runs, on_clock, shared_clocks, spread
+from ..statistics import BASELINE, CLOCKS, Judged, asked_targets, curves, judge_runs, on_clock, own_clock, shared_clocks, spread
 from ..steps import for_all_targets
 from quantimed.traces import ROUND_ORDER, Run, Study, phase_order
 
@@ -83,6 +83,19 @@ class Setting:
     def clock_label(self) -> str:
         """With what its seconds are charged by, where that could be something else."""
         return f"{self.time_label}, {CLOCKS[self.clock]}" if self.clock else self.time_label
+
+    @property
+    def rounds_label(self) -> str:
+        """With what the durations of /rounds are charged by: by what the runs have their time by, whatever clock is drawn."""
+        return rounds_label(self.runs)
+
+
+def rounds_label(runs: Sequence[Run]) -> str:
+    """The clock of the durations in /rounds."""
+    if runs[0].engine != "virtual":
+        return "time"
+    clocks = {own_clock(run) for run in runs}
+    return "virtual time" + "".join(f", {CLOCKS[clock]}" for clock in clocks if len(clocks) == 1 and clock != "machine")
 
 
 def settings(study: Study, leave_out: Sequence[str] = ()) -> list[Setting]:
@@ -191,7 +204,7 @@ def over_time_and_iterations(groups: Sequence[Setting], column: str, label: str)
             band(ax, setting.of(algorithm), x, column, log)
         log_when_positive(ax)
         ax.set_ylabel(label)
-        ax.set_xlabel(f"{setting.time_label} (s)" if x == "time" else "iterations of a node")
+        ax.set_xlabel(f"{setting.clock_label} (s)" if x == "time" else "iterations of a node")
         if log:
             ax.set_xscale("log")
             plain_log_ticks(ax.xaxis)

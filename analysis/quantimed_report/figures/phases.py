@@ -44,4 +44,4 @@ def _panel(ax: Axes, setting: common.Setting, seen: list[dict[str, float]]) -> N
     ax.set_yticks(range(len(rows)), [style.label(algorithm) for algorithm in rows])
     ax.invert_yaxis()
     ax.grid(False, axis="y")
-    ax.set_xlabel(f"{setting.time_label} of an iteration ({unit})")
+    ax.set_xlabel(f"an iteration, {setting.rounds_label} ({unit})")

@@ -33,7 +33,7 @@ def draw(study: Study) -> Figure | str:
                                 figsize=(style.width(), 1.15 * len(runs) + 0.5))
     for ax, run in zip(axes[:, 0], runs):
         _panel(ax, run)
-    axes[-1, 0].set_xlabel("node")
+    axes[-1, 0].set_xlabel(f"node (durations: {setting.rounds_label})")
     seen = [common.mean_phases([run]) for run in runs]
     first = f"{setting.name}, seed {runs[0].seed}: {style.label(runs[0].algorithm)}"
     first = textwrap.fill(first, 48, max_lines=3, placeholder=" …", break_on_hyphens=False)

@@ -44,5 +44,5 @@ def _age(ax: Axes, setting: common.Setting) -> None:
     if all(values.min() > 0 for values in found.values()):
         ax.set_xscale("log")
         common.plain_log_ticks(ax.xaxis)
-    ax.set_xlabel(f"age of messages ({unit}{', virtual' if setting.time_label != 'time' else ''})")
+    ax.set_xlabel(f"age of messages, {setting.rounds_label} ({unit})")
     ax.set_ylabel("iterations (%)")

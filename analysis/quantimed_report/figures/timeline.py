@@ -48,7 +48,7 @@ def draw(study: Study) -> Figure | str:
     for ax, run in zip(axes[:, 0], chosen):
         phases |= _panel(ax, run, span, factor)
     axes[-1, 0].set_xlim(0, factor * span)
-    axes[-1, 0].set_xlabel(f"{'virtual ' * (chosen[0].engine == 'virtual')}time ({unit})")
+    axes[-1, 0].set_xlabel(f"{common.rounds_label(chosen)} ({unit})")
     others = [phase for phase in phase_order(chosen[0]) if phase in phases - {"compute"}]
     handles = [Patch(facecolor="white", edgecolor=style.BLACK)]
     handles += [Patch(facecolor=style.PHASE_COLOURS[phase]) for phase in others]
