@@ -162,7 +162,7 @@ PACKAGES := g++ cmake ninja-build make pkg-config git libopenblas-pthread-dev li
 # their tests are skipped.
 WELCOME := dataset-fashion-mnist $(if $(filter test,$(MAKECMDGOALS)),chromium chromium-driver python3-selenium \
   slurm-wlm munge shellcheck cppcheck universal-ctags \
-  python3-pandas python3-setuptools python3-wheel python3-venv python3-yaml zsh fish man-db)
+  python3-pandas python3-otf2 python3-setuptools python3-wheel python3-venv python3-yaml zsh fish man-db)
 
 # Installs what is missing. Asks dpkg once, so it costs nothing when all is there.
 deps: ## installs what is missing (Debian, Ubuntu; root or sudo)

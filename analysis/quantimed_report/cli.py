@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from command_line import Parser
 
 if TYPE_CHECKING:  # not before it is known that all packages are here
-    from quantimed.traces import Study
+    from quantimed.traces import Run, Study
 
 DONE, INTERNAL_ERROR, BAD_INPUT = 0, 1, 2
 PACKAGES = {name: f"python3-{name}" for name in ("h5py", "numpy", "matplotlib", "jinja2", "markupsafe")}
@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--output", metavar="DIR", type=Path, help="where to write [STUDY_DIR/report]")
     made.add_argument("--perfetto", metavar="FILE.json", type=Path,
                       help="also write a run's timeline for Perfetto or chrome://tracing")
+    made.add_argument("--otf2", metavar="FOLDER", type=Path, help="also write it as an OTF2 archive, for Vampir or Scalasca")
     made.add_argument("--run", metavar="NAME", help="which run: its trace's file name [the first that counts]")
     made.add_argument("--target", metavar="LOSS,LOSS", type=target_losses, default=[],
                       help="the losses that times are compared at [--target-loss of the runs, or 50, 75, 90, 95 and 99 %% "
@@ -121,14 +122,18 @@ def _report(options: argparse.Namespace) -> int:
     from own_output import may_be_written
 
     from . import style
+    from .otf2_archive import require_writable, write_otf2
+    from .perfetto import write_perfetto
     from .report import build_report, chosen_figures
     from quantimed.traces import ReportError, Study, load_study
 
-    if options.run is not None and options.perfetto is None:
-        raise ReportError(f"--run {options.run}: is the run that --perfetto draws; add --perfetto FILE.json, or leave it out")
+    if options.run is not None and options.perfetto is None and options.otf2 is None:
+        raise ReportError(f"--run {options.run}: is the run that --perfetto or --otf2 draws; add --perfetto FILE.json or --otf2 FOLDER, or leave it out")
     if options.perfetto is not None and not may_be_written(options.perfetto, '{"traceEvents":'):
         raise ReportError(f"--perfetto {options.perfetto}: is not a timeline that this report wrote, and is not replaced; "
                           "name another file")
+    if options.otf2 is not None:
+        require_writable(options.otf2)
     try:  # before anything that takes long
         style.wear(style.Look(options.width, options.font, options.style, not options.no_title))
     except style.StyleError as error:
@@ -151,7 +156,10 @@ def _report(options: argparse.Namespace) -> int:
                           options.target, options.only)
     if options.perfetto is not None:
         line.show("timeline")
-        _write_timeline(study, options.perfetto, options.run)
+        write_perfetto(_chosen(study, f"--perfetto {options.perfetto}", options.run), options.perfetto)
+    if options.otf2 is not None:
+        line.show("OTF2 archive")
+        write_otf2(_chosen(study, f"--otf2 {options.otf2}", options.run), options.otf2)
     line.clear()
     print(printable(f"{report.page}: {report.counted} runs counted, {report.left_out} left out, {report.drawn} figures. {report.sentence}"))
     for failure in report.failed:
@@ -163,15 +171,14 @@ def _common_folder(folders: Sequence[Path]) -> Path:
     return Path(os.path.commonpath([folder.resolve() for folder in folders]))
 
 
-def _write_timeline(study: Study, path: Path, name: str | None) -> None:
-    from .perfetto import write_perfetto
+def _chosen(study: Study, option: str, name: str | None) -> Run:
     from quantimed.traces import ReportError
 
     chosen = [run for run in study.runs if (run.counts if name is None else name in (run.name, run.path.name))]
     if not chosen:
         asked = "no run counts" if name is None else f"--run {name}: no such run in this study"
-        raise ReportError(f"--perfetto {path}: {asked}; name one with --run, for instance {study.runs[0].path.name}")
-    write_perfetto(chosen[0], path)
+        raise ReportError(f"{option}: {asked}; name one with --run, for instance {study.runs[0].path.name}")
+    return chosen[0]
 
 
 def program() -> None:

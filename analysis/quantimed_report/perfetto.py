@@ -35,8 +35,9 @@ class _Clock:
         return self.bounds[:, :, self.order.index(phase)]
 
 
-def write_perfetto(run: Run, path: Path, seconds: float = float("inf")) -> None:
-    """The first `seconds` of the run's clock, or so much of it as MOST_EVENTS hold; the file says which."""
+def timeline(run: Run, seconds: float = float("inf")) -> tuple[list[Event], Event]:
+    """Events in the order of time, and what of the run they are: the first `seconds` of its clock, or so much of it as
+    MOST_EVENTS hold."""
     edges, _, _ = run.edges()
     neighbours = [[] for _ in range(run.nodes)]
     # Of a schedule the trace has all pairs that are ever linked, and not who sends to whom: no arrows.
@@ -48,7 +49,13 @@ def write_perfetto(run: Run, path: Path, seconds: float = float("inf")) -> None:
     events = [*_names(run), *_slices(clock, shown), *_arrows(run, clock, shown, neighbours)]
     # Of events at the same time tracks are named first and slices come before the arrows that they hold.
     events.sort(key=lambda event: (event.get("ts", -1.0), "MXsf".index(str(event["ph"]))))
-    document = {"traceEvents": events, "displayTimeUnit": "ms", "otherData": _about(run, clock, shown)}
+    return events, _about(run, clock, shown)
+
+
+def write_perfetto(run: Run, path: Path, seconds: float = float("inf")) -> None:
+    """timeline() as a file; it says what part it holds."""
+    events, about = timeline(run, seconds)
+    document = {"traceEvents": events, "displayTimeUnit": "ms", "otherData": about}
     try:
         Path(path).write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
     except OSError as error:
@@ -111,7 +118,7 @@ def _arrows(run: Run, clock: _Clock, shown: np.ndarray, neighbours: list[list[in
             if shown[sent, j] and published[sent, j] <= mixed[k, i]:
                 number += 1
                 common = {"name": "message", "cat": "message", "id": number, "pid": 0}
-                yield {**common, "ph": "s", "tid": j, "ts": published[sent, j].item() / 1e3}
+                yield {**common, "ph": "s", "tid": j, "ts": published[sent, j].item() / 1e3, "args": {"iteration": sent}}
                 yield {**common, "ph": "f", "bp": "e", "tid": i, "ts": mixed[k, i].item() / 1e3}
 
 

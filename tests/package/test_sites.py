@@ -143,3 +143,16 @@ def test_the_image_is_built_from_sound_sections(tmp_path: Path) -> None:
             assert done.returncode == 0, done.stdout
     makefile = (ROOT / "Makefile").read_text()
     assert re.search(r"^deps:", makefile, re.MULTILINE) and "quantimed_library" in makefile
+
+
+def test_the_forges_workflow_calls_what_is_here() -> None:
+    yaml = pytest.importorskip("yaml", reason="no PyYAML: the workflow is not parsed (apt-get install python3-yaml)")
+    jobs = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text())["jobs"]
+    targets = set(re.findall(r"^([a-z-]+):.* ## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for job in jobs.values():
+        last = job["steps"][-1]["run"]
+        made = [last.replace("${{ matrix.target }}", target).removeprefix("make ") for target in job["strategy"]["matrix"].get("target", [])]
+        assert set(made) <= targets if made else os.access(ROOT / last, os.X_OK), last
+        assert any(step.get("uses", "").startswith("actions/checkout@") for step in job["steps"])
+    images = jobs["test"]["strategy"]["matrix"]["image"]
+    assert {"debian:12", "debian:13", "debian:testing"} <= set(images)
