@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .study_file import Run, Study
 
 STEPS = ("alpha", "epsilon", "horizon")  # an algorithm's own
+WHOLE_WAY = 1.0  # of epsilon: all that the neighbours say is taken over, and beyond is no averaging
 NO_LIMIT = 100_000  # iterations that no run of a tuned study does in its time
 
 
@@ -30,6 +31,8 @@ def unfairness(study: Study, tuning: Study, quick: bool) -> str:
         return f"{first}: iterations end it; give max-time, the same for all, and iterations = {10 * NO_LIMIT}"
     if algorithms := set(of_study) - set(of_tuning):
         return f"{', '.join(sorted(algorithms))}: never tuned in {tuning.path.name}"
+    if options.get("allow-large-epsilon", "false") != "false":
+        return f"{study.path.name}: allow-large-epsilon: an epsilon above 1 is no averaging; take the option out"
     ignored = ("evaluations", "max-time" if quick else "")
     here, there = ({k: v for k, v in found[first].items() if k not in ignored} for found in (of_study, of_tuning))
     if text := difference({study.path.name: here, tuning.path.name: there}):
@@ -59,12 +62,14 @@ def points(runs: list[Run], quick: bool = False) -> dict[str, set[tuple[str, ...
 
 
 def edge(algorithm: str, tuning: list[Run], judged: list[Run]) -> str:
-    """A step that is the least or the largest of those tried; nothing where trials lie on both sides, or only one was made."""
+    """A step that was not searched, or is the least or the largest of those tried; nothing where trials lie on both sides."""
     for option in STEPS[:-1]:
-        tried, taken = ({size(run.options.get(option, "")) for run in runs if run.algorithm == algorithm}
+        tried, taken = ({size(run.options[option]) for run in runs if run.algorithm == algorithm and option in run.options}
                         for runs in (tuning, judged))
-        for value in taken if len(tried) > 1 else ():
-            if value in (min(tried), max(tried)):
+        if len(tried) == 1:
+            return f"{algorithm}: {option} = {min(tried):g} is the only one that was tried"
+        for value in taken:
+            if value in (min(tried), max(tried)) and (option, value) != ("epsilon", WHOLE_WAY):
                 return f"{algorithm}: {option} = {value:g} is the {'least' if value == min(tried) else 'largest'} that was tried"
     return ""
 

@@ -47,8 +47,10 @@ class Estimate:
 
     def text(self, unit: str = "", digits: int = 3) -> str:
         def figure(x: float) -> str:
-            return "–" if math.isnan(x) else "never" if math.isinf(x) else f"{x:.{digits}g}{unit}"
-        if self.count < 2 or math.isnan(self.median):
+            if not math.isfinite(x):
+                return "–" if math.isnan(x) else "never"
+            return (f"{x:.0f}" if 10 ** digits <= abs(x) < 1e6 else f"{x:.{digits}g}") + unit
+        if self.count < 2 or math.isnan(self.median) or self.low == self.high:
             return figure(self.median)
         return f"{figure(self.median)} [{figure(self.low)}–{figure(self.high)}]"
 

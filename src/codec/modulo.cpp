@@ -5,7 +5,8 @@
 // large.
 //
 // A wrong representative is a multiple of 2^b steps off. Each block of 512 coordinates carries a checksum of its true
-// indices, so it is found, but for about one in 2^32, and counted.
+// indices, by which it is found and counted: but for about one in 2^32 where coordinates are off independently, and one
+// in 2^14 where all of a block are off by the same.
 //   a line of 64 bytes with the checksums of 16 blocks, then their bodies, packed as in packing.hpp with width b; and
 //   so on. Every block lies at a fixed place.
 #include <fmt/core.h>

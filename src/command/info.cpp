@@ -112,7 +112,7 @@ int info_command(const Request& request) {
   for (const AlgorithmRow& row : algorithm_table()) fmt::print("  {:<16}{}\n", row.name, row.help);
   fmt::print("\ndata sets\n");
   for (const KnownDataset& known : known_datasets())
-    fmt::print("  {:<18}{}; {}\n", known.name, known.description, known.how_to_get);
+    fmt::print("  {:<29}{}; {}\n", known.name, known.description, known.how_to_get);
   if (request.config.jitter) print_jitter(machine, request.config.quiet);
   return kDone;
 }

@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "command/experiment.hpp"
 #include "statistics/judgement.hpp"
+#include "statistics/median.hpp"
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -57,13 +58,6 @@ bool is_at_an_end(const std::string& value, std::span<const Trial> trials, std::
   return least < most && (at <= least || at >= most);
 }
 
-// The lower middle: a median that some seed had.
-template <class T>
-T lower_median(std::vector<T> values) {
-  std::sort(values.begin(), values.end());
-  return values[(values.size() - 1) / 2];
-}
-
 // With whether it is what it says. Of equal times the one that is comes first.
 std::pair<double, bool> median_arrival(std::span<const TrialRun> runs, std::size_t target) {
   std::vector<std::pair<double, bool>> times;
@@ -71,8 +65,9 @@ std::pair<double, bool> median_arrival(std::span<const TrialRun> runs, std::size
     const bool is_resolved = run.is_resolved.empty() || run.is_resolved[target];
     times.emplace_back(run.times[target], !is_resolved);
   }
-  const auto [time, is_unresolved] = lower_median(times);
-  return {time, !is_unresolved};
+  std::sort(times.begin(), times.end());
+  const auto low = times[(times.size() - 1) / 2], high = times[times.size() / 2];
+  return {median({low.first, high.first}), !low.second && !high.second};
 }
 
 }  // namespace
@@ -228,7 +223,7 @@ Score score(std::span<const TrialRun> runs, std::size_t target) {
   if (runs.empty()) return worst;
   std::vector<double> losses;
   for (const TrialRun& run : runs) losses.push_back(run.counts ? run.final_loss : kForever);
-  Score result{.loss = lower_median(losses)};
+  Score result{.loss = median(losses)};
   if (std::isinf(result.loss)) return worst;
   double reached = 0;
   for (std::size_t k = 0; k < runs.front().times.size(); ++k) {

@@ -30,7 +30,7 @@ Finding judge_bound(const PowerFit& fit, const Promise& promise, Axis axis, Quan
     return open("the interval is wider than half the bound's exponent");
   }
   if (slowest <= slack) return {kBoundMet, ""};
-  if (fastest <= slack) return open("the interval holds the bound's exponent");
+  if (fastest <= slack) return open("the interval holds the bound's exponent, or comes within a tenth of it");
   if (quantity == Quantity::bias) return open("alpha is not small enough yet; the bound is proven");
   return {kSlower, ""};
 }

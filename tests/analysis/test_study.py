@@ -256,6 +256,11 @@ FAIR = ("algorithms = dsgd, q-dsgd\nbatch = 50\nl2-per = dataset\niterations = 1
     ("[algorithm dsgd]\nalpha = T^(-1/6)\n", "[algorithm dsgd]\nalpha = 0.5*T^(-1/6) | T^(-1/6) | 2*T^(-1/6)\n", ""),
     ("[algorithm dsgd]\nalpha = 4*T^(-1/6)\n", "[algorithm dsgd]\nalpha = 4*T^(-1/6) | 2*T^(-1/6) | 1*T^(-1/6)\n", "alpha = 4 is"),
     ("", "[algorithm dsgd]\nalpha = 1 | 1.0 | 1e0\n", "dsgd has 1 trials, q-dsgd has 3 trials"),
+    ("[algorithm q-dsgd]\nepsilon = 0.5\n", "[algorithm q-dsgd]\nepsilon = 0.5\n", "q-dsgd: epsilon = 0.5 is the only one that was tried"),
+    ("[algorithm q-dsgd]\nepsilon = 0.9\n", "[algorithm q-dsgd]\nepsilon = 0.5 | 0.9\n[algorithm dsgd]\nalpha = 0.5 | 0.7 | 1 | 1.4 | 2 | 3\n",
+     "q-dsgd: epsilon = 0.9 is the largest"),
+    ("[algorithm q-dsgd]\nepsilon = 1\n", "[algorithm q-dsgd]\nepsilon = 0.5 | 1\n[algorithm dsgd]\nalpha = 0.5 | 0.7 | 1 | 1.4 | 2 | 3\n", ""),
+    ("[grid]\nallow-large-epsilon = true\n", "[grid]\nallow-large-epsilon = true\n", "an epsilon above 1 is no averaging"),
     ("[algorithm q-dsgd]\nbits = paper\n[algorithm dsgd]\nbits = wire\n", "", "bits: dsgd has wire, q-dsgd has paper"),
 ])
 def test_a_study_of_tuned_steps_is_fair_or_refused(tmp_path: Path, study: str, tuning: str, names: str) -> None:

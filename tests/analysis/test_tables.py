@@ -5,7 +5,9 @@ import csv
 import io
 import json
 import math
+import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +15,11 @@ import pytest
 from conftest import a_run
 
 from quantimed_report import tables
+from quantimed_report.figures import common
 from quantimed_report.figures.common import TUNING
 from quantimed_report.spreadsheet import run_rows, summary_rows, to_csv
 from quantimed_report.tables import without_copies
-from quantimed.traces import Run, Study
+from quantimed.traces import Run, Study, load_study
 from quantimed_report.verdict import verdict
 
 
@@ -113,6 +116,27 @@ def test_the_horizon_and_the_clock_do_not_split_a_comparison() -> None:
     found = tables.tables(study_of(*runs, *[run for run in more if run.algorithm == "dsgd"]))
     assert sorted(table.label for table in found) == [f"digits, 4 nodes, virtual time, iterations {t}" for t in (300, 600)]
     assert all({one.algorithm for one in table.rows} == {"dsgd", "async-dsgd"} for table in found)
+
+
+def test_a_comparison_at_equal_time_is_one_table_that_says_what_compare_said(quantimed: Callable[..., None], tmp_path: Path) -> None:
+    """The asynchronous runs are made once for each clock, and with steps that depend on T each has a horizon of its own."""
+    quantimed("compare", "--budget", "time", "--seeds", "1-5", "--alpha", "0.3*T^(-1/6)", "--epsilon", "0.5", "--output", str(tmp_path))
+    study = without_copies(load_study(tmp_path))
+    assert len({str(run.config["horizon"]) for run in study.runs if run.algorithm == "async-dsgd"}) == 2
+    [found] = tables.tables(study)
+    [setting] = common.settings(study)
+    [said] = json.loads((tmp_path / "comparison.json").read_text())["comparisons"]
+    assert found.targets == pytest.approx(said["targets"])
+    for one in said["headlines"]:
+        assert found.judged.headline(one["clock"]) == in_words_of(found, one["text"])
+    assert setting.judged.targets == pytest.approx(said["targets"])
+
+
+def in_words_of(found: tables.Table, text: str) -> str:
+    """The program's headline with the page's names of algorithms."""
+    for one in found.rows:
+        text = re.sub(rf"(?<![\w-]){re.escape(one.algorithm)}(?![\w-])", one.label, text)
+    return text
 
 
 def test_runs_of_different_clocks_are_no_comparison() -> None:

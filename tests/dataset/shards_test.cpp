@@ -108,7 +108,7 @@ TEST(Shards, RejectsMoreThanThereIs) {
   const Dataset d = labelled(100, 4);
   EXPECT_THAT(error_of([&] { make_shards(d, {}, 0, 1, 1); }), HasSubstr("--nodes 0"));
   EXPECT_THAT(error_of([&] { make_shards(d, {}, 101, 0, 1); }), HasSubstr("only 100 samples"));
-  EXPECT_THAT(error_of([&] { make_shards(d, {}, 10, 11, 1); }), HasSubstr("at most 10 each"));
+  EXPECT_THAT(error_of([&] { make_shards(d, {}, 10, 11, 1); }), HasSubstr("give 10 or less, or all"));
   EXPECT_THAT(error_of([&] { make_shards(d, {}, 65536, 65536, 1); }), HasSubstr("--nodes"));
 }
 

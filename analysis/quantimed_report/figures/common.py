@@ -133,14 +133,17 @@ def shared_options(run: Run, leave_out: Sequence[str] = ()) -> dict[str, str]:
 
 
 def by_consequences(runs: Sequence[Run], names: Sequence[str] = CONSEQUENCES) -> list[tuple[dict[str, str], list[Run]]]:
-    """Runs of different horizons are different only where an algorithm has several. An algorithm that has one is
-    compared with every horizon of the others. With the options that tell a group from the others."""
+    """Runs of different horizons are different only where an algorithm has several by one clock: in the time of another its
+    automatic one is another. An algorithm that has one is compared with every horizon of the others. With the options that
+    tell a group from the others."""
     def key(run: Run) -> tuple[str, ...]:
         return tuple(str(run.config.get(name, "")) for name in names)
 
-    keys = {algorithm: {key(run) for run in runs if run.algorithm == algorithm} for algorithm in {run.algorithm for run in runs}}
-    varied = {algorithm for algorithm, found in keys.items() if len(found) > 1}
-    every = sorted({one for algorithm in varied for one in keys[algorithm]}, key=lambda one: [_natural(text) for text in one])
+    keys: dict[tuple[str, str], set[tuple[str, ...]]] = {}
+    for run in runs:
+        keys.setdefault((run.algorithm, own_clock(run)), set()).add(key(run))
+    varied = {algorithm for (algorithm, _), found in keys.items() if len(found) > 1}
+    every = sorted({key(run) for run in runs if run.algorithm in varied}, key=lambda one: [_natural(text) for text in one])
     if not varied:
         return [({}, list(runs))]
     apart = [k for k in range(len(names)) if len({one[k] for one in every}) > 1]

@@ -20,7 +20,8 @@ from .overshoot import has_deadline
 TITLE = "Timeline"
 CAPTION = ("The beginning of two runs, to the same scale. Above, with a deadline: every node computes exactly so "
            "long, on as many samples as it can (the number in the block), then all exchange. Below, asynchronous: "
-           "every block has its own length, and a node continues at once with the newest models it has.")
+           "every block has its own length, and a node continues with the newest models it has, waiting for nobody: at once in "
+           "real time, after the time of its own exchange in virtual time, as in the paper.")
 ROUNDS = 4
 MOST_NODES = 10
 
