@@ -209,6 +209,7 @@ def reservations(entries: Sequence[Entry], test: int) -> list[str]:
         "The messages of dsgd, async-dsgd and the two quantized algorithms are known before the gradient is, and travel while it is computed; those of d2, qg-dsgdm and "
         "choco-sgd wait for it. That is what the algorithms are, and costs the latter about an exact message's time an iteration (choco-sgd, whose signs are short, little).",
         "quantimed-dsgd computes until a deadline that gives the batch of the others in the mean; the batches of fast nodes are larger, and all nodes weigh the same.",
+        "A run ends with the iteration that is under way when its time is over, so up to one iteration later.",
         "Second steps: of γ and ε two values were tried each, at every other trial, so with equal trials these algorithms have half as many α.",
     ]
     if edges:

@@ -118,7 +118,7 @@ def test_a_run_that_was_stopped_is_continued_to_the_same_bits(small: Path, progr
     job = Job(found, lenet_runs.TUNING_SEED, 0)
     job.path.parent.mkdir(parents=True)
     child = subprocess.Popen([program, *map(str, job.arguments(data.path))], env=os.environ | {"OPENBLAS_NUM_THREADS": "1"})
-    while not job.path.with_suffix(".h5.partial").exists():  # since then it has begun, and a signal stops it in order
+    while not job.path.with_suffix(".h5.lock").exists():  # from then on a signal stops it in order
         assert child.poll() is None
         time.sleep(0.01)
     child.send_signal(signal.SIGINT)
