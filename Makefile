@@ -40,8 +40,9 @@ run: deps build/quantimed ## the main job: the four algorithms head to head, in 
 report: deps ## a page, figures and tables of the traces in a folder: make report STUDY=runs/compare-virtual
 	@$(REPORT) "$(or $(STUDY),runs)" $(REPORT_OPTIONS)
 
-paper: deps build/quantimed ## repeats the paper and judges its claims, into results/paper.md; QUICK=1: in minutes
+paper: deps build/quantimed ## repeats the paper and judges its claims, into results/paper.md; QUICK=1: in minutes, and the small form of bench/lenet
 	@bench/paper $(if $(QUICK),--quick) $(PAPER_OPTIONS)
+	$(if $(QUICK),bench/lenet/run --quick --where-it-is)
 
 field: deps build/quantimed ## a dozen algorithms tuned and compared in nine settings, into results/field.md; QUICK=1: in minutes
 	@bench/field/run $(if $(QUICK),--quick) $(FIELD_OPTIONS)

@@ -9,7 +9,6 @@ import argparse
 import json
 import math
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -25,10 +24,10 @@ import numpy as np
 from command_line import Parser
 from own_output import may_be_written
 
-from .field import Processes, ending_well, minutes
 from .field_results import Outcome
 from .field_settings import runs_to_tune
-from .runner import ROOT, find_program, only_user_of
+from .processes import Processes, contents, ending_well, minutes
+from .runner import ROOT, only_user_of
 from .study_file import StudyError, read_plain, split_list
 
 FOLDER = ROOT / "bench" / "choco"
@@ -119,14 +118,6 @@ def parts(data: Data, folder: Path, quick: bool) -> list[Part]:
 
 
 # ---- the data ------------------------------------------------------------------------------------------------------
-def contents(dataset: str) -> dict[str, str] | str:
-    """What `quantimed info --contents` says, or its refusal."""
-    done = subprocess.run([find_program(), "info", "--contents", "--dataset", dataset], capture_output=True, text=True)
-    if done.returncode:
-        return (done.stderr.strip().splitlines() or [f"info: exit status {done.returncode}"])[0].removeprefix("quantimed: ")
-    return {name: value for name, _, value in (line.partition(" = ") for line in done.stdout.splitlines())}
-
-
 def make_positive(path: Path) -> None:
     """The program's sparse rows with the absolute values of their numbers, as counts of words have no sign, and new labels are drawn:
     w ~ N(0, I), P(y = 1) = σ(3 aᵀw), as the program's own. There (a, y) is as likely as (−a, 1 − y), so that the labels say

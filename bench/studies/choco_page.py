@@ -18,9 +18,9 @@ from matplotlib.axes import Axes
 from quantimed_report import style
 
 from .choco import CODES, EPOCHS, GAPS, GENERATED, PARTITIONS, POSITIVE, QUICK_EPOCHS, TUNING_SEEDS, Found, Part
-from .field import minutes
 from .field_page import brief, table
 from .field_results import Outcome, counts_at
+from .processes import minutes
 from .statistics import Estimate, estimate, know, number, ratios, spread_text
 from .study_file import StudyError, read_plain
 from .traces import read_trace

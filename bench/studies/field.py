@@ -8,13 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,55 +21,14 @@ from own_output import may_be_written
 from . import field_settings as settings
 from .field_settings import AMB, SETTINGS, TUNING_SEEDS, Part, is_newest, parts
 from .job import release_of
-from .runner import BAD_INPUT, DIVERGED, INTERRUPTED, READ, contents, find_program, only_user_of
+from .processes import Processes, ending_well, minutes
+from .runner import READ, contents, find_program, only_user_of
 from .study_file import StudyError, read_plain, split_list
 
 SHORT, LONG = 0.1, 0.6  # of a run's time: what is measured before the cost is told
 
 
-# ---- the program's processes ---------------------------------------------------------------------------------------
-class Stopped(Exception):
-    pass
-
-
-class Processes:
-    """Those under way; a signal ends them in order, so that each keeps what it has done."""
-
-    def __init__(self) -> None:
-        self.running: set[subprocess.Popen[str]] = set()
-        self.lock = threading.RLock()  # a signal may come while it is held
-        self.stopped = False
-
-    def call(self, what: str, arguments: Sequence[object]) -> float:
-        """Returns the processor time that it took, s: that of a quiet core, however busy the machine is."""
-        with tempfile.TemporaryFile("w+") as said:
-            with self.lock:
-                if self.stopped:
-                    raise Stopped
-                # Its own session: Ctrl-C reaches this process alone.
-                child = subprocess.Popen([find_program(), *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=said,
-                                         text=True, start_new_session=True)
-                self.running.add(child)
-            _, status, used = os.wait4(child.pid, 0)
-            with self.lock:
-                child.returncode = os.waitstatus_to_exitcode(status)
-                self.running.discard(child)
-            if child.returncode == INTERRUPTED or self.stopped:
-                raise Stopped
-            if child.returncode not in (0, DIVERGED):  # a run that diverged is part of the answer
-                said.seek(0)
-                lines = said.read().strip().splitlines() or [f"exit status {child.returncode}"]
-                line = lines[-1].removeprefix("quantimed: ").replace("or replace it with --overwrite", "or remove that one")
-                raise StudyError(f"{what}: {line}")
-        return used.ru_utime + used.ru_stime
-
-    def stop(self) -> None:
-        with self.lock:
-            self.stopped = True
-            for child in self.running:
-                child.send_signal(signal.SIGINT)
-
-
+# ---- what is run -----------------------------------------------------------------------------------------------------
 def configs(part: Part) -> list[object]:
     return [word for path in part.files for word in ("--config", path)]
 
@@ -149,10 +105,6 @@ def reckon(found: Sequence[Part], folder: Path, jobs: int, processes: Processes)
     file.write_text(json.dumps(known, indent=1))
     each = {setting: known[key] for setting, key in kinds.items()}
     return {f"{part.setting} {part.form}": 2 * each[part.setting][0] + part.runs * each[part.setting][1] for part in found}
-
-
-def minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 class Meter:
@@ -272,30 +224,6 @@ def run_field(args: argparse.Namespace, processes: Processes) -> int:
         write_page(found, output, args.quick, names)
     print(output)
     return 0
-
-
-def ending_well(name: str, work: Callable[[Processes], int]) -> int:
-    """The exit status of a script that starts processes: a signal stops them, and what goes wrong is one line."""
-    processes = Processes()
-    handlers = {}
-    if threading.current_thread() is threading.main_thread():
-        handlers = {s: signal.signal(s, lambda number, frame: processes.stop()) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        return work(processes)
-    except Stopped:
-        print(f"{name}: stopped; what is done is kept, and the same command continues", file=sys.stderr)
-        return INTERRUPTED
-    except StudyError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except BrokenPipeError:
-        return 0
-    except OSError as error:
-        print(f"{name}: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
-        return BAD_INPUT
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
 
 
 def main(argv: list[str]) -> int:

@@ -29,7 +29,7 @@ docs=test_docs.py
 commands='test_docs.py::test_every_command_of_the_page_runs'
 first="${commands}[README.md]"
 pages="${commands}[src/README.md] ${commands}[analysis/README.md]"
-studies='test_choco.py test_field.py test_study.py test_theory.py'
+studies='test_choco.py test_field.py test_lenet.py test_study.py test_theory.py'
 figures='test_figures.py test_report.py test_tables.py'
 # shellcheck disable=SC2086  # several words
 case $part in

@@ -14,7 +14,7 @@ from command_line import Parser
 
 ROOT = Path(__file__).resolve().parents[2]
 # How they call themselves, and what they need at least.
-SCRIPTS = {"bench/study": "study", "bench/paper": "paper", "bench/theory": "theory", "bench/field/run": "field", "bench/choco/run": "choco", "bench/guards": "guards",
+SCRIPTS = {"bench/study": "study", "bench/paper": "paper", "bench/theory": "theory", "bench/field/run": "field", "bench/choco/run": "choco", "bench/lenet/run": "lenet", "bench/guards": "guards",
            "slurm/submit": "submit", "slurm/status": "status", "slurm/collect": "collect", "slurm/cancel": "cancel",
            "slurm/scaling-table": "scaling-table", "analysis/quantimed-report": "quantimed-report", "datasets/fetch": "fetch",
            "tests/soak/kills": "kills", "tests/soak/long": "long", "tests/soak/replays": "replays", "tests/compare-versions": "compare-versions"}
