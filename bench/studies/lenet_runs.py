@@ -24,8 +24,9 @@ FOLDER = ROOT / "bench" / "lenet"
 GROUPS = ("exact", "quantized", "momentum", "compressed")  # files of FOLDER
 MIXING = {"quantimed-dsgd": "epsilon", "q-dsgd": "epsilon", "choco-sgd": "gamma"}  # who has a second step to look for
 TUNING_SEED, SEEDS, QUICK_SEEDS = 101, (1, 2, 3), (1, 2)
-TUNING_SHARE = 4  # a judged run takes so many times as long as a trial, in virtual time
+TUNING_SHARE = 3  # a judged run takes so many times as long as a trial, in virtual time
 TUNING_IMAGES = 4  # a judged run's losses are over so many times as many images
+NO_LIMIT = 10_000_000  # iterations: time ends a run
 PROBE_SHARE = 60  # … and as a run that only says what the others cost
 OF_THE_SEARCH = ("algorithms", "trials", "alpha-range", "epsilon-range", "max-time", "evaluations", "evaluate-samples")
 
@@ -105,6 +106,9 @@ def loss_of(path: Path) -> float:
         status, verdict = str(file.attrs["status"]), str(file.attrs["verdict"])
         if status == "interrupted":
             return math.nan
+        end, asked = float(file["progress/time"][-1]), float(file["config"].attrs["max-time"])
+        if status == "complete" and end < asked * (1 - 1e-9):
+            raise StudyError(f"{path}: ended after {end:g} s, and others after {asked:g} s: it is compared with none; delete it")
         loss = float(file["summary"].attrs["final_loss"])
     return loss if status == "complete" and verdict == "VALID" and math.isfinite(loss) else math.inf
 
@@ -161,8 +165,9 @@ class Job:
 
 
 def is_interrupted(path: Path) -> bool:
+    """Stopped, or killed after it had written something."""
     if not path.exists():
-        return False
+        return path.with_name(f"{path.name}.partial").exists()
     with h5py.File(path, "r") as file:
         return str(file.attrs["status"]) == "interrupted"
 
@@ -172,7 +177,7 @@ def command(entrant: Entrant, dataset: str, steps: Trial, seed: int, seconds: fl
     own = [f"--{name}={value}" for name, value in entrant.options.items() if name not in OF_THE_SEARCH]
     mixing = [f"--{entrant.mixing}={steps.mixing}"] if entrant.mixing else []
     return ["run", "--engine=virtual", f"--algorithm={entrant.name}", f"--dataset={dataset}", *(word.replace("=true", "") for word in own),
-            f"--alpha={steps.alpha}", *mixing, f"--seed={seed}", f"--max-time={seconds:g}", f"--evaluations={evaluations}",
+            f"--alpha={steps.alpha}", *mixing, f"--seed={seed}", f"--max-time={seconds:g}", f"--iterations={NO_LIMIT}", f"--evaluations={evaluations}",
             f"--evaluate-samples={evaluated}", f"--threads={threads}", f"--output={path}", "--quiet"]
 
 
