@@ -95,8 +95,17 @@ $((most_lines_function + 1)) lines, at most $most_lines_function: long_one in $f
     if [ "$found" != "$expected" ]; then printf 'Looked for\n%s\nand found\n%s\n' "$expected" "$found"; exit 1; fi ;;
   cppcheck)
     tool=$(first_of 'Cppcheck 2.10' cppcheck) || exit
-    "$tool" --std=c++20 --language=c++ --enable=warning,performance,portability --inline-suppr --quiet \
-      --suppressions-list=.cppcheck --error-exitcode=1 -j "$(nproc)" -I src src ;;
+    look() {
+      "$tool" --std=c++20 --language=c++ --enable=warning,performance,portability --inline-suppr --quiet \
+        --suppressions-list=.cppcheck --error-exitcode=1 -j "$(nproc)" -I src "$@"
+    }
+    # Three macros change headers that nearly all include, and would have every file looked at four times: the files that
+    # ask for them are looked at with and without, and those beside them; the others without. Other macros are tried everywhere.
+    macros='QUANTIMED_DISPATCH QUANTIMED_DOUBLE QUANTIMED_WITHOUT_GUARDS'
+    elsewhere=$(grep -rlE "^# *(if|elif).*($(echo "$macros" | tr ' ' '|'))" src | grep -vE '^src/(base|blas)/')
+    if [ -n "$elsewhere" ]; then printf 'Look at these with and without the macros of base and blas, too:\n%s\n' "$elsewhere"; exit 1; fi
+    # shellcheck disable=SC2046,SC2086  # several words
+    look $(printf -- '-U%s ' $macros) src && look src/base src/blas ;;
   *)
     echo "usage: tests/lint.sh clocks|format|shell|cppcheck|lengths|licence|licence-write" >&2
     exit 2 ;;

@@ -44,7 +44,7 @@ PAGES = [page for page in PAGES if page.relative_to(ROOT).parts[0] not in ("buil
 BLOCK = re.compile(r"((?:^ *<!-- test: .*? -->\n)*)^( *)```([^\n]*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 NOTE = re.compile(r"<!-- test: (.*?) -->")
 PROGRAM = re.compile(r"(?:build/)?quantimed ([a-z]+)")
-SMALL = "--dataset digits --nodes 4 --graph ring --samples-per-node 50 --batch 10 --iterations 20 --evaluations 8".split()
+SMALL = "--dataset digits:600 --nodes 4 --graph ring --samples-per-node 50 --batch 10 --iterations 20 --evaluations 8".split()
 
 
 @dataclass

@@ -65,9 +65,7 @@ def judged(study: Study) -> Judged:
 
 # --- all of them
 
-@pytest.mark.parametrize("name", [name for name, _ in figures.ALL])
-def test_axes_have_labels_with_units(everything: dict[str, Study], name: str) -> None:
-    figure = drawn(dict(figures.ALL)[name], everything[name])
+def assert_axes_have_labels_with_units(figure: Figure, name: str) -> None:
     for ax in figure.axes:
         if not ax.axison:
             continue
@@ -82,10 +80,11 @@ def labelled(text: str) -> bool:
 
 
 @pytest.mark.parametrize("name", [name for name, _ in figures.ALL])
-def test_fits_a_column_and_saves(everything: dict[str, Study], name: str) -> None:
+def test_fits_a_column_says_its_units_and_saves(everything: dict[str, Study], name: str) -> None:
     module = dict(figures.ALL)[name]
     assert module.TITLE and module.CAPTION.endswith(".")
     figure = drawn(module, everything[name])
+    assert_axes_have_labels_with_units(figure, name)
     assert figure.get_size_inches()[0] == style.width()
     png, pdf = style.saved(figure, "png", "pdf")
     assert png.startswith(b"\x89PNG") and len(png) < 500_000

@@ -53,8 +53,8 @@ def test_a_full_disk_is_an_error(script: str) -> None:
                            "free some space, or send it elsewhere\n")
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-@pytest.mark.parametrize("ignored", [False, True])
+# Where who starts it ignores the signal, too: of the one way to end, so a few of them show it.
+@pytest.mark.parametrize(("ignored", "script"), [(False, script) for script in SCRIPTS] + [(True, script) for script in SCRIPTS[::6]])
 def test_a_closed_pipe_ends_quietly(script: str, ignored: bool) -> None:
     if script.endswith("mnist_numpy.py"):
         pytest.skip("prints only after minutes of work; it ends as the others do")

@@ -78,7 +78,7 @@ def test_double_comes_nearer_to_the_optimum_than_single_can(call: Call, quadrati
     assert reached["single"] > 1e-18
 
 
-SMALL = ("--dataset", "digits", "--nodes", "2", "--graph", "complete", "--samples-per-node", "40", "--batch", "8", "--model",
+SMALL = ("--dataset", "digits:600", "--nodes", "2", "--graph", "complete", "--samples-per-node", "40", "--batch", "8", "--model",
          "mlp:10", "--iterations", "20", "--evaluations", "4", "--precision", "double", "--quiet")
 
 
@@ -112,15 +112,15 @@ def test_codes_send_as_many_bits_as_in_single_precision(call: Call, tmp_path: Pa
 
 def test_a_stopped_run_goes_on_to_the_same_bits_by_the_program_of_its_trace(program: Path, double: Path, call: Call,
                                                                             tmp_path: Path) -> None:
-    words = ("--dataset", "digits", "--nodes", "4", "--graph", "ring", "--samples-per-node", "40", "--batch", "8", "--iterations",
-             "3000", "--evaluations", "6", "--algorithm", "choco-sgd", "--codec", "top-k:0.1", "--precision", "double", "--quiet")
+    words = ("--dataset", "digits:600", "--nodes", "4", "--graph", "ring", "--samples-per-node", "40", "--batch", "8", "--iterations",
+             "1000", "--evaluations", "6", "--algorithm", "choco-sgd", "--codec", "top-k:0.1", "--precision", "double", "--quiet")
     call("run", *words, "--output", "whole.h5")
     stopped = subprocess.Popen([program, "run", *words, "--output", "stopped.h5"], cwd=tmp_path, env=KEPT)
     for _ in range(1000):  # until it says by its lock that it runs
         if any(tmp_path.glob("*stopped.h5*")):
             break
         time.sleep(0.01)
-    time.sleep(0.3)
+    time.sleep(0.1)
     stopped.send_signal(signal.SIGTERM)
     assert stopped.wait(100) == 75
     call("run", "--resume", "stopped.h5", "--quiet")  # quantimed, not quantimed-double

@@ -23,7 +23,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 const std::string kOptionsRun =
-    " --dataset digits --nodes 4 --graph ring --samples-per-node 50 --model mlp:8 --batch 10 --iterations 6 "
+    " --dataset digits:600 --nodes 4 --graph ring --samples-per-node 50 --model mlp:8 --batch 10 --iterations 6 "
     "--evaluations 2 --alpha 0.2 --epsilon 0.5 ";
 
 Config small(const std::string& algorithm) {

@@ -23,7 +23,8 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 const std::string kBudgetProblem =
-    "--dataset digits --nodes 5 --graph ring --model mlp:4 --samples-per-node 40 --batch 10 --evaluations 5 --threads "
+    "--dataset digits:600 --nodes 5 --graph ring --model mlp:4 --samples-per-node 40 --batch 10 --evaluations 5 "
+    "--threads "
     "1 ";
 const char* const kAlgorithms[] = {"quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd"};
 

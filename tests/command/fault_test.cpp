@@ -19,7 +19,8 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 const std::string kFaultyRun =
-    " --dataset digits --nodes 6 --graph ring --samples-per-node 100 --model mlp:8 --iterations 40 --evaluations 10 "
+    " --dataset digits:600 --nodes 6 --graph ring --samples-per-node 100 --model mlp:8 --iterations 40 --evaluations "
+    "10 "
     "--alpha 0.2 --epsilon 0.5 --output t.h5 ";
 
 void expect_good_trace(const Folder& folder, RunStatus status) {
@@ -53,7 +54,7 @@ TEST(FaultProgram, SynchronousRunsSayWhoIsMissingAndEndWithStatusOne) {
       std::string options = kFaultyRun;
       if (!engine.empty())
         options =
-            " --dataset digits --engine threads --nodes 4 --oversubscribe --graph ring --samples-per-node 100 "
+            " --dataset digits:600 --engine threads --nodes 4 --oversubscribe --graph ring --samples-per-node 100 "
             "--model mlp:8 --iterations 100000000 --evaluations 10 --output t.h5 ";
       const Ran ran =
           run_program(folder, "run" + options + "--algorithm " + algorithm + " --fault crash:3@0.1 --patience 2");

@@ -118,7 +118,7 @@ TEST(GraphChoice, AFileOfDirectedLinksIsForWhomItsWeightsSuit) {
   spill(folder / "weighted", "0 1 0.4\n1 2 0.4\n2 3 0.4\n3 0 0.4\n");
   spill(folder / "plain", "0 1 0.4\n1 2 0.1\n2 3 0.4\n");
   const std::string small =
-      " --dataset digits --model mlp:4 --nodes 4 --samples-per-node 20 --batch 5 --iterations 20 --overwrite "
+      " --dataset digits:600 --model mlp:4 --nodes 4 --samples-per-node 20 --batch 5 --iterations 20 --overwrite "
       "--output a.h5 ";
   const auto works = [&](const std::string& arguments) {
     const Ran ran = run_program(folder, "run " + arguments + small);
@@ -141,7 +141,7 @@ TEST(GraphChoice, AFileOfDirectedLinksIsForWhomItsWeightsSuit) {
   spill(folder / "none", "");
   const Ran alone =
       run_program(folder,
-                  "run --algorithm sgp --graph directed-file:none --dataset digits --model mlp:4 --nodes 1 "
+                  "run --algorithm sgp --graph directed-file:none --dataset digits:600 --model mlp:4 --nodes 1 "
                   "--samples-per-node 20 --batch 5 --iterations 5 --output one.h5");
   EXPECT_EQ(alone.status, 0) << alone.err;
   EXPECT_THAT(run_program(folder, "verify one.h5").out, HasSubstr("all invariants hold"));
@@ -165,7 +165,7 @@ TEST(GraphChoice, AFileOfDirectedLinksIsForWhomItsWeightsSuit) {
 TEST(GraphChoice, ATraceOfAScheduleVerifies) {
   const Folder folder;
   const std::string small =
-      " --dataset digits --model mlp:4 --nodes 5 --samples-per-node 20 --batch 5 --iterations 20 --link paper:3 ";
+      " --dataset digits:600 --model mlp:4 --nodes 5 --samples-per-node 20 --batch 5 --iterations 20 --link paper:3 ";
   for (const char* graph : {"one-peer-exponential", "random-matching", "directed-exponential"})
     for (const char* algorithm : {"dsgd-atc", "aug-dgm", "gossip-pga", "allreduce-sgd"}) {
       const std::string what = std::string(" --graph ") + graph + " --algorithm " + algorithm + small;

@@ -14,7 +14,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 const std::string kTiny =
-    "--dataset digits --nodes 4 --samples-per-node 50 --model mlp:4 --iterations 6 --evaluations 3 --quiet "
+    "--dataset digits:600 --nodes 4 --samples-per-node 50 --model mlp:4 --iterations 6 --evaluations 3 --quiet "
     "--threads 1 --output t.h5 ";
 
 struct Extreme {

@@ -109,7 +109,7 @@ TEST(Outputs, ACompleteRunOfTheSameOptionsIsKept) {
   EXPECT_NE(inode(folder / "a.h5"), file);
   // Where the run diverged it would again.
   const std::string diverging =
-      "run --algorithm dsgd --iterations 5 --quiet --output d.h5 --dataset digits --nodes 4 "
+      "run --algorithm dsgd --iterations 5 --quiet --output d.h5 --dataset digits:600 --nodes 4 "
       "--graph ring --samples-per-node 20 --alpha 1e20";
   ASSERT_EQ(run_program(folder, diverging).status, 3);
   const ino_t diverged = inode(folder / "d.h5");
@@ -179,16 +179,16 @@ std::string svm(double value) {
 std::vector<Content> all_contents(const Folder& folder) {
   const Ran calibrated = run_program(
       folder,
-      "calibrate --dataset digits --nodes 2 --model logistic --quiet --samples-per-node 20 --output m.ini; true");
+      "calibrate --dataset digits:600 --nodes 2 --model logistic --quiet --samples-per-node 20 --output m.ini; true");
   std::string machine = contents(folder / "m.ini"), other = machine;
   if (const auto at = other.find("latency_s = "); at != std::string::npos) other.insert(at + 12, "1");
   std::vector<Content> found = {{"d.svm", svm(0.5), svm(0.75), "--dataset d.svm --model logistic", "the data"},
                                 {"g.txt", "0 1\n1 2\n2 3\n0 3\n", "0 1\n1 2\n2 3\n0 2\n",
-                                 "--dataset digits --model mlp:4 --graph file:g.txt", "graph"},
+                                 "--dataset digits:600 --model mlp:4 --graph file:g.txt", "graph"},
                                 {"s.txt", "10 20 30 40\n20 10 30 40\n", "10 20 30 40\n20 10 30 41\n",
-                                 "--dataset digits --model mlp:4 --speed file:s.txt", "speed"}};
+                                 "--dataset digits:600 --model mlp:4 --speed file:s.txt", "speed"}};
   if (calibrated.status == 0 && !machine.empty())
-    found.push_back({"m.ini", machine, other, "--dataset digits --model logistic --machine m.ini", "machine"});
+    found.push_back({"m.ini", machine, other, "--dataset digits:600 --model logistic --machine m.ini", "machine"});
   return found;
 }
 
@@ -328,7 +328,7 @@ TEST(Outputs, EveryCommandLeavesWhatIsNotItsOwn) {
   const Folder folder;
   const std::string own = "somebody's own\n";
   const std::string one =
-      " --algorithms dsgd --dataset digits --graph complete --samples-per-node 24 --batch 8 --iterations 5 ";
+      " --algorithms dsgd --dataset digits:600 --graph complete --samples-per-node 24 --batch 8 --iterations 5 ";
   const std::string theory =
       " --nodes 4 --samples-per-node 10 --l2 4 --horizons 20,40,80,160 --seeds 1-2 --c1 0.3 --c2 1 ";
   const struct {

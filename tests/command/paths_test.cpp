@@ -40,10 +40,10 @@ void expect_one_line(const Ran& ran, const std::string& command, const Path& pat
 
 TEST(Paths, ThatCannotBeWrittenAreOneLineInEveryCommand) {
   const std::string one =
-      " --algorithms dsgd --dataset digits --graph complete --samples-per-node 24 --batch 8 --iterations 5 ";
+      " --algorithms dsgd --dataset digits:600 --graph complete --samples-per-node 24 --batch 8 --iterations 5 ";
   const std::string commands[] = {
-      "run --algorithm dsgd --dataset digits --nodes 4 --samples-per-node 20 --iterations 5 --output ",
-      "run --overwrite --repeats 2 --engine threads --oversubscribe --algorithm dsgd --dataset digits --nodes 4 "
+      "run --algorithm dsgd --dataset digits:600 --nodes 4 --samples-per-node 20 --iterations 5 --output ",
+      "run --overwrite --repeats 2 --engine threads --oversubscribe --algorithm dsgd --dataset digits:600 --nodes 4 "
       "--samples-per-node 20 --iterations 5 "
       "--output ",
       "compare --seeds 1 --nodes 4" + one + "--output ",
@@ -94,14 +94,14 @@ TEST(Paths, ThatLeaveNoRoomForTheFilesBesideThemAreOneLine) {
   expect_one_line(
       run_program(
           folder,
-          "run --algorithm dsgd --dataset digits --nodes 4 --samples-per-node 20 --iterations 5 --output " + name),
+          "run --algorithm dsgd --dataset digits:600 --nodes 4 --samples-per-node 20 --iterations 5 --output " + name),
       "run", {name, "File name too long; choose a shorter name"});
 }
 
 TEST(Paths, TheFolderOfRunsWithoutANameMayBeSuchAPath) {
   for (const std::string command :
-       {"run --algorithm dsgd --dataset digits --nodes 4 --samples-per-node 20 --iterations 5",
-        "compare --algorithms dsgd --seeds 1 --dataset digits --nodes 4 --samples-per-node 20 --iterations 5"}) {
+       {"run --algorithm dsgd --dataset digits:600 --nodes 4 --samples-per-node 20 --iterations 5",
+        "compare --algorithms dsgd --seeds 1 --dataset digits:600 --nodes 4 --samples-per-node 20 --iterations 5"}) {
     const Folder folder;
     std::filesystem::create_symlink("runs", folder / "runs");
     expect_one_line(run_program(folder, command), command, {"runs", "Too many levels of symbolic links"});

@@ -18,7 +18,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 const std::string kPlacedRun =
-    "run --engine threads --dataset digits --model mlp:8 --samples-per-node 100 --iterations 20 --evaluations 2 "
+    "run --engine threads --dataset digits:600 --model mlp:8 --samples-per-node 100 --iterations 20 --evaluations 2 "
     "--algorithm dsgd --output t.h5 ";
 
 using Variables = std::vector<std::pair<const char*, std::string>>;

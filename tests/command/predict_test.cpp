@@ -13,7 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kPredictedRun = "--dataset digits --model mlp:6 --samples-per-node 50 --batch 10 --quiet ";
+const std::string kPredictedRun = "--dataset digits:2500 --model mlp:6 --samples-per-node 50 --batch 10 --quiet ";
 
 class Predict : public ::testing::Test {
  protected:
@@ -56,7 +56,7 @@ TEST_F(Predict, WhatWasNotToBeTrustedWhenItWasMeasuredIsNotWhenItIsUsed) {
   write_machine_file(folder / "m.ini", machine);
   const Ran ran =
       run_program(folder,
-                  "compare --algorithms dsgd,q-dsgd --machine m.ini --nodes 3 --graph ring --dataset digits "
+                  "compare --algorithms dsgd,q-dsgd --machine m.ini --nodes 3 --graph ring --dataset digits:2500 "
                   "--model mlp:6 --samples-per-node 50 --batch 10 --iterations 5 --seeds 1 --output c");
   ASSERT_EQ(ran.status, 0) << ran.err;
   EXPECT_THAT(ran.err, HasSubstr("do not trust what it predicts: when it was calibrated, node 1 waited for its core"));
@@ -95,7 +95,7 @@ TEST_F(Predict, GivenAgainItTakesItsOwnMeasurementAgain) {
                   "predict --nodes 2 --graph complete --algorithms dsgd --iterations 60 --repeats 1 --output p --quiet "
                   "--dataset gaussian-logistic:3 --model logistic --samples-per-node 50 --batch 10");
   EXPECT_EQ(other.status, 2);
-  EXPECT_THAT(other.err, HasSubstr("p/machine.ini: was measured with another --dataset: digits, not "));
+  EXPECT_THAT(other.err, HasSubstr("p/machine.ini: was measured with another --dataset: digits:2500, not "));
   EXPECT_THAT(other.err, HasSubstr("--machine p/machine.ini"));
   EXPECT_EQ(contents(folder / "p/machine.ini"), machine);
   // Nor where no trace is left to say what the nodes were.
@@ -113,7 +113,8 @@ TEST_F(Predict, AMachineFileIsForItsOwnModel) {
   const struct {
     std::string arguments, says;
   } cases[] = {
-      {"run --machine m.ini --dataset digits --model mlp:7", "--machine m.ini: measured for mlp:6"},
+      {"run --machine m.ini --dataset digits:2500 --samples-per-node 50 --model mlp:7",
+       "--machine m.ini: measured for mlp:6"},
       {"run --machine m.ini --algorithm q-dsgd --codec rounding " + kPredictedRun, "code rounding"},
       {"run --machine m.ini --engine threads " + kPredictedRun, "--machine m.ini: on threads"},
       {"run --machine m.ini --link paper:3 " + kPredictedRun, "--link paper:3"},

@@ -18,7 +18,7 @@ namespace {
 using testing::HasSubstr;
 
 const std::string kSmall =
-    " --dataset digits --nodes 6 --samples-per-node 100 --model mlp:8 --iterations 12 --evaluations 4 "
+    " --dataset digits:600 --nodes 6 --samples-per-node 100 --model mlp:8 --iterations 12 --evaluations 4 "
     "--alpha 0.2 --epsilon 0.5 ";  // the published ε is for long horizons
 
 TEST(Program, RunsAndWritesATraceThatVerifies) {
@@ -29,8 +29,7 @@ TEST(Program, RunsAndWritesATraceThatVerifies) {
     ASSERT_EQ(run.status, 0) << run.err;
     EXPECT_EQ(without_progress(run.err), "");
     EXPECT_THAT(run.out, HasSubstr("verdict     VALID"));
-    EXPECT_THAT(run.out,
-                HasSubstr("data        784 features (28x28), 10 classes (labels 0-9), 10,000 training, 2,000"));
+    EXPECT_THAT(run.out, HasSubstr("data        784 features (28x28), 10 classes (labels 0-9), 600 training, 120"));
     const Ran verify = run_program(folder, "verify t.h5");
     EXPECT_EQ(verify.status, 0) << verify.out;
     EXPECT_THAT(verify.out, HasSubstr("all invariants hold"));
@@ -57,7 +56,7 @@ TEST(Program, RunsOnThreads) {
   for (const char* algorithm : {"quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd"}) {
     const Folder folder;
     const Ran run = run_program(folder,
-                                "run --engine threads --nodes 3 --oversubscribe --dataset digits --model mlp:8 "
+                                "run --engine threads --nodes 3 --oversubscribe --dataset digits:600 --model mlp:8 "
                                 "--samples-per-node 100 --iterations 40 --evaluations 4 --output t.h5 --algorithm " +
                                     std::string(algorithm));
     ASSERT_EQ(run.status, 0) << run.err;
@@ -72,7 +71,7 @@ TEST(Program, RunsOnThreads) {
 TEST(Program, InterferenceIsRecorded) {
   const Folder folder;
   const Ran run = run_program(folder,
-                              "run --engine threads --nodes 1 --graph complete --dataset digits --model mlp:8 "
+                              "run --engine threads --nodes 1 --graph complete --dataset digits:600 --model mlp:8 "
                               "--samples-per-node 100 --iterations 200 --evaluations 2 --interference 1,1,0.01 "
                               "--algorithm dsgd --output t.h5");
   ASSERT_EQ(run.status, 0) << run.err;
@@ -189,7 +188,7 @@ TEST(Program, AShortRunWithThePublishedStepsDoesNotExplode) {
 TEST(Program, StepsTakeTheirOwnHorizon) {
   const Folder folder;
   const std::string steps =
-      "run --algorithm dsgd --alpha '0.3*T^(-1/2)' --nodes 3 --dataset digits --model mlp:4 --threads 1 ";
+      "run --algorithm dsgd --alpha '0.3*T^(-1/2)' --nodes 3 --dataset digits:600 --model mlp:4 --threads 1 ";
   ASSERT_EQ(run_program(folder, steps + "--iterations 9 --horizon 4 --output a.h5").status, 0);
   const Trace trace = read_trace(folder / "a.h5");
   EXPECT_FLOAT_EQ(static_cast<float>(number(trace.config, "alpha_value", 0)), 0.15f);
@@ -314,10 +313,10 @@ TEST(Program, InfoListsTheLibrariesInUse) {
 
 TEST(Program, ExportsADataSetThatTrainsAlike) {
   const Folder folder;
-  ASSERT_EQ(run_program(folder, "export --dataset digits --output digits.h5").status, 0);
+  ASSERT_EQ(run_program(folder, "export --dataset digits:600 --output digits.h5").status, 0);
   ASSERT_EQ(run_program(folder, "run" + kSmall + "--output a.h5").status, 0);
   std::string exported = kSmall;
-  exported.replace(exported.find("digits"), 6, "digits.h5");
+  exported.replace(exported.find("digits:600"), 10, "digits.h5");
   const Ran ran = run_program(folder, "run" + exported + "--output b.h5");
   ASSERT_EQ(ran.status, 0) << ran.err;
   EXPECT_EQ(read_trace(folder / "a.h5").progress.loss, read_trace(folder / "b.h5").progress.loss);

@@ -18,7 +18,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 const std::string kReal =
-    "run --engine threads --nodes 3 --oversubscribe --graph complete --dataset digits --samples-per-node 100 "
+    "run --engine threads --nodes 3 --oversubscribe --graph complete --dataset digits:600 --samples-per-node 100 "
     "--model mlp:8 --quiet ";
 const std::string kCurve =
     "run --engine threads --nodes 3 --oversubscribe --graph complete --dataset digits:600 --samples-per-node 100 "
@@ -28,14 +28,28 @@ std::uint32_t fewest_iterations(const Trace& trace) {
   return trace.recording && !trace.recording->iterations.empty() ? std::ranges::min(trace.recording->iterations) : 0;
 }
 
-// Whether every node has an iteration on record: before that there is nothing to go on from.
-bool has_begun(const std::string& partial) {
-  try {
-    return fewest_iterations(read_trace(partial)) > 0;
-  } catch (const std::exception&) {
-    return false;  // not there yet
+// Whether every node has an iteration on record: before that there is nothing to go on from. Each .partial is read
+// once.
+class HasBegun {
+ public:
+  explicit HasBegun(std::string partial) : partial_(std::move(partial)) {}
+  bool operator()() {
+    std::error_code none;
+    const auto written = std::filesystem::last_write_time(partial_, none);
+    if (none || written == read_) return false;
+    try {
+      if (fewest_iterations(read_trace(partial_)) > 0) return true;
+    } catch (const std::exception&) {
+      return false;  // the run has ended
+    }
+    read_ = written;
+    return false;
   }
-}
+
+ private:
+  std::string partial_;
+  std::filesystem::file_time_type read_{};
+};
 
 TEST(ReplayProgram, RecomputesARunAndDrawsAFinerCurve) {
   const Folder folder;
@@ -106,7 +120,7 @@ TEST(CurveByReplay, OfARunThatWasStoppedOrKilledAndResumed) {
     Started run(folder, kReal +
                             "--algorithm async-dsgd --iterations 100000000 --max-time 600 --evaluations 20 --curve "
                             "replay --output a.h5");
-    run.until([&] { return has_begun(partial); });
+    run.until(HasBegun(partial));
     const Ran ended = run.stop(signal);
     ASSERT_EQ(ended.status, signal == SIGKILL ? 137 : 75) << ended.err;
     double cut = 0;
@@ -161,7 +175,7 @@ TEST(ReplayProgram, VerifyTellsWhatWasReplayed) {
       run_program(folder, kReal + "--algorithm quantimed-dsgd --deadline 1ms --iterations 30 --output a.h5").status, 0);
   ASSERT_EQ(run_program(folder, kReal + "--algorithm dsgd --no-record --iterations 5 --output n.h5").status, 0);
   ASSERT_EQ(run_program(folder,
-                        "run --dataset digits --nodes 3 --samples-per-node 50 --model mlp:4 --iterations 5 --quiet "
+                        "run --dataset digits:600 --nodes 3 --samples-per-node 50 --model mlp:4 --iterations 5 --quiet "
                         "--output v.h5")
                 .status,
             0);
@@ -212,7 +226,7 @@ TEST(ReplayProgram, WhatCannotBeReplayedIsOneLineAndStatusTwo) {
   ASSERT_EQ(run_program(folder, kReal + "--algorithm dsgd --no-record --iterations 5 --output n.h5").status, 0);
   ASSERT_EQ(run_program(folder, kReal + "--algorithm dsgd --iterations 5 --output a.h5").status, 0);
   ASSERT_EQ(run_program(folder,
-                        "run --dataset digits --nodes 3 --samples-per-node 50 --model mlp:4 --iterations 5 --quiet "
+                        "run --dataset digits:600 --nodes 3 --samples-per-node 50 --model mlp:4 --iterations 5 --quiet "
                         "--output v.h5")
                 .status,
             0);
@@ -244,7 +258,7 @@ TEST(ReplayProgram, AKilledRunIsResumedFromItsLog) {
     // Without an end of its own, and with a point of the curve every two seconds.
     Started run(folder, kReal + "--iterations 100000000 --max-time 600 --evaluations 300 --output a.h5 --algorithm " +
                             algorithm);
-    run.until([&] { return has_begun(partial); });  // what a run has is written every two seconds
+    run.until(HasBegun(partial));  // what a run has is written every two seconds
     const Ran killed = run.stop(SIGKILL);
     ASSERT_EQ(killed.status, 137) << killed.err;
     const Trace left = read_trace(partial);

@@ -21,7 +21,8 @@ using testing::HasSubstr;
 
 // Short enough to be run whole, and too long to be over when its first signal comes.
 const std::string kLongRun =
-    " --dataset digits --nodes 10 --samples-per-node 100 --model mlp:16 --batch 30 --iterations 700 --evaluations 10 "
+    " --dataset digits:1000 --nodes 10 --samples-per-node 100 --model mlp:16 --batch 30 --iterations 700 --evaluations "
+    "10 "
     "--alpha 0.2 --epsilon 0.5 --quiet --threads 1 ";
 
 // Sends the signal once the run is under way, which it is when its output is locked; "" where it had ended before.
@@ -83,7 +84,7 @@ TEST(ResumedProgram, GivesTheTraceOfARunThatWasNeverStopped) {
 TEST(ResumedProgram, AKilledRunGoesOnFromItsPartialTrace) {
   const Folder folder;
   const std::string run =
-      "run --algorithm dsgd --dataset digits --nodes 10 --samples-per-node 100 --model mlp:8 --quiet "
+      "run --algorithm dsgd --dataset digits:1000 --nodes 10 --samples-per-node 100 --model mlp:8 --quiet "
       "--threads 1 --iterations 100000 --max-time 2500 ";
   ASSERT_EQ(run_program(folder, run + "--output whole.h5").status, 0);
   // What a run has is written every two seconds; halted most of the time it need not compute as long.
@@ -104,7 +105,7 @@ TEST(ResumedProgram, RealTimeSaysWhereItWasCut) {
   for (const char* algorithm : {"quantimed-dsgd --deadline 0.002", "async-dsgd --link alpha-beta:1e-4,1e9"}) {
     const Folder folder;
     const std::string run =
-        "run --engine threads --nodes 2 --oversubscribe --graph complete --dataset digits --model mlp:8 --quiet "
+        "run --engine threads --nodes 2 --oversubscribe --graph complete --dataset digits:1000 --model mlp:8 --quiet "
         "--samples-per-node 100 --iterations 100000000 --evaluations 4 --max-time 3 --output t.h5 --algorithm " +
         std::string(algorithm);
     Ran ran = run_until_stopped(folder, run + " " + and_stop("USR1", "t.h5", "0.4"));
@@ -129,7 +130,7 @@ TEST(ResumedProgram, RealTimeSaysWhereItWasCut) {
 TEST(ResumedProgram, WhatCannotGoOnIsOneLineAndStatusTwo) {
   const Folder folder;
   const std::string run =
-      "run --algorithm dsgd --dataset digits --nodes 4 --model mlp:4 --samples-per-node 50 --quiet ";
+      "run --algorithm dsgd --dataset digits:600 --nodes 4 --model mlp:4 --samples-per-node 50 --quiet ";
   ASSERT_EQ(run_program(folder, run + "--iterations 2 --output done.h5").status, 0);
   ASSERT_EQ(run_program(folder, run + "--alpha 1e20 --output diverged.h5").status, 3);
   ASSERT_EQ(
@@ -179,7 +180,7 @@ TEST(ResumedProgram, WhatCannotGoOnIsOneLineAndStatusTwo) {
 TEST(ResumedProgram, TwoNeverWriteOneOutput) {
   const Folder folder;
   const std::string run =
-      "run --algorithm dsgd --dataset digits --nodes 4 --model mlp:4 --samples-per-node 50 --quiet --iterations "
+      "run --algorithm dsgd --dataset digits:600 --nodes 4 --model mlp:4 --samples-per-node 50 --quiet --iterations "
       "100000000 --output t.h5 ";
   for (const char* there : {"t.h5.lock", "t.h5.partial"}) {  // before and after it has written for the first time
     const Ran ran = run_program(folder, run + "--overwrite & p=$!; " + until_there(there) + "'" QUANTIMED_PROGRAM "' " +
@@ -204,7 +205,7 @@ class Variable {
 
 TEST(AllocatedProgram, TakesNoMoreThanSlurmGrants) {
   const Folder folder;
-  const std::string run = "run --algorithm dsgd --dataset digits --model mlp:4 --samples-per-node 50 --quiet ";
+  const std::string run = "run --algorithm dsgd --dataset digits:1000 --model mlp:4 --samples-per-node 50 --quiet ";
   const Variable cpus("SLURM_CPUS_PER_TASK", "1"), job("SLURM_JOB_ID", "17"), restarts("SLURM_RESTART_COUNT", "2"),
       node("SLURMD_NODENAME", "node3"), task("SLURM_ARRAY_TASK_ID", "5");
   for (const char* more : {"--nodes 4 --threads 2", "--engine threads --nodes 2"}) {
@@ -244,7 +245,7 @@ TEST(ResumedProgram, ALockOfADeadProcessIsNoLock) {
   const Folder folder;
   std::ofstream(folder / "t.h5.lock") << "";
   const Ran ran = run_program(folder,
-                              "run --algorithm dsgd --dataset digits --nodes 4 --model mlp:4 --samples-per-node 50 "
+                              "run --algorithm dsgd --dataset digits:600 --nodes 4 --model mlp:4 --samples-per-node 50 "
                               "--quiet --iterations 2 --output t.h5");
   EXPECT_EQ(ran.status, 0) << ran.err;
   EXPECT_FALSE(std::filesystem::exists(folder / "t.h5.lock"));

@@ -101,7 +101,7 @@ TEST(Start, InfoNamesAKernelThatTheEnvironmentForces) {
 }
 
 const std::string kTiny =
-    " --dataset digits --nodes 2 --graph complete --samples-per-node 20 --batch 5 --model mlp:4 --iterations 2 "
+    " --dataset digits:600 --nodes 2 --graph complete --samples-per-node 20 --batch 5 --model mlp:4 --iterations 2 "
     "--evaluations 1";
 
 // Prescott's kernels are what OpenBLAS falls back to on a processor that it does not know.
@@ -160,10 +160,11 @@ TEST(Start, KeepsItsNameItsArgumentsAndWhatIsLeftOfTheEnvironment) {
       run_shell(folder, "QUANTIMED_STARTED=1:other QUANTIMED_SET_ASIDE_OMP_PLACES=stale " + kProgramPath + " info");
   EXPECT_THAT(ran.out, AllOf(HasSubstr("ignored_variables = \n"), Not(HasSubstr("stale"))));
   const Ran named = run_shell(
-      folder, kProgramPath +
-                  " run --engine threads --dataset digits --model mlp:8 --samples-per-node 50 --nodes 1 --iterations "
-                  "100000000 --output t.h5 & p=$!; while kill -0 $p && ! test -e t.h5.lock; do sleep 0.05; done; "
-                  "cat /proc/$p/comm; kill -INT $p; wait $p");
+      folder,
+      kProgramPath +
+          " run --engine threads --dataset digits:600 --model mlp:8 --samples-per-node 50 --nodes 1 --iterations "
+          "100000000 --output t.h5 & p=$!; while kill -0 $p && ! test -e t.h5.lock; do sleep 0.05; done; "
+          "cat /proc/$p/comm; kill -INT $p; wait $p");
   EXPECT_THAT(named.out, StartsWith("quantimed\n")) << named.err;
 }
 

@@ -322,7 +322,7 @@ TEST(Study, RunsNameTheTargetsThatTheTableHas) {
 
 TEST(Study, TheSecondClockHasItsOwnHorizon) {
   const std::string problem =
-      " --dataset digits --nodes 4 --graph ring --samples-per-node 20 --batch 8 --model mlp:4 --evaluations 2 "
+      " --dataset digits:600 --nodes 4 --graph ring --samples-per-node 20 --batch 8 --model mlp:4 --evaluations 2 "
       "--threads 1 "
       "--speed constant:10000 --link paper:3 --algorithms async-dsgd --seeds 1 --quiet --alpha '0.3*T^(-1/2)' ";
   const Folder folder;

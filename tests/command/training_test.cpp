@@ -18,7 +18,7 @@ namespace {
 using testing::HasSubstr;
 
 const std::string kTraining =
-    "run --algorithm dsgd --dataset digits --nodes 4 --graph ring --samples-per-node 100 --model mlp:8 --batch 10 "
+    "run --algorithm dsgd --dataset digits:600 --nodes 4 --graph ring --samples-per-node 100 --model mlp:8 --batch 10 "
     "--quiet ";
 
 TEST(TrainingProgram, AScheduleIsKeptWhenARunIsStopped) {
@@ -49,7 +49,7 @@ TEST(TrainingProgram, ThreadsAndVirtualTimeTakeTheSameSteps) {
 TEST(TrainingProgram, EpochsNeedAFixedBatch) {
   const Folder folder;
   const Ran ran = run_program(folder,
-                              "run --algorithm quantimed-dsgd --dataset digits --nodes 4 --graph ring "
+                              "run --algorithm quantimed-dsgd --dataset digits:600 --nodes 4 --graph ring "
                               "--epsilon 0.5 --iterations 5 --alpha '0.1 until 2 epochs, 0.01' --output a.h5");
   expect_refused(ran, "epochs are of a fixed batch", "quantimed-dsgd");
 }
@@ -58,7 +58,7 @@ TEST(TrainingProgram, NormalisedFeaturesAreAnotherSetOfData) {
   const Folder folder;
   ASSERT_EQ(run_program(folder, kTraining + "--iterations 20 --output a.h5").status, 0);
   const Ran ran = run_program(folder,
-                              "run --algorithm dsgd --dataset digits --nodes 4 --graph ring --samples-per-node "
+                              "run --algorithm dsgd --dataset digits:600 --nodes 4 --graph ring --samples-per-node "
                               "100 --model mlp:8 --batch 10 --iterations 20 --normalise --output b.h5");
   ASSERT_EQ(ran.status, 0) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("784 features (28x28), normalised, 10 classes"));
@@ -71,7 +71,7 @@ TEST(TrainingProgram, ACurveOverAPartOfTheSamplesSaysSo) {
   const Folder folder;
   ASSERT_EQ(run_program(folder, kTraining + "--iterations 20 --output all.h5").status, 0);
   const Ran ran = run_program(folder,
-                              "run --algorithm dsgd --dataset digits --nodes 4 --graph ring --samples-per-node "
+                              "run --algorithm dsgd --dataset digits:600 --nodes 4 --graph ring --samples-per-node "
                               "100 --model mlp:8 --batch 10 --iterations 20 --evaluate-samples 80 --output p.h5");
   ASSERT_EQ(ran.status, 0) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("the curve is taken over 80 of 400 training samples (--evaluate-samples)"));

@@ -199,7 +199,7 @@ TEST(Tuning, AQuasiRandomWinnerIsNearAnEndByItsRangesNotByTheOtherTrials) {
 }
 
 const std::string kTuningProblem =
-    "--dataset digits --nodes 4 --graph ring --model mlp:6 --samples-per-node 50 --batch 10 --iterations 20 "
+    "--dataset digits:600 --nodes 4 --graph ring --model mlp:6 --samples-per-node 50 --batch 10 --iterations 20 "
     "--evaluations 8 --threads 1 ";
 
 TEST(Tune, FindsStepsThatCompareTakesAsTheyAre) {

@@ -21,10 +21,10 @@ ENVIRONMENT = {
     # MPICH over UCX
     "UCX_TLS": "tcp,sm,self", "UCX_NET_DEVICES": "lo", "HYDRA_IFACE": "lo",
 }
-SMALL = ["--dataset", "digits", "--samples-per-node", "40", "--model", "mlp:6", "--evaluations", "5", "--quiet"]
-# Every rank makes its own digits, for a quarter of a second. What is not about data, and is not cut, reads these.
+SMALL = ["--dataset", "digits:600", "--samples-per-node", "40", "--model", "mlp:6", "--evaluations", "5", "--quiet"]
+# Every rank makes its own digits. What is not about data, and is not cut, reads these.
 DATA = Path(tempfile.gettempdir()) / f"quantimed-mpi-tests-{os.getpid()}.libsvm"
-SMALLER = [str(DATA) if word == "digits" else word for word in SMALL]
+SMALLER = [str(DATA) if word == "digits:600" else word for word in SMALL]
 
 
 def library_of(program: str) -> str:

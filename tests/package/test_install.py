@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("QUANTIMED_BUILD", ROOT / "build")).resolve()
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "QUANTIMED"))} | {"OPENBLAS_NUM_THREADS": "1"}
-SMALL = ["--dataset", "digits", "--nodes", "4", "--graph", "ring", "--model", "mlp:4", "--samples-per-node", "30", "--iterations", "12",
+SMALL = ["--dataset", "digits:600", "--nodes", "4", "--graph", "ring", "--model", "mlp:4", "--samples-per-node", "30", "--iterations", "12",
          "--batch", "10", "--quiet"]
 HIDES = subprocess.run(["unshare", "--mount", "sh", "-c", f"mount -t tmpfs tmpfs '{ROOT}'"], capture_output=True).returncode == 0
 

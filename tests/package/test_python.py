@@ -28,7 +28,7 @@ def run(*words: object, **more: str) -> str:
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study") / "s"
-    run(PROGRAM, "compare", "--dataset", "digits", "--nodes", 4, "--graph", "ring", "--model", "mlp:4", "--samples-per-node", 30,
+    run(PROGRAM, "compare", "--dataset", "digits:600", "--nodes", 4, "--graph", "ring", "--model", "mlp:4", "--samples-per-node", 30,
         "--iterations", 12, "--batch", 10, "--algorithms", "dsgd,quantimed-dsgd", "--seeds", "1-2", "--output", folder, "--quiet")
     return folder
 

@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "slurm" / "site"
 PROGRAM = Path(os.environ.get("QUANTIMED_PROGRAM", ROOT / "build" / "quantimed")).resolve()
-SMALL = ["--dataset", "digits", "--nodes", "2", "--graph", "complete", "--model", "mlp:4", "--samples-per-node", "30", "--iterations", "12",
+SMALL = ["--dataset", "digits:600", "--nodes", "2", "--graph", "complete", "--model", "mlp:4", "--samples-per-node", "30", "--iterations", "12",
          "--batch", "10"]
 # What CMake looks for, as Spack and EasyBuild call it; those without a library of their own are the compiler's.
 NEEDED = {"Boost": ("boost", "Boost"), "HDF5": ("hdf5", "HDF5"), "ZLIB": ("zlib-api", "zlib"), "BZip2": ("bzip2", "bzip2"),
