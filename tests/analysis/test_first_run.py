@@ -13,6 +13,8 @@ import h5py
 import pytest
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
+SEARCHES = {"fashion-mnist-tuned.ini": ("fashion-mnist-trials.csv", 24, "1.97"),  # with its trials, and a target
+            "fashion-mnist-real-time.ini": ("fashion-mnist-real-time-trials.csv", 16, "2.09")}
 Trial = tuple[str, str]  # alpha, epsilon
 
 
@@ -20,9 +22,9 @@ def lines_of(ini: Path) -> dict[str, str]:
     return {name: value for name, equals, value in (line.partition(" = ") for line in ini.read_text().splitlines()) if equals}
 
 
-def trials() -> dict[str, dict[Trial, list[dict[str, str]]]]:
+def trials(ini: str) -> dict[str, dict[Trial, list[dict[str, str]]]]:
     found: dict[str, dict[Trial, list[dict[str, str]]]] = {}
-    with (RESULTS / "fashion-mnist-trials.csv").open(newline="") as file:
+    with (RESULTS / SEARCHES[ini][0]).open(newline="") as file:
         for row in csv.DictReader(file):
             if row["pass"] != "published":  # beside the budget
                 found.setdefault(row["algorithm"], {}).setdefault((row["alpha"], row["epsilon"]), []).append(row)
@@ -43,16 +45,17 @@ def score(runs: list[dict[str, str]]) -> tuple[float, float, float]:
     return len(times) - len(reached), sum(reached) / max(1, len(reached)), loss
 
 
-def steps_for_all_targets(option: str) -> dict[str, str]:
-    pairs = (part.split("=") for part in lines_of(RESULTS / "fashion-mnist-tuned.ini")[option].split(","))
+def steps_for_all_targets(ini: str, option: str) -> dict[str, str]:
+    pairs = (part.split("=") for part in lines_of(RESULTS / ini)[option].split(","))
     return {name: value for name, value in pairs if "@" not in name}
 
 
-def test_the_steps_are_the_best_of_as_many_trials_and_none_lies_at_the_edge() -> None:
-    alphas, epsilons = steps_for_all_targets("alpha"), steps_for_all_targets("epsilon")
-    found = trials()
+@pytest.mark.parametrize("ini", SEARCHES)
+def test_the_steps_are_the_best_of_as_many_trials_and_none_lies_at_the_edge(ini: str) -> None:
+    alphas, epsilons = steps_for_all_targets(ini, "alpha"), steps_for_all_targets(ini, "epsilon")
+    found = trials(ini)
     assert set(found) == set(alphas) == {"quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd"}
-    assert {len(tried) for tried in found.values()} == {24}
+    assert {len(tried) for tried in found.values()} == {SEARCHES[ini][1]}
     for algorithm, tried in found.items():
         seeds = max(len(runs) for runs in tried.values())
         finalists = {steps: runs for steps, runs in tried.items() if len(runs) == seeds}
@@ -63,13 +66,14 @@ def test_the_steps_are_the_best_of_as_many_trials_and_none_lies_at_the_edge() ->
         assert min(sizes) < float(best[0]) < max(sizes), algorithm
 
 
-def test_a_trial_gives_what_it_gave(program: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ini", SEARCHES)
+def test_a_trial_gives_what_it_gave(program: Path, tmp_path: Path, ini: str) -> None:
     if subprocess.run([program, "info", "--contents", "--dataset", "fashion-mnist"], capture_output=True).returncode:
         pytest.skip("Fashion-MNIST is not here (apt-get install dataset-fashion-mnist)")
-    alpha = steps_for_all_targets("alpha")["dsgd"]
-    then = next(row for (tried, _), runs in trials()["dsgd"].items() if tried == alpha for row in runs if row["seed"] == "101")
-    done = subprocess.run([program, "run", "--config", RESULTS / "fashion-mnist-tuned.ini", "--algorithm", "dsgd", "--alpha", alpha,
-                           "--tuned-by", "none", "--target-loss", "1.97", "--seed", "101", "--quiet", "--output", tmp_path / "run.h5"],
+    alpha = steps_for_all_targets(ini, "alpha")["dsgd"]
+    then = next(row for (tried, _), runs in trials(ini)["dsgd"].items() if tried == alpha for row in runs if row["seed"] == "101")
+    done = subprocess.run([program, "run", "--config", RESULTS / ini, "--algorithm", "dsgd", "--alpha", alpha,
+                           "--tuned-by", "none", "--target-loss", SEARCHES[ini][2], "--seed", "101", "--quiet", "--output", tmp_path / "run.h5"],
                           capture_output=True, text=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
     with h5py.File(tmp_path / "run.h5") as file:
