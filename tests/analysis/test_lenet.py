@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT / "bench"))
 from studies import lenet, lenet_page, lenet_runs  # noqa: E402
 from studies.lenet_runs import Entrant, Job, entrants, is_interrupted, loss_of  # noqa: E402
 from studies.processes import Processes  # noqa: E402
+from studies.study_file import StudyError  # noqa: E402
 
 ALGORITHMS = ["quantimed-dsgd", "dsgd", "async-dsgd", "q-dsgd", "choco-sgd", "d2", "qg-dsgdm"]
 IMAGES, SIDE = 300, 8
@@ -134,7 +135,7 @@ def test_a_run_that_was_stopped_is_continued_to_the_same_bits(small: Path, progr
 def test_all_have_as_many_trials_and_the_judged_runs_have_other_seeds(small: Path) -> None:
     found = entrants(small, False, None)
     assert [one.name for one in found][:4] == ALGORITHMS[:4] and sorted(one.name for one in found) == sorted(ALGORITHMS)
-    assert {len(set(one.trials)) for one in found} == {6} and {one.horizon for one in found} == {180}
+    assert {len(set(one.trials)) for one in found} == {6} and {one.horizon for one in found} == {90}
     assert {one.name for one in found if len({trial.mixing for trial in one.trials}) == 2} == set(lenet_runs.MIXING)
     assert all(lenet_runs.TUNING_SEED not in one.seeds and len(one.seeds) >= 3 for one in found)
     for one in found:
@@ -189,3 +190,13 @@ def test_bad_use_is_one_line_and_status_two(small: Path, capsys: pytest.CaptureF
         return  # it is in one of the folders that are always looked into
     assert lenet.main(["--where-it-is"]) == 0 and "left out" in capsys.readouterr().err
     assert lenet.main([]) == 2
+
+
+def test_a_run_that_its_time_did_not_end_is_compared_with_none(small: Path, program: Path) -> None:
+    data = lenet.prepare("greys.h5", True, small, Processes())
+    one = next(one for one in entrants(small / "runs", True, 300.0) if one.name == "dsgd")
+    job = Job(one, lenet_runs.TUNING_SEED, 0)
+    job.path.parent.mkdir(parents=True)
+    Processes().call("cut short", ["--iterations=3" if str(word).startswith("--iterations") else word for word in job.arguments(data.path)])
+    with pytest.raises(StudyError, match="ended after .* s, and others after 100 s"):
+        loss_of(job.path)
