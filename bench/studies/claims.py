@@ -118,7 +118,7 @@ def race_row(race_: Race, target: float, ledger: Ledger) -> list[str]:
                                     f"{clock} bits", race_.files[OURS] + race_.files[baseline], "×")
             if math.isinf(found.low) or not resolved and found.median == 0:
                 text = ("only ours arrived" if found.median else "not resolved") + text[text.rindex(" ["):]
-            both.append(text if resolved or not found.median else "≥ " + text)
+            both.append(text if resolved or not math.isfinite(found.median) or not found.median else "≥ " + text)
         cells.append(" / ".join(both))
     winners = [race_.judged.winners[target, clock] or "too close to call" for clock in CLOCKS]
     cells.append(winners[0] if winners[0] == winners[1] else " / ".join(winners))
