@@ -88,7 +88,8 @@ TEST(TrainingProgram, ACurveOverAPartOfTheSamplesSaysSo) {
 TEST(TrainingProgram, EveryPointTellsTheAccuracyOfEachClass) {
   const Folder folder;
   const std::string run =
-      "run --algorithm dsgd --dataset digits:1500 --nodes 4 --graph ring --samples-per-node 100 --model mlp:8 --batch 10 "
+      "run --algorithm dsgd --dataset digits:1500 --nodes 4 --graph ring --samples-per-node 100 --model mlp:8 --batch "
+      "10 "
       "--quiet --iterations 60 --evaluations 3 --threads 2 --classes 7,3,5 ";
   ASSERT_EQ(run_program(folder, run + "--output v.h5").status, 0);
   ASSERT_EQ(run_program(folder, run + "--engine threads --oversubscribe --output t.h5").status, 0);
