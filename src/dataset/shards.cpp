@@ -134,8 +134,8 @@ Shards make_shards(const Dataset& data, const Partition& partition, std::uint32_
     throw InputError("--nodes {}: data set {} has only {} samples, fewer than nodes", nodes, data.name, data.samples);
   if (per_node == 0) per_node = data.samples / nodes;
   if (std::uint64_t{nodes} * per_node > data.samples)
-    throw InputError("--samples-per-node {}: {} nodes need {} samples, data set {} has {}; give {} or less, or all", per_node,
-                     nodes, std::uint64_t{nodes} * per_node, data.name, data.samples, data.samples / nodes);
+    throw InputError("--samples-per-node {}: {} nodes need {} samples, data set {} has {}; give {} or less, or all",
+                     per_node, nodes, std::uint64_t{nodes} * per_node, data.name, data.samples, data.samples / nodes);
   Shards shards{{}, nodes, per_node};
   shards.rows.resize(std::size_t{nodes} * per_node);
   std::iota(shards.rows.begin(), shards.rows.end(), SampleId{0});
