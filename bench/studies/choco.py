@@ -22,11 +22,10 @@ import h5py
 import numpy as np
 
 from command_line import Parser
-from own_output import may_be_written
 
 from .field_results import Outcome
 from .field_settings import runs_to_tune
-from .processes import Processes, contents, ending_well, minutes
+from .processes import Processes, contents, ending_well, minutes, places
 from .runner import ROOT, only_user_of
 from .study_file import StudyError, read_plain, split_list
 
@@ -242,14 +241,7 @@ def parser() -> argparse.ArgumentParser:
 def run_choco(args: argparse.Namespace, processes: Processes, given: Sequence[str]) -> int:
     from .choco_page import TITLE, write_page  # matplotlib is slow to load, and --help does not need it
 
-    if args.jobs < 1:
-        raise StudyError(f"--jobs {args.jobs}: give 1 or more")
-    folder: Path = args.runs or Path("runs/choco-quick" if args.quick else "runs/choco")
-    output: Path = args.output or (folder / "choco.md" if args.quick else Path("results/choco.md"))
-    if output.suffix != ".md":
-        raise StudyError(f"--output {output}: give a name that ends in .md")
-    if not may_be_written(output, TITLE):
-        raise StudyError(f"--output {output}: is not a page that bench/choco/run wrote, and is not replaced; name another file")
+    folder, output = places("choco", args, TITLE)
     dataset, why = (args.dataset, "as given") if args.dataset else default_data(args.quick)
     print(f"data: {dataset}, {why}", file=sys.stderr, flush=True)
     with only_user_of(folder):

@@ -15,10 +15,9 @@ from pathlib import Path
 import h5py
 
 from command_line import Parser
-from own_output import may_be_written
 
 from .lenet_runs import Spent, entrants, execute, jobs_of, reckon, say_cost
-from .processes import Processes, contents, ending_well
+from .processes import Processes, contents, ending_well, places
 from .runner import only_user_of
 from .study_file import StudyError
 
@@ -89,16 +88,9 @@ def parser() -> argparse.ArgumentParser:
 def run_lenet(args: argparse.Namespace, processes: Processes, given: Sequence[str]) -> int:
     from .lenet_page import TITLE, write_page  # matplotlib is slow to load, and --help does not need it
 
-    if args.jobs < 1:
-        raise StudyError(f"--jobs {args.jobs}: give 1 or more")
     if args.max_time is not None and args.max_time <= 0:
         raise StudyError(f"--max-time {args.max_time:g}: give seconds above 0")
-    folder: Path = args.runs or Path("runs/lenet-quick" if args.quick else "runs/lenet")
-    output: Path = args.output or (folder / "lenet.md" if args.quick else Path("results/lenet.md"))
-    if output.suffix != ".md":
-        raise StudyError(f"--output {output}: give a name that ends in .md")
-    if not may_be_written(output, TITLE):
-        raise StudyError(f"--output {output}: is not a page that bench/lenet/run wrote, and is not replaced; name another file")
+    folder, output = places("lenet", args, TITLE)
     if args.where_it_is and isinstance(refusal := contents(args.dataset), str):
         print(f"lenet: left out: {refusal}", file=sys.stderr)
         return 0

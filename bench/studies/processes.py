@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The program's processes that a study script starts, and how such a script ends: what field.py, choco.py and lenet.py share."""
+"""The program's processes that a study script starts, where it puts what it made, and how it ends: what field.py, choco.py and lenet.py share."""
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
@@ -9,6 +10,9 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from own_output import may_be_written
 
 from .runner import BAD_INPUT, DIVERGED, INTERRUPTED, find_program
 from .study_file import StudyError
@@ -66,6 +70,19 @@ def contents(dataset: str) -> dict[str, str] | str:
 
 def minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def places(name: str, args: argparse.Namespace, title: str) -> tuple[Path, Path]:
+    """The folder of the traces, and the page, which begins with `title`: --runs and --output, or results/NAME.md; --jobs is checked, too."""
+    if args.jobs < 1:
+        raise StudyError(f"--jobs {args.jobs}: give 1 or more")
+    folder: Path = args.runs or Path(f"runs/{name}-quick" if args.quick else f"runs/{name}")
+    output: Path = args.output or (folder / f"{name}.md" if args.quick else Path(f"results/{name}.md"))
+    if output.suffix != ".md":
+        raise StudyError(f"--output {output}: give a name that ends in .md")
+    if not may_be_written(output, title):
+        raise StudyError(f"--output {output}: is not a page that bench/{name}/run wrote, and is not replaced; name another file")
+    return folder, output
 
 
 def ending_well(name: str, work: Callable[[Processes], int]) -> int:
