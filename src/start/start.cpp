@@ -2,8 +2,8 @@
 // Runs before the constructors of all libraries, and so before OpenBLAS starts a thread for each core and before
 // OpenMP's runtime binds the first thread to one of them, which main() could not tell from a mask that the user gave.
 // Both read the environment, and what is changed in it here by setenv() does not last: the C library takes it over
-// later. So the program starts itself once more, with the environment that variables.hpp asks for: less than a
-// millisecond, and only where something is to be changed.
+// later. So the program starts itself once more, with the environment that variables.hpp asks for, and only where
+// something is to be changed: its libraries are loaded twice then, with libhdf5's curl and TLS tens of milliseconds.
 //
 // No library has been initialised, sanitizers' runtimes among them: so nothing here but system calls and own loops, and
 // the file is compiled without instrumentation.
