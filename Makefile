@@ -76,9 +76,9 @@ asan: deps ## the tests in C++ under AddressSanitizer and UndefinedBehaviorSanit
 # Only what has atomics. Tests with several OpenMP workers stay out: OpenMP's runtime is not instrumented and looks like
 # a race. Some kernels place memory where ThreadSanitizer cannot have it, hence setarch.
 tsan: deps ## the tests of the channel and of the threads engine under ThreadSanitizer
-	@$(call build,tsan,build/tsan,--target test_channel test_engine)
+	@$(call build,tsan,build/tsan,--target test_channel test_record test_engine)
 	$$(setarch -R true 2> /dev/null && echo setarch -R) \
-	  ctest --test-dir build/tsan $(CTEST) -L '^(channel|engine)$$' -E 'Workers|SparseGraph|NeverStopped|BrokenText|RFast.GoesOn|DirectedFile.Gives|Resume.GivesTheSameBitsForEvery'
+	  ctest --test-dir build/tsan $(CTEST) -L '^(channel|record|engine)$$' -E 'Workers|SparseGraph|NeverStopped|BrokenText|RFast.GoesOn|DirectedFile.Gives|Resume.GivesTheSameBitsForEvery'
 
 # Seconds for each reader. What is found stays in build/fuzz/found, its name tells the reader: QUANTIMED_FUZZ=NAME
 # build/fuzz/fuzz FILE repeats it.

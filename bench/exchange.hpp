@@ -5,7 +5,7 @@
 
 #include "bench/carriers.hpp"
 #include "bench/timing.hpp"
-#include "engine/placement.hpp"
+#include "machine/placement.hpp"
 
 #include <omp.h>
 #include <sched.h>

@@ -17,7 +17,7 @@
 #include "bench/exchange.hpp"
 #include "blas/blas.hpp"
 #include "engine/engine.hpp"
-#include "engine/placement.hpp"
+#include "machine/placement.hpp"
 #include "node/mix_together.hpp"
 
 #include <fmt/format.h>

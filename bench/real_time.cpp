@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Rows about the threads engine, two nodes on two cores, 784-50-10.
 #include "bench/limits.hpp"
-#include "engine/placement.hpp"
+#include "machine/placement.hpp"
 
 #include <fmt/format.h>
 

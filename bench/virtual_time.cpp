@@ -2,7 +2,7 @@
 // What virtual time costs beside arithmetic: least squares of 20 features, batch 8, so small that a node's iteration is
 // mostly the engine's own work.
 #include "bench/limits.hpp"
-#include "engine/placement.hpp"
+#include "machine/placement.hpp"
 
 #include <fmt/format.h>
 

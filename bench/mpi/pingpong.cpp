@@ -11,8 +11,8 @@
 #include "bench/timing.hpp"
 #include "command/experiment.hpp"
 #include "command/setup.hpp"
-#include "engine/courier.hpp"
-#include "engine/placement.hpp"
+#include "engine/spread/courier.hpp"
+#include "machine/placement.hpp"
 #include "mpi/mpi_transport.hpp"
 
 #include <fmt/format.h>

@@ -24,9 +24,9 @@
 // use. What an algorithm must keep to: a message of round t is not touched after the reader's own publish(t+1). It may
 // write round t+1 while it reads round t, so a model that is sent as it is can live here and is never copied.
 // tests/model/round.pml checks this argument exhaustively on three nodes.
-// Where the nodes of a run are spread over processes (engine/courier.hpp), a ghost is the mailbox of a node elsewhere.
-// Its one writer is the courier, which lets round t come only once the readers here have done with what is in its slot,
-// by their counters as on a schedule; and the owner also waits until round t−2 has left this process.
+// Where the nodes of a run are spread over processes (engine/spread/courier.hpp), a ghost is the mailbox of a node
+// elsewhere. Its one writer is the courier, which lets round t come only once the readers here have done with what is
+// in its slot, by their counters as on a schedule; and the owner also waits until round t−2 has left this process.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "engine/calibrate.hpp"
+#include "engine/threads/calibrate.hpp"
 
 #include "base/build_info.hpp"
 #include "base/error.hpp"
@@ -13,7 +13,7 @@
 #include "command/progress_line.hpp"
 #include "command/setup.hpp"
 #include "command/signals.hpp"
-#include "engine/machine.hpp"
+#include "machine/machine.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

@@ -4,7 +4,7 @@
 
 #include "config/config.hpp"
 #include "dataset/dataset.hpp"
-#include "engine/machine_file.hpp"
+#include "timing/machine_file.hpp"
 
 #include <functional>
 #include <optional>

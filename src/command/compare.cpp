@@ -17,8 +17,8 @@
 #include "command/study_file.hpp"
 #include "command/table_text.hpp"
 #include "config/algorithm_options.hpp"
-#include "engine/faults.hpp"
-#include "engine/link_model.hpp"
+#include "timing/faults.hpp"
+#include "timing/link_model.hpp"
 
 #include <fmt/format.h>
 

@@ -20,10 +20,10 @@
 #include "command/summary.hpp"
 #include "config/option_table.hpp"
 #include "engine/engine.hpp"
-#include "engine/machine.hpp"
-#include "engine/machine_file.hpp"
 #include "engine/memory_plan.hpp"
+#include "machine/machine.hpp"
 #include "statistics/arrival.hpp"
+#include "timing/machine_file.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

@@ -6,7 +6,7 @@
 #include "config/config.hpp"
 #include "dataset/dataset.hpp"
 #include "engine/engine.hpp"
-#include "trace/evaluate.hpp"
+#include "measure/evaluate.hpp"
 #include "trace/trace.hpp"
 
 #include <functional>

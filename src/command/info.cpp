@@ -10,8 +10,8 @@
 #include "command/progress_line.hpp"
 #include "config/algorithm_options.hpp"
 #include "dataset/dataset.hpp"
-#include "engine/machine.hpp"
-#include "engine/placement.hpp"
+#include "machine/machine.hpp"
+#include "machine/placement.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

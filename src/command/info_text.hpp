@@ -2,7 +2,7 @@
 // Parts of what `quantimed info` prints.
 #pragma once
 
-#include "engine/machine.hpp"
+#include "machine/machine.hpp"
 
 #include <span>
 #include <string>

@@ -2,7 +2,7 @@
 // The tables of `quantimed info --jitter`, and a line on each figure.
 #pragma once
 
-#include "engine/jitter.hpp"
+#include "machine/jitter.hpp"
 
 #include <span>
 #include <string>

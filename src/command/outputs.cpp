@@ -9,8 +9,8 @@
 #include "command/spread.hpp"
 #include "config/ini.hpp"
 #include "config/option_table.hpp"
-#include "engine/machine.hpp"
-#include "engine/machine_file.hpp"
+#include "machine/machine.hpp"
+#include "timing/machine_file.hpp"
 #include "topology/network.hpp"
 #include "trace/output_lock.hpp"
 

@@ -16,7 +16,7 @@
 #include "command/signals.hpp"
 #include "command/table_text.hpp"
 #include "config/algorithm_options.hpp"
-#include "engine/machine.hpp"
+#include "machine/machine.hpp"
 #include "statistics/text.hpp"
 
 #include <fmt/format.h>

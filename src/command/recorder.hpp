@@ -4,7 +4,7 @@
 
 #include "command/experiment.hpp"
 #include "engine/engine.hpp"
-#include "trace/evaluate.hpp"
+#include "measure/evaluate.hpp"
 #include "trace/trace.hpp"
 
 #include <chrono>

@@ -12,9 +12,9 @@
 #include "command/setup.hpp"
 #include "command/signals.hpp"
 #include "command/summary.hpp"
-#include "engine/log_reader.hpp"
-#include "engine/machine.hpp"
+#include "engine/replay/log_reader.hpp"
 #include "engine/resumption.hpp"
+#include "machine/machine.hpp"
 #include "trace/columns.hpp"
 #include "trace/image.hpp"
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Runs in real time once more, from what their traces have recorded of the clock's decisions (engine/replay.hpp).
+// Runs in real time once more, from what their traces have recorded of the clock's decisions
+// (engine/replay/replay.hpp).
 #pragma once
 
 #include "command/experiment.hpp"
-#include "engine/replay.hpp"
+#include "engine/replay/replay.hpp"
 #include "trace/trace.hpp"
 
 #include <cstdint>

@@ -15,8 +15,8 @@
 #include "command/table_text.hpp"
 #include "config/algorithm_options.hpp"
 #include "dataset/shards.hpp"
-#include "engine/hardware.hpp"
-#include "engine/placement.hpp"
+#include "machine/hardware.hpp"
+#include "machine/placement.hpp"
 #include "statistics/text.hpp"
 #include "topology/network.hpp"
 

@@ -4,7 +4,7 @@
 #include "base/error.hpp"
 #include "command/table_text.hpp"
 #include "config/algorithm_options.hpp"
-#include "engine/deadline_rule.hpp"
+#include "timing/deadline_rule.hpp"
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 
 #include "base/error.hpp"
 #include "config/algorithm_options.hpp"
-#include "engine/recorded_speed.hpp"
+#include "timing/recorded_speed.hpp"
 
 #include <fmt/format.h>
 

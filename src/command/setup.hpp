@@ -8,8 +8,8 @@
 #include "dataset/dataset.hpp"
 #include "dataset/shards.hpp"
 #include "engine/engine.hpp"
-#include "engine/machine_file.hpp"
 #include "problem/problem.hpp"
+#include "timing/machine_file.hpp"
 #include "topology/network.hpp"
 
 #include <memory>

@@ -8,7 +8,7 @@
 #include "command/setup.hpp"
 #include "command/signals.hpp"
 #include "config/ini.hpp"
-#include "engine/parts.hpp"
+#include "engine/spread/parts.hpp"
 
 #include <fmt/format.h>
 

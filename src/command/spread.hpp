@@ -6,7 +6,7 @@
 #include "config/config.hpp"
 #include "dataset/dataset.hpp"
 #include "engine/engine.hpp"
-#include "engine/fleet.hpp"
+#include "engine/spread/fleet.hpp"
 
 #include <string>
 

@@ -2,7 +2,7 @@
 #include "command/summary.hpp"
 
 #include "command/objective_note.hpp"
-#include "engine/allocation.hpp"
+#include "machine/allocation.hpp"
 
 #include <fmt/core.h>
 

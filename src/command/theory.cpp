@@ -19,7 +19,7 @@
 #include "command/theory_report.hpp"
 #include "config/algorithm_options.hpp"
 #include "config/ini.hpp"
-#include "engine/recorded_speed.hpp"
+#include "timing/recorded_speed.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -10,8 +10,8 @@
 #include "algorithm/table.hpp"
 #include "codec/codec.hpp"
 #include "config/steps.hpp"
-#include "engine/deadline_rule.hpp"
 #include "theory/schedule.hpp"
+#include "timing/deadline_rule.hpp"
 
 namespace quantimed {
 

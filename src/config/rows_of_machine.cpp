@@ -2,9 +2,9 @@
 // Where it runs: who talks with whom, and what time does to the nodes and their messages.
 #include "config/option_rows.hpp"
 
-#include "engine/faults.hpp"
-#include "engine/link_model.hpp"
-#include "engine/speed_model.hpp"
+#include "timing/faults.hpp"
+#include "timing/link_model.hpp"
+#include "timing/speed_model.hpp"
 #include "topology/network.hpp"
 
 namespace quantimed {

@@ -4,7 +4,7 @@
 
 #include "algorithm/table.hpp"
 #include "base/error.hpp"
-#include "engine/placement.hpp"
+#include "machine/placement.hpp"
 
 namespace quantimed {
 

@@ -2,12 +2,12 @@
 #include "engine/memory_plan.hpp"
 
 #include "base/error.hpp"
-#include "engine/allocation.hpp"
 #include "engine/model_arena.hpp"
 #include "engine/node_core.hpp"
-#include "engine/record_log.hpp"
-#include "engine/replay.hpp"
-#include "engine/snapshots.hpp"
+#include "engine/replay/replay.hpp"
+#include "machine/allocation.hpp"
+#include "record/record_log.hpp"
+#include "record/snapshots.hpp"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "base/error.hpp"
-#include "engine/replay_engine.hpp"
+#include "engine/replay/replay_engine.hpp"
 
 namespace quantimed {
 

@@ -2,7 +2,7 @@
 #include "engine/model_arena.hpp"
 
 #include "base/error.hpp"
-#include "engine/allocation.hpp"
+#include "machine/allocation.hpp"
 
 #include <sys/mman.h>
 

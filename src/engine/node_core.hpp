@@ -4,12 +4,12 @@
 // time, and hands in what its clock shows.
 #pragma once
 
-#include "engine/deadline_rule.hpp"
 #include "engine/engine.hpp"
 #include "node/local_gradient.hpp"
 #include "node/mix.hpp"
 #include "node/mix_together.hpp"
 #include "node/sweep.hpp"
+#include "timing/deadline_rule.hpp"
 
 #include <optional>
 #include <span>

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "engine/engine.hpp"
-#include "engine/records.hpp"
+#include "record/records.hpp"
 
 #include <span>
 #include <string>

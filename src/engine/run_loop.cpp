@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "engine/run_loop.hpp"
 
-#include "engine/faults.hpp"
 #include "engine/resumption.hpp"
+#include "timing/faults.hpp"
 
 #include <fmt/format.h>
 

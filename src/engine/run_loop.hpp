@@ -3,7 +3,7 @@
 #pragma once
 
 #include "engine/node_core.hpp"
-#include "engine/records.hpp"
+#include "record/records.hpp"
 
 namespace quantimed {
 

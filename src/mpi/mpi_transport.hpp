@@ -2,7 +2,7 @@
 // The transport over MPI. Two-sided, MPI_THREAD_FUNNELED: the thread that made it calls it, and nobody else calls MPI.
 #pragma once
 
-#include "engine/transport.hpp"
+#include "engine/spread/transport.hpp"
 
 #include <mpi.h>
 

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "engine/engine.hpp"
+#include "measure/evaluate.hpp"
 #include "theory/reference.hpp"
 #include "theory/schedule.hpp"
-#include "trace/evaluate.hpp"
 
 #include <array>
 #include <functional>

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "codec/codec.hpp"
-#include "engine/deadline_rule.hpp"
-#include "engine/speed_model.hpp"
 #include "theory/convex_problem.hpp"
+#include "timing/deadline_rule.hpp"
+#include "timing/speed_model.hpp"
 #include "topology/network.hpp"
 
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the clock decided in a real-time run, as plain data: /replay of a trace. src/engine/replay_log.hpp has the
+// What the clock decided in a real-time run, as plain data: /replay of a trace. src/record/replay_log.hpp has the
 // format of the logs, and why they fix every bit of the run.
 #pragma once
 

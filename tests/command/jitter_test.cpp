@@ -2,7 +2,7 @@
 // info --jitter: the tables on made-up figures, and the program itself.
 #include "command/jitter_text.hpp"
 #include "command/program.hpp"
-#include "engine/placement.hpp"
+#include "machine/placement.hpp"
 
 #include <gmock/gmock.h>
 

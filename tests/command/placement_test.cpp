@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // --placement and --smt from outside, on this machine under other names and masks.
-#include "engine/placement.hpp"
+#include "machine/placement.hpp"
 #include "command/program.hpp"
-#include "engine/hardware.hpp"
+#include "machine/hardware.hpp"
 #include "trace/trace.hpp"
 
 #include <gmock/gmock.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `calibrate`, `run --machine` and `predict`, as a user would call them.
 #include "command/program.hpp"
-#include "engine/machine_file.hpp"
-#include "engine/placement.hpp"
+#include "machine/placement.hpp"
+#include "timing/machine_file.hpp"
 #include "trace/trace.hpp"
 
 #include <gmock/gmock.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The program from outside: what it prints, what it writes, how it ends.
 #include "command/program.hpp"
-#include "engine/placement.hpp"
+#include "machine/placement.hpp"
 #include "trace/trace.hpp"
 
 #include <gmock/gmock.h>

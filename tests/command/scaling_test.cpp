@@ -5,7 +5,7 @@
 #include "base/error.hpp"
 #include "command/program.hpp"
 #include "command/table_text.hpp"
-#include "engine/placement.hpp"
+#include "machine/placement.hpp"
 #include "trace/trace.hpp"
 
 #include <gmock/gmock.h>

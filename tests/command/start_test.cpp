@@ -2,8 +2,8 @@
 // What the program does before main(): it undoes bindings, keeps its libraries from starting threads, and ends with an
 // error where the machine refuses what it needs.
 #include "command/program.hpp"
-#include "engine/hardware.hpp"
-#include "engine/placement.hpp"
+#include "machine/hardware.hpp"
+#include "machine/placement.hpp"
 #include "trace/trace.hpp"
 
 #include <gmock/gmock.h>

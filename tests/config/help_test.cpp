@@ -9,10 +9,10 @@
 #include "config/option_table.hpp"
 #include "config/parse.hpp"
 #include "dataset/dataset.hpp"
-#include "engine/faults.hpp"
-#include "engine/link_model.hpp"
-#include "engine/placement.hpp"
-#include "engine/speed_model.hpp"
+#include "machine/placement.hpp"
+#include "timing/faults.hpp"
+#include "timing/link_model.hpp"
+#include "timing/speed_model.hpp"
 
 namespace quantimed {
 namespace {

@@ -4,7 +4,7 @@
 #include "engine/small_run.hpp"
 
 #include "base/error.hpp"
-#include "engine/placement.hpp"
+#include "machine/placement.hpp"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The paper's clock against sums done by hand.
 #include "engine/small_run.hpp"
-#include "engine/virtual_clock.hpp"
-#include "engine/virtual_engines.hpp"
+#include "engine/virtual/virtual_clock.hpp"
+#include "engine/virtual/virtual_engines.hpp"
 
 #include <gtest/gtest.h>
 

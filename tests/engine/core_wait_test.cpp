@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "engine/core_wait.hpp"
+#include "machine/core_wait.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,9 +8,9 @@
 #include <thread>
 #include <vector>
 
-#include "engine/interference.hpp"
-#include "engine/placement.hpp"
 #include "engine/small_run.hpp"
+#include "machine/interference.hpp"
+#include "machine/placement.hpp"
 
 namespace quantimed {
 namespace {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "base/error.hpp"
-#include "engine/chunk_costs.hpp"
-#include "engine/deadline_rule.hpp"
 #include "engine/engine.hpp"
-#include "engine/placement.hpp"
 #include "engine/small_run.hpp"
+#include "machine/placement.hpp"
+#include "timing/chunk_costs.hpp"
+#include "timing/deadline_rule.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

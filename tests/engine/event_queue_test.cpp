@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "engine/event_queue.hpp"
+#include "engine/virtual/event_queue.hpp"
 
 #include "base/random.hpp"
 

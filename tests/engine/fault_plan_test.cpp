@@ -2,7 +2,7 @@
 // When a fault strikes: the same rule on every clock.
 #include "engine/small_run.hpp"
 
-#include "engine/fault_plan.hpp"
+#include "timing/fault_plan.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "engine/interference.hpp"
+#include "machine/interference.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "base/error.hpp"
-#include "engine/placement.hpp"
 #include "engine/small_run.hpp"
+#include "machine/placement.hpp"
 
 namespace quantimed {
 namespace {

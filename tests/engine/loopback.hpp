@@ -3,7 +3,7 @@
 // by the receiver, when it polls; until then the sender's buffer is its own, and ThreadSanitizer sees who touches it.
 #pragma once
 
-#include "engine/transport.hpp"
+#include "engine/spread/transport.hpp"
 
 #include <fmt/format.h>
 

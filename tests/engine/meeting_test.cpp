@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "engine/meeting.hpp"
+#include "engine/threads/meeting.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,9 +3,9 @@
 #include "engine/memory_plan.hpp"
 
 #include "base/error.hpp"
-#include "engine/allocation.hpp"
 #include "engine/model_arena.hpp"
 #include "engine/small_run.hpp"
+#include "machine/allocation.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

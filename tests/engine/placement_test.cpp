@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Orders on made-up machines against orders written down by hand; threads and memory on the real one.
-#include "engine/placement.hpp"
+#include "machine/placement.hpp"
 #include "base/error.hpp"
-#include "engine/hardware.hpp"
 #include "engine/small_run.hpp"
+#include "machine/hardware.hpp"
 
 #include <gmock/gmock.h>
 #include <sched.h>

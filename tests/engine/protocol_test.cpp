@@ -3,7 +3,7 @@
 // repeating its samples or waiting for ever.
 #include "engine/small_run.hpp"
 
-#include "engine/ready_queue.hpp"
+#include "engine/virtual/ready_queue.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

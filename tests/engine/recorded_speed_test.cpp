@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "engine/recorded_speed.hpp"
+#include "timing/recorded_speed.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -4,8 +4,8 @@
 #include "engine/small_run.hpp"
 
 #include "base/error.hpp"
-#include "engine/log_reader.hpp"
-#include "engine/replay.hpp"
+#include "engine/replay/log_reader.hpp"
+#include "engine/replay/replay.hpp"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "engine/snapshots.hpp"
-#include "engine/ready_queue.hpp"
+#include "record/snapshots.hpp"
+#include "engine/virtual/ready_queue.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Nodes spread over ranks that are threads of one process: the same bits, and nothing torn, lost or left over.
 #include "engine/agreement.hpp"
-#include "engine/fleet.hpp"
 #include "engine/layout.hpp"
 #include "engine/loopback.hpp"
 #include "engine/small_run.hpp"
+#include "engine/spread/fleet.hpp"
 
 #include "base/error.hpp"
 

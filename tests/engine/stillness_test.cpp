@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "engine/stillness.hpp"
+#include "engine/threads/stillness.hpp"
 
 #include <gtest/gtest.h>
 

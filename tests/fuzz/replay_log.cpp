@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The log of a run in real time (engine/replay_log.hpp): of one that took newest models, one that computed until
+// The log of a run in real time (record/replay_log.hpp): of one that took newest models, one that computed until
 // deadlines and one that averaged two models at a time. Everything else of the run is as it was.
 #include "base/error.hpp"
-#include "engine/replay.hpp"
+#include "engine/replay/replay.hpp"
 #include "engine/small_run.hpp"
 #include "fuzz/seeds.hpp"
 #include "fuzz/targets.hpp"

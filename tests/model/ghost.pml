@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Nodes in two processes (src/engine/courier.hpp): what carries messages from a mailbox to its ghost, and back again.
+/* Nodes in two processes (src/engine/spread/courier.hpp): what carries messages from a mailbox to its ghost, and back again.
  *
  * `round`, without -DNEWEST. Node 0 lives in process A, nodes 1 and 2 in process B; all hear each other. In each process a
  * courier sends what is published, from where it lies, and receives into ghosts. Both buffers are the network's from the

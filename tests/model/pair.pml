@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Averaging of two models on threads (src/engine/threads_pair_node.hpp): three nodes, all neighbours.
+/* Averaging of two models on threads (src/engine/threads/threads_pair_node.hpp): three nodes, all neighbours.
  *
  * Every node reads its model (to take a gradient there, with no lock), averages with whichever neighbour it draws, and
  * steps. Checked: a model is never read torn; the sum of all models changes by the nodes' own steps alone, at the end

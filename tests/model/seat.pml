@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How nodes are given up in a run with faults: RoundThreadNode's seat_ (src/engine/threads_node.hpp), on two slots.
+/* How nodes are given up in a run with faults: RoundThreadNode's seat_ (src/engine/threads/threads_node.hpp), on two slots.
  *
  * Three nodes: all neighbours, -DPATH, or -DAPART (0 and 1 are neighbours, 2 is alone: parts that a loss has cut off);
  * or four in a -DRING. Any node may crash between any two rounds, or stand there for as long as it takes the others;
