@@ -323,6 +323,8 @@ def _read(path: Path) -> Run:
             raise ReportError(f"schema version {root.get('schema_version')}; this report reads "
                               + " and ".join(map(str, SCHEMA_VERSIONS)))
         status, config = str(root["status"]), _attributes(file["config"])
+        if config.get("samples-per-node") == "auto" and "samples_per_node_value" in config:
+            config["samples-per-node"] = config["samples_per_node_value"]  # as told in settings and tables
         if status not in STATUSES:
             raise ReportError(f"its status '{status}' is none of {', '.join(STATUSES)}")
         run = Run(path=path, status=status, verdict=str(root["verdict"]), created=str(root.get("created", "")),

@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "config/algorithm_options.hpp"
 #include "config/option_table.hpp"
+#include "dataset/shards.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -48,6 +49,8 @@ std::string value_of(const OptionRow& row, const Config& c) {
   const bool is_modelled = c.engine == "virtual" && c.machine.empty();
   if (name == "speed" && c.speed.empty()) return is_modelled ? "uniform:10,90" : "none";
   if (name == "link" && c.link.empty()) return is_modelled ? "paper:3" : "none";
+  // Before it was a word it was this number: steps that were tuned then are for it.
+  if (name == "samples-per-node" && c.samples_per_node == kAutoSamples) return fmt::format("{}", kMostUsualSamples);
   if (name == "nodes" && c.nodes == 0 && c.engine == "virtual") return "50";
   if ((name == "bits" || name == "sync") && !is_modelled) return "-";
   return get_option(row, c);

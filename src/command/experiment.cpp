@@ -89,6 +89,7 @@ Trace start_trace(const Setup& setup, const DataSplit& data) {
   trace.config.emplace_back("weights", name_of(setup.row.weights));
   trace.config.emplace_back("alpha_value", static_cast<double>(run.options.alpha));
   trace.config.emplace_back("epsilon_value", static_cast<double>(run.options.epsilon));
+  trace.config.emplace_back("samples_per_node_value", std::int64_t{setup.shards.per_node});
   trace.config.emplace_back("tuned_by",
                             tuning_of(setup.config, {setup.config.seed},
                                       setup.config.tuned_by.empty() ? "" : certified_data(setup.config, data)));

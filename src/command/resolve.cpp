@@ -193,6 +193,10 @@ DataSplit load_data(const Config& c) {
   if (!c.quiet)
     for (const std::string& notice : data.source.notices)
       tell("quantimed: note: --dataset {}: {}\n", c.dataset, notice);
+  const std::size_t share = c.nodes > 0 ? data.train.samples / c.nodes : kMostUsualSamples;
+  if (!c.quiet && c.samples_per_node == kAutoSamples && share > 0 && share < kMostUsualSamples)
+    tell("quantimed: note: --samples-per-node auto: {}, since {} has {} training samples for {} nodes (usual: {})\n",
+         share, c.dataset, data.train.samples, c.nodes, kMostUsualSamples);
   return data;
 }
 

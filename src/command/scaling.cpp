@@ -98,11 +98,14 @@ std::vector<std::uint32_t> cores_up_to(std::uint32_t most) {
 Config config_on(const Config& one_core, Study study, std::uint32_t cores) {
   Config config = one_core;
   config.nodes = cores;
+  if (one_core.samples_per_node == kAutoSamples)
+    throw InputError("--samples-per-node auto: its number would depend on the cores; give a number{}",
+                     study == Study::strong ? ", or all" : "");
   if (study == Study::strong) {
-    config.samples_per_node = split("samples-per-node", one_core.samples_per_node, cores);  // 0, all: equal shares
+    config.samples_per_node = split("samples-per-node", one_core.samples_per_node, cores);  // of all: equal shares, too
     config.batch = split("batch", one_core.batch, cores);
     config.deadline = split_deadline(one_core, cores);
-  } else if (one_core.samples_per_node == 0) {
+  } else if (one_core.samples_per_node == kAllSamples) {
     throw InputError(
         "--samples-per-node all: the weak study has as many on each core; give a number, or --study strong");
   }

@@ -36,11 +36,46 @@ std::vector<Parameter> searched_parameters(const TuneReport& report) {
   return found;
 }
 
-std::string time_text(const Search& search, std::size_t trial, std::size_t target) {
-  if (std::isinf(score(search.runs[trial]).loss)) return "—";
-  const double time = median_time(search.runs[trial], target);
+std::string time_text(std::span<const TrialRun> runs, std::size_t target) {
+  if (std::isinf(score(runs).loss)) return "—";
+  const double time = median_time(runs, target);
   if (std::isinf(time)) return "missed";
-  return fmt::format("{}{:.4g} s", is_resolved(search.runs[trial], target) ? "" : "< ", time);
+  return fmt::format("{}{:.4g} s", is_resolved(runs, target) ? "" : "< ", time);
+}
+std::string time_text(const Search& search, std::size_t trial, std::size_t target) {
+  return time_text(search.runs[trial], target);
+}
+
+// On the clock that charges the other count of bits, which `round` runs have too; empty: a run has one clock alone.
+std::vector<TrialRun> charged_otherwise(const TuneReport& report, std::span<const KeptTrial> kept) {
+  std::vector<TrialRun> runs;
+  for (const KeptTrial& trial : kept) {
+    Progress curve = trial.progress;
+    curve.time = report.given.bits == "wire" ? curve.time_paper_bits : curve.time_wire_bits;
+    if (curve.time.empty()) return {};
+    runs.push_back(trial_run(curve, trial.counts(), report.targets));
+  }
+  return runs;
+}
+
+// The winners' times on that clock; "" where no run has it.
+std::string other_clock_table(const TuneReport& report) {
+  if (report.targets.empty()) return "";
+  const char* const other = report.given.bits == "wire" ? "the paper's bits" : "bits on the wire";
+  std::vector<std::vector<std::string>> table = {{fmt::format("these steps, the clock charging {}", other)}};
+  for (const double target : report.targets) table[0].push_back(fmt::format("time to {:g}", target));
+  bool is_known = false;
+  for (const Search& search : report.searches) {
+    const auto runs =
+        search.winner ? charged_otherwise(report, search.traces[*search.winner]) : std::vector<TrialRun>{};
+    table.push_back({search.algorithm.name});
+    for (std::size_t k = 0; k < report.targets.size(); ++k)
+      table.back().push_back(runs.empty() ? "another run" : time_text(runs, k));
+    is_known |= !runs.empty();
+  }
+  if (!is_known) return "";
+  return "\n" + table_text(table) +
+         "another run: what it reads depends on the clock; quantimed compare runs it on both\n";
 }
 
 std::string share_text(const TuneReport& report) {
@@ -221,7 +256,7 @@ std::string tune_text(const TuneReport& report) {
       own_options_text(
           c, chosen_algorithms("tune", c),
           [&](const std::string& name, Parameter parameter) { return is_looked_for(report, name, parameter); }),
-      table_text(all),
+      table_text(all) + other_clock_table(report),
       report.targets.empty() ? "\nNo trial's loss fell; the least final loss decides.\n" : "\n" + table_text(each),
       notes(report));
 }

@@ -12,6 +12,7 @@
 #include "algorithm/alpha_schedule.hpp"
 #include "algorithm/parameters.hpp"
 #include "base/types.hpp"
+#include "dataset/shards.hpp"
 
 namespace quantimed {
 
@@ -32,8 +33,8 @@ struct Config {
   std::string target;        // "": by the files and the model; classes | regression
   bool grey = false;
   bool normalise = false;
-  std::string augment;                   // see parse_augmentation; "": none
-  std::uint32_t samples_per_node = 200;  // 0: equal shares of all
+  std::string augment;                            // see parse_augmentation; "": none
+  std::uint32_t samples_per_node = kAutoSamples;  // as make_shards() takes it
   std::string partition = "contiguous";
   std::string model = "mlp:50";
   std::string precision = "single";  // single | double: of models, gradients and exact messages

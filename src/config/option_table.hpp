@@ -81,7 +81,7 @@ struct OptionRow {
   void (*check)(const std::string& text) = nullptr;  // texts: throws InputError
   Listing (*listing)() = nullptr;                    // shown under the option's help
   const char* instead = nullptr;                     // what to use in a command that does not take it
-  const char* every = nullptr;                       // lists: the word for all choices
+  const char* every = nullptr;                       // lists: the word for all choices; numbers: for 0
   unsigned may_be_bare = 0;  // commands in which it may stand without a value, and then means `every`
   bool in_ini = true;
   unsigned clocks = ~0u;   // on which clocks it means something; refused on the command line beside another one

@@ -43,8 +43,8 @@ std::vector<OptionRow> data_rows() {
      .help = "of images: each sample of a gradient is moved at random by up to PIXELS, black where it moved from, and "
              "mirrored half of the time; either or both, drawn from the seed; evaluation sees the images as they are",
      .field = &C::augment, .usual = "none", .check = check_augment},
-    {.name = "samples-per-node", .topic = Topic::data, .commands = kRuns | kCalibrate, .value = "M", .help = "each node's own; all: equal shares of all",
-     .field = &C::samples_per_node, .usual = "all"},
+    {.name = "samples-per-node", .topic = Topic::data, .commands = kRuns | kCalibrate, .value = "M", .help = "each node's own; auto: 200, or equal shares of all where they are fewer; all: equal shares of all",
+     .field = &C::samples_per_node, .usual = "auto", .usual_number = kAutoSamples, .most = kAutoSamples - 1, .every = "all"},
     {.name = "partition", .topic = Topic::data, .value = "contiguous|iid|by-label|dirichlet:A",
      .help = "who holds which samples: file order, shuffled, sorted by label, or a class mix from Dirichlet(A)",
      .field = &C::partition, .check = check_partition},

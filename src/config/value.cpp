@@ -44,6 +44,7 @@ std::string fix_for(const OptionRow& row) {
     words = fmt::format("{} to {}", row.least, static_cast<std::uint64_t>(row.most));
   else
     words = fmt::format("{} or more", row.least);
+  if (std::is_arithmetic_v<T> && row.every) words += std::string(", ") + row.every;
   return row.usual ? words + ", or " + row.usual : words;
 }
 
@@ -157,7 +158,10 @@ std::string print(const OptionRow& row, const T& value) {
       is_usual = value.empty();
     else
       is_usual = static_cast<double>(value) == row.usual_number;
-    return is_usual && row.usual ? row.usual : fmt::format("{}", value);
+    if (is_usual && row.usual) return row.usual;
+    if constexpr (std::is_arithmetic_v<T>)
+      if (row.every && value == T{}) return row.every;
+    return fmt::format("{}", value);
   }
 }
 
@@ -170,6 +174,8 @@ void assign(const OptionRow& row, T& field, const std::string& text) {
     field = row.every && text == row.every ? row.choices : parse_list<std::string>(row, text);
   } else if constexpr (kIsList<T>) {
     field = parse_list<typename T::value_type>(row, text);
+  } else if (std::is_arithmetic_v<T> && row.every && text == row.every) {
+    field = T{};
   } else {
     field = parse<T>(row, text, text);
   }

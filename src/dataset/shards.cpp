@@ -132,7 +132,9 @@ Shards make_shards(const Dataset& data, const Partition& partition, std::uint32_
   if (nodes == 0) throw InputError("--nodes 0: at least one node is needed");
   if (data.samples < nodes)
     throw InputError("--nodes {}: data set {} has only {} samples, fewer than nodes", nodes, data.name, data.samples);
-  if (per_node == 0) per_node = data.samples / nodes;
+  const auto equal_share = static_cast<std::uint32_t>(data.samples / nodes);
+  if (per_node == kAllSamples) per_node = equal_share;
+  if (per_node == kAutoSamples) per_node = std::min(kMostUsualSamples, equal_share);
   if (std::uint64_t{nodes} * per_node > data.samples)
     throw InputError("--samples-per-node {}: {} nodes need {} samples, data set {} has {}; give {} or less, or all",
                      per_node, nodes, std::uint64_t{nodes} * per_node, data.name, data.samples, data.samples / nodes);

@@ -2,6 +2,7 @@
 // Who holds which samples.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,9 +26,13 @@ struct Shards {
   std::span<const SampleId> of(NodeId node) const { return {rows.data() + std::size_t{node} * per_node, per_node}; }
 };
 
-// per_node = 0: as many as there are, equally (samples / nodes; the rest is left out).
+// per_node of make_shards(), beside a number of samples.
+inline constexpr std::uint32_t kAllSamples = 0;            // equal shares of all: samples / nodes; the rest is left out
+inline constexpr std::uint32_t kAutoSamples = UINT32_MAX;  // kMostUsualSamples, or all where they are fewer
+inline constexpr std::uint32_t kMostUsualSamples = 200;    // the paper's
+
 // Every partition deals out the same rows, the first nodes · m of the data set, so that f(x) is the same function and
-// only who holds what differs. A file that is sorted by label needs all its rows (per_node = 0), or shuffling first.
+// only who holds what differs. A file that is sorted by label needs all its rows (kAllSamples), or shuffling first.
 // contiguous (the paper's): node i holds rows i·m … (i+1)·m − 1 in file order.
 // iid: a random permutation; by_label: sorted by label (regression: by value), then contiguous;
 // dirichlet: each node's class mix is drawn from Dirichlet(A), filled as far as the classes last.

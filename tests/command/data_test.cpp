@@ -46,6 +46,30 @@ TEST(DataProgram, LeastSquaresRegressesOnWholeNumbersAndSaysSo) {
   EXPECT_THAT(run.out, HasSubstr("40 classes (labels 1922-1961)"));
 }
 
+// Own data of any size need no option: nodes share what there is, the run says so, and goes on and repeats as it is.
+TEST(DataProgram, SmallDataAreSharedAndARunSaysSo) {
+  const Folder folder;
+  std::string text;
+  for (int k = 0; k < 43; ++k) text += fmt::format("{} 1:{} 2:{}\n", k % 2, k % 5, k % 3);
+  write(folder / "mine", text);
+  const std::string words =
+      "run --dataset mine --model logistic --nodes 4 --graph ring --batch 2 --algorithm dsgd --iterations 3 ";
+  Ran run = run_program(folder, words + "--output a.h5");
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("note: --samples-per-node auto: 10, since mine has 43 training samples for 4 nodes"));
+  const Trace trace = read_trace(folder / "a.h5");
+  EXPECT_EQ(quantimed::text(trace.config, "samples-per-node", ""), "auto");
+  EXPECT_EQ(number(trace.config, "samples_per_node_value", 0), 10);
+  EXPECT_EQ(run_program(folder, words + "--samples-per-node 10 --output b.h5").status, 0);
+  EXPECT_EQ(read_trace(folder / "b.h5").mean_model, trace.mean_model);
+  EXPECT_EQ(run_program(folder, "verify a.h5").status, 0);
+  run = run_program(folder, words + "--samples-per-node 11 --output c.h5");
+  EXPECT_EQ(run.status, 2);
+  EXPECT_THAT(run.err, HasSubstr("give 10 or less, or all"));
+  EXPECT_THAT(run_program(folder, "scale --dataset mine --model logistic --samples-per-node auto --cores 1").err,
+              HasSubstr("--samples-per-node auto: its number would depend on the cores; give a number"));
+}
+
 TEST(DataProgram, ATestSetOfOtherLabelsIsRefused) {
   const Folder folder;
   std::string text;

@@ -275,6 +275,45 @@ TEST(Tune, LooksForMoreThanTwoWithTheSameBudget) {
   EXPECT_THAT(other.err, HasSubstr("search"));
 }
 
+// The times of an algorithm's row in the table under this title.
+std::vector<std::string> times_under(const std::string& text, const std::string& title, const std::string& algorithm) {
+  const std::size_t row = text.find("\n| " + algorithm + " ", text.find(title));
+  std::istringstream words(text.substr(row, text.find('\n', row + 1) - row));
+  std::vector<std::string> times;
+  for (std::string word, before; words >> word; before = word)
+    if (word == "s") times.push_back(before);
+  return times;
+}
+
+TEST(Tune, TellsTheTimesOnTheOtherClockThatRunsOnItTake) {
+  const Folder folder;
+  const std::string words =
+      "tune --algorithms dsgd,q-dsgd,async-dsgd --trials 1 --alpha-range 0.5,0.5 --epsilon-range 1,1 --seeds 101-103 "
+      "--target-loss "
+      "4.6,4.2 --budget iterations --quiet " +
+      kTuningProblem;
+  const Ran paper = run_program(folder, words + "--bits paper --output p"),
+            wire = run_program(folder, words + "--bits wire --output w");
+  ASSERT_EQ(paper.status, 0) << paper.err;
+  ASSERT_EQ(wire.status, 0) << wire.err;
+  const std::string wire_title = "the clock charging bits on the wire",
+                    paper_title = "the clock charging the paper's bits";
+  for (const char* name : {"dsgd", "q-dsgd"}) {
+    const auto on_wire = times_under(paper.out, wire_title, name), of_paper = times_under(wire.out, paper_title, name);
+    ASSERT_EQ(on_wire.size(), 2u) << paper.out;
+    const auto wire_all = times_under(wire.out, "algorithm", name),
+               paper_all = times_under(paper.out, "algorithm", name);
+    ASSERT_GE(wire_all.size(), 2u) << wire.out;
+    ASSERT_GE(paper_all.size(), 2u) << paper.out;
+    for (std::size_t k = 0; k < 2; ++k) {
+      EXPECT_EQ(on_wire[k], wire_all[k]) << paper.out << wire.out;
+      EXPECT_EQ(of_paper[k], paper_all[k]) << paper.out << wire.out;
+    }
+    EXPECT_NE(on_wire, of_paper) << "the clocks are the same here";
+  }
+  EXPECT_THAT(paper.out, testing::ContainsRegex("async-dsgd +[|] another run"));
+}
+
 TEST(Tune, RefusesInOneLine) {
   const Folder folder;
   for (const char* bad : {"--alpha-range 1", "--alpha-range 2,1", "--epsilon-range 0,1", "--trials 0", "--alpha 0.2",

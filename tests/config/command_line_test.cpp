@@ -421,7 +421,7 @@ TEST(CommandLine, NumbersAreStrict) {
       {"classes", {"", "16777217", "0,0", "1,", "1.5", "2147483648", "none"}},
       {"deadline", {"0", "-1", "inf", "nan", "1x", "all", "auto:0", "auto:quantile:1"}},
       {"deadline-slack", {"0", "-1", "nan", "1x"}},
-      {"samples-per-node", {"-1", "auto"}}};
+      {"samples-per-node", {"-1", "none", "4294967295"}}};
   for (const auto& [option, values] : bad)
     for (const std::string& value : values)
       EXPECT_THAT(error_of({"run", fmt::format("--{}", option), value}),

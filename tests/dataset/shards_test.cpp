@@ -73,6 +73,13 @@ TEST(Shards, ZeroPerNodeMeansAllEqually) {
   }
 }
 
+TEST(Shards, TheUsualNumberIsNeverMoreThanThereAre) {
+  EXPECT_EQ(make_shards(labelled(103, 4), {}, 10, kAutoSamples, 1).per_node, 10u);
+  EXPECT_EQ(make_shards(labelled(2000, 4), {}, 10, kAutoSamples, 1).per_node, 200u);
+  EXPECT_EQ(make_shards(labelled(2010, 4), {}, 10, kAutoSamples, 1).rows,
+            make_shards(labelled(2010, 4), {}, 10, 200, 1).rows);
+}
+
 TEST(Shards, ContiguousIsFileOrder) {
   const Shards shards = make_shards(labelled(100, 4), {Kind::contiguous}, 5, 10, 1);
   EXPECT_EQ(shards.of(3).front(), 30u);
