@@ -143,7 +143,7 @@ def read_site(path: Path) -> Site:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("the cluster (each also a line of the site file; the command line wins)")
+    group = parser.add_argument_group("the cluster (each also a line of the site file; the command line wins, and none takes back its partition and the like)")
     group.add_argument("--site", type=Path, metavar="FILE", help="the site file [$QUANTIMED_SITE]; see slurm/site.example")
     for name, meaning in SBATCH.items():
         group.add_argument(f"--{name}", metavar="VALUE", help=meaning)
@@ -182,7 +182,9 @@ def chosen_site(args: argparse.Namespace) -> Site:
     site = read_site(path) if path else Site()
     for name in (*SBATCH, *OWN, "nodes"):
         value = getattr(args, name.replace("-", "_"))
-        if value is not None:
+        if value == "none" and name in LETTERS:  # what the site file has
+            site.values.pop(name, None)
+        elif value is not None:
             site.values[name] = value
     check_mail(site.get("mail"))
     if args.setup:

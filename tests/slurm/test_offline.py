@@ -672,6 +672,16 @@ def test_an_empty_value_is_refused_in_one_line(tmp_path: Path, nowhere: dict[str
     assert done.stderr.count("\n") == 1 and not done.stdout
 
 
+def test_none_takes_back_what_the_site_file_has(tmp_path: Path, nowhere: dict[str, str]) -> None:
+    file = write(tmp_path / "s.ini", SMALL + "algorithms = dsgd\nseeds = 1\n")
+    site = write(tmp_path / "site", "partition = slow\naccount = a\n")
+    own, none = (dry_run(file, "--site", site, *options, environment=nowhere)
+                 for options in ((), ("--partition", "none", "--account=none", "--qos=none")))
+    assert own.returncode == none.returncode == 0, none.stderr
+    assert "--partition=slow" in own.stdout and "--account=a" in own.stdout
+    assert not any(word in none.stdout for word in ("--partition", "--account", "--qos"))
+
+
 def test_an_empty_list_of_options_or_modules_wins_over_the_site_files(tmp_path: Path, nowhere: dict[str, str]) -> None:
     file = write(tmp_path / "s.ini", SMALL + "algorithms = dsgd\nseeds = 1\n")
     site = write(tmp_path / "site", "sbatch = --gres=x\ncollect-sbatch = --qos=y\npartition =\nmail =\n")
