@@ -205,7 +205,7 @@ from the points' distances from the line. The interval of *bias*, which is compu
 **Finding.** A theorem gives an upper bound in the limit, so the test is one-sided and the default is *not decided*. *Bound met*:
 the whole interval falls at least as fast as the bound, give or take a tenth of its exponent. *Slower than the bound over this
 range*: the whole interval lies beyond that. *Not decided*: the interval holds 0, holds the bound, or is wider than half of its
-exponent; no range is straight; or the initial error dominates. A bound over graphs is for the worst one, so a few graphs show
+exponent; no range is straight; or the start still counts. A bound over graphs is for the worst one, so a few graphs show
 at most that it was not violated. The last two columns show where the slope is heading, and y divided by the bound's power of x
 at both ends of the range, which must stay bounded. f and W are the same for all seeds."""
 

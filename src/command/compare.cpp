@@ -61,7 +61,7 @@ std::string setting(const std::vector<Config>& runs, const Config& given, const 
   const std::string share = std::isfinite(budget.time) ? fmt::format("{:g} s for every algorithm", budget.time)
                                                        : fmt::format("{} iterations of every algorithm", c.iterations);
   return fmt::format("{}, {} nodes, {}, {}, batch {}, {}, speed {}, link {}{}\n{}step sizes: {}", clock, c.nodes,
-                     c.dataset, c.model, c.batch, share, c.speed, c.link,
+                     c.dataset, c.model, c.batch, share, c.speed, in_units(parse_link(c.link)),
                      c.engine == "virtual" ? fmt::format(", {} bits", c.bits) : "", own_options_text(given, algorithms),
                      steps_text(runs, given, data));
 }
@@ -249,7 +249,10 @@ int compare_command(const Request& request) {
   }
   const bool diverged =
       std::ranges::any_of(ran.results, [](const ComparedRun& r) { return r.status == RunStatus::diverged; });
-  return ran.interrupted ? kInterrupted : diverged ? kDiverged : kDone;
+  const bool counts = std::ranges::any_of(
+      ran.results, [](const ComparedRun& r) { return r.status == RunStatus::complete && r.verdict == "VALID"; });
+  if (ran.interrupted) return kInterrupted;
+  return diverged ? kDiverged : counts ? kDone : kInvalid;
 }
 
 }  // namespace quantimed

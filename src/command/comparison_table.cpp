@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ranges>
 #include <set>
 #include <utility>
 
@@ -59,14 +60,9 @@ const char* mark(const Race& race, std::size_t row) {
 
 std::string time_cell(const TargetRace& at, std::size_t row) {
   const Estimate& time = at.race.times[row];
-  std::size_t unresolved = 0;
   std::vector<double> until;
-  for (const Finish& run : at.finishes[row]) {
-    unresolved += !run.is_resolved;
-    until.push_back(run.until);
-  }
-  if (2 * unresolved > at.finishes[row].size())
-    return fmt::format("{}< {} s", mark(at.race, row), figure_text(median(until)));
+  for (const Finish& run : at.finishes[row]) until.push_back(run.until);
+  if (is_unresolved_time(at, row)) return fmt::format("{}< {} s", mark(at.race, row), figure_text(median(until)));
   if (std::isinf(time.median)) return std::isinf(time.low) ? "missed" : "missed " + bracket_text(time);
   return fmt::format("{}{}", mark(at.race, row), estimate_text(time, " s"));
 }
@@ -179,7 +175,9 @@ std::string answer(const Comparison& made) {
     }(misses_text(named, made.judgement, c)));
   std::string text;
   for (std::size_t c = 0; c < clocks.size(); ++c)
-    text += clocks.size() == 1 ? lines[c] : fmt::format("With {}: {}", clock_name(clocks[c]), lines[c]);
+    text += clocks.size() == 1
+                ? lines[c]
+                : fmt::format("With {}{}: {}", clocks[c] == "paper" ? "the " : "", clock_name(clocks[c]), lines[c]);
   if (const std::string turned = turns_round(named, made.judgement); !turned.empty()) text += turned + "\n";
   return text;
 }
@@ -206,7 +204,7 @@ std::string targets_text(const Judgement& judged) {
 
 std::string comparison_text(const std::vector<Comparison>& comparisons) {
   std::string text;
-  for (const Comparison& made : comparisons) {
+  for (const Comparison& made : std::views::reverse(comparisons)) {  // one setting for all targets first: it is quoted
     if (!made.title.empty()) text += fmt::format("{}## {}\n\n", text.empty() ? "" : "\n", made.title);
     text += answer(made) + "\n";
     if (!made.judgement.targets.empty()) text += target_table(made) + "\n";

@@ -132,7 +132,10 @@ std::optional<FitRow> fit_quantity(Quantity q, const std::vector<TheoryPoint>& p
   std::size_t first = first_beyond_start(q, points, results);
   std::string reason;
   if (points.size() - first < kLeastPoints) {
-    reason = fmt::format("the initial error dominates up to T = {}", points[first - 1].label);
+    const std::string& last = points[first - 1].label;
+    reason = later_part_of(q) ? fmt::format("the first iterations are most of the mean up to T = {}", last)
+                              : fmt::format("the start counts up to T = {}, where T alpha epsilon mu is below {:g}",
+                                            last, kLeastProgress);
     first = 0;
   }
   const auto from = static_cast<std::ptrdiff_t>(first);

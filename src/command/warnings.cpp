@@ -78,11 +78,14 @@ std::vector<std::string> values_of_rows(const Comparison& made, std::span<const 
   return values;
 }
 
-// A step that depends on the horizon, 0.3*T^(-1/6).
-bool has_power(std::span<const ComparedRun* const> runs) {
-  return std::ranges::any_of(runs, [](const ComparedRun* run) {
+// T in steps like 0.3*T^(-1/6). At equal time it follows from the time, and is as much of a step as its formula.
+bool is_horizon_a_choice(std::span<const ComparedRun* const> runs) {
+  const bool has_power = std::ranges::any_of(runs, [](const ComparedRun* run) {
     return (value_of(*run, "alpha") + value_of(*run, "epsilon")).find('T') != std::string::npos;
   });
+  return has_power && std::ranges::any_of(runs, [](const ComparedRun* run) {
+           return value_of(*run, "budget") != "time" || !std::isfinite(number(run->config, "max-time", kForever));
+         });
 }
 
 void add_differences(std::vector<std::string>& found, const Comparison& made,
@@ -90,7 +93,7 @@ void add_differences(std::vector<std::string>& found, const Comparison& made,
   std::vector<std::string> options;
   for (const ComparedRun* run : runs)
     for (const auto& [name, value] : run->config)
-      if (!is_own(name) && (name != "horizon" || has_power(runs)) &&
+      if (!is_own(name) && (name != "horizon" || is_horizon_a_choice(runs)) &&
           std::find(options.begin(), options.end(), name) == options.end())
         options.push_back(name);
   for (const std::string& option : options)
@@ -258,8 +261,7 @@ void add_statistics(std::vector<std::string>& found, const Comparison& made) {
   bool is_unresolved = false;
   for (const std::vector<TargetRace>& races : judged.races)
     for (const TargetRace& at : races)
-      for (const std::vector<Finish>& pairs : at.finishes)
-        is_unresolved |= std::any_of(pairs.begin(), pairs.end(), [](const Finish& run) { return !run.is_resolved; });
+      for (std::size_t row = 0; row < at.finishes.size(); ++row) is_unresolved |= is_unresolved_time(at, row);
   if (is_unresolved)
     found.push_back(
         "Times marked < lie before the third point of their curves, which do not resolve them; give more "

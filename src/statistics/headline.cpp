@@ -72,6 +72,7 @@ std::string lead_text(const Inquiry& inquiry, const std::vector<TargetRace>& rac
     Estimate ratio;
     std::size_t next;
     double target;
+    std::size_t others_arrived;  // runs
   };
   std::vector<Lead> leads;
   for (std::size_t k = part.first; k <= part.last; ++k) {
@@ -81,13 +82,18 @@ std::string lead_text(const Inquiry& inquiry, const std::vector<TargetRace>& rac
     };
     const auto next = std::min_element(race.against.begin(), race.against.end(),
                                        [&](const Against& a, const Against& b) { return place(a) < place(b); });
-    leads.push_back({next->ratio, races[k].entries[next->other], races[k].target});
+    std::size_t arrived = 0;
+    for (const Against& one : race.against) arrived += races[k].arrived[one.other];
+    leads.push_back({next->ratio, races[k].entries[next->other], races[k].target, arrived});
   }
   const auto least = std::min_element(leads.begin(), leads.end(),
                                       [](const Lead& a, const Lead& b) { return a.ratio.low < b.ratio.low; });
   const std::string& next = inquiry.entries[least->next].name;
-  if (std::isinf(least->ratio.median))
+  if (std::isinf(least->ratio.median)) {
+    if (least->others_arrived == 0)
+      return inquiry.entries.size() > 2 ? "; nobody else arrived" : fmt::format("; {} did not arrive", next);
     return fmt::format("; the next, {}, missed it in half of its runs or more", next);
+  }
   const std::string where =
       leads.size() > 1 ? fmt::format(" (at {}, where it leads least)", figure_text(least->target)) : "";
   if (std::isnan(least->ratio.median))
@@ -172,7 +178,7 @@ std::string misses_text(const Inquiry& inquiry, const Judgement& judgement, std:
     if (!some.empty())
       text += fmt::format("{}{} by {}", text.empty() ? "" : "; ", figure_text(at.target), fmt::join(some, " and "));
   }
-  return text.empty() ? "" : "Not reached: loss " + text + ".";
+  return text.empty() ? "" : "Missed: loss " + text + ".";
 }
 
 std::string turns_round(const Inquiry& inquiry, const Judgement& judgement) {

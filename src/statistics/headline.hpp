@@ -13,7 +13,7 @@ namespace quantimed {
 // "fastest down to loss 2.1: A, 1.4× [1.2–1.6] as fast as the next (B) at least; at 1.9: too close to call (A, B); …"
 std::string headline(const Inquiry& inquiry, const Judgement& judgement, std::size_t clock);
 
-// Who did not arrive in all runs: "Not reached: loss 1.8 by all runs of A and 2 of 5 of B.". Empty where nobody missed
+// Who did not arrive in all runs: "Missed: loss 1.8 by all runs of A and 2 of 5 of B.". Empty where nobody missed
 // any.
 std::string misses_text(const Inquiry& inquiry, const Judgement& judgement, std::size_t clock);
 

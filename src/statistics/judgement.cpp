@@ -160,6 +160,12 @@ FateCounts count(const std::vector<const JudgedRun*>& runs) {
 
 }  // namespace
 
+bool is_unresolved_time(const TargetRace& at, std::size_t entry) {
+  const std::vector<Finish>& pairs = at.finishes[entry];
+  const auto unresolved = std::ranges::count_if(pairs, [](const Finish& run) { return !run.is_resolved; });
+  return 2 * static_cast<std::size_t>(unresolved) > pairs.size();
+}
+
 std::vector<double> targets_between(double start, double best) {
   if (!(best < start) || !std::isfinite(best)) return {};
   const double step = std::pow(10, std::floor(std::log10((start - best) / kQuotable)));

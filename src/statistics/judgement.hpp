@@ -73,6 +73,9 @@ struct Judgement {
   std::vector<std::vector<TargetRace>> races;  // [clock][target]
 };
 
+// Whether more than half of an entry's times (of those that take part) lie before what their curves resolve.
+bool is_unresolved_time(const TargetRace& at, std::size_t entry);
+
 // Shares of the fall at which targets lie.
 inline constexpr double kFalls[] = {0.50, 0.75, 0.90, 0.95, 0.99};
 

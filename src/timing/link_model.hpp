@@ -66,5 +66,7 @@ inline constexpr LinkKind kLinkKinds[] = {
 
 // Throws InputError that names --link.
 LinkModel parse_link(const std::string& text);
+// For people, in units that --link takes, too: "alpha-beta:100us,125MB", "paper:3".
+std::string in_units(const LinkModel& link);
 
 }  // namespace quantimed

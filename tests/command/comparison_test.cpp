@@ -56,7 +56,7 @@ std::vector<ComparedRun> two(std::size_t seeds = 5, double stretch = 1.2) {
 TEST(Comparison, HasBothClocksSideBySide) {
   const auto made = judge_runs({"q-dsgd", "dsgd"}, two(), {4});
   const std::string text = comparison_text(made);
-  EXPECT_THAT(text, HasSubstr("With paper's bits: Fastest to loss 4: q-dsgd, 2.00×"));
+  EXPECT_THAT(text, HasSubstr("With the paper's bits: Fastest to loss 4: q-dsgd, 2.00×"));
   EXPECT_THAT(text, HasSubstr("With bits on the wire: Fastest to loss 4: q-dsgd"));
   EXPECT_THAT(text, HasSubstr("| time, paper's bits "));
   EXPECT_THAT(text, HasSubstr("| time, bits on the wire "));
@@ -145,7 +145,7 @@ TEST(Comparison, CountsInvalidDivergedAndUnfinishedApart) {
   EXPECT_THAT(text, HasSubstr("q-dsgd: 3 of 8 runs do not count (1 INVALID, 1 diverged, 1 unfinished)"));
   EXPECT_EQ(made[0].rows[1].final_loss.count, 8u) << "the same seeds in every row";
   EXPECT_TRUE(std::isinf(made[0].rows[1].final_loss.high));
-  EXPECT_THAT(text, HasSubstr("Not reached: loss 4 by 3 of 8 of q-dsgd (1 INVALID, 1 diverged, 1 unfinished)."));
+  EXPECT_THAT(text, HasSubstr("Missed: loss 4 by 3 of 8 of q-dsgd (1 INVALID, 1 diverged, 1 unfinished)."));
 }
 
 TEST(Comparison, WhereNoRunCountsItIsSaidOnceWithItsReasons) {

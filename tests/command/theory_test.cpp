@@ -91,7 +91,7 @@ TEST(Theory, AShortRangeOfTheInitialErrorDecidesNothing) {
   const Folder folder;
   const Ran ran = run_program(folder, std::string(kTheoryRun) + "--output out1");
   ASSERT_EQ(ran.status, 0) << ran.err;
-  EXPECT_THAT(ran.out, HasSubstr("not decided: the initial error dominates up to T = 160"));
+  EXPECT_THAT(ran.out, HasSubstr("not decided: the start counts up to T = 160, where T alpha epsilon mu is below 10"));
   EXPECT_THAT(ran.out, HasSubstr("| start"));
   EXPECT_THAT(ran.out, HasSubstr("T alpha epsilon mu"));
 }

@@ -67,7 +67,7 @@ TEST(Judgement, SaysWhereCurvesCross) {
   // At 5.01 the points of the curves do not resolve the times, so there is only a bound.
   EXPECT_THAT(text, HasSubstr("Fastest down to loss 3.01: swift, at least "));
   EXPECT_THAT(text, HasSubstr("× as fast as the next, deep (at 5.01, where it leads least)"));
-  EXPECT_THAT(text, HasSubstr("; fastest from 1.81 down: deep; the next, swift, missed it"));
+  EXPECT_THAT(text, HasSubstr("; fastest from 1.81 down: deep; swift did not arrive"));
   EXPECT_THAT(misses_text(inquiry, found, 0), HasSubstr("1.81 by all runs of swift"));
 }
 
