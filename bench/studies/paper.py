@@ -17,7 +17,6 @@ from .claims import OURS, Claim, all_claims
 from .cli import report
 from .effects import Table, all_tables
 from .ledger import Ledger, explain
-from .plots import draw
 from .runner import BAD_INPUT, INTERRUPTED, Job, Outcome, execute, find_program, only_user_of, plan, write_plan
 from .study_file import Study, StudyError, parse_seeds, read_study
 from .traces import Results, read_trace
@@ -147,6 +146,8 @@ def repeat(args: argparse.Namespace) -> int:
         raise StudyError(f"--output {output}: is not a page that bench/paper wrote, and is not replaced; name another file")
     if args.jobs < 1:
         raise StudyError(f"--jobs {args.jobs}: give 1 or more")
+    from .plots import draw  # not before the command line was good; before the work, which a missing matplotlib would lose
+
     folder: Path = args.runs or Path("runs/paper-quick" if args.quick else "runs/paper")
     seeds = parse_seeds(args.seeds, "--seeds") if args.seeds else None
     program, begin = find_program(), time.monotonic()

@@ -12,11 +12,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 from command_line import Parser
 from own_output import may_be_written
@@ -117,8 +114,17 @@ def means(experiment: Experiment, quantity: str) -> tuple[np.ndarray, np.ndarray
     return x, np.array([v.mean() for v in values]), np.array(errors)
 
 
+def pyplot() -> ModuleType:
+    """Half a second, which bad usage need not wait for."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+    return plt
+
+
 def draw(experiment: Experiment, folder: Path) -> Path:
-    fits = experiment.rows("fits")
+    plt, fits = pyplot(), experiment.rows("fits")
     plt.rcParams.update({"font.size": 8, "legend.fontsize": 7})
     figure, axes = plt.subplots(figsize=(4.6, 3.2))
     for colour, fit in zip(COLOURS, fits):
@@ -153,6 +159,7 @@ def draw_approach(experiment: Experiment, folder: Path) -> Path:
     for row in experiment.rows("curves"):
         if row["penalty-distance"] and int(row["iteration"]) > 0:
             series.setdefault(row["point"], {}).setdefault(int(row["iteration"]), []).append(float(row["penalty-distance"]))
+    plt = pyplot()
     figure, axes = plt.subplots(figsize=(4.6, 3.2))
     shades = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(series)))
     for shade, (horizon, points) in zip(shades, series.items()):
@@ -245,6 +252,7 @@ def report(args: argparse.Namespace) -> int:
         raise StudyError(f"--output {args.output}: is not a page that bench/theory wrote, and is not replaced; name another file")
     program, begin = find_program(), time.monotonic()
     experiments = load(args.experiments, args.runs)
+    pyplot()  # before the work, which a missing matplotlib would lose
     with only_user_of(args.runs):
         kept = all((e.folder / "finished").exists() for e in experiments)
         for experiment in experiments:

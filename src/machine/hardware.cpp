@@ -67,7 +67,25 @@ Bitmap affinity() {
   throw InternalError("the affinity mask cannot be read");
 }
 
+// hwloc's plug-ins look for graphics cards, of which nothing here asks, and it loads them, 20 ms of libraries, with
+// every topology that has no other beside it. So there is one, of nothing, as long as the process, and it has none;
+// where the environment names plug-ins, or a file that one of them may have to read, that holds. What is started from
+// here finds the environment as it was.
+void leave_plugins_out() {
+  static const HwlocTopology kept = [] {
+    constexpr const char* kWhere = "HWLOC_PLUGINS_PATH";
+    const bool is_asked_for = std::getenv(kWhere) != nullptr || std::getenv("HWLOC_XMLFILE") != nullptr;
+    if (!is_asked_for) ::setenv(kWhere, "/dev/null", 0);
+    hwloc_topology_t topology = nullptr;
+    const int status = hwloc_topology_init(&topology);
+    if (!is_asked_for) ::unsetenv(kWhere);
+    check(status == 0, "hwloc has no memory");
+    return HwlocTopology(topology);
+  }();
+}
+
 Hardware load_hardware() {
+  leave_plugins_out();
   hwloc_topology_t topology = nullptr;
   check(hwloc_topology_init(&topology) == 0, "hwloc has no memory");
   Hardware hardware{.topology = HwlocTopology(topology), .allowed = affinity(), .granted = granted_cores(), .rule = {}};

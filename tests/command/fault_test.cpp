@@ -163,6 +163,7 @@ TEST(FaultProgram, MemoryThatIsRefusedInTheMiddleOfARunIsOneLine) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "AddressSanitizer ends a program that gets no memory";
 #endif
+  const OnOneCore one;
   for (const std::string engine : {"virtual --threads 1", "threads --nodes 2 --graph complete --oversubscribe"})
     for (const std::string moment : {"0.3", "2.1"}) {
       const Folder folder;

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -100,6 +101,26 @@ inline Ran stopped_run(const Folder& folder, const std::string& run, const std::
 inline std::string without_progress(const std::string& err) {
   return std::regex_replace(err, std::regex(R"([^\n]*  \d+ %  about [^\n]* left\n)"), "");
 }
+
+// While it lives this process, and what it starts, have one core: nodes on threads that wait for each other keep all
+// busy that there are.
+class OnOneCore {
+ public:
+  OnOneCore() {
+    EXPECT_EQ(::sched_getaffinity(0, sizeof before_, &before_), 0);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (int core = 0; core < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++core)
+      if (CPU_ISSET(core, &before_)) CPU_SET(core, &one);
+    EXPECT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+  }
+  ~OnOneCore() { ::sched_setaffinity(0, sizeof before_, &before_); }
+  OnOneCore(const OnOneCore&) = delete;
+  OnOneCore& operator=(const OnOneCore&) = delete;
+
+ private:
+  cpu_set_t before_{};
+};
 
 // The program in the background, for a test that stops it at a moment of its own.
 class Started {

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 namespace quantimed {
 namespace {
@@ -114,12 +115,13 @@ TEST(CurveByReplay, OfARunThatDivergesEndsWhereItDoes) {
 
 // Stopped, it has a curve to the cut; killed, a log; resumed, the curve of all of it.
 TEST(CurveByReplay, OfARunThatWasStoppedOrKilledAndResumed) {
+  const OnOneCore one;
   for (const int signal : {SIGTERM, SIGKILL}) {
     const Folder folder;
     const std::string partial = folder / "a.h5.partial";
     Started run(folder, kReal +
-                            "--algorithm async-dsgd --iterations 100000000 --max-time 600 --evaluations 20 --curve "
-                            "replay --output a.h5");
+                            "--algorithm async-dsgd --speed constant:5000 --iterations 100000000 --max-time 600 "
+                            "--evaluations 20 --curve replay --output a.h5");
     run.until(HasBegun(partial));
     const Ran ended = run.stop(signal);
     ASSERT_EQ(ended.status, signal == SIGKILL ? 137 : 75) << ended.err;
@@ -249,10 +251,15 @@ TEST(ReplayProgram, WhatCannotBeReplayedIsOneLineAndStatusTwo) {
   }
 }
 
-// Whatever the moment: what is written of a run that was killed is enough to go on with the same bits.
+// Whatever the moment: what is written of a run that was killed is enough to go on with the same bits. The first runs
+// as fast as it can; of the others, whose nodes have a speed, the log is short, and soon replayed.
 TEST(ReplayProgram, AKilledRunIsResumedFromItsLog) {
-  for (const char* algorithm : {"async-dsgd", "r-fast", "quantimed-dsgd --deadline 2ms", "amb-dg --deadline 2ms"}) {
+  for (const std::string algorithm :
+       {"async-dsgd", "r-fast --speed constant:5000", "quantimed-dsgd --deadline 2ms --speed constant:5000",
+        "amb-dg --deadline 2ms --speed constant:5000"}) {
     SCOPED_TRACE(algorithm);
+    std::optional<OnOneCore> one;
+    if (algorithm != "async-dsgd") one.emplace();
     const Folder folder;
     const std::string partial = folder / "a.h5.partial";
     // Without an end of its own, and with a point of the curve every two seconds.

@@ -255,6 +255,20 @@ TEST(Start, SixHundredNodesShareTheBuffersOfOpenBlas) {
   EXPECT_EQ(read_trace(folder / "t.h5").network.nodes, 600u);
 }
 
+// Of graphics cards nothing is asked, and what looks for them takes longer to load than many runs take (no plug-in may
+// be installed here). HWLOC_PLUGINS_PATH holds where it is set: the folder is looked into.
+TEST(Start, NoPluginOfHwlocIsLoaded) {
+  const Folder folder;
+  const std::string run = kProgram + "run --dry-run --dataset digits:600 --nodes 4 --samples-per-node 20";
+  const Ran ran = run_program(folder, "version > /dev/null; LD_DEBUG=files " + run);
+  EXPECT_EQ(ran.status, 0);
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("libhwloc"), Not(HasSubstr("/hwloc_"))));
+  spill(folder / "hwloc_mine.so", "no library");
+  const Ran asked = run_program(folder, "version > /dev/null; HWLOC_PLUGINS_PATH=. LD_DEBUG=files " + run);
+  EXPECT_EQ(asked.status, 0);
+  EXPECT_THAT(asked.err, HasSubstr("/hwloc_mine"));
+}
+
 TEST(Start, AThousandAndTwentyFourNodesRun) {
   if (kIsSanitized) GTEST_SKIP() << "takes minutes under a sanitizer";
   const Folder folder;

@@ -25,8 +25,8 @@ const std::vector<std::string> kPrintingCommands = {
     kPrintingRun + "--dry-run",
     "compare --algorithms dsgd --seeds 1 --dataset gaussian-logistic:3 --nodes 4 --graph "
     "ring --samples-per-node 20 --iterations 5 --output c --overwrite",
-    "compare --dry-run --dataset digits",
-    "tune --dry-run --dataset digits",
+    "compare --dry-run --dataset digits:600 --nodes 4 --samples-per-node 20",
+    "tune --dry-run --dataset digits:600 --nodes 4 --samples-per-node 20",
     "theory --dry-run",
     "scale --dry-run --cores 1 --graph complete --dataset digits",
     "verify a.h5",

@@ -36,6 +36,9 @@
 #endif
 #define READERS 2
 #define ACQUIRES 2
+#ifndef SECOND_ACQUIRES
+#define SECOND_ACQUIRES ACQUIRES  /* of the second reader */
+#endif
 #define NONE 255
 #define OVERTAKEN(v) (window.oldest <= v && window.newest != v)  /* no longer the newest, still in the window */
 
@@ -52,7 +55,7 @@ Window window;
 init {
   atomic {
     claim[0] = NONE; claim[1] = NONE;
-    run writer(); run reader(0); run reader(1);
+    run writer(); run reader(0, ACQUIRES); run reader(1, SECOND_ACQUIRES);
     if :: IN_FLIGHT > 0 -> run clock() :: else fi
   }
 }
@@ -134,10 +137,10 @@ proctype writer() {
   atomic { b = 0; finished++ }
 }
 
-proctype reader(byte me) {
+proctype reader(byte me; byte acquires) {
   byte n, now, v, newest, oldest, newest_buffer, b, before, beside;
   do
-  :: n < ACQUIRES ->
+  :: n < acquires ->
 #if IN_FLIGHT > 0
     now = landed;
 #endif
@@ -148,7 +151,7 @@ retry:
       oldest = 0
     }
     if
-    :: v == 0 -> atomic { claim[me] = NONE; n++; now = 0 }
+    :: v == 0 -> atomic { claim[me] = NONE; n++; now = 0; newest = 0; newest_buffer = 0 }
     :: else ->
       atomic {
         if :: v == newest -> b = newest_buffer :: else -> b = ring[v % RING] fi;
@@ -183,7 +186,7 @@ retry:
         n++; now = 0; v = 0; newest = 0; b = 0; beside = 0
       }
     fi
-  :: n == ACQUIRES -> break
+  :: n == acquires -> break
   od;
   atomic { claim[me] = NONE; finished++; before = 0; n = 0 }  /* release; until then each is held to the next acquire */
 }
