@@ -26,7 +26,7 @@ constexpr const char* kOwn[] = {
     "bits",          "iterations", "max-time",    "seed",        "repeats",        "output",         "threads",
     "quiet",         "timeline",   "trials",      "alpha-range", "seeds",          "target-loss",    "algorithms",
     "epsilon-range", "tuned_by",   "tuned-by",    "alpha_value", "epsilon_value",  "placement",      "evaluations",
-    "gradient",      "delivery",   "sends_early", "weights",     "machine_doubts"};
+    "gradient",      "delivery",   "sends_early", "weights",     "machine_doubts", "counters"};
 
 bool is_own(const std::string& option) {
   const auto is_it = [&](const ParameterRow& row) { return option == row.option; };
