@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Union
 
 import numpy as np
 
-from .traces import BOTH_CLOCKS, PROGRESS, ReportError, Run, Study, load_study
+from .traces import BOTH_CLOCKS, ENERGY, PROGRESS, ReportError, Run, Study, load_study
 
 if TYPE_CHECKING:
     import pandas
@@ -25,7 +25,8 @@ IDENTITY = ("file", "algorithm", "engine", "dataset", "nodes", "seed")
 NAMES = {"total_bytes": "bytes_sent", "final_test_accuracy": "test_accuracy", "resumptions": "times_resumed"}
 # Of /summary, which has no units of its own: by the end of the name.
 ENDINGS = {"_s": "s", "_bytes": "bytes", "bytes_sent": "bytes", "_samples": "samples", "mean_batch": "samples", "iterations": "iterations",
-           "overwritten_messages": "messages", "dropped_messages": "messages", "bits_per_coordinate": "bits", "bits_of_a_vector": "bits"}
+           "overwritten_messages": "messages", "dropped_messages": "messages", "bits_per_coordinate": "bits", "bits_of_a_vector": "bits",
+           "_j": "J", "cycles": "cycles", "instructions": "instructions", "cache_misses": "misses"}
 
 
 def _frame(columns: dict[str, object], units: dict[str, str]) -> pandas.DataFrame:
@@ -80,10 +81,11 @@ def runs(source: Source, options: bool = False) -> pandas.DataFrame:
 
 
 def curves(source: Source) -> pandas.DataFrame:
-    """A row a point of a run's curve. `time_s` is the run's own clock; the clocks of both ways to charge bits where it has them."""
+    """A row a point of a run's curve. `time_s` is the run's own clock; the clocks of both ways to charge bits, and `energy_j`,
+    where it has them."""
     return _long([(run, {"time_s" if name == "time" else f"{name}_s" if name in BOTH_CLOCKS else name: run.progress[name]
-                         for name in (*PROGRESS, *BOTH_CLOCKS) if name in run.progress}) for run in runs_of(source)],
-                 {"iteration": "iterations", "time_s": "s"} | {f"{name}_s": "s" for name in BOTH_CLOCKS} | {name: "1" for name in PROGRESS[2:]})
+                         for name in (*PROGRESS, *BOTH_CLOCKS, ENERGY) if name in run.progress}) for run in runs_of(source)],
+                 {"iteration": "iterations", "time_s": "s", ENERGY: "J"} | {f"{name}_s": "s" for name in BOTH_CLOCKS} | {name: "1" for name in PROGRESS[2:]})
 
 
 def classes(source: Source) -> pandas.DataFrame:

@@ -25,6 +25,7 @@ PROGRESS = ("iteration", "time", "loss", "accuracy", "test_loss", "test_accuracy
             "gradient_norm_squared")
 
 BOTH_CLOCKS = ("time_paper_bits", "time_wire_bits")
+ENERGY = "energy_j"  # with --counters, where the machine tells it
 
 # The phases of an iteration in the order in which a node goes through them; together they are the whole iteration.
 ROUND_ORDER = ("encode", "publish", "compute", "wait", "exchange", "mix", "record")
@@ -295,7 +296,7 @@ def _progress(file: h5py.File) -> dict[str, np.ndarray]:
     for name in ("loss", "test_loss"):  # none that we have is below 0; rounding may be, by a little
         if np.any(curves[name] < -1e-6):
             raise ReportError(f"the {name} of /progress is below 0 at point {int(np.argmax(curves[name] < -1e-6))}")
-    for name in BOTH_CLOCKS:  # where the run has it
+    for name in (*BOTH_CLOCKS, ENERGY):  # where the run has it
         if f"progress/{name}" in file and file[f"progress/{name}"].shape == curves["time"].shape:
             curves[name] = np.asarray(file[f"progress/{name}"][()], dtype=float)
     return curves

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from quantimed.traces import BOTH_CLOCKS, ReportError, Run
+from quantimed.traces import BOTH_CLOCKS, ENERGY, ReportError, Run
 
 BASELINE = "dsgd"
 CLOCKS = {"paper": "paper's bits", "wire": "bits on the wire", "real": "real time", "machine": "predicted time"}
@@ -133,6 +133,7 @@ class Entry:
     times: list[float]  # s, of the pairs in use
     until: list[float]  # s, the points of the curves after them
     run_times: list[float]  # s, of the runs, as the row's run_ids
+    energy: Estimate = NO_ESTIMATE  # J, of whole processor packages, until then; where all runs tell it
 
     @property
     def is_resolved(self) -> bool:
@@ -265,7 +266,8 @@ class Judged:
 def _race(found: dict[str, object]) -> Race:
     entries = {one["name"]: Entry(read_estimate(one["time_s"]), read_estimate(one["speed_up"]), one["arrived"],
                                   one["unresolved"], _numbers(one["times_s"]), _numbers(one["until_s"]),
-                                  _numbers(one["run_times_s"])) for one in found["entries"]}
+                                  _numbers(one["run_times_s"]),
+                                  read_estimate(one["energy_j"]) if "energy_j" in one else NO_ESTIMATE) for one in found["entries"]}
     against = {one["name"]: Against(read_estimate(one["ratio"]), one["p_holm"], one["clear"]) for one in found["against"]}
     return Race(found["target"], found["clock"], found["winner"], found["first"], found["close"], found["ended_early"], against, entries)
 
@@ -373,7 +375,8 @@ def _document(twins: Sequence[Run], name: str) -> dict[str, object]:
     run = next((one for one in twins if not one.counts), twins[0])
     listed = [{"clock": clock, "time": [_plain(value) for value in times],
                "loss": [_plain(value) for value in one.progress["loss"]],
-               "accuracy": [_plain(value) for value in one.progress["test_accuracy"]]}
+               "accuracy": [_plain(value) for value in one.progress["test_accuracy"]],
+               **({ENERGY: [_plain(value) for value in one.progress[ENERGY]]} if ENERGY in one.progress else {})}
               for one in twins for clock, times in sorted(curves(one).items())]
     return {"algorithm": run.algorithm, "setting": name, "label": name, "seed": run.seed % 2**64, "repeat": run.repeat,
             "status": run.status, "verdict": run.verdict, "curves": listed, "config": _attributes(run.config),

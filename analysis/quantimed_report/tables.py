@@ -332,6 +332,8 @@ def _time(target: float, row: Row, table: Table) -> tuple[str, str]:
             small.append(" ".join([value, *said]))
         if entry.speed_up.kind != "none" and math.isfinite(entry.speed_up.median) and entry.speed_up.median > 0:
             small.append(f"{ratio(entry.speed_up.median)}× {table.judged.baseline}")
+    if math.isfinite(joules := row.entry(target).energy.median):
+        small.append(f"{figure(joules)} J of whole packages")
     arrived = [row.entry(target, clock).arrived for clock in table.judged.clocks]
     runs = table.judged.row(row.label, target)["runs"]
     if min(arrived) < runs:

@@ -2,6 +2,7 @@
 #include "command/comparison.hpp"
 
 #include "base/error.hpp"
+#include "command/counts.hpp"
 
 #include <fmt/format.h>
 
@@ -175,6 +176,24 @@ void fill_row(Comparison& made, std::span<const ComparedRun* const> all, std::si
         median(each(kNoFigure, [&](const ComparedRun& run) { return curve_on(run, clock).time.back(); })));
 }
 
+// Straight between a curve's points, at the times that the races are judged by.
+void add_energy(Comparison& made, std::span<const ComparedRun* const> all) {
+  const bool is_told = std::ranges::all_of(
+      all, [](const ComparedRun* run) { return run->curves.size() == 1 && !run->curves[0].energy_j.empty(); });
+  if (!is_told) return;
+  for (const TargetRace& at : made.judgement.races[made.main_clock]) {
+    std::vector<Estimate>& joules = made.energy_to_target.emplace_back();
+    for (std::size_t k = 0; k < at.entries.size(); ++k) {
+      const Runs runs = runs_of(made, all, at.entries[k]);
+      std::vector<double> of_run;
+      for (std::size_t r = 0; r < runs.size(); ++r)
+        of_run.push_back(energy_at(runs[r]->curves[0].time, runs[r]->curves[0].energy_j, at.runs[k][r].time));
+      joules.push_back(estimate_median(
+          by_pair(runs_in_use(made.inquiry, made.judgement, at.entries[k]), of_run, made.judgement.are_pairs_seeds)));
+    }
+  }
+}
+
 // The entries of this name or algorithm; none where two of them run to the same target.
 std::vector<std::size_t> baselines_of(const Comparison& made, const std::string& baseline) {
   std::vector<std::size_t> found;
@@ -200,6 +219,7 @@ Comparison judge_table(const std::vector<std::string>& algorithms, Runs runs, co
   made.inquiry.baselines = baselines_of(made, baseline);
   made.judgement = judge(made.inquiry);
   for (std::size_t e = 0; e < made.rows.size(); ++e) fill_row(made, runs, e);
+  add_energy(made, runs);
   made.warnings = warnings(made, runs);
   return made;
 }
@@ -213,10 +233,11 @@ ComparedRun compared_run(Trace&& trace, const std::string& setting, std::uint32_
   ComparedRun run;
   for (const auto& [clock, time] :
        {std::pair{"paper", &curve.time_paper_bits}, std::pair{"wire", &curve.time_wire_bits}})
-    if (!time->empty()) run.curves.push_back({clock, std::move(*time), curve.loss, curve.test_accuracy});
+    if (!time->empty()) run.curves.push_back({clock, std::move(*time), curve.loss, curve.test_accuracy, {}});
   if (run.curves.empty()) {
     const std::string clock = !is_virtual ? "real" : has_machine ? "machine" : text(trace.config, "bits", "paper");
-    run.curves.push_back({clock, std::move(curve.time), std::move(curve.loss), std::move(curve.test_accuracy)});
+    run.curves.push_back({clock, std::move(curve.time), std::move(curve.loss), std::move(curve.test_accuracy),
+                          std::move(curve.energy_j)});
   }
   run.algorithm = text(trace.config, "algorithm", "");
   run.setting = setting;

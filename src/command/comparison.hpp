@@ -22,6 +22,7 @@ struct ClockedCurve {
   std::vector<double> time;      // s, of the curve's points
   std::vector<double> loss;      // at these times
   std::vector<double> accuracy;  // on held-out data; empty or NaN: none
+  std::vector<double> energy_j;  // since the start of the run, at these times; empty: not known
 };
 
 // What the judgement needs of a run. The trace itself is on disk.
@@ -57,7 +58,10 @@ struct Comparison {
   std::string title;  // "" where there is one table
   Inquiry inquiry;
   Judgement judgement;
-  std::vector<RowFigures> rows;     // [entry]
+  std::vector<RowFigures> rows;  // [entry]
+  // [target][entry of its race], J that a run had taken when it arrived; empty where a run does not tell. In real time,
+  // where there is one clock.
+  std::vector<std::vector<Estimate>> energy_to_target;
   std::size_t main_clock = 0;       // the one that the runs' time was given by (--bits)
   std::vector<double> equal_until;  // [clock], s: where curves are cut, since the first ends there; infinity: nowhere
   std::vector<std::string> warnings;

@@ -79,7 +79,7 @@ Json row(const Comparison& made, std::size_t e) {
           {"end_s", figures(row.end_s)}};
 }
 
-Json entry_of_race(const Comparison& made, const TargetRace& at, std::size_t k) {
+Json entry_of_race(const Comparison& made, const TargetRace& at, std::size_t target, std::size_t k) {
   std::vector<double> times, from, until, run_times;
   for (const Finish& run : at.runs[k]) run_times.push_back(run.time);
   Json fates = Json::array();
@@ -91,16 +91,18 @@ Json entry_of_race(const Comparison& made, const TargetRace& at, std::size_t k) 
     fates.push_back(word(run.fate));
     unresolved += !run.is_resolved;
   }
-  return {{"name", made.inquiry.entries[at.entries[k]].name},
-          {"time_s", estimate(at.race.times[k])},
-          {"speed_up", estimate(at.speed_ups[k])},
-          {"arrived", at.arrived[k]},
-          {"unresolved", unresolved},
-          {"times_s", figures(times)},
-          {"from_s", figures(from)},
-          {"until_s", figures(until)},
-          {"run_times_s", figures(run_times)},
-          {"fates", fates}};
+  Json entry = {{"name", made.inquiry.entries[at.entries[k]].name},
+                {"time_s", estimate(at.race.times[k])},
+                {"speed_up", estimate(at.speed_ups[k])},
+                {"arrived", at.arrived[k]},
+                {"unresolved", unresolved},
+                {"times_s", figures(times)},
+                {"from_s", figures(from)},
+                {"until_s", figures(until)},
+                {"run_times_s", figures(run_times)},
+                {"fates", fates}};
+  if (!made.energy_to_target.empty()) entry["energy_j"] = estimate(made.energy_to_target[target][k]);
+  return entry;
 }
 
 Json race_json(const Comparison& made, std::size_t clock, std::size_t target) {
@@ -116,7 +118,7 @@ Json race_json(const Comparison& made, std::size_t clock, std::size_t target) {
   }
   Json early = Json::array();
   for (const std::size_t k : ended_early(at.race)) early.push_back(name(k));
-  for (std::size_t k = 0; k < at.entries.size(); ++k) entries.push_back(entry_of_race(made, at, k));
+  for (std::size_t k = 0; k < at.entries.size(); ++k) entries.push_back(entry_of_race(made, at, target, k));
   return {{"clock", made.inquiry.clocks[clock]},
           {"target", at.target},
           {"winner", at.race.has_winner ? first : Json(nullptr)},
@@ -227,13 +229,15 @@ RunStatus status_at(const Json& object, const std::string& where) {
 }
 
 ClockedCurve curve_at(const Json& object, const std::string& where) {
-  refuse_unknown(object, where, {"clock", "time", "loss", "accuracy"});
+  refuse_unknown(object, where, {"clock", "time", "loss", "accuracy", "energy_j"});
   ClockedCurve curve;
   curve.clock = text_at(object, "clock", where);
   curve.time = numbers(object, "time", where);
   curve.loss = numbers(object, "loss", where);
   curve.accuracy = numbers(object, "accuracy", where);
-  if (curve.time.size() != curve.loss.size()) refuse(where, "time and loss differ in length");
+  curve.energy_j = numbers(object, "energy_j", where);
+  for (const std::vector<double>* beside : {&curve.loss, curve.energy_j.empty() ? &curve.loss : &curve.energy_j})
+    if (beside->size() != curve.time.size()) refuse(where, "time, loss and energy_j differ in length");
   for (std::size_t k = 0; k < curve.time.size(); ++k)
     if (!std::isfinite(curve.time[k]) || curve.time[k] < 0 || (k > 0 && curve.time[k] < curve.time[k - 1]))
       refuse(where + ".time", "times are 0 or more and never run backwards");

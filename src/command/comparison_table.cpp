@@ -93,6 +93,10 @@ std::string arrived_cell(const Comparison& made, std::size_t target, std::size_t
   return fmt::format("{} of {}", fmt::join(arrived, " / "), runs);
 }
 
+std::string energy_cell(const Estimate& joules) {
+  return std::isinf(joules.median) ? "missed" : estimate_text(joules, " J", "—");
+}
+
 std::string target_table(const Comparison& made) {
   const auto& races = made.judgement.races;
   const Inquiry named = short_names(made);
@@ -104,6 +108,8 @@ std::string target_table(const Comparison& made) {
     for (const std::string& clock : made.inquiry.clocks)
       head.push_back(
           fmt::format("speed-up over {}{}", baseline, made.inquiry.clocks.size() > 1 ? ", " + clock_name(clock) : ""));
+  const bool has_energy = !made.energy_to_target.empty();
+  if (has_energy) head.push_back("joules to target");
   head.push_back("arrived");
   const bool has_steps = has_settings(made);
   if (has_steps) head.push_back("step sizes");
@@ -115,14 +121,16 @@ std::string target_table(const Comparison& made) {
       for (const auto& clock : races) line.push_back(time_cell(clock[t], row));
       if (has_baseline)
         for (const auto& clock : races) line.push_back(speed_up_cell(clock[t], row, baseline));
+      if (has_energy) line.push_back(energy_cell(made.energy_to_target[t][row]));
       line.push_back(arrived_cell(made, t, row));
       if (has_steps) line.push_back(made.rows[races[0][t].entries[row]].setting);
       lines.push_back(std::move(line));
     }
   return fmt::format(
       "{}✓ the fastest; ≈ too close to call with the fastest{}; < before the third point of its curve; "
-      "missed: not by half or more of the runs in the time that they are judged by\n",
-      table_text(lines), has_baseline ? ", which need not be " + baseline : "");
+      "missed: not by half or more of the runs in the time that they are judged by{}\n",
+      table_text(lines), has_baseline ? ", which need not be " + baseline : "",
+      has_energy ? "; joules are of whole processor packages, other programs included" : "");
 }
 
 std::string percent_cell(const Estimate& share) {

@@ -8,6 +8,7 @@
 #include "base/streams.hpp"
 #include "blas/blas.hpp"
 #include "command/certificate.hpp"
+#include "command/counts.hpp"
 #include "command/optimum_of.hpp"
 #include "command/outputs.hpp"
 #include "command/preflight.hpp"
@@ -301,6 +302,8 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   trace.environment.insert(trace.environment.end(), outcome.placement.begin(), outcome.placement.end());
   if (config.timeline) trace.timeline = make_timeline(outcome.rounds, run);
   summarise(trace, run, setup.config, outcome, totals, wall_s, evaluation_s);
+  if (outcome.counters)
+    add_counters(trace, *outcome.counters, outcome.energy, resumption ? &resumption->trace : nullptr);
   if (optimum) add_optimum(trace, setup.config, *optimum);
   add_resumptions(trace.summary, earlier);
   write_trace(config.output, trace, outcome.rounds);

@@ -22,6 +22,10 @@ constexpr Ending kUnits[] = {{"_s", "s"},
                              {"mean_batch", "samples"},
                              {"iterations", "iterations"},
                              {"_messages", "messages"},
+                             {"_j", "J"},
+                             {"cycles", "cycles"},
+                             {"instructions", "instructions"},
+                             {"_misses", "misses"},
                              {"bits_per_coordinate", "bits"},
                              {"bits_of_a_vector", "bits"}};
 

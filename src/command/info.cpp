@@ -10,6 +10,8 @@
 #include "command/progress_line.hpp"
 #include "config/algorithm_options.hpp"
 #include "dataset/dataset.hpp"
+#include "machine/counters.hpp"
+#include "machine/energy.hpp"
 #include "machine/machine.hpp"
 #include "machine/placement.hpp"
 
@@ -104,6 +106,7 @@ int info_command(const Request& request) {
   fmt::print("\nwhat is wrong with this machine for timing: {}\n",
              problems.empty() ? "nothing that was looked for" : "");
   for (const std::string& problem : problems) fmt::print("  - {}\n", problem);
+  fmt::print("\nwhat --counters has here: {}\nenergy: {}\n", counters_here(kernel_perf()), energy_here(kernel_perf()));
   if (!machine.ignored.empty())
     fmt::print(
         "\nset in the environment, and ignored: {}\n  (--threads, --nodes and --placement say what they would)\n",

@@ -6,6 +6,8 @@
 #include "command/info_text.hpp"
 #include "command/table_text.hpp"
 #include "dataset/dataset.hpp"
+#include "machine/counters.hpp"
+#include "machine/energy.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -216,6 +218,8 @@ std::string info_json(const Machine* machine, std::span<const std::string> algor
     document["machine"] = json_of(environment(*machine, blas::description(), blas::configuration()));
     document["sgemm_gflops"] = blas::measured_sgemm_rate() / 1e9;
     document["concerns"] = concerns(*machine, blas::slow_kernels());
+    document["counters"] = counters_here(kernel_perf());
+    document["energy"] = energy_here(kernel_perf());
     document["datasets"] = Json::array();
     for (const KnownDataset& known : known_datasets())
       document["datasets"].push_back(

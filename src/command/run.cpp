@@ -5,6 +5,7 @@
 #include "base/streams.hpp"
 #include "command/budget.hpp"
 #include "command/commands.hpp"
+#include "command/counts.hpp"
 #include "command/experiment.hpp"
 #include "command/fom.hpp"
 #include "command/outputs.hpp"
@@ -96,7 +97,9 @@ void print_times(const Trace& trace, const Config& config) {
                figure("end_time_wire_bits_s"), figure("end_time_paper_bits_s"));
   for (const double target : config.target_loss) {
     const double time = time_to_target(trace.progress, target);
-    fmt::print("  to loss {:<4g}{}\n", target, std::isinf(time) ? " missed" : fmt::format(" {:.6g} s", time));
+    const double energy = energy_at(trace.progress, time);
+    fmt::print("  to loss {:<4g}{}{}\n", target, std::isinf(time) ? " missed" : fmt::format(" {:.6g} s", time),
+               std::isfinite(energy) ? fmt::format(", {:.4g} J", energy) : "");
   }
 }
 
@@ -129,6 +132,7 @@ void print_result(const Trace& trace, const Config& config, const DataSplit& dat
         100 * figure("compute_share"), 100 * figure("wait_share"), 100 * figure("exchange_share"),
         100 * figure("encode_share"), 100 * figure("mix_share"),
         100 * (figure("publish_share") + figure("record_share")));
+  fmt::print("{}", counts_text(trace));
   if (const std::string rule = text(trace.environment, "cores_rule", "all"); !rule.starts_with("all"))
     fmt::print("  cores       {}\n", rule);
   if (trace.network.redraws > 0)

@@ -159,6 +159,7 @@ Run Setup::run() const {
           .record_folder = folder_of(config.output),
           .keeps_log = !config.no_record,
           .copies_models = !is_drawn_by_replay(config),
+          .counters = config.counters ? std::optional(Metering{}) : std::nullopt,
           .gradient_until_deadline = uses_deadline(config, row)};
 }
 

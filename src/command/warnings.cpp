@@ -21,18 +21,18 @@ namespace {
 constexpr double kPapersExactBits = 16;  // that the paper charges a coordinate of an exact model
 
 // Options in which runs may differ: an algorithm's own steps, what follows from them, and what does not matter.
-constexpr const char* kOwn[] = {"algorithm",     "alpha",          "epsilon",
-                                "deadline",      "deadline-adapt", "deadline-slack",
-                                "codec",         "bits",           "iterations",
-                                "max-time",      "seed",           "repeats",
-                                "output",        "threads",        "quiet",
-                                "timeline",      "trials",         "alpha-range",
-                                "seeds",         "target-loss",    "algorithms",
-                                "epsilon-range", "tuned_by",       "tuned-by",
-                                "alpha_value",   "epsilon_value",  "samples_per_node_value",
-                                "placement",     "evaluations",    "gradient",
-                                "delivery",      "sends_early",    "weights",
-                                "machine_doubts"};
+constexpr const char* kOwn[] = {"algorithm",      "alpha",          "epsilon",
+                                "deadline",       "deadline-adapt", "deadline-slack",
+                                "codec",          "bits",           "iterations",
+                                "max-time",       "seed",           "repeats",
+                                "output",         "threads",        "quiet",
+                                "timeline",       "trials",         "alpha-range",
+                                "seeds",          "target-loss",    "algorithms",
+                                "epsilon-range",  "tuned_by",       "tuned-by",
+                                "alpha_value",    "epsilon_value",  "samples_per_node_value",
+                                "placement",      "evaluations",    "gradient",
+                                "delivery",       "sends_early",    "weights",
+                                "machine_doubts", "counters"};
 
 bool is_own(const std::string& option) {
   const auto is_it = [&](const ParameterRow& row) { return option == row.option; };

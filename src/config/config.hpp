@@ -90,6 +90,7 @@ struct Config {
   std::vector<std::string> quantities;                                           // theory; empty: the promised ones
   bool timeline = false;
   bool no_record = false;
+  bool counters = false;
   bool replay = false;
   bool dry_run = false;
   bool overwrite = false;

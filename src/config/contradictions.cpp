@@ -52,6 +52,9 @@ void check_engine_options(const Config& config) {
     throw InputError(
         "--interference {}: virtual time has no cores to compete for; leave it out, or give --engine threads",
         config.interference);
+  if (is_virtual && config.counters)
+    throw InputError(
+        "--counters: virtual time has no cores that count for its nodes; leave it out, or give --engine threads");
   if (clock == kModelledTime && config.speed == "none")
     throw InputError(
         "--speed none: the machine's own speed is for --engine threads or a --machine; in virtual time give "

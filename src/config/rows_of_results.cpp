@@ -64,6 +64,10 @@ std::vector<OptionRow> output_rows() {
     {.name = "no-record", .topic = Topic::output, .commands = kTimedRuns,
      .help = "keep no log of what the clock decides: such a run cannot be replayed, nor resumed once it was killed",
      .field = &C::no_record, .clocks = kRealTime},
+    {.name = "counters", .topic = Topic::output, .commands = kRun | kCompare | kScale,
+     .help = "count each node's cycles, instructions, misses of the last-level cache and stalled cycles, and the energy of "
+             "the machine's processors; what the machine or its rights do not give is named with the reason",
+     .field = &C::counters, .clocks = kRealTime},
     {.name = "replay", .topic = Topic::output, .commands = kVerify,
      .help = "recompute the runs in real time as well, and compare every bit (quantimed replay)", .field = &C::replay,
      .in_ini = false},

@@ -6,6 +6,7 @@
 #include "algorithm/table.hpp"
 #include "codec/codec.hpp"
 #include "dataset/shards.hpp"
+#include "machine/energy.hpp"
 #include "machine/interference.hpp"
 #include "machine/placement.hpp"
 #include "problem/problem.hpp"
@@ -69,7 +70,8 @@ struct Run {
   std::string record_folder = {};  // where records go that memory should not hold; empty: memory holds all
   bool keeps_log = true;           // threads: of what the clock decides, for a replay
   bool copies_models = true;       // threads: while the clock runs, for the curve; else draw_by_replay() draws it
-  bool gradient_until_deadline = false;  // --gradient: instead of over a batch, where the text asks for a gradient
+  std::optional<Metering> counters = {};  // threads: --counters
+  bool gradient_until_deadline = false;   // --gradient: instead of over a batch, where the text asks for a gradient
 
   // What the clock charges, or the other one.
   Charge charge(bool wire_bits) const {
@@ -115,12 +117,14 @@ struct Outcome {
   std::uint64_t overflows = 0;   // coordinates that did not fit their code
   std::uint64_t violations = 0;  // blocks of messages that are known to have been decoded wrongly (modulo)
   std::optional<Seconds> end_time_paper_bits, end_time_wire_bits;
-  Verdict verdict;               // every reason why the timings do not count
-  std::vector<LostNode> lost;    // nodes that have left the run
-  std::string failure;           // why the run broke off, who waits for whom; empty: it did not
-  bool machine_refused = false;  // … because the machine has no more memory
-  Attributes measured;           // engine's own figures for /summary
-  Attributes placement;          // for /environment
+  Verdict verdict;                   // every reason why the timings do not count
+  std::vector<LostNode> lost;        // nodes that have left the run
+  std::string failure;               // why the run broke off, who waits for whom; empty: it did not
+  bool machine_refused = false;      // … because the machine has no more memory
+  Attributes measured;               // engine's own figures for /summary
+  Attributes placement;              // for /environment
+  std::optional<Counters> counters;  // of this part of the run, with --counters
+  EnergyCurve energy;                // the same; empty where its reason is in the counters' account
 };
 
 Outcome run_virtual(const Run& run, Watcher& watcher);

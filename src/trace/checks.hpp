@@ -32,5 +32,6 @@ std::string deadlines_kept(const Trace& trace);
 std::string fixed_batches(const Trace& trace);
 std::string finite_model(const Trace& trace);
 std::string timeline_order(const Trace& trace);
+std::string counts_possible(const Trace& trace);
 
 }  // namespace quantimed::checks

@@ -29,6 +29,7 @@ inline constexpr std::tuple kProgress{
     Column{"time", "s", &Progress::time},
     Column{"time_paper_bits", "s", &Progress::time_paper_bits, true},
     Column{"time_wire_bits", "s", &Progress::time_wire_bits, true},
+    Column{"energy_j", "J", &Progress::energy_j, true},
     Column{"loss", "1", &Progress::loss},
     Column{"accuracy", "1", &Progress::accuracy},
     Column{"test_loss", "1", &Progress::test_loss},
@@ -61,6 +62,15 @@ inline constexpr std::tuple kRounds{
     Column{"overwritten", "messages", &Rounds::overwritten},
     Column{"bytes_sent", "bytes", &Rounds::bytes_sent, false, 3},
     Column{"start_time", "s", &Rounds::start_time},
+};
+
+// /counters, [n] each
+inline constexpr std::tuple kCounters{
+    Column{"cycles", "cycles", &Counters::cycles, true},
+    Column{"instructions", "instructions", &Counters::instructions, true},
+    Column{"cache_misses", "misses", &Counters::cache_misses, true},
+    Column{"stalled_cycles", "cycles", &Counters::stalled_cycles, true},
+    Column{"counted_share", "1", &Counters::counted_share, true},
 };
 
 // /timeline, [events] each

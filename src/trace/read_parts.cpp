@@ -140,6 +140,11 @@ Trace read_parts(Input input, Parts parts) {
   trace.mean_model =
       read_values<Real>(input, open_group(input.file, "model"), "model", "mean", "1", 1, Stored::by_precision).values;
   if (need(H5Lexists(input.file, "classes", H5P_DEFAULT), "/classes") > 0) read_classes(input, trace);
+  if (need(H5Lexists(input.file, "counters", H5P_DEFAULT), "/counters") > 0) {
+    trace.counters.emplace();
+    read_columns(input, "counters", columns::kCounters, *trace.counters, 1);
+    trace.counters->account = read_attributes(open_group(input.file, "counters"), "/counters");
+  }
   if (parts == Parts::summary) return trace;
   const auto shape = read_columns(input, "rounds", columns::kRounds, trace.rounds, 2);
   trace.rounds.iterations = shape[0];

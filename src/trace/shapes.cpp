@@ -143,6 +143,9 @@ std::string shape_finding(const Trace& trace) {
       !f.empty())
     return f;
   if (auto f = timeline_finding(trace); !f.empty()) return f;
+  if (trace.counters)
+    if (auto f = lengths_finding(columns::kCounters, *trace.counters, "counters", trace.network.nodes); !f.empty())
+      return f;
   if (trace.recording)
     if (auto f = recording_finding(trace); !f.empty()) return f;
   return trace.checkpoint ? checkpoint_finding(trace) : "";

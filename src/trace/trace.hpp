@@ -43,6 +43,7 @@ struct Progress {
   // The same where the link charges the paper's count of bits, or the bits on the wire. In virtual time one of them is
   // `time`; the other is there where the values depend on no clock. Empty where there is none.
   std::vector<double> time_paper_bits, time_wire_bits;  // s
+  std::vector<double> energy_j;                         // see Counters; empty where it is not known
   std::vector<double> loss;                             // over all nodes' training samples, ℓ2 term included
   std::vector<double> accuracy;                         // share of hits, 0 … 1
   std::vector<double> test_loss;                        // without the ℓ2 term
@@ -117,6 +118,18 @@ inline constexpr std::vector<float> Rounds::*kPhaseTimes[kPhases] = {
     &Rounds::compute_time, &Rounds::encode_time,  &Rounds::wait_time,  &Rounds::exchange_time,
     &Rounds::mix_time,     &Rounds::publish_time, &Rounds::record_time};
 
+// What the processors counted: with --counters, in real time. [n] each, a node's own thread in user space from its
+// first iteration to its last, waiting included; empty where no node has it, and why is in the account. NaN: this node
+// lacks it.
+struct Counters {
+  std::vector<double> cycles, instructions;
+  std::vector<double> cache_misses;    // of the last level
+  std::vector<double> stalled_cycles;  // in which the core waited for data or units
+  std::vector<double> counted_share;   // of the time, in which they were counted; below 1 they are scaled up by it
+  // cycles_missing, …: why an event is not there; energy_source: whose meters /progress/energy_j is of; energy_missing.
+  Attributes account;
+};
+
 struct Trace {
   bool is_sealed = true;  // of a file: its seal (image.hpp) is there, so nobody has changed it since it was written
   RunStatus status = RunStatus::running;
@@ -137,6 +150,7 @@ struct Trace {
   Attributes summary;
   std::optional<Checkpoint> checkpoint;  // of a run that can go on
   std::optional<Recording> recording;    // of a run in real time: what its clock decided
+  std::optional<Counters> counters;      // with --counters
 };
 
 const Attribute* find(const Attributes& attributes, const std::string& name);

@@ -43,6 +43,12 @@ void transfer(Pipe& pipe, Recording& recording) {
 }
 
 template <class Pipe>
+void transfer(Pipe& pipe, Counters& counters) {
+  transfer_columns(pipe, columns::kCounters, counters);
+  transfer(pipe, counters.account);
+}
+
+template <class Pipe>
 void transfer(Pipe& pipe, Trace& trace) {
   transfer(pipe, trace.status);
   transfer(pipe, trace.schema_version);
@@ -59,6 +65,7 @@ void transfer(Pipe& pipe, Trace& trace) {
   transfer(pipe, trace.classes.set);
   transfer_columns(pipe, columns::kClasses, trace.classes);
   transfer(pipe, trace.progress.drawn_by);
+  transfer(pipe, trace.counters);
   transfer(pipe, trace.rounds.iterations);
   transfer(pipe, trace.rounds.nodes);
   transfer_columns(pipe, columns::kRounds, trace.rounds);

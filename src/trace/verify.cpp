@@ -146,6 +146,7 @@ constexpr TraceCheck kChecks[] = {
     {"batches are constant without a deadline", checks::fixed_batches},
     {"the final model is finite unless diverged", checks::finite_model},
     {"events end after they start", checks::timeline_order},
+    {"counts are not negative, and energy does not fall", checks::counts_possible},
     {"the summary's final_loss is the curve's last", final_loss},
     {"the summary's figures are the curve's", summary_figures},
     {"the summary's total_bytes is the rounds' sum", total_bytes},

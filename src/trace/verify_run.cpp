@@ -234,4 +234,20 @@ std::string timeline_order(const Trace& trace) {
   return {};
 }
 
+std::string counts_possible(const Trace& trace) {
+  double before = 0;
+  for (const double joules : trace.progress.energy_j) {
+    if (!(joules >= before && std::isfinite(joules)))
+      return fmt::format("/progress/energy_j goes from {} J to {} J", before, joules);
+    before = joules;
+  }
+  std::string finding;
+  if (trace.counters)
+    columns::for_each(columns::kCounters, [&](const auto& column) {
+      for (const double value : (*trace.counters).*column.values)
+        if (value < 0 || std::isinf(value)) finding = fmt::format("/counters/{} has {}", column.name, value);
+    });
+  return finding;
+}
+
 }  // namespace quantimed::checks

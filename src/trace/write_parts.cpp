@@ -110,6 +110,13 @@ void put_classes(hid_t file, ChunkPacker& packer, const Trace& trace) {
   put(group, "set", trace.classes.set);
 }
 
+void put_counters(hid_t file, ChunkPacker& packer, const Trace& trace) {
+  const Object group = make_group(file, "counters");
+  const hsize_t nodes = trace.network.nodes;
+  put_columns(group, packer, columns::kCounters, *trace.counters, {&nodes, 1});
+  put(group, trace.counters->account);
+}
+
 // Block by block, and each is a chunk.
 void put_rounds(hid_t file, ChunkPacker& packer, const RoundsSource& rounds) {
   const Object group = make_group(file, "rounds");
@@ -197,6 +204,7 @@ std::size_t write_parts(ImageFile& image, const Trace& trace, const RoundsSource
   put_network(file, packer, trace.network);
   put_run(file, packer, trace);
   if (!trace.classes.label.empty()) put_classes(file, packer, trace);
+  if (trace.counters) put_counters(file, packer, trace);
   put_rounds(file, packer, rounds);
   if (trace.checkpoint) put_checkpoint(file, packer, *trace.checkpoint);
   if (trace.recording) put_recording(file, packer, *trace.recording);

@@ -53,6 +53,21 @@ def test_times_and_speed_ups_are_paired_by_seed() -> None:
     assert (slow.median, slow.low, slow.high, slow.kind) == (180, 120, 240, "range")
 
 
+def test_joules_to_a_target_are_told_where_every_run_has_them() -> None:
+    runs = race([2, 2])
+    for run in runs:
+        run.progress["energy_j"] = 3 * run.progress["time"]
+    [found] = tables.tables(study_of(*runs), [3])
+    slow = row(found, "dsgd")
+    assert slow.entry(3).energy.median == 360
+    assert "360 J of whole packages" in tables.columns(found)[0].cell(slow, found)[1]
+    assert next(line for line in summary_rows([found]) if line["algorithm"] == "dsgd")["energy_to_target_j"] == 360
+    del runs[0].progress["energy_j"]
+    [found] = tables.tables(study_of(*runs), [3])
+    assert math.isnan(row(found, "dsgd").entry(3).energy.median)
+    assert " J" not in tables.columns(found)[0].cell(row(found, "dsgd"), found)[1]
+
+
 @pytest.mark.parametrize("changes", [{"verdict": "INVALID: 6 nodes share 2 cores"}, {"status": "diverged"},
                                      {"status": "running"}, {"status": "interrupted"}])
 def test_what_does_not_count_is_never_averaged_in(changes: dict[str, str]) -> None:

@@ -6,12 +6,13 @@ import sys
 import h5py
 
 COLUMNS = {
-    "progress": "iteration time time_paper_bits time_wire_bits loss accuracy test_loss test_accuracy consensus_error gradient_norm_squared",
+    "progress": "iteration time time_paper_bits time_wire_bits energy_j loss accuracy test_loss test_accuracy consensus_error gradient_norm_squared",
     "rounds": "batch compute_time wait_time exchange_time mix_time overshoot staleness bytes_sent",
     "timeline": "node iteration phase start end",
     "network": "edges weights self_weights",
     "model": "mean",
     "classes": "label samples accuracy",
+    "counters": "cycles instructions stalled_cycles counted_share",
 }
 
 with h5py.File(sys.argv[1]) as f:
@@ -31,6 +32,9 @@ with h5py.File(sys.argv[1]) as f:
     assert f["classes/accuracy"].shape == (4, 3) and f["classes"].attrs["set"] == "training"
     assert f["classes/label"][:].tolist() == [-1, 0.5, 7] and f["classes/samples"][:].tolist() == [2, 0, 6]
     assert f["progress"].attrs["drawn_by"] == "replay"
+    assert f["counters"].attrs["cache_misses_missing"] == "no such counter" and "cache_misses" not in f["counters"]
+    assert f["counters/instructions"][:].tolist() == [2.0**52 + 1] * 5
+    assert f["progress/energy_j"].attrs["unit"] == "J" and f["counters/cycles"].attrs["unit"] == "cycles"
     assert list(f["timeline/phase"].attrs["names"]) == ["compute", "encode", "wait", "exchange", "mix", "publish", "record"]
     assert f["summary"].attrs["time_to_target"] == float("inf")
     assert f["summary"].attrs["warnings"] == "the loss has grown\na code is longer than it should be"

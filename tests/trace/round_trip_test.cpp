@@ -52,6 +52,7 @@ TEST_F(RoundTrip, KeepsOneNodeWithoutEdgesIterationsAndPoints) {
   trace.network.self_weights = {1};
   trace.rounds.nodes = 1;
   trace.timeline = {};
+  trace.counters = {};
   index_neighbours(trace.network);
   write_trace(path("a.h5"), trace);
   expect_same(read_trace(path("a.h5")), trace);

@@ -51,6 +51,11 @@ inline void expect_same(const Trace& a, const Trace& b) {
   EXPECT_EQ(a.classes.set, b.classes.set);
   expect_same_columns(columns::kClasses, a.classes, b.classes);
   EXPECT_EQ(a.progress.drawn_by, b.progress.drawn_by);
+  ASSERT_EQ(a.counters.has_value(), b.counters.has_value());
+  if (a.counters) {
+    expect_same_columns(columns::kCounters, *a.counters, *b.counters);
+    EXPECT_EQ(a.counters->account, b.counters->account);
+  }
   EXPECT_EQ(a.rounds.iterations, b.rounds.iterations);
   EXPECT_EQ(a.rounds.nodes, b.rounds.nodes);
   expect_same_columns(columns::kRounds, a.rounds, b.rounds);

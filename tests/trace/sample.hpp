@@ -75,6 +75,7 @@ inline void fill_progress(Progress& progress, std::size_t points) {
     progress.time.push_back(6.5 * at);
     progress.time_paper_bits.push_back(6.5 * at);
     progress.time_wire_bits.push_back(8.25 * at);
+    progress.energy_j.push_back(40.5 * at);
     progress.loss.push_back(1 / (at + 1));
     progress.accuracy.push_back(1 - 1 / (at + 1));
     progress.test_loss.push_back(std::nan(""));
@@ -107,6 +108,12 @@ inline Trace sample_trace(std::size_t iterations = 7, std::uint32_t nodes = 5, s
   trace.classes = {.set = "training", .label = {-1, 0.5, 7}, .samples = {2, 0, 6}};
   for (const double share : trace.progress.accuracy)
     trace.progress.class_accuracy.insert(trace.progress.class_accuracy.end(), {share, std::nan(""), share});
+  trace.counters = {.cycles = std::vector<double>(nodes, 3e9),
+                    .instructions = std::vector<double>(nodes, 0x1p52 + 1),
+                    .cache_misses = {},
+                    .stalled_cycles = std::vector<double>(nodes, std::nan("")),
+                    .counted_share = std::vector<double>(nodes, 0.75),
+                    .account = {{"cache_misses_missing", std::string("no such counter")}}};
   trace.rounds = sample_rounds(iterations, nodes);
   for (int k = 0; k < 39; ++k) trace.mean_model.push_back(0.5f * static_cast<float>(k));
   for (std::uint32_t k = 0; k < 10; ++k) {

@@ -130,6 +130,10 @@ constexpr Fault kFaults[] = {
        t.summary.push_back({"final_accuracy", std::string("high")});
      },
      "figures are the curve's"},
+    {"ShortCounters", [](Trace& t) { t.counters->cycles.pop_back(); }, "lengths"},
+    {"EnergyFalls", [](Trace& t) { t.progress.energy_j[2] = 1; }, "energy does not fall"},
+    {"EnergyUnknown", [](Trace& t) { t.progress.energy_j[3] = kNan; }, "energy does not fall"},
+    {"CyclesBelowZero", [](Trace& t) { t.counters->cycles[1] = -1; }, "energy does not fall"},
     {"OtherBytes", [](Trace& t) { set(t.summary, "total_bytes", 1e6); }, "total_bytes"},
     {"OneByteMore", [](Trace& t) { set(t.summary, "total_bytes", number(t.summary, "total_bytes", 0) + 1); },
      "total_bytes"},

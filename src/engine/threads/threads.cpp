@@ -71,10 +71,13 @@ void ThreadsEngine::live(NodeId i) {
   } catch (...) {
     keep_failure(i);
   }
+  std::optional<ThreadCounters> counters;
+  if (run_.counters) counters.emplace(*run_.counters->perf, counted_events());
   const bool all_exist = meeting_.arrive_and_wait();
   if (all_exist && measures_deadline()) measure_speeds(i);
   const bool began = meeting_.arrive_and_wait();  // the clock has been set
   const CoreUse start = core_use();
+  if (counters) counters->start();
   if (began) {
     try {
       Task task = run_.algorithm.run(*shared_.nodes[i], shared_.nodes[i]->core().options());
@@ -86,8 +89,14 @@ void ThreadsEngine::live(NodeId i) {
     }
   }
   ended_[i] = shared_.now();
+  if (counters) of_node_[i].counts = counters->stop();
   of_node_[i].core_wait = core_wait(start, core_use());
-  if (living_.fetch_sub(1, std::memory_order_release) == 1 && began && interference_) interference_->stop();
+  if (living_.fetch_sub(1, std::memory_order_acq_rel) != 1 || !began) return;
+  if (interference_) interference_->stop();
+  try {
+    read_energy(true);
+  } catch (const std::bad_alloc&) {  // energy is then known until the last look
+  }
 }
 
 // Before the clock starts: all nodes compute until a trial deadline, which then moves to where the rule wants it. The
@@ -154,6 +163,7 @@ void ThreadsEngine::prepare() {
     courier_->on_arrival([this](Parcel& parcel) { unload(parcel); });
     courier_->on_abort([this] { break_off(); });
   }
+  if (run_.counters && !is_spread()) meter_.emplace(*run_.counters->perf, run_.counters->root);
   speeds_.resize(shared_.layout.nodes);
   living_ = here;
 }
@@ -198,6 +208,7 @@ void ThreadsEngine::run_nodes() {
       rethrow_first_failure();
     }
     align_clocks();
+    read_energy();
     for (const auto& node : shared_.here()) expected_round_s_ = std::max(expected_round_s_, node->expected_round());
   });
   if (courier_) courier_->start();  // from here on others may send, and the fleet has nothing more to say

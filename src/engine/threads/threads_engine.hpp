@@ -10,6 +10,8 @@
 #include "engine/threads/meeting.hpp"
 #include "engine/threads/stillness.hpp"
 #include "engine/threads/threads_node.hpp"
+#include "machine/counters.hpp"
+#include "machine/energy.hpp"
 #include "machine/hardware.hpp"
 #include "machine/interference.hpp"
 
@@ -17,6 +19,7 @@
 #include <atomic>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -66,7 +69,8 @@ class ThreadsEngine final : public RunLoop, private EndedNodes {
     double bytes_heard_here = 0;
     std::uint64_t stride = 1;
     int core = -1;
-    bool is_local = true;  // its model, to its core
+    bool is_local = true;      // its model, to its core
+    ThreadCounts counts = {};  // with --counters
   };
 
   // ---- EndedNodes ----
@@ -130,6 +134,8 @@ class ThreadsEngine final : public RunLoop, private EndedNodes {
   Recording whole_recording();
   void judge(double too_slow, std::uint64_t dropped);
   void add_core_wait();
+  void read_energy(bool is_end = false);
+  void add_counters();
   void report_placement();
   int core_of(NodeId i) const { return cores_[(i - shared_.layout.first()) % cores_.size()]; }
 
@@ -147,6 +153,8 @@ class ThreadsEngine final : public RunLoop, private EndedNodes {
   bool choosing_ = true;                      // by the main thread, between two meetings
   std::atomic<std::uint32_t> living_ = 0;     // nodes that still run
   std::optional<Interference> interference_;  // made and unmade by the main thread
+  std::optional<EnergyMeter> meter_;  // with --counters, read by the main thread and by the last node at its end
+  std::mutex metering_;               // … each with this
   Seconds expected_round_s_ = 0;
   std::int64_t checkpoints_;
   bool keeps_log_;

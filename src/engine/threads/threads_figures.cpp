@@ -85,6 +85,7 @@ void ThreadsEngine::add_figures() {
   measured.emplace_back("dropped_messages", static_cast<std::int64_t>(dropped));
   judge(static_cast<double>(too_slow), dropped);
   add_core_wait();
+  if (run_.counters) add_counters();
   report_placement();
 }
 

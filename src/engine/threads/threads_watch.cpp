@@ -54,6 +54,7 @@ std::uint64_t ThreadsEngine::finished_by_all() const {
 }
 
 void ThreadsEngine::look() {
+  read_energy();
   if (courier_ && courier_->was_told_to_stop()) outcome_.interrupted = true;  // by a signal to another process
   if (watcher_.wants_to_stop() && !outcome_.interrupted) {
     outcome_.interrupted = true;
