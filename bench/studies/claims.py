@@ -349,9 +349,9 @@ def slowdown_text(paired: Paired) -> str:
     """Infinite where an algorithm missed a target that another one reached."""
     known = estimate(paired.values.values())
     if paired.is_tie or math.isfinite(known.median) and known.median:
-        return "both missed one" if paired.is_tie else paired.text()
+        return "both missed a target" if paired.is_tie else paired.text()
     alone = sum(map(math.isinf, paired.values.values()))
-    return "missed one" + ("" if alone == len(paired.values) else f" in {alone} of {len(paired.values)}") if alone else "ours missed one"
+    return "missed a target" + ("" if alone == len(paired.values) else f" in {alone} of {len(paired.values)}") if alone else "ours missed a target"
 
 
 def slowdown_cell(found: Race | None, algorithm: str, ledger: Ledger) -> str:

@@ -2,6 +2,7 @@
 """The studies that are no claim of their own: quantizers, the link, nodes, shards, ReLU, and the tuning."""
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from .claims import OURS, RACE_HEAD, race, race_row
@@ -11,7 +12,7 @@ from .quantizers import variance
 from .runner import Job
 from .statistics import estimate
 from .traces import Results, charged_time, mean_model, read_trace
-from .tuning import FINALS, Trial, plateau, ranking, targets_of, trials_of
+from .tuning import FINALS, Final, Trial, plateau, ranking, targets_of, trials_of
 
 
 @dataclass
@@ -114,14 +115,22 @@ def tuning(results: Results, ledger: Ledger) -> Table:
             finals = ranked[algorithm]
             winner = finals[0].trial.steps if finals else None
             files = [job.path for trial in trials for job in trial.jobs]
-            shown = [bold(f"{trial.text}: {trial.loss:.4g}", trial.steps == winner) for trial in trials]
-            by_time = [bold(f"{final.trial.text}: {final.time_s:.4g} s", final.trial.steps == winner) for final in finals]
+            shown = [bold(f"{trial.text}: {f'{trial.loss:.4g}' if math.isfinite(trial.loss) else 'does not count'}", trial.steps == winner)
+                     for trial in trials]
+            by_time = [bold(f"{final.trial.text}: {time_text(final, finals[0].missed, targets.count(',') + 1)}", final.trial.steps == winner)
+                       for final in finals]
             missed = f"{finals[0].missed} missed: " if finals else ""
             table.rows.append([name, targets, algorithm, ledger.note("; ".join(shown), "median of the last /progress/loss", files),
                                ledger.note(missed + "; ".join(by_time), "geometric mean of the median times to the targets", [
                                    job.path for job in results.jobs.get(study + FINALS, []) if job.run.algorithm == algorithm]),
                                plateau(finals) if finals else "–", used_text(results, name, algorithm, trials, winner)])
     return table
+
+
+def time_text(final: Final, fewest: int, targets: int) -> str:
+    if final.missed == targets:
+        return f"final loss {final.trial.loss:.4g}"
+    return f"{final.time_s:.4g} s" + (f", {final.missed} missed" if final.missed > fewest else "")
 
 
 def bold(text: str, is_bold: bool) -> str:

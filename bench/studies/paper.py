@@ -113,11 +113,13 @@ def compose(claims: list[Claim], tables: list[Table], at: Path, facts: str, dist
     return "\n".join(lines + distrust)
 
 
-def facts(jobs: dict[str, list[Job]], outcome: Outcome, quick: bool) -> str:
+def facts(jobs: dict[str, list[Job]], outcome: Outcome, quick: bool, studies: str = "", output: Path | None = None) -> str:
     every = {job.path: job for found in jobs.values() for job in found}
     commits = sorted({read_trace(path).commit for path in every})
     machines = sorted({read_trace(path).machine for path in every})
     form = "`make paper QUICK=1`: short horizons and few settings, a smoke test more than a finding" if quick else "`make paper`"
+    if studies:
+        form = f"`bench/paper --studies {studies}{' --quick' if quick else ''}{f' --output {output}' if output else ''}`"
     time_text = f" in {outcome.seconds:.0f} s" if outcome.ran and not outcome.kept else ""
     return (f"Made by {form}: {len(every)} runs{time_text}, program at commit {', '.join(commits)}, on {'; '.join(machines)}. 50 nodes in virtual "
             f"time unless said otherwise; {OURS} is the paper's.")
@@ -194,7 +196,7 @@ def repeat(args: argparse.Namespace) -> int:
         try:
             sources.parent.mkdir(parents=True, exist_ok=True)
             draw(claims, results, sources.parent)
-            output.write_text(compose(claims, tables, output, facts(jobs, outcome, args.quick),
+            output.write_text(compose(claims, tables, output, facts(jobs, outcome, args.quick, args.studies, args.output),
                                       distrusted(jobs)) + "\n", encoding="utf-8")
             ledger.write(sources)
         except OSError as error:

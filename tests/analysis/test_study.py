@@ -779,6 +779,8 @@ def test_the_soonest_of_those_that_miss_the_fewest_wins(tmp_path: Path) -> None:
     assert [final.trial.text for final in ranked["q-dsgd"]] == ["2, 0.3", "1, 0.6"] and ranked["q-dsgd"][0].missed == 0
     assert ranked["q-dsgd"][1].missed == 1 and ranked["q-dsgd"][1].log_time < ranked["q-dsgd"][0].log_time
     assert tuning.plateau(ranked["q-dsgd"]) == "2 alone"
+    assert [effects.time_text(final, 0, 5).partition(" s")[2] for final in ranked["q-dsgd"]] == ["", ", 1 missed"]
+    assert effects.time_text(ranked["q-dsgd"][1], 0, 1) == "final loss 1.1"
 
 
 @needs_program
@@ -818,6 +820,7 @@ def test_a_page_of_steps_that_are_not_the_best_is_not_written(tmp_path: Path) ->
     file = write(tmp_path / "mnist-tuned.ini", "algorithms = dsgd\n[algorithm dsgd]\nalpha = 2\n")
     study = read_study(file)
     study.sections[""]["tuned-by"] = "mnist-tune.ini"
+    assert "--studies a,b --output x.md`: 0 runs" in paper.facts({}, runner.Outcome(), False, "a,b", Path("x.md"))
     with pytest.raises(StudyError, match="dsgd: alpha = 2 is judged, and the best trial of mnist-tune.ini has alpha = 1"):
         paper.check_steps([study], results)
     paper.check_steps([study], traces.Results({}))  # without the trials there is nothing to ask
