@@ -161,7 +161,7 @@ def _report(options: argparse.Namespace) -> int:
         line.show("OTF2 archive")
         write_otf2(_chosen(study, f"--otf2 {options.otf2}", options.run), options.otf2)
     line.clear()
-    print(printable(f"{report.page}: {report.counted} runs counted, {report.left_out} left out, {report.drawn} figures. {report.sentence}"))
+    print(printable(f"{report.page}: {report.counted} runs counted, {report.left_out} left out, {report.drawn} figure{"" if report.drawn == 1 else "s"}. {report.sentence}"))
     for failure in report.failed:
         print(f"quantimed-report: figure {printable(failure)}", file=sys.stderr)
     return INTERNAL_ERROR if report.failed else DONE

@@ -24,7 +24,7 @@ from . import drawing, figures, spreadsheet, style, tables
 from .statistics import CLOCKS, curves, on_clock
 from .tables import Table, own_time
 from quantimed.traces import ReportError, Run, Study
-from .verdict import Verdict, main_clock, verdict, winners
+from .answer import Answer, answer, main_clock, winners
 
 HERE = Path(__file__).parent
 CURVE_POINTS = 60  # of each run, in the page's own plot
@@ -65,20 +65,20 @@ def build_report(study: Study, output: Path, pdf: bool = True, progress: Progres
     study = tables.without_copies(study)
     progress("tables")
     found = tables.tables(study, targets)
-    verdicts = [verdict(table, 0 if k else len(study.skipped)) for k, table in enumerate(found)]
+    answers = [answer(table, 0 if k else len(study.skipped)) for k, table in enumerate(found)]
     try:
         (output / "figures").mkdir(parents=True, exist_ok=True)
         drawn, not_drawn, failed = _figures(chosen_figures(only), study, found, output, pdf, progress)
         _write(output / "summary.csv", spreadsheet.to_csv(spreadsheet.summary_rows(found)))
         _write(output / "runs.csv", spreadsheet.to_csv(spreadsheet.run_rows(found)))
-        _write(output / "summary.md", _markdown(found, verdicts))
+        _write(output / "summary.md", _markdown(found, answers))
         progress("page")
-        _write(output / "index.html", _page(study, found, verdicts, drawn, not_drawn, pdf))
+        _write(output / "index.html", _page(study, found, answers, drawn, not_drawn, pdf))
     except OSError as error:
         raise ReportError(f"--output {output}: cannot be written: {error.strerror}; "
                           "give another folder, or free some space") from error
     counted = len(study.counted)
-    return Report(output / "index.html", verdicts[0].sentence, counted, len(study.runs),
+    return Report(output / "index.html", answers[0].sentence, counted, len(study.runs),
                   len(study.runs) - counted + len(study.skipped), len(drawn), failed)
 
 
@@ -104,9 +104,9 @@ def _write(path: Path, text: str) -> None:
         half.unlink(missing_ok=True)
 
 
-def _markdown(found: Sequence[Table], verdicts: Sequence[Verdict]) -> str:
+def _markdown(found: Sequence[Table], answers: Sequence[Answer]) -> str:
     parts = []
-    for table, said in zip(found, verdicts):
+    for table, said in zip(found, answers):
         reasons = "\n".join(f"- {tables.markdown_text(text)}" for _, text in said.reasons)
         parts.append(f"**{tables.markdown_text(said.sentence)}** {said.trust_text}\n\n{reasons}\n\n{tables.to_markdown(table)}")
     return "\n".join(parts)
@@ -176,7 +176,7 @@ def seen(name: str, table: Table) -> str:
 
 
 # ---- the page ------------------------------------------------------------------------------------------------------
-def _page(study: Study, found: Sequence[Table], verdicts: Sequence[Verdict], drawn: Sequence[Drawn],
+def _page(study: Study, found: Sequence[Table], answers: Sequence[Answer], drawn: Sequence[Drawn],
           not_drawn: Sequence[dict[str, str]], pdf: bool) -> str:
     environments = _environments([run for table in found for run in table.listed])
     runs = [_run(number, run, table, study.folder, environments) for number, (table, run) in
@@ -185,7 +185,7 @@ def _page(study: Study, found: Sequence[Table], verdicts: Sequence[Verdict], dra
     page = {
         "title": study.folder.resolve().name,
         "counts": f"{len(runs)} run{'s' if len(runs) != 1 else ''}, {counted} counted",
-        "settings": [_section(table, said) for table, said in zip(found, verdicts)],
+        "settings": [_section(table, said) for table, said in zip(found, answers)],
         "figures": drawn, "one_setting": any(table.each_target for table in found), "not_drawn": not_drawn, "has_pdf": pdf,
         "left_out": [{"file": run["file"], "why": run["why_not"]} for run in runs if run["why_not"]]
                     + [{"file": _beside(one.path, study.folder), "why": one.why} for one in study.skipped],
@@ -200,10 +200,10 @@ def _page(study: Study, found: Sequence[Table], verdicts: Sequence[Verdict], dra
         script=Markup(script), script_hash=f"sha256-{digest}")
 
 
-def _section(table: Table, said: Verdict) -> dict[str, object]:
+def _section(table: Table, said: Answer) -> dict[str, object]:
     best = set(winners(table, main_clock(table)).values())
     shown = tables.columns(table)
-    return {"label": table.label, "detail": _detail(table.runs[0]), "verdict": said, "columns": shown,
+    return {"label": table.label, "detail": _detail(table.runs[0]), "answer": said, "columns": shown,
             "caption": f"{tables.caption(table)}. A run that is not complete and VALID is taken as one that never arrived.",
             "rows": [{"label": row.label, "colour": style.colour(row.algorithm), "best": row.label in best,
                       "cells": [dict(zip(("main", "small"), column.cell(row, table))) for column in shown]}

@@ -122,14 +122,14 @@ def tables(study: Study, targets: Sequence[float] = ()) -> list[Table]:
              for by_horizon, same_horizon in by_consequences(runs) for by_clock, part in _by_clock(same_horizon)]
     labels = _labels([key for key, _ in split])
     found = [_tables(label, runs, targets) for label, (_, runs) in zip(labels, split)]
-    ordered = sorted(found, key=lambda t: (t[-1].runs[0].kind != "run", -len({run.algorithm for run in t[-1].counted}),
-                                           -len(t[-1].counted), t[-1].label))
+    ordered = sorted(found, key=lambda t: (t[0].runs[0].kind != "run", -len({run.algorithm for run in t[0].counted}),
+                                           -len(t[0].counted), t[0].label))
     return [table for same in ordered for table in same]
 
 
 def _tables(label: str, runs: list[Run], targets: Sequence[float]) -> list[Table]:
-    """Of one setting. Where some step sizes are for a target alone: what is best for each, as `compare` does, then those
-    that are for all."""
+    """Of one setting. Where some step sizes are for a target alone: first those that are for all, which is what to quote, then
+    what is best for each, as `compare` does."""
     for_all = for_all_targets(runs)
     if len(for_all) == len(runs) or len({certificate_of(run) for run in runs} - {""}) > 1:
         return [_table(label, runs, targets)]
@@ -138,7 +138,7 @@ def _tables(label: str, runs: list[Run], targets: Sequence[float]) -> list[Table
     if not set(targets) <= set(tuned):  # nobody knows what is best for the others
         return [replace(one, listed=runs)]
     each = _table_of_each(f"{label}, step sizes that were found best for each target", runs, list(targets) or tuned)
-    return [each, one]
+    return [one, each]
 
 
 def _table_of_each(label: str, runs: list[Run], targets: list[float]) -> Table:

@@ -208,8 +208,8 @@ def per_byte(partition: str, entries: Sequence[Entry]) -> list[list[str]]:
             rows.append([f"{partition}: {one.label} saves two orders of magnitude of bits", "no gap of the table is reached by both", "not decided"])
             continue
         ratio = over(exact.to_gap(gap)["megabytes"], one.to_gap(gap)["megabytes"])
-        verdict = "agrees" if ratio.low >= MUCH else "nearly" if ratio.median >= MUCH / 2 else finding(False)
-        rows.append([f"{partition}: {one.label} saves two orders of magnitude of bits", f"{ratio.text('×')} fewer bytes to gap {gap:g}", verdict])
+        told = "agrees" if ratio.low >= MUCH else "nearly" if ratio.median >= MUCH / 2 else finding(False)
+        rows.append([f"{partition}: {one.label} saves two orders of magnitude of bits", f"{ratio.text('×')} fewer bytes to gap {gap:g}", told])
     return rows
 
 
@@ -227,9 +227,9 @@ def against_baselines(partition: str, entries: Sequence[Entry]) -> list[list[str
         ratio, bits = over(one.final, choco.final), one.bits / choco.bits
         has_more = one.part.code != choco.part.code
         says = f"final gap {ratio.text('×')} that of {choco.label}" + (f", with {bits:.2g}× its bits" if has_more else "")
-        verdict = ("agrees" if ratio.low > 1 else "within the scatter" if ratio.high > 1 else
+        told = ("agrees" if ratio.low > 1 else "within the scatter" if ratio.high > 1 else
                    f"not by iterations, with {bits:.2g}× the bits" if has_more else finding(False))
-        rows.append([f"{partition}: CHOCO-SGD outperforms {one.label}", says, verdict])
+        rows.append([f"{partition}: CHOCO-SGD outperforms {one.label}", says, told])
     return rows
 
 
@@ -388,7 +388,7 @@ def facts(found: Found, source: str, command: str, first: Entry) -> list[str]:
             f"Every algorithm and code got {part.options['trials']} trials, γ included, on seeds {TUNING_SEEDS}, separately for the two partitions, by the "
             f"loss after the last iteration; judged are seeds {part.seeds}. *Equal are the iterations*, since the paper's axes are iterations "
             "and bits; what differs is what a message costs: the table's bits a coordinate. Gaps are f(mean model) − f*, f* by Newton's method. "
-            f"Medians, {spread_text(len(first.files))}; *never*: not in these iterations; a gap counts as reached when the loss stays below it."]
+            f"Medians, {spread_text(len(first.files))}; *missed*: not in these iterations; a gap counts as reached when the loss stays below it."]
 
 
 def check_tuned(entries: Sequence[Entry]) -> None:

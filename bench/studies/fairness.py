@@ -4,7 +4,8 @@
     tuned-by = mnist-tune.ini       # the study, beside this one, whose trials chose the steps
 
 Then every algorithm has the same options but for its own steps: the same objective, batch, data and time; and in the
-tuning as many trials, under these same options, on seeds that do not judge.
+tuning as many trials, under these same options, on seeds that do not judge. That the steps are the best of these trials
+is asked when the trials have run.
 """
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .study_file import Run, Study
 
 STEPS = ("alpha", "epsilon", "horizon")  # an algorithm's own
+Steps = tuple[str, ...]  # as STEPS, without the horizon; "" where an algorithm has none
 WHOLE_WAY = 1.0  # of epsilon: all that the neighbours say is taken over, and beyond is no averaging
 NO_LIMIT = 100_000  # iterations that no run of a tuned study does in its time
 
@@ -49,6 +51,22 @@ def unfairness(study: Study, tuning: Study, quick: bool) -> str:
             return f"{text}; the best may lie beyond: add trials on both sides in {tuning.path.name}, for every algorithm"
     if both := {run.seed for run in study.runs()} & {run.seed for run in tuning.runs()}:
         return f"seeds: {', '.join(map(str, sorted(both)))}: of the tuning too; steps are judged on other seeds"
+    return ""
+
+
+def steps_of(run: Run) -> Steps:
+    return tuple(run.options.get(name, "") for name in STEPS[:-1])
+
+
+def worse_than_best(study: Study, tuning: str, best: Mapping[str, Steps]) -> str:
+    """Whose steps are not those of the best trial; nothing where all are. `best`: by algorithm."""
+    for run in study.runs():
+        judged, winner = steps_of(run), best.get(run.algorithm)
+        if winner is None:
+            return f"{run.algorithm}: no trial of {tuning} counts"
+        if [plain(step) for step in judged] != [plain(step) for step in winner]:
+            names = [" and ".join(f"{name} = {step}" for name, step in zip(STEPS, steps) if step) for steps in (judged, winner)]
+            return f"{run.algorithm}: {names[0]} is judged, and the best trial of {tuning} has {names[1]}; take that one"
     return ""
 
 

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt  # noqa: E402  after the back end has been chose
 from . import field_settings as settings  # noqa: E402
 from .field_results import COUNTS, Outcome, Paired, against_first, factors, pair_deadlines, within  # noqa: E402
 from .field_settings import AMB, SETTINGS, Part  # noqa: E402
-from .field_verdict import sentences  # noqa: E402
+from .field_findings import sentences  # noqa: E402
 from .statistics import number, read_estimate  # noqa: E402
 from .study_file import StudyError, read_plain  # noqa: E402
 
@@ -33,7 +33,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def brief(value: float) -> str:
-    return "never" if math.isinf(value) else "–" if math.isnan(value) else f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+    return "missed" if math.isinf(value) else "–" if math.isnan(value) else f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def p_text(p: float) -> str:
@@ -115,7 +115,7 @@ def profile_section(outcomes: Sequence[Outcome], output: Path) -> list[str]:
             "one. The column 1 counts who is first, also where that is too close to call; *clearly first* counts only what the "
             "test carries. The settings are neighbours of one base and no sample of all problems: a count of "
             f"{len(outcomes)} has no error bar, and differences of one or two settings say nothing.",
-            *table(["algorithm", "clearly first", *(f"τ = {tau:g}" for tau in TAUS), "never arrives"], rows),
+            *table(["algorithm", "clearly first", *(f"τ = {tau:g}" for tau in TAUS), "missed"], rows),
             f"![performance profile]({picture.relative_to(output.parent)})", ""]
 
 
@@ -148,10 +148,10 @@ def deadline_section(pairs: Sequence[tuple[Outcome, Outcome]], paired: Sequence[
         rows = []
         for one in (p for p in paired if p.setting == without.part.setting):
             a, b = without.median_counts[one.algorithm], having.median_counts[one.algorithm]
-            gain = one.gain.text("×") if one.gain.median > 0 else "neither arrives in most pairs" \
-                if math.isinf(without.time(one.algorithm).median) else "the deadline never arrives"
+            gain = one.gain.text("×") if one.gain.median > 0 else "both missed in most pairs" \
+                if math.isinf(without.time(one.algorithm).median) else "missed with the deadline"
             rows.append([one.algorithm, without.time(one.algorithm).text(), having.time(one.algorithm).text(), gain, p_text(one.p),
-                         one.verdict, first_text(firsts, one), paper_text(by_paper.get((one.setting, one.algorithm))), *(f"{brief(a[kind].median)} → {brief(b[kind].median)}" for kind in COUNTS), faults_text(having, one.algorithm)])
+                         one.finding, first_text(firsts, one), paper_text(by_paper.get((one.setting, one.algorithm))), *(f"{brief(a[kind].median)} → {brief(b[kind].median)}" for kind in COUNTS), faults_text(having, one.algorithm)])
         lines += [f"## {without.part.setting}, loss {without.target:g}",
                   *table(["algorithm", "with batches, s", "with a deadline, s", "gain", "p", "the deadline is", f"over the first, {without.main['first'] or 'nobody'}",
                           "gain by the paper's bits", "iterations", "gradients",
@@ -165,11 +165,11 @@ def deadline_section(pairs: Sequence[tuple[Outcome, Outcome]], paired: Sequence[
 
 def first_text(firsts: Sequence[Paired], mine: Paired) -> str:
     found = next((p for p in firsts if (p.setting, p.algorithm) == (mine.setting, mine.algorithm)), None)
-    return f"{found.gain.text('×')}, {found.verdict}" if found and found.gain.median > 0 else "–"
+    return f"{found.gain.text('×')}, {found.finding}" if found and found.gain.median > 0 else "–"
 
 
 def paper_text(found: Paired | None) -> str:
-    return f"{found.gain.text('×')}, {found.verdict}" if found and found.gain.median > 0 else "–"
+    return f"{found.gain.text('×')}, {found.finding}" if found and found.gain.median > 0 else "–"
 
 
 def faults_text(one: Outcome, name: str) -> str:
@@ -255,12 +255,12 @@ def how_to_read(one: Outcome) -> list[str]:
             "of the fall to the best loss of any trial, so they are fixed before the runs that are judged; **the target is the one "
             "of 90 %**. One setting of the steps serves all targets. Times are on the clock that charges the bits on the wire; the "
             "paper's count stands beside. The clock is a model: only its speeds and links make the ranking, and arithmetic that a "
-            f"method adds costs nothing on it. {one.json['spread']}; a target that was missed is reached *never*. ✓ clearly the fastest; "
+            f"method adds costs nothing on it. {one.json['spread']}; *missed*: the target was not reached in the time of the runs. ✓ clearly the fastest; "
             "≈ too close to call with the first; < before the third point of its curve. *Behind the first* is paired by seed, p "
             "after Holm's correction within its setting; nothing is corrected over settings: each names a winner among equals in up to 5 % of cases. QuanTimed-DSGD and AMB compute until a deadline "
             "by nature, the others take batches here as in their papers; *What a deadline adds* gives them one, too. "
             "Every median, interval, test and winner is `quantimed compare`'s or `quantimed judge`'s. Iterations, gradients (samples) "
-            "and bits are medians of a node, to the target. A run that diverged or is INVALID counts as one that never arrived."]
+            "and bits are medians of a node, to the target. A run that diverged or is INVALID counts as one that missed."]
 
 
 def write_page(parts: Sequence[Part], output: Path, quick: bool, names: Sequence[str]) -> None:

@@ -168,7 +168,7 @@ class Paired:
     algorithm: str
     gain: Estimate  # time without over time with
     p: float
-    verdict: str
+    finding: str
 
 
 def pair_deadlines(pairs: Iterable[tuple[Outcome, Outcome]], clock: str = "") -> list[Paired]:
@@ -190,9 +190,9 @@ def pair_deadlines(pairs: Iterable[tuple[Outcome, Outcome]], clock: str = "") ->
     result = []
     for setting, name in keys:
         faster, slower = (found[f"{(setting, name)} {direction}"] for direction in ("faster", "slower"))
-        verdict = "faster" if faster["clear"] else "slower" if slower["clear"] else "not told apart"
+        finding = "faster" if faster["clear"] else "slower" if slower["clear"] else "not told apart"
         told = slower if slower["clear"] else faster
-        result.append(Paired(setting, name, read_estimate(faster["ratio"]), number(told["p_holm"]), verdict))
+        result.append(Paired(setting, name, read_estimate(faster["ratio"]), number(told["p_holm"]), finding))
     return result
 
 

@@ -150,7 +150,7 @@ def difference(job: Job, facts: Facts, free: tuple[str, ...] = ()) -> str:
 class Remains:
     """What an earlier attempt left, and what is to be done: NOTHING is there, DONE, RESUME it, start AGAIN since it
     cannot be resumed, it is an OTHER run's, or FOREIGN: nothing that quantimed wrote."""
-    verdict: str
+    state: str
     why: str = ""
 
 
@@ -160,9 +160,9 @@ def look(job: Job, free: tuple[str, ...] = ()) -> Remains:
     found = [one for path in (job.path, partial) if (one := _look_at(path, job, free))]
     if not found:
         return Remains(NOTHING)
-    for verdict in (FOREIGN, OTHER, DONE, RESUME):
+    for state in (FOREIGN, OTHER, DONE, RESUME):
         for one in found:
-            if one.verdict == verdict:
+            if one.state == state:
                 return one
     return found[0]
 
@@ -187,7 +187,7 @@ def _look_at(path: Path, job: Job, free: tuple[str, ...]) -> Remains | None:
 def is_done(job: Job) -> bool:
     """Whether the trace is there, whole, and of exactly this run. A run that diverged is done: it would again."""
     found = _look_at(job.path, job, ())
-    return found is not None and found.verdict == DONE
+    return found is not None and found.state == DONE
 
 
 def set_aside(path: Path) -> Path | None:

@@ -22,11 +22,12 @@ class Ledger:
         return f"{shown} [{name}]"
 
     def median(self, values: Mapping[int, float], how: str, files: Iterable[Path], unit: str = "",
-               digits: int = 3) -> tuple[str, Estimate]:
+               digits: int = 3, shown: str = "") -> tuple[str, Estimate]:
+        """`shown`: instead of the median."""
         found = estimate(values.values())
         how += ("; median over seeds and their range" if not found.coverage else
                 f"; median over seeds and an interval that holds the true one with {100 * found.coverage:.1f} %")
-        return self.note(found.text(unit, digits), how, files, values), found
+        return self.note(shown or found.text(unit, digits), how, files, values), found
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(self.sources, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from quantimed_report import style
 
 from .field_page import brief, table
-from .field_verdict import listed
+from .field_findings import listed
 from .lenet_runs import TUNING_SEED, TUNING_SHARE, Entrant, Spent, jobs_of, loss_of
 from .processes import minutes
 from .statistics import FEWEST_SEEDS, compare, estimate, know, ratios, spread_text

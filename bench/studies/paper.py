@@ -16,10 +16,12 @@ from own_output import may_be_written
 from .claims import OURS, Claim, all_claims
 from .cli import report
 from .effects import Table, all_tables
+from .fairness import worse_than_best
 from .ledger import Ledger, explain
 from .runner import BAD_INPUT, INTERRUPTED, Job, Outcome, execute, find_program, only_user_of, plan, write_plan
 from .study_file import Study, StudyError, parse_seeds, read_study
 from .traces import Results, read_trace
+from .tuning import finals_of, ranking
 
 TITLE = "# The paper's claims, run again"  # the first line of what is written
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
@@ -81,7 +83,7 @@ def markdown_table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def claim_section(number: int, claim: Claim, at: Path) -> list[str]:
-    lines = [f"## {number}. “{claim.title}”: {claim.verdict}", "", f"Setting: {claim.setting}.", "",
+    lines = [f"## {number}. “{claim.title}”: {claim.finding}", "", f"Setting: {claim.setting}.", "",
              f"Rule: {claim.rule}.", *markdown_table(claim.head, claim.rows)]
     if claim.remark:
         lines += [claim.remark, ""]
@@ -93,16 +95,15 @@ def claim_section(number: int, claim: Claim, at: Path) -> list[str]:
 def compose(claims: list[Claim], tables: list[Table], at: Path, facts: str, distrust: list[str]) -> str:
     lines = [TITLE, "", facts, "",
              "Each figure is a median over seeds, each ratio paired by seed. [a–b] is the range of up to five seeds, from six "
-             "on an interval that holds the true median with 95 % or more; a target that was missed is reached *never*. "
-             "A ratio of 0× says that QuanTimed-DSGD missed the target, also where the other did, so that nothing is known of who would "
-             "have been the first; *never* says that the other alone missed it. "
+             "on an interval that holds the true median with 95 % or more; *missed*: the target was not reached in the time of the runs. "
+             "Of two runs that both missed it nothing is known; they speak for nobody. "
              "[S…] says where a figure comes "
              f"from: `bench/paper --trace S3{' --quick' if at.stem.endswith('quick') else ''}`.",
              "Where two figures stand with / between them, the first is on the clock that charges the paper's bits, the second "
              "on the one that charges the wire's. *Paper* bits charge s bits a coordinate, *wire* bits every bit that was sent. *Published* steps are those of "
              "the authors' experiments; *tuned* ones come from the same number of trials for every algorithm.",
-             *markdown_table(["", "claim", "verdict", "what we found"],
-                             [[str(k), c.title, f"**{c.verdict}**", c.found] for k, c in enumerate(claims, 1)])]
+             *markdown_table(["", "claim", "finding", "why"],
+                             [[str(k), c.title, f"**{c.finding}**", c.found] for k, c in enumerate(claims, 1)])]
     for number, claim in enumerate(claims, 1):
         lines += claim_section(number, claim, at)
     lines += ["# Effects of single settings", ""]
@@ -111,12 +112,14 @@ def compose(claims: list[Claim], tables: list[Table], at: Path, facts: str, dist
     return "\n".join(lines + distrust)
 
 
-def facts(jobs: dict[str, list[Job]], outcome: Outcome | None, quick: bool) -> str:
+def facts(jobs: dict[str, list[Job]], outcome: Outcome, quick: bool, studies: str = "", output: Path | None = None) -> str:
     every = {job.path: job for found in jobs.values() for job in found}
     commits = sorted({read_trace(path).commit for path in every})
     machines = sorted({read_trace(path).machine for path in every})
     form = "`make paper QUICK=1`: short horizons and few settings, a smoke test more than a finding" if quick else "`make paper`"
-    time_text = f" in {outcome.seconds:.0f} s" if outcome and not outcome.kept else ""
+    if studies:
+        form = f"`bench/paper --studies {studies}{' --quick' if quick else ''}{f' --output {output}' if output else ''}`"
+    time_text = f" in {outcome.seconds:.0f} s" if outcome.ran and not outcome.kept else ""
     return (f"Made by {form}: {len(every)} runs{time_text}, program at commit {', '.join(commits)}, on {'; '.join(machines)}. 50 nodes in virtual "
             f"time unless said otherwise; {OURS} is the paper's.")
 
@@ -134,6 +137,16 @@ def distrusted(jobs: dict[str, list[Job]]) -> list[str]:
     if not lines:
         return ["# Runs to distrust", "", "None: every run is complete and VALID.", ""]
     return ["# Runs to distrust", "", *(f"- {key} ({count} runs)" for key, count in lines.items()), ""]
+
+
+def check_steps(studies: list[Study], results: Results) -> None:
+    """Refuses to judge steps that are not the best of the trials that are said to have chosen them, where these are here."""
+    for study in studies:
+        tuning = Path(study.text("tuned-by"))
+        if results.has(tuning.stem):
+            best = {algorithm: finals[0].trial.steps for algorithm, finals in ranking(results, tuning.stem).items() if finals}
+            if text := worse_than_best(study, tuning.name, best):
+                raise StudyError(f"{study.path}: {text}")
 
 
 def repeat(args: argparse.Namespace) -> int:
@@ -156,24 +169,41 @@ def repeat(args: argparse.Namespace) -> int:
         jobs = plan([(s, s.runs(None if s.name.endswith("-tune") else seeds)) for s in studies], folder, program)
         for study in studies:
             write_plan(study, jobs[study.name], folder)
-        outcome = None
-        if not args.report_only:
-            outcome = execute([job for found in jobs.values() for job in found], program, args.jobs, True)
-            report(outcome, folder)
-            if outcome.exit_status:
-                return outcome.exit_status
+        outcome = Outcome()
+        tunings = [study for study in studies if study.text("finals")]
+
+        def run(names: list[str]) -> bool:
+            if args.report_only:
+                return True
+            outcome.add(execute([job for name in names for job in jobs[name]], program, args.jobs, True))
+            return not outcome.exit_status
+
+        # Steps that are not the best of their trials are not judged; so the trials are first.
+        finals = run([study.name for study in tunings])
+        if finals and tunings:
+            again = [finals_of(study, Results(jobs)) for study in tunings]
+            jobs |= plan(again, folder, program)
+            for study, _ in again:
+                write_plan(study, jobs[study.name], folder)
+            finals = run([study.name for study, _ in again])
+        if finals:
+            check_steps(studies, Results(jobs))
+            run([study.name for study in studies if study not in tunings])
+        report(outcome, folder)
+        if outcome.exit_status:
+            return outcome.exit_status
         results, ledger = Results(jobs, {study.name: study.targets() for study in studies}), Ledger()
         claims, tables = all_claims(results, ledger), all_tables(results, ledger)
         try:
             sources.parent.mkdir(parents=True, exist_ok=True)
             draw(claims, results, sources.parent)
-            output.write_text(compose(claims, tables, output, facts(jobs, outcome, args.quick),
+            output.write_text(compose(claims, tables, output, facts(jobs, outcome, args.quick, args.studies, args.output),
                                       distrusted(jobs)) + "\n", encoding="utf-8")
             ledger.write(sources)
         except OSError as error:
             raise StudyError(f"{output}: {error.strerror}; choose another --output") from None
     for number, claim in enumerate(claims, 1):
-        print(f"{number}. {claim.title}: {claim.verdict}\n   {claim.found}")
+        print(f"{number}. {claim.title}: {claim.finding}\n   {claim.found}")
     print(f"{output} after {time.monotonic() - begin:.0f} s")
     return 0
 

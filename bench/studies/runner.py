@@ -33,6 +33,7 @@ from .study_file import Run, Study, StudyError
 ROOT = Path(__file__).resolve().parents[2]
 INTERRUPTED, BAD_INPUT, DIVERGED = 75, 2, 3
 # The options that say what a run reads beside them.
+SEED = re.compile(r"^seed = .*$", re.MULTILINE)  # what runs differ in that are otherwise alike: they are resolved once
 READ = ("dataset", "classes", "grey", "target", "seed", "graph", "speed", "machine")
 
 
@@ -46,19 +47,22 @@ def find_program() -> Path:
     return program.resolve()
 
 
-def resolved(program: Path, arguments: Iterable[str], elsewhere: bool = False) -> tuple[str, str]:
-    """The .ini that `quantimed run ARGUMENTS` comes to, and the fingerprint of what it reads; "" where that is not here
-    and need not be."""
+def resolved(program: Path, arguments: Iterable[str]) -> str:
+    """The .ini that `quantimed run ARGUMENTS` comes to."""
     done = subprocess.run([str(program), "run", *arguments, "--dry-run"], capture_output=True, text=True)
     if done.returncode:
         reason = done.stderr.strip().splitlines()[0] if done.stderr.strip() else f"exit status {done.returncode}"
         raise StudyError(reason.removeprefix("quantimed: "))
-    ini = NOT_COMPARED.sub("", done.stdout)
+    return NOT_COMPARED.sub("", done.stdout)
+
+
+def data_of(program: Path, ini: str, elsewhere: bool = False) -> str:
+    """The fingerprint of what such a run reads; "" where that is not here and need not be."""
     try:
-        return ini, contents(program, tuple(f"--{name}={value}" for name in READ if (value := ini_value(ini, name))))
+        return contents(program, tuple(f"--{name}={value}" for name in READ if (value := ini_value(ini, name))))
     except StudyError:
         if elsewhere:
-            return ini, ""
+            return ""
         raise
 
 
@@ -79,8 +83,8 @@ def plan(studies: Iterable[tuple[Study, list[Run]]], folder: Path, program: Path
     any_commit: a trace that another commit of the same version made counts, too."""
     release = release_of(program)
 
-    def resolve(run: Run) -> Job:
-        arguments = [f"--{k}" if v == "true" else f"--{k}={v}" for k, v in run.options.items() if v != "false"]
+    def resolve(run: Run, alike: dict[str, str]) -> Job:
+        arguments = arguments_of(run)
         real_time = run.options.get("engine") in ("threads", "mpi")
         engine = [] if real_time else ["--engine=virtual", "--threads=1"]
         if real_time and elsewhere:
@@ -89,7 +93,10 @@ def plan(studies: Iterable[tuple[Study, list[Run]]], folder: Path, program: Path
             engine = [f"--threads={-(-int(run.options['nodes']) // machines)}"]
             engine += [] if run.options.get("oversubscribe") == "true" else ["--oversubscribe"]
         try:
-            ini, data = resolved(program, [*engine, f"--algorithm={run.algorithm}", f"--seed={run.seed}", *arguments], elsewhere)
+            if not alike:
+                alike[""] = resolved(program, [*engine, f"--algorithm={run.algorithm}", f"--seed={run.seed}", *arguments])
+            ini = SEED.sub(f"seed = {run.seed}", alike[""])
+            data = data_of(program, ini, elsewhere)
         except StudyError as error:
             raise StudyError(f"{run.study}: {run.label()}: {error}") from None
         if real_time and elsewhere and run.options.get("oversubscribe") != "true":
@@ -97,8 +104,22 @@ def plan(studies: Iterable[tuple[Study, list[Run]]], folder: Path, program: Path
         job = Job(run, folder / name_of(run, ini, data, release), ini, release, data)
         return of_any_commit(job, folder) if any_commit and not is_done(job) else job
 
+    def resolve_all(runs: list[Run]) -> list[Job]:
+        alike: dict[str, str] = {}
+        return [resolve(run, alike) for run in runs]
+
+    but_for_seed: dict[tuple[str, ...], list[Run]] = {}
+    studies = list(studies)
+    for _, runs in studies:
+        for run in runs:
+            but_for_seed.setdefault((run.algorithm, *arguments_of(run)), []).append(run)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        return {study.name: list(pool.map(resolve, runs)) for study, runs in studies}
+        found = {id(job.run): job for jobs in pool.map(resolve_all, but_for_seed.values()) for job in jobs}
+    return {study.name: [found[id(run)] for run in runs] for study, runs in studies}
+
+
+def arguments_of(run: Run) -> list[str]:
+    return [f"--{k}" if v == "true" else f"--{k}={v}" for k, v in run.options.items() if v != "false"]
 
 
 def name_of(run: Run, ini: str, data: str, release: Release) -> str:
@@ -165,6 +186,13 @@ class Outcome:
     stopped: bool = False
     seconds: float = 0
 
+    def add(self, other: Outcome) -> None:
+        """What ran after it."""
+        self.kept, self.ran, self.seconds = self.kept + other.kept, self.ran + other.ran, self.seconds + other.seconds
+        self.diverged += other.diverged
+        self.failed += other.failed
+        self.stopped |= other.stopped
+
     @property
     def exit_status(self) -> int:
         return INTERRUPTED if self.stopped else 1 if self.failed else 0
@@ -224,10 +252,10 @@ def start(job: Job, program: Path) -> subprocess.Popen[str]:
     ini = job.path.with_suffix(".ini")
     ini.write_text(job.ini, encoding="utf-8")
     found = look(job)
-    if found.verdict in (AGAIN, OTHER):
+    if found.state in (AGAIN, OTHER):
         for path in (job.path, job.path.with_name(job.path.name + ".partial")):
             set_aside(path)
-    output = ["--resume", str(job.path)] if found.verdict == RESUME else ["--output", str(job.path)]
+    output = ["--resume", str(job.path)] if found.state == RESUME else ["--output", str(job.path)]
     command = [str(program), "run", "--config", str(ini), *output, "--quiet"]
     # Its own session: Ctrl-C reaches this process alone, which then ends the children in order.
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,

@@ -27,7 +27,7 @@ def ask(document: dict[str, object]) -> dict[str, object]:
 
 
 def plain(value: float) -> float | str | None:
-    """JSON has no infinity: never is "inf", no figure is null."""
+    """JSON has no infinity: a miss is "inf", no figure is null."""
     value = float(value)
     return None if math.isnan(value) else str(value) if math.isinf(value) else value
 
@@ -45,11 +45,12 @@ class Estimate:
     count: int
     coverage: float = 0.0
 
-    def text(self, unit: str = "", digits: int = 3) -> str:
+    def text(self, unit: str = "", digits: int = 3, infinite: str = "missed") -> str:
         def figure(x: float) -> str:
             if not math.isfinite(x):
-                return "–" if math.isnan(x) else "never"
-            return (f"{x:.0f}" if 10 ** digits <= abs(x) < 1e6 else f"{x:.{digits}g}") + unit
+                return "–" if math.isnan(x) else infinite
+            rounded = float(f"{x:.{digits}g}")
+            return (f"{x:,.0f}" if 1000 <= abs(rounded) < 1e6 else f"{x:.{digits}g}") + unit
         if self.count < 2 or math.isnan(self.median) or self.low == self.high:
             return figure(self.median)
         return f"{figure(self.median)} [{figure(self.low)}–{figure(self.high)}]"
@@ -116,7 +117,7 @@ def ratios(numerators: Mapping[int, float], denominators: Mapping[int, float]) -
 # ---- races ---------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Times:
-    """Of one algorithm to one target on one clock, by seed; s, infinite: never."""
+    """Of one algorithm to one target on one clock, by seed; s, infinite: missed."""
     time: dict[int, float]
     earliest: dict[int, float]  # the points of its curve around the time
     latest: dict[int, float]

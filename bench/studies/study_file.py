@@ -17,7 +17,8 @@
     seeds = 1
 
 `settings = small` chooses among the settings. `tuned-by = FILE` says which study's trials chose the steps, and has the
-comparison refused where it is not fair: see fairness.py. What would be read by nobody is refused: an algorithm's section with an
+comparison refused where it is not fair: see fairness.py. `finals = 30`, in the file of such trials, runs those that may win
+once more, with so many evaluations: see tuning.py. What would be read by nobody is refused: an algorithm's section with an
 option that it has not (see idle_options.py), and a section of an algorithm that the study does not run, but for those of included
 files, which others include, too.
 """
@@ -38,7 +39,8 @@ from typing import Any
 from .fairness import unfairness
 from .idle_options import idle, names_in
 
-OWN_KEYS = ("include", "figure", "algorithms", "seeds", "settings", "targets", "tuned-by")
+OWN_KEYS = ("include", "figure", "algorithms", "seeds", "settings", "targets", "tuned-by", "finals")
+FEWEST_FINALS = 3  # before the third point of a curve no time is resolved
 # What the runner itself gives to the program.
 TAKEN = ("algorithm", "seed", "output", "threads", "quiet", "dry-run", "config", "repeats", "timeline")
 COMPRESSED = ((b"\x1f\x8b", "gzip", "gunzip -c"), (b"\xfd7zXZ\0", "xz", "xz -dc"), (b"BZh", "bzip2", "bunzip2 -c"),
@@ -127,6 +129,8 @@ class Study:
         """All that can be said of a file before the program resolves its options."""
         parse_seeds(self.text("seeds", "1-3"), f"{self.path}: seeds")
         self.targets()
+        if not re.fullmatch(r"[1-9]\d{0,5}", finals := self.text("finals", "30"), re.ASCII) or int(finals) < FEWEST_FINALS:
+            raise StudyError(f"{self.place('', 'finals')}: finals = {finals}: give a number of evaluations, {FEWEST_FINALS} or more")
         for name in self.listed("settings"):
             if f"setting {name}" not in self.sections:
                 raise StudyError(f"{self.path}: settings: there is no [setting {name}]")

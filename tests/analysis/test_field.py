@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
-from studies import field, field_results, field_settings, field_verdict  # noqa: E402
+from studies import field, field_results, field_settings, field_findings  # noqa: E402
 from studies.statistics import Estimate, read_estimate  # noqa: E402
 
 BASE = """# Base
@@ -109,15 +109,15 @@ def test_a_miss_speaks_for_the_other_and_two_for_nobody() -> None:
     assert field_results.ratio_of(2, math.inf) == field_results.ratio_of(math.inf, math.inf) == 0
 
 
-def paired(verdict: str) -> field_results.Paired:
-    return field_results.Paired("base", "dsgd", Estimate(2, 1.5, 3, 10, 0.97), 0.01, verdict)
+def paired(finding: str) -> field_results.Paired:
+    return field_results.Paired("base", "dsgd", Estimate(2, 1.5, 3, 10, 0.97), 0.01, finding)
 
 
 def test_no_sentence_without_a_test_that_carries_it() -> None:
-    assert "clearly faster in 1 of 2" in "".join(field_verdict.deadlines([paired("faster"), paired("not told apart")]))
-    assert "clearly" not in "".join(field_verdict.deadlines([paired("not told apart")]))
-    assert "is clearly ahead" in "".join(field_verdict.beaten([], [paired("not faster")]))
-    assert "Nobody" in "".join(field_verdict.beaten([], [paired("not faster")]))
+    assert "clearly faster in 1 of 2" in "".join(field_findings.deadlines([paired("faster"), paired("not told apart")]))
+    assert "clearly" not in "".join(field_findings.deadlines([paired("not told apart")]))
+    assert "is clearly ahead" in "".join(field_findings.beaten([], [paired("not faster")]))
+    assert "Nobody" in "".join(field_findings.beaten([], [paired("not faster")]))
 
 
 def test_settings_differ_from_the_base_in_one_line_and_have_algorithms_of_this_program(program: Path,

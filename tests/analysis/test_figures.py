@@ -298,7 +298,18 @@ def test_speed_ups_say_who_missed(loaded: Study, tmp_path: Path) -> None:
         with changing(tmp_path / run.path.name) as file:
             file["config"].attrs["target-loss"] = f"{target:g}"
     words = " ".join(text.get_text() for text in drawn(speed_ups, load_study(tmp_path)).axes[0].texts)
-    assert "missed the target in" in words or "alone reached it in" in words or "no pair of runs" in words
+    assert "missed the target in" in words or "alone reached it in" in words or "both missed in" in words
+
+
+@pytest.mark.parametrize("ours_last, words", [(1.0, "alone reached it in 6 of 6"), (4.5, "both missed in 6 of 6")])
+def test_speed_ups_without_a_ratio_say_so_in_place_of_an_axis(ours_last: float, words: str) -> None:
+    config = {"target-loss": "2"}
+    runs = [a_run(algorithm, seed, [9, 8, 7, 6, last, last], config=config) for seed in range(1, 7)
+            for algorithm, last in (("quantimed-dsgd", ours_last), ("dsgd", 4.5))]
+    ax = drawn(speed_ups, Study(Path("study"), runs, [])).axes[0]
+    assert [text.get_text() for text in ax.texts] == [words]
+    assert list(ax.get_xticks()) == [] and ax.get_xlabel().endswith("no ratio, both arrived in no pair")
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == [style.label("quantimed-dsgd")]
 
 
 def test_profile(loaded: Study) -> None:

@@ -79,8 +79,8 @@ def test_every_figure_is_there(opened: webdriver.Chrome) -> None:
     assert sizes and all(width > 100 and height > 100 and words > 40 for width, height, words in sizes)
 
 
-def test_the_verdict_and_the_table_fit_on_the_first_screen(opened: webdriver.Chrome) -> None:
-    for selector in ("#verdict", ".believe", "table.summary"):
+def test_the_answer_and_the_table_fit_on_the_first_screen(opened: webdriver.Chrome) -> None:
+    for selector in ("#answer", ".believe", "table.summary"):
         box = opened.find_element(By.CSS_SELECTOR, selector).rect
         assert box["y"] >= 0 and box["y"] < 500, selector
 

@@ -60,7 +60,7 @@ def test_writes_page_tables_and_figures(report: Report) -> None:
     assert {(run["algorithm"], run["clock"]) for run in runs} == {(each, "paper") for each in ALGORITHMS} | {("async-dsgd", "wire")}
 
 
-def test_page_starts_with_the_verdict_and_the_table(report: Report, page: str) -> None:
+def test_page_starts_with_the_answer_and_the_table(report: Report, page: str) -> None:
     head, table, first_figure = page.index("<h1"), page.index('<table class="summary"'), page.index('<h2 id="figures"')
     assert head < table < first_figure
     assert html.escape(report.sentence) in page.replace("&#39;", "'")

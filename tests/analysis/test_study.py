@@ -6,6 +6,7 @@ import bz2
 import dataclasses
 import gzip
 import lzma
+import math
 import os
 import shutil
 import signal
@@ -25,10 +26,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 
-from studies import claims, effects, paper, quantizers, runner, statistics, study_file, traces  # noqa: E402
+from studies import claims, effects, fairness, paper, quantizers, runner, statistics, study_file, traces, tuning  # noqa: E402
 from studies import job as job_module  # noqa: E402
 from studies.ledger import Ledger, explain  # noqa: E402
-from studies.study_file import Run, StudyError, read_study, require_quick  # noqa: E402
+from studies.study_file import Run, Study, StudyError, read_study, require_quick  # noqa: E402
 
 PROGRAM = Path(os.environ.get("QUANTIMED_PROGRAM") or ROOT / "build" / "quantimed")
 needs_program = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program at {PROGRAM}: set QUANTIMED_PROGRAM")
@@ -382,7 +383,7 @@ def test_a_run_that_was_stopped_is_resumed_and_gives_the_same_bits(tmp_path: Pat
         time.sleep(0.01)
     child.send_signal(signal.SIGINT)
     child.communicate(timeout=600)
-    assert child.returncode == 75 and runner.look(job).verdict == job_module.RESUME
+    assert child.returncode == 75 and runner.look(job).state == job_module.RESUME
     whole = tmp_path / "whole.h5"
     assert study_command(file, "--output", tmp_path / "out").returncode == 0
     subprocess.run([PROGRAM, "run", "--config", write(tmp_path / "r.ini", job.ini), "--output", whole, "--quiet"], check=True)
@@ -497,7 +498,7 @@ def curve(times: list[float], losses: list[float]) -> traces.Curve:
 @needs_program
 def test_medians_keep_misses_and_intervals_are_the_programs() -> None:
     few = statistics.estimate([1.0, 2.0, float("inf")])
-    assert (few.median, few.low, few.high, few.coverage) == (2, 1, float("inf"), 0) and few.text("×") == "2× [1×–never]"
+    assert (few.median, few.low, few.high, few.coverage) == (2, 1, float("inf"), 0) and few.text("×") == "2× [1×–missed]" and few.text("×", infinite="∞") == "2× [1×–∞]"
     assert statistics.estimate([1.0, 2, 3, 4]).median == 2.5
     many = statistics.estimate(range(1, 11))
     assert (many.low, many.high, many.coverage) == (2, 9, 1 - 22 / 1024)
@@ -587,22 +588,78 @@ def four_studies(folder: Path, ours_s: float, others_s: float, seeds: int = 6) -
 def test_conclusions_follow_from_the_times(tmp_path: Path, ours_s: float, others_s: float, fast: str, ahead: str) -> None:
     results, ledger = four_studies(tmp_path, ours_s, others_s), Ledger()
     first = claims.speed_up(results, ledger)
-    assert first.verdict == fast and "largest of 72 comparisons" in first.found
+    assert first.finding == fast and "largest of 72 comparisons" in first.found
     row = next(r for r in first.rows if r[:3] == ["MNIST", "published", "2"])
     # Three quarters of the way, where the loss is 2; the wire costs a second more.
     assert row[3].startswith(f"{0.75 * (ours_s + 3.5):.3g} s [{0.75 * (ours_s + 1):.3g} s–{0.75 * (ours_s + 6):.3g} s] [S")
     assert f"/ {0.75 * (ours_s + 4.5):.3g} s [" in row[3]
     assert row[-1] == (claims.OURS if ours_s < others_s else row[-1])
     second = claims.ahead_of_all(results, ledger, "x", claims.DATA_SETS[2])
-    assert second.verdict == ahead
+    assert second.finding == ahead
     assert ("to loss 2 yes, 1.5 yes" if ours_s < others_s else "to loss 2 no, 1.5 no") in second.found
-    assert claims.sensitivity(results, ledger).verdict == (claims.HOLDS if ours_s < others_s else claims.FAILS)
+    assert claims.sensitivity(results, ledger).finding == (claims.HOLDS if ours_s < others_s else claims.FAILS)
+
+
+def race_of(folder: Path, ours: tuple[float, float], theirs: tuple[float, float], targets: list[float]) -> claims.Race:
+    """Seconds and last loss of each; six seeds."""
+    jobs = [made_up(folder, "mnist", name, seed, seconds + seed, last=last) for seed in range(1, 7)
+            for name, (seconds, last) in ((claims.OURS, ours), ("dsgd", theirs))]
+    found = claims.race(traces.Results({"mnist": jobs}, {"mnist": targets}), "mnist")
+    assert found
+    return found
+
+
+def decided(found: claims.Race) -> claims.Claim:
+    claim = claims.Claim("x", "", "", [])
+    family = claims.comparisons("MNIST", "tuned", found)
+    claims.decide(claim, family, claims.compared(family), claims.largest(family, claims.compared(family)), claims.FAILS)
+    return claim
+
+
+@needs_program
+def test_a_bound_refutes_nothing(tmp_path: Path) -> None:
+    """Five points, and a target before the third: the ratio is the least that it can be."""
+    found = race_of(tmp_path, (120, 1), (200, 1), [3.5])
+    paired = found.paired("dsgd", 3.5, "paper")
+    assert paired.is_bound and all(0 < ratio < 1 for ratio in paired.values.values()) and paired.text().startswith("≥ 0.8")
+    said = decided(found)
+    assert said.finding == claims.OPEN and said.found.endswith("not shown, and neither is the contrary")
+    (tmp_path / "other").mkdir()
+    assert decided(race_of(tmp_path / "other", (200, 1), (100, 1), [1.5])).finding == claims.FAILS  # a ratio that is resolved
+
+
+@needs_program
+def test_two_misses_are_no_defeat_and_no_victory(tmp_path: Path) -> None:
+    found = race_of(tmp_path, (100, 3), (200, 3), [1.5])
+    assert found.paired("dsgd", 1.5, "paper").text() == "both missed"
+    assert all(cell.startswith("both missed [S") for cell in claims.race_row(found, 1.5, Ledger())[1].split(" / "))
+    said = decided(found)
+    assert said.finding == claims.OPEN and said.found.startswith("both missed in 2") and "largest" not in said.found
+    family = claims.comparisons("MNIST", "tuned", found)
+    assert "least:" not in claims.least(family, claims.compared(family))
+
+
+@needs_program
+@pytest.mark.parametrize("ours, theirs, words, finding", [((100, 1), (100, 3), "only ours arrived", claims.OPEN),
+                                                          ((100, 3), (100, 1), "only theirs arrived", claims.FAILS)])
+def test_who_alone_arrived_is_said(tmp_path: Path, ours: tuple[float, float], theirs: tuple[float, float], words: str, finding: str) -> None:
+    found = race_of(tmp_path, ours, theirs, [1.5])
+    assert found.paired("dsgd", 1.5, "paper").text() == words
+    said = decided(found)
+    assert said.finding == finding and ("dsgd missed in 2" in said.found) == (words == "only ours arrived")
+
+
+def test_figures_are_written_out() -> None:
+    def text(x: float, unit: str) -> str:
+        return statistics.Estimate(x, x, x, 1).text(unit)
+
+    assert [text(x, " s") for x in (1090, 999.7, 999, 0.0123, float("inf"))] == ["1,090 s", "1,000 s", "999 s", "0.0123 s", "missed"]
 
 
 @needs_program
 def test_too_few_seeds_decide_nothing(tmp_path: Path) -> None:
     found = claims.speed_up(four_studies(tmp_path, 100, 400, seeds=3), Ledger())
-    assert found.verdict == claims.OPEN and "3 seeds are too few to decide" in found.found
+    assert found.finding == claims.OPEN and "3 seeds are too few to decide" in found.found
 
 
 @needs_program
@@ -644,7 +701,7 @@ def test_a_horizon_that_diverged_has_no_point(tmp_path: Path) -> None:
 
 
 def test_claims_whose_studies_were_not_run_are_not_judged() -> None:
-    assert {c.verdict for c in claims.all_claims(traces.Results({}), Ledger())} == {claims.UNKNOWN}
+    assert {c.finding for c in claims.all_claims(traces.Results({}), Ledger())} == {claims.UNKNOWN}
     assert effects.all_tables(traces.Results({}), Ledger()) == []
 
 
@@ -652,7 +709,7 @@ def test_claims_whose_studies_were_not_run_are_not_judged() -> None:
 def test_averaging_is_judged_by_its_share_of_the_gradients_time(tmp_path: Path) -> None:
     jobs = {name: [made_up(tmp_path, name, "dsgd", seed, 1) for seed in (1, 2, 3)] for name in ("mnist", "averaging-real")}
     found = claims.averaging(traces.Results(jobs), Ledger())
-    assert found.verdict == claims.FAILS and [row[-1].split(" [")[0] for row in found.rows] == ["20 %", "20 %"]
+    assert found.finding == claims.FAILS and [row[-1].split(" [")[0] for row in found.rows] == ["20 %", "20 %"]
 
 
 @needs_program
@@ -674,3 +731,124 @@ def test_a_bad_option_of_paper_is_one_line_and_status_2(tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, str(ROOT / "bench" / "paper"), *arguments], cwd=tmp_path, text=True,
                               capture_output=True, env=os.environ | {"QUANTIMED_PROGRAM": str(PROGRAM)}, timeout=600)
         assert done.returncode == 2 and done.stderr.startswith("paper: ") and done.stderr.count("\n") == 1, arguments
+
+
+# Which trial of a tuning wins
+
+def a_trial(folder: Path, study: str, algorithm: str, steps: tuple[str, str], seed: int, losses: list[float]) -> runner.Job:
+    job = made_up(folder, study, algorithm, seed, 1, dict(zip(("alpha", "epsilon"), steps)))
+    with h5py.File(job.path, "r+") as file:
+        for name, values in (("iteration", np.arange(len(losses))), ("time", 10.0 * np.arange(len(losses))), ("loss", losses)):
+            del file[f"progress/{name}"]
+            file[f"progress/{name}"] = np.array(values, dtype=float)
+    options = {name: step for name, step in zip(("alpha", "epsilon"), steps) if step} | {"evaluations": "2"}
+    return runner.Job(Run(study, algorithm, seed, options, options), job.path, "")
+
+
+SLOW, SOON, WORSE = ([10, 9, 9, 9, 6, 4, 1, 1, 1], [10, 9, 9, 5, 3, 1.5, 1.1, 1.1, 1.1], [10, 9, 7, 5, 3, 3, 3, 3, 3])
+
+
+def a_tuning(folder: Path) -> traces.Results:
+    """Of q-dsgd, 2 and 0.3 ends the lowest, 1 and 0.6 is there the soonest, and 1 and 0.3, of the same alpha, ends high."""
+    trials = {("q-dsgd", "2", "0.3"): SLOW, ("q-dsgd", "1", "0.6"): SOON, ("q-dsgd", "1", "0.3"): WORSE,
+              ("dsgd", "1", ""): WORSE, ("dsgd", "2", ""): [10, 9.9, 9.8]}
+    jobs: dict[str, list[runner.Job]] = {}
+    for (algorithm, *steps), losses in trials.items():
+        for seed in (101, 102, 103):
+            pair = (steps[0], steps[1])
+            jobs.setdefault("mnist-tune", []).append(a_trial(folder, "mnist-tune", algorithm, pair, seed, [losses[0], 8, losses[-1]]))
+            if losses in (SLOW, SOON, WORSE) and steps != ["1", "0.3"]:
+                jobs.setdefault("mnist-tune-finals", []).append(a_trial(folder, "mnist-tune-finals", algorithm, pair, seed, losses))
+    return traces.Results(jobs)
+
+
+@needs_program
+def test_the_soonest_of_those_that_miss_the_fewest_wins(tmp_path: Path) -> None:
+    results = a_tuning(tmp_path)
+    assert tuning.targets_of(results, "mnist-tune") == [5.5, 3.25, 1.9, 1.45, 1.09]
+    trials = {trial.text: trial for trial in tuning.trials_of(results, "mnist-tune")["q-dsgd"]}
+    assert {text: (trial.loss, trial.missed) for text, trial in trials.items()} == {
+        "2, 0.3": (1, 0), "1, 0.6": (1.1, 1), "1, 0.3": (3, 3)}
+    # The best misses none, the others are no match for it, however soon they are.
+    study = Study(tmp_path / "mnist-tune.ini", {"": {"finals": "30"}})
+    alone = traces.Results({"mnist-tune": results.jobs["mnist-tune"]})
+    finals, runs = tuning.finals_of(study, alone)
+    assert finals.name == "mnist-tune-finals" and {run.options["evaluations"] for run in runs} == {"30"}
+    assert {(run.algorithm, *fairness.steps_of(run)) for run in runs} == {("q-dsgd", "2", "0.3"), ("dsgd", "1", "")} and len(runs) == 6
+    ranked = tuning.ranking(results, "mnist-tune")
+    assert [final.trial.text for final in ranked["q-dsgd"]] == ["2, 0.3", "1, 0.6"] and ranked["q-dsgd"][0].missed == 0
+    assert ranked["q-dsgd"][1].missed == 1 and ranked["q-dsgd"][1].log_time < ranked["q-dsgd"][0].log_time
+    assert tuning.plateau(ranked["q-dsgd"]) == "2 alone"
+    assert [effects.time_text(final, 0, 5).partition(" s")[2] for final in ranked["q-dsgd"]] == ["", ", 1 missed"]
+    assert effects.time_text(ranked["q-dsgd"][1], 0, 1) == "final loss 1.1"
+
+
+@needs_program
+def test_a_time_before_the_third_point_is_that_of_the_point_after_it(tmp_path: Path) -> None:
+    jobs = tuple(a_trial(tmp_path, "mnist-tune", "dsgd", ("1", ""), seed, [10, 4, 4, 4, 2, 1, 1]) for seed in (101, 102, 103))
+    final = tuning.scored(tuning.Trial("dsgd", ("1", ""), jobs, 1, 1), list(jobs), [7, 3, 0.5])
+    assert final.missed == 1 and final.time_s == pytest.approx(math.sqrt(10 * 35))  # 7 is met at 5 s of a straight line
+
+
+@needs_program
+def test_the_table_of_the_tuning_has_every_searched_step(tmp_path: Path) -> None:
+    results = a_tuning(tmp_path)
+    for algorithm, steps in (("q-dsgd", ("2", "0.3")), ("dsgd", ("2", ""))):
+        results.jobs.setdefault("mnist-tuned", []).append(a_trial(tmp_path, "mnist-tuned", algorithm, steps, 1, SLOW))
+    table = effects.tuning(results, Ledger())
+    assert "stays the published one" not in table.text and "final losses" in table.text
+    ours, other = table.rows
+    assert ours[3].startswith("**2, 0.3: 1**; 1, 0.6: 1.1; 1, 0.3: 3 [S") and ours[4].startswith("0 missed: **2, 0.3: ")
+    assert ours[5] == "2 alone" and ours[6].startswith("the winner")
+    assert other[6].startswith("NOT the winner: 2")
+
+
+def test_steps_that_are_not_the_best_trial_are_refused(tmp_path: Path) -> None:
+    file = write(tmp_path / "study.ini", "algorithms = dsgd, q-dsgd\n[algorithm dsgd]\nalpha = 1\n[algorithm q-dsgd]\nalpha = 2\nepsilon = 0.3\n")
+    study = read_study(file)
+    best = {"dsgd": ("1.0", ""), "q-dsgd": ("2", "0.3")}
+    assert fairness.worse_than_best(study, "t.ini", best) == ""
+    assert fairness.worse_than_best(study, "t.ini", best | {"q-dsgd": ("2", "0.6")}) == (
+        "q-dsgd: alpha = 2 and epsilon = 0.3 is judged, and the best trial of t.ini has alpha = 2 and epsilon = 0.6; take that one")
+    assert "no trial of t.ini counts" in fairness.worse_than_best(study, "t.ini", {"dsgd": ("1", "")})
+
+
+@needs_program
+def test_a_page_of_steps_that_are_not_the_best_is_not_written(tmp_path: Path) -> None:
+    results = a_tuning(tmp_path)
+    write(tmp_path / "mnist-tune.ini", "seeds = 101-103\n")
+    file = write(tmp_path / "mnist-tuned.ini", "algorithms = dsgd\n[algorithm dsgd]\nalpha = 2\n")
+    study = read_study(file)
+    study.sections[""]["tuned-by"] = "mnist-tune.ini"
+    assert "--studies a,b --output x.md`: 0 runs" in paper.facts({}, runner.Outcome(), False, "a,b", Path("x.md"))
+    with pytest.raises(StudyError, match="dsgd: alpha = 2 is judged, and the best trial of mnist-tune.ini has alpha = 1"):
+        paper.check_steps([study], results)
+    paper.check_steps([study], traces.Results({}))  # without the trials there is nothing to ask
+
+
+@pytest.mark.parametrize("finals", ["2", "x", "30.5"])
+def test_too_few_points_for_the_finals_are_refused(tmp_path: Path, finals: str) -> None:
+    with pytest.raises(StudyError, match=r"study.ini:1: finals = .*3 or more"):
+        read_study(write(tmp_path / "study.ini", f"finals = {finals}\n"))
+
+
+def test_the_page_of_tuned_steps_has_those_of_the_experiments() -> None:
+    page = (ROOT / "results" / "paper-tuned.md").read_text(encoding="utf-8")
+    assert "NOT the winner" not in page
+    for name in ("mnist", "cifar10", "imagenet", "four-layers"):
+        judged = {run.algorithm: ", ".join(filter(None, fairness.steps_of(run))) for run in read_study(paper.EXPERIMENTS / f"{name}-tuned.ini").runs([1])}
+        for algorithm, steps in judged.items():
+            [row] = [line for line in page.splitlines() if line.startswith(f"| {name} |") and f"| {algorithm} |" in line]
+            assert f"**{steps}: " in row and "| the winner" in row, (name, algorithm)
+
+
+@needs_program
+def test_runs_that_differ_in_their_seed_alone_are_resolved_alike(tmp_path: Path) -> None:
+    study = read_study(write(tmp_path / "study.ini", "algorithms = dsgd, quantimed-dsgd\nseeds = 1-3\ndataset = digits:60\nnodes = 2\n"
+                             "graph = complete\nsamples-per-node = 20\niterations = 5\n"))
+    jobs = runner.plan([(study, study.runs())], tmp_path, PROGRAM)[study.name]
+    assert [job.run.seed for job in jobs] == [1, 1, 2, 2, 3, 3] and len({job.path for job in jobs}) == 6
+    for job in jobs:
+        options = [f"--{name}={value}" for name, value in job.run.options.items()]
+        ini = runner.resolved(PROGRAM, ["--engine=virtual", "--threads=1", f"--algorithm={job.run.algorithm}", f"--seed={job.run.seed}", *options])
+        assert job.ini == ini and job.data == runner.data_of(PROGRAM, ini)

@@ -20,7 +20,7 @@ from quantimed_report.figures.common import TUNING
 from quantimed_report.spreadsheet import run_rows, summary_rows, to_csv
 from quantimed_report.tables import without_copies
 from quantimed.traces import Run, Study, load_study
-from quantimed_report.verdict import verdict
+from quantimed_report.answer import answer
 
 
 def study_of(*runs: Run) -> Study:
@@ -77,7 +77,7 @@ def test_what_does_not_count_is_never_averaged_in(changes: dict[str, str]) -> No
     assert (fast.entry(3).time.low, fast.entry(3).time.high, fast.estimate("final_loss").low) == (60, math.inf, 1)
     assert (len(fast.counted), len(fast.runs), sum(fast.lost().values())) == (4, 5, 1)
     assert "4 of 5" in str(tables.to_markdown(found))
-    assert verdict(found).trust == "care"
+    assert answer(found).trust == "care"
 
 
 def test_settings_are_never_mixed() -> None:
@@ -107,7 +107,7 @@ def test_given_targets() -> None:
     [found] = tables.tables(study_of(*race([2, 2, 2])), [0.5])
     assert row(found, "dsgd").entry(0.5).time.median == math.inf and row(found, "dsgd").entry(0.5).arrived == 0
     assert "missed" in tables.to_markdown(found)
-    assert verdict(found).sentence.startswith("Nobody arrived in more than half of the runs to loss 0.5.")
+    assert answer(found).sentence.startswith("Nobody arrived in more than half of the runs to loss 0.5.")
 
 
 def test_the_targets_that_the_runs_were_given_are_taken() -> None:
@@ -161,44 +161,44 @@ def test_runs_of_different_clocks_are_no_comparison() -> None:
         len(tables.tables(study_of(*runs))) == 2
 
 
-def test_verdict_of_a_clear_race() -> None:
+def test_answer_of_a_clear_race() -> None:
     [found] = tables.tables(study_of(*race([2, 3, 3, 3, 4])), [3])
-    said = verdict(found)
+    said = answer(found)
     assert said.sentence == "Fastest to loss 3: asynchronous DSGD, 3.00× [2.00–4.00] as fast as the next, DSGD.".replace(
         "asynchronous DSGD", row(found, "async-dsgd").label)
     assert any("not tuned" in text for good, text in said.reasons if not good)
 
 
-def test_verdict_of_a_race_too_close_to_call() -> None:
+def test_answer_of_a_race_too_close_to_call() -> None:
     [found] = tables.tables(study_of(*race([0.8, 0.9, 1.1, 1.2, 1.3])), [3])
-    said = verdict(found)
+    said = answer(found)
     assert said.sentence.startswith("Too close to call") and said.trust == "care"
 
 
-def test_verdict_with_too_few_pairs_names_nobody() -> None:
+def test_answer_with_too_few_pairs_names_nobody() -> None:
     [found] = tables.tables(study_of(*race([2])), [3])
-    assert verdict(found).sentence.startswith("Ahead to loss 3")
-    assert "1 pair of runs: too few to name a winner" in verdict(found).sentence
+    assert answer(found).sentence.startswith("Ahead to loss 3")
+    assert "1 pair of runs: too few to name a winner" in answer(found).sentence
 
 
-def test_verdict_without_a_run_that_counts() -> None:
+def test_answer_without_a_run_that_counts() -> None:
     [found] = tables.tables(study_of(a_run(verdict="INVALID: why"), a_run(seed=2, status="diverged")))
-    said = verdict(found)
+    said = answer(found)
     assert said.sentence == "No result: none of the 2 runs counts." and said.trust == "no"
     assert "1 INVALID, 1 diverged" in said.reasons[0][1]
 
 
-def test_verdict_says_that_files_could_not_be_used() -> None:
+def test_answer_says_that_files_could_not_be_used() -> None:
     [found] = tables.tables(study_of(*race([2, 2, 2])))
-    assert "2 files of the study could not be used" in verdict(found, 2).reasons[0][1]
+    assert "2 files of the study could not be used" in answer(found, 2).reasons[0][1]
 
 
-def test_verdict_where_the_others_miss() -> None:
+def test_answer_where_the_others_miss() -> None:
     runs = [run for run in race([2, 2.1, 2.2, 2, 2])]
     short = [a_run("dsgd", run.seed, run.progress["loss"][:5], run.progress["time"][:5]) if run.algorithm == "dsgd" else run
              for run in runs]
     [found] = tables.tables(study_of(*short), [3])
-    said = verdict(found)
+    said = answer(found)
     assert said.sentence == (f"Fastest to loss 3: {row(found, 'async-dsgd').label}; the next, DSGD, missed it in half of "
                              "its runs or more.")
     assert any("Not reached: loss 3 by all runs of DSGD." in text for _, text in said.reasons)
@@ -211,36 +211,36 @@ def crossing(seeds: int = 6) -> list[Run]:
             for seed in range(1, seeds + 1) for name, losses in (("async-dsgd", fast), ("dsgd", slow))]
 
 
-def test_verdict_says_where_curves_cross_and_warns_to_both_sides() -> None:
+def test_answer_says_where_curves_cross_and_warns_to_both_sides() -> None:
     [found] = tables.tables(study_of(*crossing()), [4.5, 2])
     quick = row(found, "async-dsgd").label
-    said = verdict(found)
+    said = answer(found)
     assert f"Fastest to loss 4.5: {quick}" in said.sentence and "fastest at 2: DSGD" in said.sentence
     assert (False, "Who is the fastest depends on the target: the curves cross.") in said.reasons
     # Who asks for one target alone is told of the others: below …
     [low] = tables.tables(study_of(*crossing()), [4.5])
-    assert any(text.startswith("At other targets another is the fastest: DSGD at loss") for _, text in verdict(low).reasons)
+    assert any(text.startswith("At other targets another is the fastest: DSGD at loss") for _, text in answer(low).reasons)
     # … and above.
     [high] = tables.tables(study_of(*crossing()), [2])
-    assert any(text.startswith(f"At other targets another is the fastest: {quick} at loss") for _, text in verdict(high).reasons)
+    assert any(text.startswith(f"At other targets another is the fastest: {quick} at loss") for _, text in answer(high).reasons)
 
 
 def test_steps_tuned_with_equal_budgets_speak_for_a_comparison() -> None:
     runs = race([2, 3, 3, 3, 4])
-    assert any(not good and "do not say" in text for good, text in verdict(tables.tables(study_of(
+    assert any(not good and "do not say" in text for good, text in answer(tables.tables(study_of(
         *race([2, 3, 3, 3, 4], config={"alpha": "0.7"})))[0]).reasons)
     for run in runs:
         run.config["tuned_by"] = "equal budgets: 24 trials of each algorithm, seeds 101-103"
     [found] = tables.tables(study_of(*runs))
-    assert (True, "Step sizes: tuned with equal budgets: 24 trials of each algorithm, seeds 101-103.") in verdict(found).reasons
+    assert (True, "Step sizes: tuned with equal budgets: 24 trials of each algorithm, seeds 101-103.") in answer(found).reasons
     for word in ("none", "other options than these: batch (5)", "a certificate that was changed, or is none"):
         for run in runs:
             run.config["tuned_by"] = word
         [found] = tables.tables(study_of(*runs))
-        assert not any("equal budgets" in text for _, text in verdict(found).reasons), word
+        assert not any("equal budgets" in text for _, text in answer(found).reasons), word
     runs[0].config["tuned_by"] = "12 trials, seeds 101-103, 0123abcd"
     [found] = tables.tables(study_of(*runs))
-    assert any(not good and "not tuned with one budget: 12 trials" in text for good, text in verdict(found).reasons)
+    assert any(not good and "not tuned with one budget: 12 trials" in text for good, text in answer(found).reasons)
 
 
 def test_csv_comes_back_and_no_spreadsheet_carries_it_out() -> None:
@@ -268,7 +268,7 @@ def tuned(algorithm: str, alpha: object, slow: float, certificate: str = CERTIFI
 
 def test_steps_that_are_best_for_a_target_race_to_it_alone() -> None:
     study = study_of(*tuned("dsgd", 0.2, 8), *tuned("dsgd", "4e-1", 6), *tuned("async-dsgd", "0.3", 7))
-    each, one = tables.tables(study)
+    one, each = tables.tables(study)
     assert each.each_target and each.targets == one.targets == [5, 3]
     assert [r.label for r in each.rows] == [r.label for r in one.rows] == ["DSGD", "async DSGD"]
     assert [row(each, "dsgd").entry(target).time.median for target in (5, 3)] == [6 * 3.5 * 4, 8 * 3.5 * 6]
@@ -290,7 +290,7 @@ def test_without_runs_for_one_target_there_is_one_table() -> None:
 def written(found: list[tables.Table]) -> str:
     """All that a report makes of tables."""
     return "".join([*map(tables.to_markdown, found), to_csv(summary_rows(found)), to_csv(run_rows(found)),
-                    *(verdict(table).sentence for table in found)])
+                    *(answer(table).sentence for table in found)])
 
 
 @pytest.mark.parametrize("changes", [{}, {"verdict": "INVALID: late"}, {"status": "interrupted"}])
@@ -304,7 +304,7 @@ def test_a_target_may_lack_runs(changes: dict[str, str]) -> None:
 def test_rows_are_apart_where_more_than_the_steps_differs() -> None:
     study = study_of(*tuned("dsgd", "0.2", 8), *tuned("dsgd", "0.4", 6), *tuned("dsgd", "0.4", 60, codec="qsgd:4"),
                      *tuned("dsgd", "0.2", 60, codec="qsgd:4"), *tuned("async-dsgd", "0.3", 7))
-    each, _ = tables.tables(study)
+    _, each = tables.tables(study)
     assert [r.label for r in each.rows] == ["DSGD (codec exact)", "DSGD (codec qsgd:4)", "async DSGD"]
     assert [r.entry(5).time.median for r in each.rows] == [6 * 3.5 * 4, 60 * 3.5 * 4, 7 * 3.5 * 4]
 
@@ -316,9 +316,9 @@ def test_steps_of_two_searches_are_not_mixed() -> None:
 
 
 def test_steps_of_no_search_take_part_at_every_target() -> None:
-    each, one = tables.tables(study_of(*tuned("dsgd", "0.2", 8), *tuned("dsgd", "0.4", 6), *tuned("q-dsgd", "0.1", 2, "")))
+    one, each = tables.tables(study_of(*tuned("dsgd", "0.2", 8), *tuned("dsgd", "0.4", 6), *tuned("q-dsgd", "0.1", 2, "")))
     assert [race.winner for race in each.races()] == [race.winner for race in one.races()] == ["Q-DSGD", "Q-DSGD"]
-    assert any(not good and "not tuned with one budget" in text or "do not say" in text for good, text in verdict(each).reasons)
+    assert any(not good and "not tuned with one budget" in text or "do not say" in text for good, text in answer(each).reasons)
 
 
 def test_other_targets_than_those_tuned_for_have_one_table() -> None:
@@ -331,7 +331,7 @@ def test_other_targets_than_those_tuned_for_have_one_table() -> None:
 
 def test_repeats_of_two_folders_have_their_own_times() -> None:
     again = [replace(run, path=Path("again") / run.path) for run in tuned("dsgd", "0.4", 12)]
-    each, _ = tables.tables(study_of(*tuned("dsgd", "0.2", 8), *tuned("dsgd", "0.4", 6), *again, *tuned("async-dsgd", "0.3", 7),
+    _, each = tables.tables(study_of(*tuned("dsgd", "0.2", 8), *tuned("dsgd", "0.4", 6), *again, *tuned("async-dsgd", "0.3", 7),
                                      *(replace(run, path=Path("more") / run.path) for run in tuned("async-dsgd", "0.3", 7))), [5])
     times = {run.path: each.judged.time_of(run, 5) for run in each.runs}
     assert [times[run.path] for run in again] == [12 * seed * 4 for seed in range(1, 7)]

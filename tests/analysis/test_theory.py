@@ -42,7 +42,7 @@ def experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_report_has_a_verdict_and_a_plot_for_each(experiments: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_has_a_finding_and_a_plot_for_each(experiments: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert theory.main([]) == 0
     text = (experiments / "results/theory.md").read_text()
     for word in ("A small ridge regression", "penalty-distance", "bound", "not decided", "-0.250", "gamma^2", "1.000"):

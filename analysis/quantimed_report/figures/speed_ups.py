@@ -8,6 +8,7 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from .. import style
 from ..statistics import CLOCKS, Entry
@@ -39,23 +40,30 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
     others = [algorithm for algorithm in setting.algorithms if algorithm != baseline]
     ax.set_xscale("log")
     ax.axvline(1, color=style.colour(baseline), linestyle=style.line_style(baseline), linewidth=1)
-    for at, algorithm in enumerate(others):
-        _speed_ups(ax, at, algorithm, entries[algorithm], entries[baseline])
-    low, high = ax.get_xlim()
-    ax.set_xlim(min(low / 1.1, 0.8), max(high * 1.1, 1.25))
-    common.plain_log_ticks(ax.xaxis)
+    has_ratio = [_speed_ups(ax, at, algorithm, entries[algorithm], entries[baseline]) for at, algorithm in enumerate(others)]
+    by = f", {CLOCKS[setting.clock]}" if setting.clock else ""
+    over = f"over {style.label(baseline)} to {target:.4g}{by}"
+    if any(has_ratio):
+        low, high = ax.get_xlim()
+        ax.set_xlim(min(low / 1.1, 0.8), max(high * 1.1, 1.25))
+        common.plain_log_ticks(ax.xaxis)
+        ax.set_xlabel(f"{over} (×)")
+    else:  # no axis without anything on it
+        ax.set_xlim(0.5, 2)
+        ax.xaxis.set_major_locator(NullLocator())
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.set_xlabel(f"{over}: no ratio, both arrived in no pair")
     ax.set_yticks(range(len(others)), [style.label(algorithm) for algorithm in others])
     ax.set_ylim(len(others) - 0.5, -0.5)
     ax.grid(False, axis="y")
-    by = f", {CLOCKS[setting.clock]}" if setting.clock else ""
-    ax.set_xlabel(f"over {style.label(baseline)} to {target:.4g}{by} (×)")
 
 
-def _speed_ups(ax: Axes, at: int, algorithm: str, mine: Entry, theirs: Entry) -> None:
+def _speed_ups(ax: Axes, at: int, algorithm: str, mine: Entry, theirs: Entry) -> bool:
+    """Whether there is a ratio: a pair in which both arrived."""
     colour, found = style.colour(algorithm), mine.speed_up
-    both = np.isfinite(mine.times) | np.isfinite(theirs.times)
+    arrived, other_arrived = np.isfinite(mine.times), np.isfinite(theirs.times)
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratios = np.where(np.isinf(mine.times), 0.0, np.divide(theirs.times, mine.times))[both]
+        ratios = np.divide(theirs.times, mine.times)[arrived & other_arrived]
     drawn = ratios[np.isfinite(ratios) & (ratios > 0)]
     ax.plot(drawn, np.full(drawn.size, at + 0.24), "o", color=colour, alpha=0.5, markersize=2, markeredgewidth=0)
     if math.isfinite(found.median) and found.median > 0:
@@ -64,9 +72,10 @@ def _speed_ups(ax: Axes, at: int, algorithm: str, mine: Entry, theirs: Entry) ->
                     fontsize=6)
     if math.isfinite(found.high) and found.low > 0:
         ax.hlines(at, found.low, found.high, color=colour, linewidth=2, alpha=0.7)
-    never, only = int((ratios == 0).sum()), int(np.isinf(ratios).sum())
-    words = [f"missed the target in {never} of {ratios.size}"] * (never > 0)
-    words += [f"alone reached it in {only} of {ratios.size}"] * (only > 0)
-    words += ["no pair of runs"] * (ratios.size == 0)
+    pairs = arrived.size
+    words = [f"{text} in {count} of {pairs}" for text, count in (
+        ("missed the target", int((~arrived & other_arrived).sum())), ("alone reached it", int((arrived & ~other_arrived).sum())),
+        ("both missed", int((~arrived & ~other_arrived).sum()))) if count]
     if words:
         ax.annotate("; ".join(words), (1, at), xycoords=("axes fraction", "data"), ha="right", va="top", fontsize=6)
+    return drawn.size > 0

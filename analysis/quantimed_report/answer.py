@@ -20,7 +20,7 @@ PUBLISHED = {"quantimed-dsgd": ("0.3*T^(-1/6)", "15*T^(-1/2)"), "q-dsgd": ("0.3*
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Answer:
     sentence: str
     trust: str  # yes, care or no
     reasons: list[tuple[bool, str]]  # whether it speaks for the sentence, and what it is
@@ -31,7 +31,7 @@ class Verdict:
                 "care": "Caveats:", "no": "There is nothing to believe yet:"}[self.trust]
 
 
-def verdict(table: Table, unread: int = 0) -> Verdict:
+def answer(table: Table, unread: int = 0) -> Answer:
     """`unread`: how many files of the study could not be read."""
     named = [row for row in table.rows if row.counted]
     if not table.counted:
@@ -42,7 +42,7 @@ def verdict(table: Table, unread: int = 0) -> Verdict:
         sentence = table.judged.headline(main_clock(table))
     reasons = [_complete(table, unread), _clock(table), _steps(table), *_clocks(table), *_targets(table), *_doubts(table)]
     trust = "no" if not table.counted or not table.targets else "yes" if all(good for good, _ in reasons) else "care"
-    return Verdict(sentence, trust, reasons)
+    return Answer(sentence, trust, reasons)
 
 
 def main_clock(table: Table) -> str:

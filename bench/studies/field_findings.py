@@ -94,7 +94,7 @@ def never(fields: Sequence[Outcome]) -> Iterator[str]:
 
 def beaten(fields: Sequence[Outcome], firsts: Sequence[Paired]) -> Iterator[str]:
     """Without this the winners' sentence misleads: who is first there may have been the only one with a deadline."""
-    told = [p for p in firsts if p.verdict == "faster"]
+    told = [p for p in firsts if p.finding == "faster"]
     settings = list(dict.fromkeys(p.setting for p in firsts))
     first = {one.part.setting: one.main["first"] for one in fields}
     if told:
@@ -108,14 +108,14 @@ def beaten(fields: Sequence[Outcome], firsts: Sequence[Paired]) -> Iterator[str]
 
 
 def deadlines(paired: Sequence[Paired]) -> Iterator[str]:
-    for verdict in ("faster", "slower"):
-        told = [p for p in paired if p.verdict == verdict]
+    for finding in ("faster", "slower"):
+        told = [p for p in paired if p.finding == finding]
         if told:
             where = listed([f"{p.algorithm} in {p.setting} ({p.gain.text('×')})" if p.gain.median > 0 else
                             f"{p.algorithm} in {p.setting} (with it never)" for p in told[:6]])
             more = f" and {len(told) - 6} more" if len(told) > 6 else ""
-            yield f"A deadline makes the algorithm clearly {verdict} in {len(told)} of {len(paired)} pairs: {where}{more}."
-    if paired and all(p.verdict == "not told apart" for p in paired):
+            yield f"A deadline makes the algorithm clearly {finding} in {len(told)} of {len(paired)} pairs: {where}{more}."
+    if paired and all(p.finding == "not told apart" for p in paired):
         yield f"In none of {len(paired)} pairs a deadline makes a difference that the runs can tell."
 
 
