@@ -161,10 +161,15 @@ def _report(options: argparse.Namespace) -> int:
         line.show("OTF2 archive")
         write_otf2(_chosen(study, f"--otf2 {options.otf2}", options.run), options.otf2)
     line.clear()
-    print(printable(f"{report.page}: {report.counted} runs counted, {report.left_out} left out, {report.drawn} figure{"" if report.drawn == 1 else "s"}. {report.sentence}"))
+    print(printable(f"{report.page}: {count_of(report.counted, 'run')} counted, {report.left_out} left out, {count_of(report.drawn, 'figure')}. "
+                    f"{report.sentence}"))
     for failure in report.failed:
         print(f"quantimed-report: figure {printable(failure)}", file=sys.stderr)
     return INTERNAL_ERROR if report.failed else DONE
+
+
+def count_of(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _common_folder(folders: Sequence[Path]) -> Path:

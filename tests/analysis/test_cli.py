@@ -37,7 +37,7 @@ def test_reports_beside_the_study_and_says_where(study: Path, capsys: pytest.Cap
     assert cli.main([str(study)]) == 0
     text = capsys.readouterr()
     assert text.err == "" and text.out.count("\n") == 1
-    assert text.out.startswith(f"{study / 'report' / 'index.html'}: 15 runs counted, 0 left out, 1 figures. ")
+    assert text.out.startswith(f"{study / 'report' / 'index.html'}: 15 runs counted, 0 left out, 1 figure. ")
     assert (study / "report" / "figures" / f"{figures.ALL[0][0]}.pdf").stat().st_size > 1000
 
 
