@@ -249,10 +249,7 @@ int compare_command(const Request& request) {
   }
   const bool diverged =
       std::ranges::any_of(ran.results, [](const ComparedRun& r) { return r.status == RunStatus::diverged; });
-  const bool counts = std::ranges::any_of(
-      ran.results, [](const ComparedRun& r) { return r.status == RunStatus::complete && r.verdict == "VALID"; });
-  if (ran.interrupted) return kInterrupted;
-  return diverged ? kDiverged : counts ? kDone : kInvalid;
+  return ran.interrupted ? kInterrupted : diverged ? kDiverged : kDone;
 }
 
 }  // namespace quantimed
