@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from studies.job import AGAIN, DONE, FOREIGN, OTHER, RESUME, Job, difference, facts_of, ini_value, look, release_of, set_aside
-from studies.runner import find_program, resolved
+from studies.runner import data_of, find_program, resolved
 from studies.study_file import Run, StudyError
 
 USAGE = """usage: slurm/earlier TRACE.h5 OPTION...     one word: nothing, done, resume, or again
@@ -18,9 +18,9 @@ FREE = ("threads",)  # of this allocation; changes no bit
 
 def job_of(path: Path, options: list[str]) -> Job:
     program = find_program()
-    ini, data = resolved(program, options)
+    ini = resolved(program, options)
     run = Run("by hand", ini_value(ini, "algorithm"), int(ini_value(ini, "seed")), {}, {})
-    return Job(run, path, ini, release_of(program), data)
+    return Job(run, path, ini, release_of(program), data_of(program, ini))
 
 
 def check_folder(folder: Path, options: list[str]) -> None:
@@ -45,15 +45,15 @@ def main(argv: list[str]) -> int:
         print(RESUME)  # someone may be writing it: the program finds out
         return 0
     found = look(job_of(trace, argv[1:]), FREE)
-    if found.verdict == FOREIGN:
+    if found.state == FOREIGN:
         raise StudyError(f"--output {trace.parent / found.why}, and is not replaced; name another file")
-    if found.verdict == OTHER:
+    if found.state == OTHER:
         raise StudyError(f"{trace.parent / found.why}; it is kept: give another name, or remove it")
-    if found.verdict == AGAIN:
+    if found.state == AGAIN:
         for path in (trace, trace.with_name(trace.name + ".partial")):
             if aside := set_aside(path):
                 print(f"{trace.parent / found.why}: set aside as {aside.name}; the run starts from its beginning", file=sys.stderr)
-    if found.verdict == DONE:
+    if found.state == DONE:
         print(f"{trace}: {found.why} already, with these options: nothing to do", file=sys.stderr)
-    print(found.verdict)
+    print(found.state)
     return 0

@@ -60,7 +60,7 @@ def standings(folder: Folder, jobs: list[Job], queue: Queue) -> list[Standing]:
 
 def standing(folder: Folder, job: Job, task: Task | None, place: Place | None, ended: dict[str, Task], silent: str) -> Standing:
     found = look(job)
-    if found.verdict == IS_DONE:
+    if found.state == IS_DONE:
         return Standing(job, DONE, "diverged" if found.why == "diverged" else "")
     history = folder.history(stem(job))
     last = history[-1] if history else None
@@ -68,7 +68,7 @@ def standing(folder: Folder, job: Job, task: Task | None, place: Place | None, e
     if task and (one := of_live(folder, job, task, last, cuts)):
         return one
     if place is None:
-        what = f"{found.why}: not this run" if found.verdict == OTHER else "never submitted"
+        what = f"{found.why}: not this run" if found.state == OTHER else "never submitted"
         return Standing(job, MISSING, what) if not last else of_history(folder, job, last, ended, cuts, silent)
     if last and (last.task == place.task or not place.array):
         return of_history(folder, job, last, ended, cuts, silent)
