@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The outer build: one word a job, CMake below. `make help` lists the words.
-.PHONY: all build/quantimed deps run paper field theory report test install deb asan tsan fuzz valgrind bench coverage format format-check \
+.PHONY: all build/quantimed deps run paper field theory report test install deb asan tsan models fuzz valgrind bench coverage format format-check \
   tidy cppcheck shellcheck warnings clean help
 .NOTPARALLEL:           # prerequisites in their order: first the packages, then the build
 .ONESHELL:              # a recipe is one script …
@@ -96,6 +96,9 @@ fuzz: deps ## Clang's fuzzer on every reader: make fuzz FUZZ_SECONDS=600 [FUZZ_T
 	    { tail -n 40 build/fuzz/$$target.log; exit 1; }
 	  grep -E 'executed_units|peak_rss' build/fuzz/$$target.log
 	done
+
+models: deps ## the large form of the mailbox's model, which `make test` leaves out: 2 GB, a minute
+	tests/model/run.sh long
 
 # A portable build: Valgrind does not know the newest instructions. Its threads take turns, so the run is short. What is
 # "possibly lost" are the stacks of OpenMP's sleeping threads.

@@ -171,7 +171,7 @@ Ran run_all(const Plan& planned, const std::vector<ComparedSteps>& steps, DataSp
   for (std::size_t k = 0; k < runs.size() && !ran.interrupted; ++k) {
     const std::string name = fmt::format("{} seed {}", runs[k].algorithm, runs[k].seed);
     if (std::string own = data_key(runs[k]); own != key) {  // a run alone would see its own seed's data
-      data = load_data(runs[k]);
+      data = load_data_of_another_seed(runs[k]);
       key = std::move(own);
     }
     Trace trace = run_or_continue(runs[k], data, line, k, name, ran.continued);

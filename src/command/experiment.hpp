@@ -39,6 +39,8 @@ class Stopped : public std::runtime_error {
 
 // What runs with the same data options share. Loaded once.
 DataSplit load_data(const Config& config);
+// The same of generated data; what there is to note of them has been told.
+DataSplit load_data_of_another_seed(Config config);
 // All that load_data() depends on: where it is the same the data are.
 std::string data_key(const Config& config);
 

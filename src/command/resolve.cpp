@@ -193,11 +193,17 @@ DataSplit load_data(const Config& c) {
   if (!c.quiet)
     for (const std::string& notice : data.source.notices)
       tell("quantimed: note: --dataset {}: {}\n", c.dataset, notice);
-  const std::size_t share = c.nodes > 0 ? data.train.samples / c.nodes : kMostUsualSamples;
-  if (!c.quiet && c.samples_per_node == kAutoSamples && share > 0 && share < kMostUsualSamples)
+  if (c.quiet || c.samples_per_node != kAutoSamples || c.nodes == 0) return data;
+  const std::uint32_t each = samples_of_each(c.samples_per_node, data.train.samples, c.nodes);
+  if (each > 0 && each < kMostUsualSamples)
     tell("quantimed: note: --samples-per-node auto: {}, since {} has {} training samples for {} nodes (usual: {})\n",
-         share, c.dataset, data.train.samples, c.nodes, kMostUsualSamples);
+         each, c.dataset, data.train.samples, c.nodes, kMostUsualSamples);
   return data;
+}
+
+DataSplit load_data_of_another_seed(Config config) {
+  config.quiet = true;
+  return load_data(config);
 }
 
 void require_writable_folder(const std::string& folder, const std::string& option, const std::string& value) {

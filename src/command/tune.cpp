@@ -181,7 +181,7 @@ void Tuning::run(Search& search, std::size_t trial, std::size_t seeds) {
     const std::uint64_t seed = given_.seeds[search.traces[trial].size()];
     const Config config = config_of(search, trial, seed);
     if (std::string key = data_key(config); key != data_key_) {
-      data_ = load_data(config);
+      data_ = load_data_of_another_seed(config);
       data_key_ = std::move(key);
     }
     Trace trace = run_or_continue(config, data_, *line_, piece_,

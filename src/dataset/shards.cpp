@@ -127,14 +127,18 @@ Partition parse_partition(const std::string& text) {
   throw InputError("--partition {}: unknown; choose contiguous, iid, by-label or dirichlet:A", text);
 }
 
+std::uint32_t samples_of_each(std::uint32_t per_node, std::size_t samples, std::uint32_t nodes) {
+  const auto equal_share = static_cast<std::uint32_t>(samples / nodes);
+  if (per_node == kAllSamples) return equal_share;
+  return per_node == kAutoSamples ? std::min(kMostUsualSamples, equal_share) : per_node;
+}
+
 Shards make_shards(const Dataset& data, const Partition& partition, std::uint32_t nodes, std::uint32_t per_node,
                    std::uint64_t seed) {
   if (nodes == 0) throw InputError("--nodes 0: at least one node is needed");
   if (data.samples < nodes)
     throw InputError("--nodes {}: data set {} has only {} samples, fewer than nodes", nodes, data.name, data.samples);
-  const auto equal_share = static_cast<std::uint32_t>(data.samples / nodes);
-  if (per_node == kAllSamples) per_node = equal_share;
-  if (per_node == kAutoSamples) per_node = std::min(kMostUsualSamples, equal_share);
+  per_node = samples_of_each(per_node, data.samples, nodes);
   if (std::uint64_t{nodes} * per_node > data.samples)
     throw InputError("--samples-per-node {}: {} nodes need {} samples, data set {} has {}; give {} or less, or all",
                      per_node, nodes, std::uint64_t{nodes} * per_node, data.name, data.samples, data.samples / nodes);

@@ -30,6 +30,8 @@ struct Shards {
 inline constexpr std::uint32_t kAllSamples = 0;            // equal shares of all: samples / nodes; the rest is left out
 inline constexpr std::uint32_t kAutoSamples = UINT32_MAX;  // kMostUsualSamples, or all where they are fewer
 inline constexpr std::uint32_t kMostUsualSamples = 200;    // the paper's
+// The number that these come to; another one stays as it is.
+std::uint32_t samples_of_each(std::uint32_t per_node, std::size_t samples, std::uint32_t nodes);
 
 // Every partition deals out the same rows, the first nodes · m of the data set, so that f(x) is the same function and
 // only who holds what differs. A file that is sorted by label needs all its rows (kAllSamples), or shuffling first.

@@ -5,6 +5,7 @@
 #include "base/instructions.hpp"
 #include "machine/allocation.hpp"
 #include "machine/hardware.hpp"
+#include "machine/small_file.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -23,13 +24,6 @@ namespace quantimed {
 namespace {
 
 // ---- small files of /proc and /sys ---------------------------------------------------------------
-
-std::string first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
 
 // The rest of the first line that starts with `key`, without blanks and colon: /proc/cpuinfo, /proc/meminfo.
 std::string value_of(const std::string& path, const std::string& key) {
@@ -53,8 +47,8 @@ bool has_word(const std::string& text, const std::string& word) {
 
 // Cores' worth of time in one group's own files, or nothing: "max" or −1 is no limit.
 std::optional<double> quota_in(const std::string& folder) {
-  std::istringstream unified(first_line(folder + "/cpu.max"));
-  std::istringstream old(first_line(folder + "/cpu.cfs_quota_us") + " " + first_line(folder + "/cpu.cfs_period_us"));
+  std::istringstream unified(small_file(folder + "/cpu.max"));
+  std::istringstream old(small_file(folder + "/cpu.cfs_quota_us") + " " + small_file(folder + "/cpu.cfs_period_us"));
   for (auto* line : {&unified, &old})
     if (double quota = 0, period = 0; *line >> quota >> period && quota > 0 && period > 0) return quota / period;
   return {};
@@ -78,7 +72,7 @@ std::string governors(const std::string& root, hwloc_const_bitmap_t mask) {
   std::vector<std::string> found;
   for (int unit = hwloc_bitmap_first(mask); unit >= 0; unit = hwloc_bitmap_next(mask, unit)) {
     const std::string name =
-        first_line(fmt::format("{}/sys/devices/system/cpu/cpu{}/cpufreq/scaling_governor", root, unit));
+        small_file(fmt::format("{}/sys/devices/system/cpu/cpu{}/cpufreq/scaling_governor", root, unit));
     if (!name.empty() && std::find(found.begin(), found.end(), name) == found.end()) found.push_back(name);
   }
   std::string joined;
@@ -145,10 +139,10 @@ Machine inspect_machine(const std::string& root) {
   machine.virtualised = has_word(value_of(root + "/proc/cpuinfo", "flags"), "hypervisor");
   machine.kernel = kernel();
   machine.memory_bytes = 1024 * std::strtoll(value_of(root + "/proc/meminfo", "MemTotal").c_str(), nullptr, 10);
-  machine.load = std::strtod(first_line(root + "/proc/loadavg").c_str(), nullptr);
-  machine.clock_source = first_line(root + "/sys/devices/system/clocksource/clocksource0/current_clocksource");
+  machine.load = std::strtod(small_file(root + "/proc/loadavg").c_str(), nullptr);
+  machine.clock_source = small_file(root + "/sys/devices/system/clocksource/clocksource0/current_clocksource");
   machine.clock_cost_ns = clock_cost_ns();
-  machine.smt = first_line(root + "/sys/devices/system/cpu/smt/active") == "1";
+  machine.smt = small_file(root + "/sys/devices/system/cpu/smt/active") == "1";
   machine.cpu_quota = tightest_group(root, "cpu", quota_in);
   machine.ignored = ignored_variables();
   machine.blas_variables = blas_variables();

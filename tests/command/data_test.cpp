@@ -68,6 +68,13 @@ TEST(DataProgram, SmallDataAreSharedAndARunSaysSo) {
   EXPECT_THAT(run.err, HasSubstr("give 10 or less, or all"));
   EXPECT_THAT(run_program(folder, "scale --dataset mine --model logistic --samples-per-node auto --cores 1").err,
               HasSubstr("--samples-per-node auto: its number would depend on the cores; give a number"));
+  run = run_program(folder,
+                    "compare --algorithms dsgd --dataset digits:60 --nodes 4 --graph ring --batch 2 --iterations 3 "
+                    "--model logistic --seeds 1-3 --output c");
+  ASSERT_EQ(run.status, 0) << run.err;
+  const std::size_t note = run.err.find("--samples-per-node auto: 15");
+  ASSERT_NE(note, std::string::npos) << run.err;
+  EXPECT_EQ(run.err.find("--samples-per-node auto", note + 1), std::string::npos) << run.err;  // of three seeds once
 }
 
 TEST(DataProgram, ATestSetOfOtherLabelsIsRefused) {
