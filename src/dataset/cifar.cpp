@@ -85,7 +85,7 @@ std::optional<CifarFiles> find_cifar_files(const fs::path& folder) {
 }
 
 Reading read_cifar(const CifarFiles& files, bool grey, std::uint32_t classes) {
-  DataSplit split{.train = read_files(files.train, grey), .source = {.format = "CIFAR-10 binary"}};
+  DataSplit split{.train = read_files(files.train, grey), .source = {.format = kCifarFormat}};
   DataSource& source = split.source;
   for (const fs::path& file : files.train) source.files.push_back(file);
   source.shape = grey ? std::vector<std::uint32_t>{32, 32} : std::vector<std::uint32_t>{3, 32, 32};

@@ -84,6 +84,7 @@ struct CifarFiles {
 };
 // data_batch_1.bin … data_batch_5.bin, those present, and test_batch.bin; nothing without a training batch.
 std::optional<CifarFiles> find_cifar_files(const std::filesystem::path& folder);
+inline constexpr const char* kCifarFormat = "CIFAR-10 binary";
 // classes = 0: not known.
 Reading read_cifar(const CifarFiles& files, bool grey, std::uint32_t classes);
 

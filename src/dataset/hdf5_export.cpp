@@ -2,6 +2,7 @@
 // Writes the HDF5 layout that hdf5_format.cpp reads.
 #include <array>
 #include <cstring>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/temporary.hpp"
@@ -92,7 +93,9 @@ void write_group(const PartialFile& out, hid_t file, const char* name, const Dat
   check(kinds == 1 && data.targets.size() == data.samples, "export: the arrays do not match the data set's shape");
   const Hdf5Handle group(H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
   if (!group) out.reject();
-  const std::array<hsize_t, 2> shape = {data.samples, data.features};
+  std::vector<hsize_t> shape = {data.samples};
+  shape.insert(shape.end(), data.shape.begin(), data.shape.end());
+  if (data.shape.empty()) shape.push_back(data.features);
   if (data.is_sparse())
     write_sparse(out, group.get(), data);
   else if (!data.bytes.empty())

@@ -150,6 +150,17 @@ void complete(DataSource& source, Dataset& train) {
     for (std::uint32_t k = 0; k < train.classes; ++k) source.labels.push_back(k);
 }
 
+// Only the reader of CIFAR-10 makes grey of colours; of other data --grey must not stand in a trace as if it had.
+void check_grey(const DatasetRequest& request, DataSource& source) {
+  if (!request.grey || source.format == kCifarFormat) return;
+  if (source.shape.size() == 3 && source.shape[0] > 1)
+    throw InputError(
+        "--dataset {}: holds colours, but --grey turns only the files of CIFAR-10 itself to grey; leave it out, or turn "
+        "the data before",
+        request.name);
+  source.notices.emplace_back("--grey changes nothing: the data has no colours");
+}
+
 }  // namespace
 
 std::string first_bytes(const fs::path& path) { return ByteSource(path).read_up_to(kHeadBytes); }
@@ -163,6 +174,7 @@ DataSplit load_dataset(const DatasetRequest& request, const TargetWish& wish) tr
   Dataset& train = reading.split.train;
   if (train.name.empty()) train.name = row ? request.name : fs::path(request.name).stem().string();
   complete(reading.split.source, train);
+  check_grey(request, reading.split.source);
   DataSplit split = decide_targets(std::move(reading), request, wish);
   if (split.test) split.test->name = split.train.name;
   if (split.test) split.test->shape = split.train.shape;

@@ -287,6 +287,7 @@ def test_the_papers_tuned_studies_are_under_that_rule() -> None:
 @needs_program
 @pytest.mark.parametrize("quick", [False, True])
 def test_the_program_understands_every_experiment(tmp_path: Path, quick: bool) -> None:
+    absent: dict[str, str] = {}
     for name in paper.STUDIES:
         study = read_study(paper.EXPERIMENTS / f"{name}.ini", quick)
         if study.sections[""].pop("machine", None):  # measured when the paper is run
@@ -295,7 +296,14 @@ def test_the_program_understands_every_experiment(tmp_path: Path, quick: bool) -
         for run in study.runs([1]):
             seen.setdefault(run.algorithm, run)
         assert study.text("figure"), name
-        assert runner.plan([(study, list(seen.values()))], tmp_path, PROGRAM)[name]
+        try:
+            assert runner.plan([(study, list(seen.values()))], tmp_path, PROGRAM)[name]
+        except StudyError as error:
+            if "not found in" not in str(error):
+                raise
+            absent[name] = str(error)
+    if absent:
+        pytest.skip(f"NOT UNDERSTOOD FOR LACK OF DATA: {', '.join(absent)}: {absent.popitem()[1]}")
 
 
 # Running

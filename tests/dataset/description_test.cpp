@@ -60,6 +60,21 @@ TEST(Description, OfHdf5AndCifar) {
             "test_batch.bin)");
 }
 
+TEST(Grey, IsMadeOfCifarAlone) {
+  const TemporaryFolder folder;
+  write_file(folder / "data_batch_1.bin", std::string(3073, '\0') + '\1' + std::string(3072, 'x'));
+  const DataSplit colours = load(folder.path());
+  export_dataset(folder / "colours.h5", colours);
+  const DataSplit again = load(folder / "colours.h5");
+  EXPECT_THAT(again.source.shape, ElementsAre(3, 32, 32));
+  EXPECT_EQ(fingerprint(again), fingerprint(colours));
+  const std::string name = (folder / "colours.h5").string();
+  EXPECT_THAT(error_of({.name = name, .grey = true}), HasSubstr("holds colours, but --grey "));
+  EXPECT_THAT(load_dataset({.name = "digits", .grey = true}).source.notices,
+              testing::Contains("--grey changes nothing: the data has no colours"));
+  EXPECT_THAT(load_dataset({.name = "digits"}).source.notices, testing::IsEmpty());
+}
+
 TEST(Description, LabelsAreJoinedWhereTheyRun) {
   EXPECT_EQ(describe_labels({}), "");
   EXPECT_EQ(describe_labels({0, 1}), "0, 1");
