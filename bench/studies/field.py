@@ -18,7 +18,7 @@ from pathlib import Path
 from command_line import Parser
 from own_output import may_be_written
 
-from . import field_minimises
+from . import field_minimises, field_real_time
 from . import field_settings as settings
 from .field_settings import AMB, SETTINGS, TUNING_SEEDS, Part, is_newest, parts
 from .job import release_of
@@ -26,7 +26,7 @@ from .processes import Processes, ending_well, minutes
 from .runner import READ, contents, find_program, only_user_of
 from .study_file import StudyError, read_plain, split_list
 
-BESIDE = {"minimises": field_minimises}  # pages of their own, beside the field's
+BESIDE = {"minimises": field_minimises, "real-time": field_real_time}  # pages of their own, beside the field's
 PAGES = ("field", *BESIDE)
 SHORT, LONG = 0.1, 0.6  # of a run's time: what is measured before the cost is told
 
@@ -239,22 +239,20 @@ def run_field(args: argparse.Namespace, processes: Processes) -> int:
         if not may_be_written(path, BESIDE[name].TITLE):
             raise StudyError(f"{path}: is not a page that bench/field/run wrote, and is not replaced; name another --output")
     with only_user_of(folder):
-        if not args.cost:
-            for name, path in beside.items():
-                run_beside(name, folder, path, args, processes)
-        if "field" not in pages:
-            return 0
-        found = parts(names, args.quick, folder)
-        if not args.report_only:
-            cost = reckon(found, folder, args.jobs, processes)
-            say_cost(found, cost, args.jobs)
-            if args.cost:
-                return 0
-            begin = time.monotonic()
-            execute(found, cost, args.jobs, processes)
-            print(f"all runs done after {minutes(time.monotonic() - begin)}", file=sys.stderr)
-        write_page(found, output, args.quick, names)
-    print(output)
+        if "field" in pages:
+            found = parts(names, args.quick, folder)
+            if not args.report_only:
+                cost = reckon(found, folder, args.jobs, processes)
+                say_cost(found, cost, args.jobs)
+                if args.cost:
+                    return 0
+                begin = time.monotonic()
+                execute(found, cost, args.jobs, processes)
+                print(f"all runs done after {minutes(time.monotonic() - begin)}", file=sys.stderr)
+            write_page(found, output, args.quick, names)
+            print(output)
+        for name, path in beside.items():
+            run_beside(name, folder, path, args, processes)
     return 0
 
 

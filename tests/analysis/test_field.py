@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
-from studies import field, field_findings, field_minimises, field_results, field_settings  # noqa: E402
+from studies import field, field_findings, field_minimises, field_real_time, field_results, field_settings  # noqa: E402
 from studies.processes import Processes, contents  # noqa: E402
 from studies.statistics import Estimate, read_estimate  # noqa: E402
 
@@ -45,7 +45,8 @@ def small(program: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.Monk
         (folder / f"{name}.ini").write_text(text)
     for name, value in (("FOLDER", folder), ("QUICK", ("slow-node", "amb")), ("QUICK_SEEDS", "1-2")):
         monkeypatch.setattr(field_settings, name, value)
-    monkeypatch.setattr(field_minimises, "QUICK_SEEDS", "1-2")
+    for module in (field_minimises, field_real_time):
+        monkeypatch.setattr(module, "QUICK_SEEDS", "1-2")
     monkeypatch.setenv("QUANTIMED_PROGRAM", str(program))
     monkeypatch.chdir(tmp_path)
     for cached in (field_settings.merged, field_settings.deliveries):
@@ -205,3 +206,30 @@ def test_slow_nodes_of_the_setting_hold_one_class_of_mnist(program: Path, tmp_pa
     if isinstance(contents("mnist"), str):
         pytest.skip("MNIST is not here")
     field_minimises.classes_apart(field_settings.options_of(field_minimises.files(False)), tmp_path, Processes())
+
+
+REAL_TIME = """# Two clocks
+nodes = 2
+graph = complete
+speed = slow-nodes:1,10,5000
+link = alpha-beta:100us,125MB
+max-time = 0.3
+"""
+
+
+def test_both_clocks_are_told_or_why_one_of_them_is_not(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (("real-time", REAL_TIME), ("quick-real-time", "# Small\nalgorithms = quantimed-dsgd,amb\n")):
+        (small / f"settings/{name}.ini").write_text(text)
+    assert field.main(["--quick", "--pages", "real-time"]) == 0
+    folder = small / "runs/field-quick"
+    page = (folder / "field-real-time.md").read_text()
+    virtual, _, threads = page.partition("## In real time")
+    race = next(r for r in field_real_time.judged(folder / "real-time/virtual-compare")["races"] if r["clock"] == "wire")
+    made = field_results.Outcome(field_real_time.part_of(folder / "real-time", True, "virtual"))
+    for name in ("quantimed-dsgd", "amb"):
+        assert row_of(virtual, "runs that do not count |", name)[1] == made.time(name).text()
+    assert race["target"] in made.targets and "Deadline 0.001 s for both" in virtual
+    assert "| quantimed-dsgd |" in threads or "No finding" in threads, "how busy the machine is decides"
+    field_real_time.refused(folder / "real-time").write_text("no core\n")
+    assert field.main(["--quick", "--pages", "real-time", "--report-only"]) == 0
+    assert "**No finding**: no core." in (folder / "field-real-time.md").read_text()
