@@ -208,7 +208,8 @@ AMB_TEXT = ["# Anytime Minibatch against QuanTimed-DSGD", "",
             "labels, and the loss is that of all samples with equal weights, which is what QuanTimed-DSGD minimises: this table "
             "says who is better at that, and not who is better at its own. They also send differently: codes, and exchanges in an "
             "iteration (bits a coordinate are of all of them). The weights show only where a run comes near its optimum; before that, who "
-            "averages over more samples or exchanges more may be ahead on either loss. With a link that costs time "
+            "averages over more samples or exchanges more may be ahead on either loss; [What each method minimises](field-minimises.md) shows "
+            "them where all runs come near. With a link that costs time "
             "they differ in the number of iterations, too; with a free link and exact models the weights, the number of exchanges and "
             "the order of gradient and averaging are all that differs.", ""]
 

@@ -304,7 +304,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   summarise(trace, run, setup.config, outcome, totals, wall_s, evaluation_s);
   if (outcome.counters)
     add_counters(trace, *outcome.counters, outcome.energy, resumption ? &resumption->trace : nullptr);
-  if (optimum) add_optimum(trace, setup.config, *optimum);
+  if (optimum) add_optimum(trace, setup, data.train, *optimum, outcome.rounds);
   add_resumptions(trace.summary, earlier);
   write_trace(config.output, trace, outcome.rounds);
   std::remove(partial_name(config.output).c_str());

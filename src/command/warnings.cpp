@@ -32,7 +32,7 @@ constexpr const char* kOwn[] = {"algorithm",      "alpha",          "epsilon",
                                 "alpha_value",    "epsilon_value",  "samples_per_node_value",
                                 "placement",      "evaluations",    "gradient",
                                 "delivery",       "sends_early",    "weights",
-                                "machine_doubts", "counters"};
+                                "machine_doubts", "counters",       "optimum"};
 
 bool is_own(const std::string& option) {
   const auto is_it = [&](const ParameterRow& row) { return option == row.option; };
