@@ -7,6 +7,7 @@
 #include "base/worker_choice.hpp"
 #include "blas/blas.hpp"
 #include "command/commands.hpp"
+#include "command/optimum_of.hpp"
 #include "command/outputs.hpp"
 #include "command/progress_line.hpp"
 #include "command/resumption.hpp"
@@ -124,6 +125,7 @@ Replayed TraceReplay::operator()(std::uint32_t evaluations, const ProgressReport
     evaluator.emplace(*setup_->problem, setup_->shards, data_->test ? &*data_->test : nullptr, setup_->penalty,
                       static_cast<int>(config_.threads), config_.evaluate_samples);
     classes_ = evaluator->classes(data_->source.labels);
+    if (const std::optional<Optimum> optimum = optimum_of(*setup_, data_->train)) evaluator->measure_from(optimum->x);
     points = points_of(run, *trace_.recording, trace_.rounds, number(trace_.summary, "end_time_s", 0), evaluations);
   }
   curve_ = {};

@@ -120,6 +120,10 @@ void add_minimisers(std::vector<std::string>& found, std::span<const ComparedRun
                                                 value_of(*run, "speed"), value_of(*run, "partition"));
         !note.empty())
       add_once(found, note);
+  for (const ComparedRun* run : runs)
+    if (const std::string note = loss_note(value_of(*run, "algorithm"), text(run->summary, "lost_nodes", ""));
+        !note.empty())
+      add_once(found, note);
 }
 
 void add_ends(std::vector<std::string>& found, const Comparison& made) {

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
-from studies import field, field_findings, field_minimises, field_real_time, field_results, field_settings  # noqa: E402
+from studies import field, field_exact, field_findings, field_minimises, field_real_time, field_results, field_settings  # noqa: E402
 from studies.processes import Processes, contents  # noqa: E402
 from studies.statistics import Estimate, read_estimate  # noqa: E402
 
@@ -45,7 +46,7 @@ def small(program: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.Monk
         (folder / f"{name}.ini").write_text(text)
     for name, value in (("FOLDER", folder), ("QUICK", ("slow-node", "amb")), ("QUICK_SEEDS", "1-2")):
         monkeypatch.setattr(field_settings, name, value)
-    for module in (field_minimises, field_real_time):
+    for module in (field_exact, field_minimises, field_real_time):
         monkeypatch.setattr(module, "QUICK_SEEDS", "1-2")
     monkeypatch.setenv("QUANTIMED_PROGRAM", str(program))
     monkeypatch.chdir(tmp_path)
@@ -233,3 +234,64 @@ def test_both_clocks_are_told_or_why_one_of_them_is_not(small: Path, monkeypatch
     field_real_time.refused(folder / "real-time").write_text("no core\n")
     assert field.main(["--quick", "--pages", "real-time", "--report-only"]) == 0
     assert "**No finding**: no core." in (folder / "field-real-time.md").read_text()
+
+
+EXACT = """# Exact methods
+algorithms = dsgd,exact-diffusion,lead
+codec = lead=qsgd:16
+gamma = lead=0.4
+dataset = gaussian-linear:3,40
+model = least-squares
+partition = contiguous
+nodes = 12
+samples-per-node = 1
+l2 = 0
+batch = 1
+graph = ring
+speed = uniform:10,90
+link = none
+budget = iterations
+iterations = 8000
+alpha = 0.03
+evaluations = 40
+optimum = true
+"""
+
+
+def test_exact_methods_are_told_from_one_that_rests_at_its_known_bias(small: Path) -> None:
+    for name, text in (("exact", EXACT), ("quick-exact", "# Small\nevaluations = 30\n")):
+        (small / f"settings/{name}.ini").write_text(text)
+    assert field.main(["--quick", "--pages", "exact"]) == 0
+    folder = small / "runs/field-quick"
+    page = (folder / "field-exact.md").read_text()
+    assert row_of(page, "finding |", "dsgd")[4] == "rests at its known bias"
+    for name in ("exact-diffusion", "lead"):
+        assert row_of(page, "finding |", name)[4] == "reaches x*"
+    assert row_of(page, "finding |", "lead")[1] == "qsgd:16" and row_of(page, "finding |", "dsgd")[1] == "exact"
+    assert (folder / "field-exact/distance.png").stat().st_size > 5000
+    path = folder / "exact/compare/dsgd-seed1.h5"
+    with h5py.File(path) as file:
+        distance = float(file["progress/distance_to_optimum"][-1])
+        other = float(file["summary"].attrs["optimal_loss"])
+    one = field_exact.known(folder / "exact", True)[1]
+    assert one.bias == pytest.approx(distance, rel=1e-3)
+    with h5py.File(folder / "exact/data-seed1.h5") as file:
+        rows, targets = (np.array(file[f"train/{name}"][:12], dtype=float) for name in ("features", "targets"))
+    best, _ = field_exact.fixed_point(rows, targets, np.full((12, 12), 1 / 12), 0.1)
+    assert np.mean((rows @ best - targets) ** 2) / 2 == pytest.approx(other, rel=1e-10), "the program's f* and ours"
+
+
+def test_a_fixed_point_is_one_of_the_iteration() -> None:
+    random = np.random.default_rng(1)
+    rows, targets, weights = random.normal(size=(3, 2)), random.normal(size=3), np.full((3, 3), 1 / 3)
+    _, rest = field_exact.fixed_point(rows, targets, weights, 0.1)
+    after = weights @ rest - 0.1 * (np.sum(rows * rest, axis=1) - targets)[:, None] * rows
+    assert np.allclose(after, rest, atol=1e-12)
+
+
+def test_a_method_that_stops_short_is_not_said_to_rest_at_a_bias_or_to_reach_anything() -> None:
+    for algorithm, end, expected in (("dsgd", 0.1, "rests at its known bias"), ("dsgd", 0.2, "stops short of x*"), ("lead", 0.1, "stops short of x*"),
+                                     ("lead", 1e-6, "reaches x*")):
+        made = field_exact.Curves(Path("none"), algorithm, {1: field_exact.Optimum(norm=2.0, bias=0.2)})
+        vars(made).update(paths=[Path("a-seed1.h5")], counted=[Path("a-seed1.h5")], ends=[end])
+        assert field_exact.finding(made) == expected

@@ -62,6 +62,9 @@ TEST(SparseProgram, AStoppedRunIsResumedToTheBit) {
   EXPECT_EQ(whole.mean_model, resumed.mean_model);
   EXPECT_TRUE(same_values(whole.progress.loss, resumed.progress.loss));
   EXPECT_EQ(number(whole.summary, "optimal_loss", 0), number(resumed.summary, "optimal_loss", 1));
+  ASSERT_EQ(whole.progress.distance_to_optimum.size(), whole.progress.loss.size());
+  EXPECT_TRUE(same_values(whole.progress.distance_to_optimum, resumed.progress.distance_to_optimum));
+  EXPECT_LT(whole.progress.distance_to_optimum.back(), whole.progress.distance_to_optimum.front());
 }
 
 TEST(SparseProgram, ARunInRealTimeIsReplayedToTheBit) {

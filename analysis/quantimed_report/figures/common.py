@@ -26,7 +26,7 @@ MAX_PANELS = 6
 GRID_POINTS = 200
 
 # Options that may differ between runs that are compared: who ran, what was kept, how it was watched …
-OF_THE_RUN = {"budget", "json", "tuned-by", "tuned_by", "allow-large-epsilon", "overwrite", "algorithm", "algorithms", "seed", "seeds", "repeats", "alpha_value", "epsilon_value", "samples_per_node_value", "delivery", "output",
+OF_THE_RUN = {"budget", "json", "tuned-by", "tuned_by", "allow-large-epsilon", "overwrite", "algorithm", "algorithms", "seed", "seeds", "repeats", "alpha_value", "epsilon_value", "samples_per_node_value", "delivery", "sends_early", "weights", "output",
                "timeline", "quiet", "threads", "evaluations", "target-loss", "cores", "study", "warm-up", "bits",
                "trials", "alpha-range", "epsilon-range", "machine_doubts", "counters", "optimum"}
 # … what follows from them: at equal time each algorithm has its own number of iterations …
