@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import style
+from . import style, words
 from .statistics import BASELINE, CLOCKS, curves, judge_runs
 from .tables import Table, figure
 from quantimed.traces import Run
@@ -80,8 +80,8 @@ def _kind(run: Run) -> str:
 def _clock(table: Table) -> tuple[bool, str]:
     run = table.runs[0]
     if run.engine == "virtual":
-        return True, (f"Virtual time: seconds of a model (speed {run.config.get('speed', '?')}, link "
-                      f"{run.config.get('link', '?')}), the same on every machine; not a measurement.")
+        return True, (f"Virtual time: seconds of a model ({words.of('speed', run.config.get('speed', '?'))}, "
+                      f"{words.of('link', run.config.get('link', '?'))}), the same on every machine; not a measurement.")
     return True, f"Real time, measured with {_count(run.nodes, 'node')} on {run.environment.get('cpu', 'an unknown processor')}."
 
 

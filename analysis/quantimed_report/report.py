@@ -20,7 +20,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from . import drawing, figures, spreadsheet, style, tables
+from . import drawing, figures, spreadsheet, style, tables, words
 from .statistics import CLOCKS, curves, on_clock
 from .tables import Table, own_time
 from quantimed.traces import ReportError, Run, Study
@@ -211,14 +211,10 @@ def _section(table: Table, said: Answer) -> dict[str, object]:
 
 
 def _detail(run: Run) -> str:
-    said = {"model": "{}", "samples-per-node": "{} samples a node", "batch": "batch {}", **_end(run),
-            "graph": "graph {}", "speed": "speed {}", "link": "link {}"}
-    return ", ".join(words.format(run.config[name]) for name, words in said.items() if name in run.config)
-
-
-def _end(run: Run) -> dict[str, str]:
-    """What ends a run: a limit of time, where there is one, in which every algorithm has its own number of iterations."""
-    return {"iterations": "{} iterations"} if str(run.config.get("max-time", "none")) == "none" else {"max-time": "until {} s"}
+    # A limit of time ends a run where there is one: in it every algorithm has its own number of iterations.
+    end = "iterations" if str(run.config.get("max-time", "none")) == "none" else "max-time"
+    return ", ".join(words.of(name, run.config[name]) for name in ("model", "samples-per-node", "batch", end, "graph", "speed", "link")
+                     if name in run.config)
 
 
 def _beside(path: Path, folder: Path) -> str:

@@ -32,7 +32,7 @@ _ALGORITHMS = {
     "q-dsgd": ("Q-DSGD", PURPLE, ":", "D"),
 }
 # Of all others: a colour and a line of their own, in the order in which a report meets them.
-_COLOURS = (ORANGE, SKY, BLACK, GREY, BLUE, VERMILION, GREEN, PURPLE)
+_COLOURS = (ORANGE, SKY, BLACK, GREY, "#882255", "#999933", "#332288", "#8C3B1F")
 _LINES = ((0, (6, 1)), (0, (4, 1, 1, 1)), (0, (2, 1)), (0, (8, 2, 1, 2, 1, 2)))
 _MARKERS = ("x", "v", "P", "*", "<", ">", "h", "d")
 _others: dict[str, int] = {}

@@ -12,11 +12,10 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import PurePath
 
 import numpy as np
 
-from . import style
+from . import style, words
 from .figures.common import TUNING as OPTIONS
 from .figures.common import by_consequences, shared_options, time_unit
 from .statistics import (BASELINE, CLOCKS, NO_ESTIMATE, Entry, Estimate, Judged, Race, asked_targets, both_clocks, curves,
@@ -201,13 +200,12 @@ def _labels(keys: list[dict[str, str]]) -> list[str]:
     for text, key in zip(short, keys):
         same = [other for other, words in zip(keys, short) if words == text]
         differing = sorted(name for name in key if len({other.get(name) for other in same}) > 1)
-        labels.append(", ".join([text] + [f"{name} {key[name]}" for name in differing]))
+        labels.append(", ".join([text] + [words.of(name, key[name]) for name in differing]))
     return labels
 
 
 def _short(key: dict[str, str]) -> str:
-    clock = "virtual time" if key["engine"] == "virtual" else "real time"
-    return f"{PurePath(key['dataset']).name}, {key['nodes']} node{'s' if key['nodes'] != '1' else ''}, {clock}{_KINDS[key['kind']]}"
+    return words.place(key["dataset"], key["nodes"], key["engine"]) + _KINDS[key["kind"]]
 
 
 def _table(label: str, runs: list[Run], targets: Sequence[float]) -> Table:
@@ -232,7 +230,7 @@ def _options(run: Run, but: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def _row_label(key: tuple[str, ...], options: dict[str, str]) -> str:
-    said = ", ".join(f"{name} {value}" for name, value in options.items())
+    said = ", ".join(words.of(name, value) for name, value in options.items())
     return style.label(key[0]) + (f" ({said})" if said else "")
 
 

@@ -19,6 +19,7 @@
 #include "config/algorithm_options.hpp"
 #include "timing/faults.hpp"
 #include "timing/link_model.hpp"
+#include "timing/speed_model.hpp"
 
 #include <fmt/format.h>
 
@@ -61,9 +62,11 @@ std::string setting(const std::vector<Config>& runs, const Config& given, const 
   const std::string share = std::isfinite(budget.time) ? fmt::format("{:g} s for every algorithm", budget.time)
                                                        : fmt::format("{} iterations of every algorithm", c.iterations);
   return fmt::format("{}, {} nodes, {}, {}, batch {}, {}, speed {}, link {}{}\n{}step sizes: {}", clock, c.nodes,
-                     c.dataset, c.model, c.batch, share, c.speed, in_units(parse_link(c.link)),
-                     c.engine == "virtual" ? fmt::format(", {} bits", c.bits) : "", own_options_text(given, algorithms),
-                     steps_text(runs, given, data));
+                     c.dataset, c.model, c.batch, share, speed_in_words(c.speed), in_words(parse_link(c.link)),
+                     c.engine != "virtual" ? ""
+                     : c.bits == "wire"    ? ", bits on the wire"
+                                           : ", paper's bits",
+                     own_options_text(given, algorithms), steps_text(runs, given, data));
 }
 
 // Where messages are used as they come, or a node is lost at a moment, values depend on the clock, and a run has that

@@ -319,8 +319,8 @@ int Prediction::operator()() {
   if (!machine.invalid.empty()) tell("quantimed: the machine file should not be trusted: {}\n", machine.invalid);
   const Config c = predicted_config(algorithms_.front(), nodes_);
   fmt::print("{} nodes, one a core; {} on {}, batch {}, {} iterations, speed {}, link {}; {} measured run{} of each\n",
-             nodes_, c.model, c.dataset, c.batch, c.iterations, c.speed, in_units(parse_link(c.link)), given_.repeats,
-             given_.repeats == 1 ? "" : "s");
+             nodes_, c.model, c.dataset, c.batch, c.iterations, speed_in_words(c.speed), in_words(parse_link(c.link)),
+             given_.repeats, given_.repeats == 1 ? "" : "s");
   fmt::print("{}", own_options_text(given_, algorithms_));
   for (const PredictedTimes& result : results_) print_comparison(result);
   if (!extrapolations_.empty())

@@ -103,7 +103,7 @@ std::string setting(const Config& c, const Config& given) {
              "runs of each: {}, after {} to warm up; medians, {}; speed-up and efficiency in samples/s, paired by "
              "repeat\n",
              c.engine == "mpi" ? fmt::format(", over {} ranks", spread_engine()->ranks()) : "", c.dataset, c.model,
-             c.graph, c.iterations, c.speed, in_units(parse_link(c.link)), c.seed,
+             c.graph, c.iterations, speed_in_words(c.speed), in_words(parse_link(c.link)), c.seed,
              given.samples_per_node ? fmt::format("{}", given.samples_per_node) : "all", given.batch,
              given.deadline.empty() ? "auto" : given.deadline, given.repeats, given.warm_up, kSpreadRule) +
          own_options_text(given, chosen_algorithms("scale", given));

@@ -7,34 +7,39 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <utility>
 
 namespace quantimed {
 
 namespace {
 
-// In the largest of these units that leaves 1 or more; 0 without one.
-std::string in_unit(double value, std::span<const std::pair<double, const char*>> units) {
-  for (const auto& [size, name] : units)
-    if (value >= size) return fmt::format("{:.6g}{}", value / size, name);
-  return fmt::format("{:g}", value);
+struct Size {
+  double size;
+  const char* name;
+};
+
+// In the largest of these units of which there is at least `least`.
+template <std::size_t N>
+std::string in_unit(double value, const std::array<Size, N>& units, double least) {
+  for (const Size& unit : units)
+    if (value >= least * unit.size) return fmt::format("{:.6g} {}", value / unit.size, unit.name);
+  return fmt::format("{:g} {}", value, units.front().size == 1 ? units.front().name : units.back().name);
 }
 
-constexpr std::array<std::pair<double, const char*>, 4> kDurations = {
-    {{1, "s"}, {1e-3, "ms"}, {1e-6, "us"}, {1e-9, "ns"}}};
-constexpr std::array<std::pair<double, const char*>, 4> kBytes = {{{1e9, "GB"}, {1e6, "MB"}, {1e3, "kB"}, {1, "B"}}};
+constexpr std::array<Size, 4> kDurations = {{{1, "s"}, {1e-3, "ms"}, {1e-6, "µs"}, {1e-9, "ns"}}};
+constexpr std::array<Size, 4> kBandwidths = {{{1e9, "GB/s"}, {1e6, "MB/s"}, {1e3, "kB/s"}, {1, "B/s"}}};
 
 }  // namespace
 
-std::string in_units(const LinkModel& link) {
+std::string with_unit(Seconds duration) { return in_unit(duration, kDurations, 0.1); }
+
+std::string in_words(const LinkModel& link) {
   switch (link.kind) {
     case LinkModel::Kind::none:
       break;
     case LinkModel::Kind::paper:
-      return fmt::format("paper:{:g}", link.full_exchange_s);
+      return fmt::format("{} for 16 bits a coordinate", with_unit(link.full_exchange_s));
     case LinkModel::Kind::alpha_beta:
-      return fmt::format("alpha-beta:{},{}", in_unit(link.latency_s, kDurations),
-                         in_unit(link.bytes_per_second, kBytes));
+      return fmt::format("{}, {}", with_unit(link.latency_s), in_unit(link.bytes_per_second, kBandwidths, 1));
   }
   return "none";
 }

@@ -66,7 +66,9 @@ inline constexpr LinkKind kLinkKinds[] = {
 
 // Throws InputError that names --link.
 LinkModel parse_link(const std::string& text);
-// For people, in units that --link takes, too: "alpha-beta:100us,125MB", "paper:3".
-std::string in_units(const LinkModel& link);
+// For people: "0.1 ms, 125 MB/s", "3 s for 16 bits a coordinate", "none".
+std::string in_words(const LinkModel& link);
+// "0.1 ms": in the largest unit of which it is a tenth or more. As in analysis/quantimed_report/words.py.
+std::string with_unit(Seconds duration);
 
 }  // namespace quantimed

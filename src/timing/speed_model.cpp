@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <iterator>
 #include <string_view>
 
 #include "base/error.hpp"
 #include "base/random.hpp"
+#include "timing/link_model.hpp"
 #include "timing/recorded_speed.hpp"
 
 namespace quantimed {
@@ -228,6 +230,23 @@ std::unique_ptr<SpeedModel> make_speed_model(const std::string& text, std::uint6
     known += (known.empty() ? "" : ", ") + std::string(syntax);
   }
   throw InputError("--speed {}: not known; give one of {}", text, known);
+}
+
+// As in analysis/quantimed_report/words.py.
+std::string speed_in_words(const std::string& text) {
+  if (text.starts_with(kFile))
+    return "recorded in " + std::filesystem::path(text.substr(kFile.size())).filename().string();
+  const auto [kind, v] = parse_model_spec("--speed", text);
+  if (kind == "uniform") return fmt::format("{:g} to {:g} samples/s", v[0], v[1]);
+  if (kind == "constant") return fmt::format("{:g} samples/s", v[0]);
+  if (kind == "exponential")
+    return fmt::format("{} a sample in the mean, exponential above {}", with_unit(v[0]), with_unit(v[1]));
+  if (kind == "pareto") return fmt::format("at most {:g} samples/s, Pareto with tail index {:g}", v[0], v[1]);
+  if (kind == "bimodal")
+    return fmt::format("{:g} samples/s, or {:g} with probability {:g} (kept with {:g})", v[0], v[1], v[2], v[3]);
+  if (kind == "slow-nodes")
+    return fmt::format("{:g} samples/s, {:g} node{} {:g} times as slow", v[2], v[0], v[0] == 1 ? "" : "s", v[1]);
+  return "the machine's own";
 }
 
 }  // namespace quantimed

@@ -68,6 +68,9 @@ inline constexpr SpeedKind kSpeedKinds[] = {
 // Null for "none". Throws InputError that names --speed.
 std::unique_ptr<SpeedModel> make_speed_model(const std::string& text, std::uint64_t seed);
 
+// For people: "10 to 90 samples/s". `text` is one that make_speed_model takes.
+std::string speed_in_words(const std::string& text);
+
 // "KIND" or "KIND:NUMBER,NUMBER,…", taken apart; every number 0 or of a size between kLeastNumber and kMostNumber.
 // `option` and `text` are for the error alone.
 struct ModelSpec {

@@ -9,7 +9,6 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import PurePath
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -17,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from .. import style
+from .. import style, words
 from ..statistics import BASELINE, CLOCKS, Judged, asked_targets, curves, judge_runs, on_clock, own_clock, shared_clocks, spread
 from ..steps import for_all_targets
 from quantimed.traces import ROUND_ORDER, Run, Study, phase_order
@@ -26,8 +25,8 @@ MAX_PANELS = 6
 GRID_POINTS = 200
 
 # Options that may differ between runs that are compared: who ran, what was kept, how it was watched …
-OF_THE_RUN = {"budget", "json", "tuned-by", "tuned_by", "allow-large-epsilon", "overwrite", "algorithm", "algorithms", "seed", "seeds", "repeats", "alpha_value", "epsilon_value", "samples_per_node_value", "delivery", "sends_early", "weights", "output",
-               "timeline", "quiet", "threads", "evaluations", "target-loss", "cores", "study", "warm-up", "bits",
+OF_THE_RUN = {"budget", "json", "tuned-by", "tuned_by", "allow-large-epsilon", "overwrite", "algorithm", "algorithms", "seed", "seeds", "repeats", "alpha_value", "epsilon_value", "samples_per_node_value", "delivery", "output",
+               "sends_early", "weights", "timeline", "quiet", "threads", "evaluations", "target-loss", "cores", "study", "warm-up", "bits",
                "trials", "alpha-range", "epsilon-range", "machine_doubts", "counters", "optimum"}
 # … what follows from them: at equal time each algorithm has its own number of iterations …
 CONSEQUENCES = ("iterations", "max-time", "horizon")
@@ -60,8 +59,7 @@ class Setting:
         seeds = len({run.seed for run in self.runs})
         lost = style.in_order([run.algorithm for run in self.not_counted if run.algorithm not in self.algorithms])
         said = [f"{self.name}; {seeds} seed{'s' * (seeds != 1)}", say_missing(lost)]
-        return "\n".join(textwrap.fill(text, width, max_lines=3, placeholder=" …", break_on_hyphens=False)
-                         for text in said if text)
+        return "\n".join(in_lines(text, width) for text in said if text)
 
     @cached_property
     def judged(self) -> Judged:
@@ -90,6 +88,12 @@ class Setting:
         return rounds_label(self.runs)
 
 
+def in_lines(text: str, width: int) -> str:
+    """At most three lines of `width` letters; a number stays with its unit, and p with what it is."""
+    kept = re.sub(r"(?<=[\d=]) (?=[^\W\d]|[\d%])| (?==)", "\u00a0", text)
+    return textwrap.fill(kept, width, max_lines=3, placeholder=" …", break_on_hyphens=False)
+
+
 def rounds_label(runs: Sequence[Run]) -> str:
     """The clock of the durations in /rounds."""
     if runs[0].engine != "virtual":
@@ -109,8 +113,8 @@ def settings(study: Study, leave_out: Sequence[str] = ()) -> list[Setting]:
             groups.setdefault(tuple(sorted(shared_options(run, leave_out).items())), []).append(run)
     # A curve is of one setting, not of what is best here and there.
     kept = {key: for_all_targets(runs) for key, runs in groups.items()}
-    words = {key: "one setting of steps" if len(kept[key]) < len(runs) else "" for key, runs in groups.items()}
-    split = [(dict(key) | consequences, part, words[key]) for key, runs in kept.items()
+    steps_said = {key: "one setting of steps" if len(kept[key]) < len(runs) else "" for key, runs in groups.items()}
+    split = [(dict(key) | consequences, part, steps_said[key]) for key, runs in kept.items()
              for consequences, part in by_consequences(runs, [c for c in CONSEQUENCES if c not in leave_out])]
     names = _names([key for key, _, _ in split])
     found = [_on_one_clock(", ".join(filter(None, (name, steps, tuning))), tuned)
@@ -161,7 +165,7 @@ def _by_tuning(runs: list[Run]) -> list[tuple[str, list[Run]]]:
         mine = [run for run in runs if run.algorithm == algorithm]
         varied = [name for name in TUNING if len({str(run.config.get(name)) for run in mine}) > 1]
         for run in mine:
-            groups.setdefault(", ".join(f"{name} {run.config.get(name)}" for name in varied), []).append(run)
+            groups.setdefault(", ".join(words.of(name, run.config.get(name)) for name in varied), []).append(run)
     common = groups.pop("", [])
     return [(tuning, common + tuned) for tuning, tuned in groups.items()] or [("", common)]
 
@@ -176,10 +180,8 @@ def _names(keys: list[dict[str, str]]) -> list[str]:
     differing = {name for name in every if len({key.get(name, "") for key in keys}) > 1}
     names = []
     for key in keys:
-        clock = "virtual" if key["engine"] == "virtual" else "real time"
-        words = [f"{PurePath(key['dataset']).name}, {key['nodes']} nodes, {clock}"]
-        words += [f"{name} {key[name]}" for name in sorted(differing - set(_NAMED_FIRST)) if name in key]
-        names.append(", ".join(words))
+        said = [words.of(name, key[name]) for name in sorted(differing - set(_NAMED_FIRST)) if name in key]
+        names.append(", ".join([words.place(key["dataset"], key["nodes"], key["engine"]), *said]))
     return names
 
 
@@ -219,7 +221,8 @@ def over_time_and_iterations(groups: Sequence[Setting], column: str, label: str)
 
 
 def say_left_out(ax: Axes, text: str) -> None:
-    ax.annotate(text, (1, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=6, color=style.GREY)
+    """Below all axes, where nothing else is."""
+    ax.figure.supxlabel(text, x=0.99, ha="right", fontsize=6, color=style.GREY)
 
 
 def say_missing(algorithms: Sequence[str]) -> str:
@@ -277,8 +280,15 @@ def plain_log_ticks(axis: object) -> None:
 
 
 def legend_above(ax: Axes, columns: int = 2) -> None:
-    """The legend of `ax` above all axes of its figure, which grows by as much. The last step of a drawing."""
-    show_legend(ax.figure, *ax.get_legend_handles_labels(), columns=columns)
+    """The legend of all axes of the figure of `ax` above them, each name once; the figure grows by as much. The last step of a
+    drawing."""
+    found: dict[str, object] = {}
+    for each in ax.figure.axes:  # panels may be of other algorithms
+        for handle, label in zip(*each.get_legend_handles_labels()):
+            found.setdefault(label, handle)
+    if columns == 2 and len(found) > 6 and max(map(len, found)) <= 16:
+        columns = 3
+    show_legend(ax.figure, list(found.values()), list(found), columns=columns)
 
 
 def show_legend(figure: Figure, handles: Sequence[object], labels: Sequence[str], columns: int) -> None:

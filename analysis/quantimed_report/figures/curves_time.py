@@ -37,7 +37,8 @@ def _end_of_judgement(ax: Axes, setting: common.Setting) -> None:
     if until < ax.get_xlim()[1]:
         ax.axvline(until, color=style.GREY, linewidth=0.8, linestyle=":")
         ax.annotate(f"judged until {until:.3g} s", (until, 0.98), xycoords=("data", "axes fraction"), xytext=(-2, 0),
-                    textcoords="offset points", rotation=90, ha="right", va="top", fontsize=5.5, color=style.GREY)
+                    textcoords="offset points", rotation=90, ha="right", va="top", fontsize=5.5, color="#404040", zorder=5,
+                    bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8})
 
 
 def _panel(ax: Axes, setting: common.Setting) -> None:

@@ -10,9 +10,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .. import style
+from .. import style, words
 from ..style import styled
 from quantimed.traces import Run, Study
+from . import common
 
 TITLE = "Network and spectrum of W"
 CAPTION = ("Left: the nodes and edges of one run; the darker an edge, the larger its weight. Right: the eigenvalues "
@@ -63,7 +64,7 @@ def _graph(ax: Axes, run: Run) -> None:
     ax.set_aspect("equal")
     ax.set_axis_off()
     mean = ", its mean" if run.network.get("schedule") else ""
-    ax.set_title(f"{run.config.get('graph')}{mean}: {run.nodes} nodes,\n{len(edges)} edges, seed {run.seed}", loc="left")
+    ax.set_title(common.in_lines(f"{words.graph(str(run.config.get('graph')))}{mean}, {words.nodes(run.nodes)}, {len(edges)} edges, seed {run.seed}", 28), loc="left")
 
 
 def _spectrum(ax: Axes, run: Run) -> None:
@@ -75,7 +76,7 @@ def _spectrum(ax: Axes, run: Run) -> None:
     size = max(1.0, min(3.5, 120 / run.nodes))
     ax.plot(np.arange(1, run.nodes + 1), eigenvalues, "o", color=style.BLUE, markersize=size)
     ax.set_ylim(-1.1, 1.1)
-    ax.set_title(f"{run.config.get('mixing')}:\nβ = {beta:.4g}", loc="left")
+    ax.set_title(f"{words.weights(str(run.config.get('mixing')))}:\nβ = {beta:.4g}", loc="left")
     ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     ax.set_xlabel("eigenvalue (rank)")
     ax.set_ylabel("eigenvalue of W (1)")

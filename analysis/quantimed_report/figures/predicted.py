@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .. import style
+from .. import style, words
 from ..statistics import median
 from ..style import styled
 from quantimed.traces import Run, Study
@@ -69,7 +69,7 @@ def _panel(ax: Axes, pairs: dict[str, tuple[Run, list[Run]]], seen: list[dict[st
         seen += [predicted, mean]
         _two_bars(ax, at, predicted, mean, [factor * sum(run.values()) for run in measured], factor)
     any_run = next(iter(pairs.values()))[0]
-    title = f"{PurePath(any_run.dataset).name}, {any_run.nodes} node{'s' * (any_run.nodes != 1)}"
+    title = f"{words.dataset(any_run.dataset)}, {words.nodes(any_run.nodes)}"
     ax.set_title("\n".join(filter(None, (title, textwrap.fill(missing, 42)))), loc="left")
     ax.set_xlim(0, 1.18 * factor * longest or 1)
     ax.set_yticks(range(len(bars)), [style.label(algorithm) for algorithm, _, _ in bars])

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import math
-import textwrap
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from .. import style
-from ..statistics import performance_profile
+from ..statistics import CLOCKS, performance_profile
 from ..style import styled
 from quantimed.traces import Study
 from . import common
@@ -56,9 +55,9 @@ def _title(study: Study) -> str:
     groups = common.settings(study)
     used = [setting for setting in groups if set(setting.algorithms) == set(groups[0].algorithms)]
     left_out = sum(len(setting.judged.targets) - len(_resolved_targets(setting)) for setting in used)
-    said = [used[0].name if len(used) == 1 else f"{len(used)} settings", used[0].clock_label]
+    said = [used[0].name if len(used) == 1 else f"{len(used)} settings", f"by {CLOCKS[used[0].clock]}" if used[0].clock else ""]
     said += [f"{left_out} of {sum(len(setting.judged.targets) for setting in used)} targets left out"] * (left_out > 0)
-    return textwrap.fill("; ".join(said), 48, max_lines=3, placeholder=" …", break_on_hyphens=False)
+    return common.in_lines("; ".join(filter(None, said)), 48)
 
 
 def problems(study: Study) -> dict[str, list[float]]:

@@ -6,14 +6,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .. import style
+from .. import style, words
 from ..statistics import estimates
 from ..style import styled
 from quantimed.traces import Run, Study
@@ -104,7 +104,7 @@ def _panels(row: np.ndarray, kind: str, runs: Sequence[Run]) -> None:
         ax.set_xlabel("cores")
         ax.set_ylim(bottom=0)
     speed.set_ylabel("speed-up (×)")
-    speed.set_title(f"{kind}, {PurePath(runs[0].dataset).name}", loc="left")
+    speed.set_title(f"{kind}, {words.dataset(runs[0].dataset)}", loc="left")
     efficiency.set_ylabel("efficiency (%)")
 
 

@@ -52,7 +52,7 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
         ax.set_xlim(0.5, 2)
         ax.xaxis.set_major_locator(NullLocator())
         ax.xaxis.set_minor_locator(NullLocator())
-        ax.set_xlabel(f"{over}: no ratio, both arrived in no pair")
+        ax.set_xlabel(f"{over}:\nno ratio, both arrived in no pair")
     ax.set_yticks(range(len(others)), [style.label(algorithm) for algorithm in others])
     ax.set_ylim(len(others) - 0.5, -0.5)
     ax.grid(False, axis="y")

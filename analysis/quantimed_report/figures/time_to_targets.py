@@ -18,8 +18,8 @@ from . import common
 
 TITLE = "Time to targets"
 CAPTION = ("When the training loss had fallen to each of several targets and stayed there, from easy to hard: median and "
-           "range over seeds. A cross in the strip above says how many runs of an algorithm missed the target, INVALID and "
-           "incomplete ones among them; a median that is missed has no mark below. A hollow mark with an arrow is a bound: the "
+           "range over seeds. A cross in the strip above says that runs of an algorithm missed the target, INVALID and incomplete "
+           "ones among them: as many as stand above it, or all; a median that is missed has no mark below. A hollow mark with an arrow is a bound: the "
            "median lies before it, and before the third point of its curve, so that nobody is told apart there.")
 
 _STRIP = 0.80  # of the axes' height; misses are above
@@ -68,6 +68,7 @@ def _times(ax: Axes, algorithm: str, at: np.ndarray, entries: Sequence[Entry]) -
         missed = int(np.isinf(row).sum())
         if missed:
             ax.plot(x, _STRIP + 0.05, marker="x", color=colour, transform=ax.get_xaxis_transform())
+        if reached.size and missed:
             ax.text(x, _STRIP + 0.09, f"{missed}/{row.size}", color=colour, fontsize=5.5, rotation=90, ha="center",
                     va="bottom", transform=ax.get_xaxis_transform())
 
