@@ -213,7 +213,8 @@ def _section(table: Table, said: Answer) -> dict[str, object]:
 def _detail(run: Run) -> str:
     # A limit of time ends a run where there is one: in it every algorithm has its own number of iterations.
     end = "iterations" if str(run.config.get("max-time", "none")) == "none" else "max-time"
-    return ", ".join(words.of(name, run.config[name]) for name in ("model", "samples-per-node", "batch", end, "graph", "speed", "link")
+    model = () if run.engine == "virtual" else ("speed", "link")  # of virtual time the answer says them
+    return ", ".join(words.of(name, run.config[name]) for name in ("model", "samples-per-node", "batch", end, "graph", *model)
                      if name in run.config)
 
 

@@ -84,12 +84,12 @@ def targets(fields: Sequence[Outcome]) -> Iterator[str]:
         yield f"At another of the five targets somebody else is clearly the fastest in {'; '.join(turned)}."
 
 
-def never(fields: Sequence[Outcome]) -> Iterator[str]:
+def misses(fields: Sequence[Outcome]) -> Iterator[str]:
     lost = {name: sum(one.entry(name)["arrived"] == 0 for one in fields if name in one.names())
             for name in dict.fromkeys(n for o in fields for n in o.names())}
     worst = [f"{name} in {count}" for name, count in sorted(lost.items(), key=lambda pair: -pair[1]) if count]
     if worst:
-        yield f"Some never reach the target in the time that all have: of {len(fields)} settings {listed(worst)}."
+        yield f"Some miss the target in the time that all have: of {len(fields)} settings {listed(worst)}."
 
 
 def beaten(fields: Sequence[Outcome], firsts: Sequence[Paired]) -> Iterator[str]:
@@ -112,7 +112,7 @@ def deadlines(paired: Sequence[Paired]) -> Iterator[str]:
         told = [p for p in paired if p.finding == finding]
         if told:
             where = listed([f"{p.algorithm} in {p.setting} ({p.gain.text('×')})" if p.gain.median > 0 else
-                            f"{p.algorithm} in {p.setting} (with it never)" for p in told[:6]])
+                            f"{p.algorithm} in {p.setting} (with it the target is missed)" for p in told[:6]])
             more = f" and {len(told) - 6} more" if len(told) > 6 else ""
             yield f"A deadline makes the algorithm clearly {finding} in {len(told)} of {len(paired)} pairs: {where}{more}."
     if paired and all(p.finding == "not told apart" for p in paired):
@@ -132,5 +132,5 @@ def anytime(ambs: Sequence[Outcome]) -> Iterator[str]:
 def sentences(fields: Sequence[Outcome], paired: Sequence[Paired], firsts: Sequence[Paired],
               ambs: Sequence[Outcome]) -> list[str]:
     every = [*winners(fields), *undecided(fields), *beaten(fields, firsts), *deadlines(paired), *bits(fields), *anytime(ambs), *why(fields),
-             *factors_that_matter(fields), *targets(fields), *never(fields)]
+             *factors_that_matter(fields), *targets(fields), *misses(fields)]
     return every[:MOST] or ["The figures carry no sentence: nobody is clearly ahead anywhere."]

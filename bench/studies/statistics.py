@@ -96,12 +96,13 @@ class Comparison:
 
 
 def compare(family: Mapping[str, Sequence[float]], over: float = 1) -> dict[str, Comparison]:
-    """Which of these paired ratios lie above `over`."""
+    """Which of these paired ratios lie above `over`. NaN: neither run of that pair arrived, which speaks for nobody (0); where
+    that is so in all pairs nothing can be shown, and the correction does not count the comparison."""
     if not family:
         return {}
     scaled = {name: [plain(value / over) for value in values] for name, values in family.items()}
     found = ask({"families": {"claim": scaled}})["families"]["claim"]
-    return {name: Comparison(estimate(family[name]), one["p_holm"], one["clear"]) for name, one in found.items()}
+    return {name: Comparison(estimate(0.0 if math.isnan(value) else value for value in family[name]), one["p_holm"], one["clear"]) for name, one in found.items()}
 
 
 def ratios(numerators: Mapping[int, float], denominators: Mapping[int, float]) -> dict[int, float]:

@@ -11,7 +11,7 @@ inline constexpr int kFailed = 1, kInternalError = 1;
 inline constexpr int kBadInput = 2;
 inline constexpr int kDiverged = 3;
 inline constexpr int kRefused = 4;  // the machine refused memory, threads or disk: the same command can succeed later
-inline constexpr int kInvalid = 5;  // verify: INVALID or changed; replay: other bits
+inline constexpr int kInvalid = 5;  // verify: INVALID or changed; replay: other bits; compare: all runs are INVALID
 inline constexpr int kInterrupted = 75;
 
 int run_command(const Request& request);

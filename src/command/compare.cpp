@@ -252,7 +252,10 @@ int compare_command(const Request& request) {
   }
   const bool diverged =
       std::ranges::any_of(ran.results, [](const ComparedRun& r) { return r.status == RunStatus::diverged; });
-  return ran.interrupted ? kInterrupted : diverged ? kDiverged : kDone;
+  const bool is_invalid = !ran.results.empty() && std::ranges::all_of(ran.results, [](const ComparedRun& r) {
+    return r.status == RunStatus::complete && r.verdict != "VALID";
+  });
+  return ran.interrupted ? kInterrupted : diverged ? kDiverged : is_invalid ? kInvalid : kDone;
 }
 
 }  // namespace quantimed

@@ -105,7 +105,7 @@ Kind verify_file(const std::string& path, const Config& config, Counts& counts) 
                trace.rounds.iterations, trace.network.nodes, trace.progress.loss.size(),
                findings.empty() ? "all invariants hold" : fmt::format("{} broken", findings.size()));
     for (const std::string& finding : findings) fmt::print("  {}\n", finding);
-    if (!quiet) fmt::print("{}", deadline_report(trace.rounds));
+    if (!quiet) fmt::print("{}", deadline_report(trace));
     if (config.replay && kind != broken && !is_replayed(path, std::move(trace), config, counts)) kind = differs;
     return kind;
   } catch (const DamagedTrace& error) {

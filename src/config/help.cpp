@@ -87,6 +87,12 @@ std::string topic_lines(unsigned commands, const Config& defaults) {
   return out;
 }
 
+std::string exit_lines() {
+  std::string out = "\nExit status:\n";
+  for (const auto& [status, meaning] : kExitStatuses) out += entry(fmt::format("  {}", status), meaning, kIndent);
+  return out;
+}
+
 }  // namespace
 
 std::string short_help() {
@@ -97,13 +103,13 @@ std::string short_help() {
 
 std::string full_help() {
   return std::string(kIntroduction) + "\nUsage: quantimed COMMAND [OPTIONS]\n\n" + command_lines() +
-         topic_lines(~0u, Config{});
+         topic_lines(~0u, Config{}) + exit_lines();
 }
 
 std::string command_help(const std::string& command) {
   const CommandRow& row = *find_command(command);
   return fmt::format("Usage: quantimed {} {}\n{}\n{}", row.name, row.arguments, row.help,
-                     topic_lines(row.bit, default_config(command)));
+                     topic_lines(row.bit, default_config(command)) + exit_lines());
 }
 
 }  // namespace quantimed

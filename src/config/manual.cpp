@@ -2,6 +2,8 @@
 // The manual page, in troff's man macros.
 #include "base/build_info.hpp"
 #include "config/completion.hpp"
+
+#include "config/help.hpp"
 #include "config/option_table.hpp"
 
 #include <fmt/format.h>
@@ -10,15 +12,6 @@ namespace quantimed {
 
 namespace {
 
-constexpr std::pair<const char*, const char*> kStatuses[] = {
-    {"0", "done"},
-    {"1", "a node failed or is missing, or an internal error"},
-    {"2", "bad usage or input"},
-    {"3", "the run diverged"},
-    {"4", "the machine refused memory, threads or room on a disk: the same command can succeed later"},
-    {"5", "verify: a trace that is INVALID or was changed; replay: it gives other bits"},
-    {"75", "stopped by a signal, and can be resumed"},
-};
 constexpr std::pair<const char*, const char*> kVariables[] = {
     {"QUANTIMED_DATA", "folder of data sets; then datasets/ here and /usr/share/datasets are looked into"},
     {"QUANTIMED_HOME", "folder that holds analysis/, for quantimed report, where that is not beside the program"},
@@ -92,7 +85,7 @@ std::string manual_page() {
       if (static_cast<std::size_t>(row.topic) == topic) out += option_text(row);
   }
   out += ".SH EXIT STATUS\n";
-  for (const auto& [status, meaning] : kStatuses) out += item(status, "", meaning);
+  for (const auto& [status, meaning] : kExitStatuses) out += item(status, "", meaning);
   out += ".SH ENVIRONMENT\n";
   for (const auto& [name, meaning] : kVariables) out += item(name, "", meaning);
   return out +

@@ -43,17 +43,23 @@ Bounds bounds(const Finish& a, const Finish& b) {
 
 Against compare(std::span<const Finish> first, std::span<const Finish> other, std::size_t name) {
   const RatioBounds ratios = ratio_bounds(first, other);
-  return {.other = name, .ratio = ratios.estimate(), .test = ratios_above_one(ratios.at_least)};
+  return {.other = name,
+          .ratio = ratios.estimate(),
+          .test = ratios_above_one(ratios.at_least),
+          .can_be_won = std::ranges::any_of(first, arrived) || std::ranges::any_of(other, arrived)};
 }
 
-// Holm's correction over all of these comparisons together.
+// Holm's correction over those of these comparisons that can be won, together.
 void correct(std::span<Against* const> against) {
   std::vector<double> p;
-  for (const Against* one : against) p.push_back(one->test.p);
+  for (const Against* one : against)
+    if (one->can_be_won) p.push_back(one->test.p);
   const std::vector<double> corrected = holm(p);
-  for (std::size_t k = 0; k < against.size(); ++k) {
-    against[k]->corrected_p = corrected[k];
-    against[k]->is_clear = corrected[k] <= 1 - kLevel && against[k]->ratio.low >= kPrintsAboveOne;
+  std::size_t k = 0;
+  for (Against* one : against) {
+    if (!one->can_be_won) continue;
+    one->corrected_p = corrected[k++];
+    one->is_clear = one->corrected_p <= 1 - kLevel && one->ratio.low >= kPrintsAboveOne;
   }
 }
 
@@ -98,7 +104,13 @@ Race race(std::span<const std::vector<Finish>> finishes) {
 }
 
 Against against_one(std::span<const double> ratios) {
-  return {.other = 0, .ratio = estimate_median(ratios, ratios), .test = ratios_above_one(ratios)};
+  const auto is_open = [](double ratio) { return std::isnan(ratio); };
+  std::vector<double> known(ratios.begin(), ratios.end());
+  std::ranges::replace_if(known, is_open, 0.0);
+  return {.other = 0,
+          .ratio = estimate_median(known, known),
+          .test = ratios_above_one(known),
+          .can_be_won = !std::ranges::all_of(ratios, is_open)};
 }
 
 void correct_together(std::span<Against> against) {

@@ -10,7 +10,8 @@
 // Else it is too close to call. What is not known exactly counts against the winner: where another missed the target,
 // its time is taken to be the end of its run; where both missed it, or the winner did, the ratio is taken to be 0;
 // where a time is not resolved by its curve's points, the bracket's edge. tests/statistics/null_test.cpp shows by
-// simulation how rarely one of several equals is named.
+// simulation how rarely one of several equals is named. A comparison in which no run of any pair arrived can be neither
+// won nor lost whoever is faster, so it is none that Holm's correction counts (Tarone, Biometrics 46, 1990).
 #pragma once
 
 #include "statistics/median.hpp"
@@ -39,6 +40,7 @@ struct Against {
   std::size_t other;
   Estimate ratio;  // other's time over the first's; ∞: only the first arrived
   PairedP test;
+  bool can_be_won = true;  // false: no run of any pair arrived
   double corrected_p = 1;
   bool is_clear = false;  // both conditions hold
 };
@@ -54,7 +56,8 @@ struct Race {
 // finishes[entry][pair], as many pairs for each.
 Race race(std::span<const std::vector<Finish>> finishes);
 
-// One list of ratios as a comparison of its own, and several corrected together.
+// One list of ratios as a comparison of its own, and several corrected together. NaN: neither run of that pair arrived,
+// which speaks for nobody (ratio 0).
 Against against_one(std::span<const double> ratios);
 void correct_together(std::span<Against> against);
 

@@ -13,8 +13,6 @@
 
 namespace quantimed {
 
-inline constexpr double kUsualSlack = 0.01;  // of T_d
-
 struct DeadlineRule {
   Seconds fixed_s =
       0;             // T_d, of the first iteration where it is adapted; 0: measured before the clock starts (threads)

@@ -210,9 +210,19 @@ struct TraceCheck {
 };
 std::span<const TraceCheck> trace_checks();
 
-// How far the gradients of a run with deadlines ended from them: a few lines, with a histogram of overshoot by decade.
-// Empty for a run without deadlines.
-std::string deadline_report(const Rounds& rounds);
+// Gradients until a deadline that took longer than it and its slack allow (0: kUsualSlack of it), and all until one.
+// The one count: an engine judges a run by it, and verify prints it.
+inline constexpr double kUsualSlack = 0.01;  // of T_d
+inline constexpr double kMostLate = 0.05;    // of the gradients of a VALID run on threads
+struct LateGradients {
+  std::size_t late = 0, all = 0;
+  double share() const { return all > 0 ? static_cast<double>(late) / static_cast<double>(all) : 0; }
+};
+LateGradients late_gradients(const Rounds& rounds, double slack_s);
+
+// How many gradients of a run with deadlines were late, and how far their last samples ended from them: a few lines,
+// with a histogram by decade. Empty for a run without deadlines.
+std::string deadline_report(const Trace& trace);
 
 // Findings of `verify`, one line each, "NAME: what and where": empty means that every invariant holds.
 // When the shapes are wrong nothing else is looked at.

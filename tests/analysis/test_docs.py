@@ -12,7 +12,9 @@ in front of the block, which no reader of the page sees, say what differs in a t
     <!-- test: interrupt -->                         the block is one program, which gets Ctrl-C and ends with 75
     <!-- test: data mnist -->                        without this data set the block is only parsed
     <!-- test: module pandas -->                     and so it is without this module of Python
-    <!-- test: only parsed: needs a cluster -->      the shell reads the block, and quantimed its options
+    <!-- test: only parsed: needs a cluster; run by tests/slurm/test_cluster.py::test_a, tests/…::test_b -->
+                                                    the shell reads the block, and quantimed its options; the tests named run
+                                                    these commands, small
 
 A block of `make` lines is asked what it would do (make -n), and of its recipes those lines that start quantimed or the report
 are run. A block marked `cpp from FILE` must stand in that file, word for word. Blocks without a language hold no commands.
@@ -61,6 +63,7 @@ class Block:
     data: list[str] = field(default_factory=list)
     modules: list[str] = field(default_factory=list)
     only_parsed: str = ""
+    run_by: list[str] = field(default_factory=list)  # FILE::TEST
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -88,7 +91,8 @@ def read_blocks(page: Path) -> list[Block]:
             elif word == "module":
                 block.modules.append(rest)
             elif note.startswith("only parsed: "):
-                block.only_parsed = note.removeprefix("only parsed: ")
+                block.only_parsed, _, tests = note.removeprefix("only parsed: ").partition("; run by ")
+                block.run_by = [test for test in tests.split(", ") if test]
             else:
                 raise ValueError(f"{block}: unknown note: {note}")
         found.append(block)
@@ -259,6 +263,28 @@ def test_every_command_of_the_page_runs(page: str, clone: Path) -> None:
         said = run(block, clone)
         for pattern in block.expected:
             assert re.search(pattern, said), f"{block}: no {pattern!r} in\n{said}"
+
+
+def test_what_is_only_parsed_is_run_by_a_test_that_it_names() -> None:
+    for block in BLOCKS:
+        if block.only_parsed:
+            assert block.run_by, f"{block}: only parsed: name the tests that run its commands: run by tests/FILE::TEST"
+        for test in block.run_by:
+            file, _, name = test.partition("::")
+            assert re.search(rf"^def {re.escape(name)}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE), f"{block}: no {test}"
+
+
+def test_the_program_for_any_node_of_a_cluster_is_configured(tmp_path: Path) -> None:
+    """slurm/README.md's build of step 2, up to the compiler."""
+    if not shutil.which("cmake"):
+        pytest.skip("no cmake: the build for any node of a cluster is not configured")
+    command = "cmake --preset release -DQUANTIMED_NATIVE=OFF"
+    assert command + " && cmake --build build" in (ROOT / "slurm/README.md").read_text(encoding="utf-8")
+    done = subprocess.run([*command.split(), "-B", str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "QUANTIMED_NATIVE:BOOL=OFF" in (tmp_path / "CMakeCache.txt").read_text(encoding="utf-8")
+    told = subprocess.run(["cmake", "--build", str(tmp_path), "--target", "help"], capture_output=True, text=True)
+    assert re.search(r"\bquantimed\b", told.stdout), told.stdout
 
 
 def test_every_block_of_commands_has_a_language() -> None:

@@ -182,9 +182,9 @@ def test_an_algorithm_has_one_colour(loaded: Study) -> None:
 
 
 def test_settings_are_told_apart(loaded: Study, horizons: Study) -> None:
-    name, found = f"{Path(horizons.runs[0].dataset).name}, 5 nodes, virtual, iterations ", common.settings(horizons)
-    assert {setting.name for setting in found} == {name + horizon for horizon in ("10", "20", "40")}
-    assert found[0].title(80).endswith("; 3 seeds")
+    name, found = f"{Path(horizons.runs[0].dataset).name}, 5 nodes, virtual time, ", common.settings(horizons)
+    assert {setting.name for setting in found} == {f"{name}{horizon} iterations" for horizon in ("10", "20", "40")}
+    assert found[0].title(80).endswith("; 3\u00a0seeds")
     assert max(map(len, found[0].title(20).split("\n"))) <= 20
     assert len(common.settings(horizons, leave_out=("iterations",))) == 1
     assert len(common.settings(loaded)) == 1
@@ -193,7 +193,7 @@ def test_settings_are_told_apart(loaded: Study, horizons: Study) -> None:
 def test_runs_with_other_tuning_are_no_repetitions() -> None:
     slow, fast, other = (a_run("dsgd", config={"alpha": "0.1"}), a_run("dsgd", config={"alpha": "0.2"}), a_run("q-dsgd"))
     found = common.settings(Study(Path(), [slow, fast, other], []))
-    assert {setting.name for setting in found} == {f"digits, 4 nodes, virtual, alpha {alpha}" for alpha in ("0.1", "0.2")}
+    assert {setting.name for setting in found} == {f"digits, 4 nodes, virtual time, alpha {alpha}" for alpha in ("0.1", "0.2")}
     assert all(setting.algorithms == ["dsgd", "q-dsgd"] and len(setting.runs) == 2 for setting in found)
     together = common.settings(Study(Path(), [slow, other], []))
     assert [len(setting.runs) for setting in together] == [2], "each algorithm may have its own tuning"
@@ -273,7 +273,10 @@ def test_time_to_targets_shows_misses(loaded: Study) -> None:
         np.testing.assert_allclose(line_of(ax, algorithm).get_ydata(), seen)
         for row in times:
             missed += np.isinf(row).any()
-            assert not np.isinf(row).any() or f"{np.isinf(row).sum()}/{len(row)}" in missed_words
+            # A cross without a number: all.
+            assert not np.isinf(row).any() or np.isinf(row).all() or f"{np.isinf(row).sum()}/{len(row)}" in missed_words
+        crosses = sum(line.get_marker() == "x" and line.get_color() == line_of(ax, algorithm).get_color() for line in ax.get_lines())
+        assert crosses == sum(bool(np.isinf(row).any()) for row in times)
     assert missed > 0, "the data has no miss to show"
     assert [tick.get_text() for tick in ax.get_xticklabels()] == [f"{target:.3g}" for target in targets]
 

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,20 @@ def test_the_table_beside_the_program() -> None:
     assert len(losses) >= (2 if "no PyTorch" in result.stderr else 3)
     assert max(losses) < 1.15 * min(losses)  # two seeds of 20 iterations
     assert result.returncode in (0, 1), result.stderr
+
+
+def test_the_table_of_ranks() -> None:
+    data = Path(os.environ.get("QUANTIMED_DATA", "")) / "mnist"
+    programs = [*os.environ.get("QUANTIMED_MPI_PROGRAMS", "").split(":"), str(ROOT / "build" / "quantimed-mpi")]
+    program = next((Path(path) for path in programs if path and Path(path).is_file()), None)
+    if not os.environ.get("QUANTIMED_DATA") or not data.is_dir() or program is None or not find_spec("mpi4py"):
+        pytest.skip("needs QUANTIMED_DATA/mnist, quantimed-mpi (make MPI=1, QUANTIMED_MPI_PROGRAMS) and python3-mpi4py: nothing is compared")
+    result = subprocess.run(["/usr/bin/python3", str(PEERS / "ranks.py"), "--program", program, "--data", data, "--ranks", "2", "--repeats", "1",
+                             "--iterations", "3"], capture_output=True, text=True, timeout=500, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    assert result.returncode == 0, result.stdout + result.stderr  # 1: the losses differ
+    rows = re.findall(r"^\| ((?:ours|mpi4py|DSGD), [a-z ]+) \| (\d+)", result.stdout, re.M)
+    assert [name for name, _ in rows] == ["ours, synchronous", "mpi4py, synchronous", "ours, asynchronous", "mpi4py, asynchronous",
+                                          "DSGD, two ranks", "DSGD, two threads"] and all(int(rate) > 0 for _, rate in rows)
 
 
 @pytest.mark.parametrize(("arguments", "pattern"), [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import dataclasses
 import gzip
 import lzma
@@ -530,6 +531,23 @@ def test_comparisons_of_a_claim_are_corrected_together() -> None:
     assert statistics.compare({"good": good})["good"].is_clear and not statistics.compare({"good": good}, over=2)["good"].is_clear
 
 
+def test_what_nobody_arrived_at_is_no_comparison() -> None:
+    weak, nobody = [1.2, 1.01, 1.3, 1.02, 1.1, 1.25], [math.nan] * 6
+    alone = statistics.compare({"weak": weak})["weak"]
+    beside = statistics.compare({"weak": weak, **{str(k): nobody for k in range(9)}})
+    assert beside["weak"] == alone and alone.is_clear
+    assert all(beside[str(k)].p == 1 and not beside[str(k)].is_clear and beside[str(k)].ratio.median == 0 for k in range(9))
+    # Where ours alone missed the target, it was a comparison, and lost.
+    lost = statistics.compare({"weak": weak, **{str(k): [0] * 6 for k in range(9)}})
+    assert lost["weak"].p == pytest.approx(10 * alone.p) and not lost["weak"].is_clear
+    # As a claim asks: of ties nothing is known, and one arrival of ours is a comparison.
+    keys = [("mnist", "tuned", "wire", float(k), "dsgd") for k in range(4)]
+    tie = claims.Paired({seed: 0.0 for seed in range(6)}, 6)
+    once = claims.Paired({seed: math.inf if seed == 0 else 0.0 for seed in range(6)}, 5)
+    found = claims.compared({keys[0]: claims.Paired(dict(enumerate(weak)), 0), keys[1]: tie, keys[2]: tie, keys[3]: once})
+    assert found[keys[0]].p == pytest.approx(2 * alone.p)
+
+
 def test_targets_of_a_study_are_losses(tmp_path: Path) -> None:
     assert read_study(write(tmp_path / "s.ini", "targets = 2.2, 2.0,1.9\n")).targets() == [2.2, 2.0, 1.9]
     assert read_study(write(tmp_path / "s.ini", "seeds = 1\n")).targets() == []
@@ -741,6 +759,25 @@ def test_a_bad_option_of_paper_is_one_line_and_status_2(tmp_path: Path) -> None:
         assert done.returncode == 2 and done.stderr.startswith("paper: ") and done.stderr.count("\n") == 1, arguments
 
 
+@needs_program
+def test_the_papers_page_is_made_and_says_where_its_numbers_are_from(tmp_path: Path) -> None:
+    """bench/paper of its smallest study, on MNIST."""
+    if subprocess.run([PROGRAM, "info", "--contents", "--dataset", "mnist"], capture_output=True).returncode:
+        pytest.skip("MNIST is not here: no page of the paper's claims is made")
+    page = tmp_path / "paper.md"
+
+    def paper_(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, str(ROOT / "bench" / "paper"), "--quick", "--runs", str(tmp_path / "runs"), "--output", str(page),
+                               *arguments], text=True, capture_output=True, env=os.environ | {"QUANTIMED_PROGRAM": str(PROGRAM)}, timeout=600)
+
+    done = paper_("--studies", "modulo", "--seeds", "1", "--jobs", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = page.read_text()
+    assert "| claim | finding | why |" in text and "[S1]" in text and "never" not in text
+    told = paper_("--trace", "S1")
+    assert told.returncode == 0 and ".h5" in told.stdout, told.stdout + told.stderr
+
+
 # Which trial of a tuning wins
 
 def a_trial(folder: Path, study: str, algorithm: str, steps: tuple[str, str], seed: int, losses: list[float]) -> runner.Job:
@@ -789,6 +826,40 @@ def test_the_soonest_of_those_that_miss_the_fewest_wins(tmp_path: Path) -> None:
     assert tuning.plateau(ranked["q-dsgd"]) == "2 alone"
     assert [effects.time_text(final, 0, 5).partition(" s")[2] for final in ranked["q-dsgd"]] == ["", ", 1 missed"]
     assert effects.time_text(ranked["q-dsgd"][1], 0, 1) == "final loss 1.1"
+
+
+@needs_program
+def test_a_study_chooses_the_steps_that_tune_chooses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the traces of one search, by both."""
+    folder = tmp_path / "tune"
+    done = subprocess.run([PROGRAM, "tune", "--algorithms", "dsgd,q-dsgd,quantimed-dsgd", "--dataset", "digits:300", "--model", "mlp:10", "--nodes", "4",
+                           "--graph", "ring", "--samples-per-node", "50", "--batch", "10", "--iterations", "40", "--trials", "8",
+                           "--seeds", "101-103", "--evaluations", "15", "--output", str(folder), "--quiet"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((folder / "trials.csv").open(newline="")))
+    rows = [row for row in rows if row["pass"] != "published"]
+    jobs: dict[str, list[runner.Job]] = {}
+    for row in rows:
+        steps = {name: row[name] for name in ("alpha", "epsilon") if name == "alpha" or row["algorithm"] != "dsgd"}
+        job = runner.Job(Run("t", row["algorithm"], int(row["seed"]), steps, steps), folder / row["trace"], "")
+        jobs.setdefault("t", []).append(job)
+        if row["pass"] == "grid" and row["seed"] == "101":
+            jobs.setdefault("t-first", []).append(job)
+        same = [one for one in rows if all(one[name] == row[name] for name in ("algorithm", "alpha", "epsilon"))]
+        if len(same) == 3:  # all seeds: who led after the first
+            jobs.setdefault("t-finals", []).append(job)
+    results = traces.Results(jobs)
+    targets = [float(name.removeprefix("time_to_").removesuffix("_s")) for name in rows[0] if name.startswith("time_to_")]
+    # `tune` states its targets after the first of its passes, a study after its only one.
+    assert tuning.targets_of(results, "t-first") == targets and len(targets) == 5
+    monkeypatch.setattr(tuning, "targets_of", lambda *_: targets)
+    ranked = tuning.ranking(results, "t")
+    said = dict(line.split(" = ", 1) for line in (folder / "tuned.ini").read_text().splitlines() if " = " in line and line[0] != "#")
+    for algorithm in ("dsgd", "q-dsgd", "quantimed-dsgd"):
+        assert len(ranked[algorithm]) > 1, "nothing to choose from"
+        for option, step in zip(("alpha", "epsilon"), ranked[algorithm][0].trial.steps):
+            chosen = dict(one.split("=") for one in said[option].split(",") if "@" not in one)
+            assert algorithm not in chosen and not step or float(chosen[algorithm]) == float(step), (algorithm, option, said[option])
 
 
 @needs_program

@@ -129,7 +129,7 @@ def test_the_horizon_and_the_clock_do_not_split_a_comparison() -> None:
         run.config["iterations"] = 600
         run.config["max-time"] = "470"
     found = tables.tables(study_of(*runs, *[run for run in more if run.algorithm == "dsgd"]))
-    assert sorted(table.label for table in found) == [f"digits, 4 nodes, virtual time, iterations {t}" for t in (300, 600)]
+    assert sorted(table.label for table in found) == [f"digits, 4 nodes, virtual time, {t} iterations" for t in (300, 600)]
     assert all({one.algorithm for one in table.rows} == {"dsgd", "async-dsgd"} for table in found)
 
 
@@ -304,7 +304,7 @@ def test_rows_are_apart_where_more_than_the_steps_differs() -> None:
     study = study_of(*tuned("dsgd", "0.2", 8), *tuned("dsgd", "0.4", 6), *tuned("dsgd", "0.4", 60, codec="qsgd:4"),
                      *tuned("dsgd", "0.2", 60, codec="qsgd:4"), *tuned("async-dsgd", "0.3", 7))
     _, each = tables.tables(study)
-    assert [r.label for r in each.rows] == ["DSGD (codec exact)", "DSGD (codec qsgd:4)", "async DSGD"]
+    assert [r.label for r in each.rows] == ["DSGD (exact messages)", "DSGD (QSGD with 4 levels)", "async DSGD"]
     assert [r.entry(5).time.median for r in each.rows] == [6 * 3.5 * 4, 60 * 3.5 * 4, 7 * 3.5 * 4]
 
 

@@ -19,6 +19,7 @@
 namespace quantimed {
 namespace {
 
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -124,10 +125,10 @@ TEST(Budget, IsMeasuredOnceInRealTime) {
       "compare --engine threads --nodes 1 --graph complete --algorithms dsgd --iterations 50 --dataset digits --model "
       "mlp:4 "
       "--samples-per-node 40 --batch 10 --evaluations 5 --seeds 1 --output c ";
-  ASSERT_EQ(run_program(folder, command).status, 0);
+  ASSERT_THAT(run_program(folder, command).status, AnyOf(0, 5));  // 5: the machine is busy, and all runs are INVALID
   const std::string time = to_text(*find(traces_of(folder / "c").at("dsgd").config, "max-time"));
   const std::string paces = contents(folder / "c/paces.txt");
-  ASSERT_EQ(run_program(folder, command).status, 0);
+  ASSERT_THAT(run_program(folder, command).status, AnyOf(0, 5));
   EXPECT_EQ(contents(folder / "c/paces.txt"), paces);
   EXPECT_EQ(to_text(*find(traces_of(folder / "c").at("dsgd").config, "max-time")), time);
 }

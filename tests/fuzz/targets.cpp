@@ -115,7 +115,7 @@ void read_trace_file(Bytes bytes) {
   write_file(folder / "trace.h5", text_of(bytes));
   const Trace trace = read_trace(folder / "trace.h5");
   verify_trace(trace);
-  deadline_report(trace.rounds);
+  deadline_report(trace);
 }
 
 // ---- files of options ----------------------------------------------------------------------------

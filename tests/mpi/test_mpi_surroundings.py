@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import fleet
 import h5py
@@ -163,3 +165,16 @@ def test_a_signal_to_the_launcher_leaves_a_file_that_opens(tmp_path, program):
     with h5py.File(left) as trace:
         assert trace.attrs["status"] in ("interrupted", "running")
         assert trace["rounds/batch"].shape[0] > 0
+
+
+@each_library
+def test_a_message_is_timed_beside_the_library_alone(program):
+    """build/bench/bench_mpi, of which every row has both and their ratio."""
+    bench = Path(program).parent / "bench" / Path(program).name.replace("quantimed-mpi", "bench_mpi")
+    if not bench.is_file():
+        pytest.skip(f"no {bench}: make MPI=1")
+    result = fleet.run(str(bench), 2, "--passes", "3")
+    assert result.returncode == 0, result.stderr
+    rows = re.findall(r"^(round|newest) +(\d+) B +([\d.]+) \[.*?\] +([\d.]+) \[.*?\] +([\d.]+) \[", result.stdout, re.MULTILINE)
+    assert [(delivery, int(payload)) for delivery, payload, *_ in rows] == [(d, p) for d in ("round", "newest") for p in (64, 80000, 160000)]
+    assert all(float(bare) > 0 and float(ours) > 0 for _, _, bare, ours, _ in rows), result.stdout

@@ -89,6 +89,15 @@ def test_every_dependency_is_named(tmp_path: Path) -> None:
         quantimed(*str(command).split()[1:], cwd=tmp_path)
 
 
+def test_the_clusters_page_installs_what_the_package_depends_on() -> None:
+    line = re.search(r"^ *spack install (.*)$", (ROOT / "slurm/README.md").read_text(), re.MULTILINE)
+    assert line
+    installed = {re.split(r"[@+~ ]", word)[0] for word in line[1].split() if "=" not in word}
+    depends = {re.split(r"[@+~ ]", spec)[0] for spec in re.findall(r'depends_on\("([^"]+)"', (SITE / "spack/package.py").read_text())}
+    provided = {"gcc": {"c", "cxx"}, "zlib": {"zlib-api"}, "pkgconf": {"pkgconfig"}}  # virtual packages
+    assert depends - installed - set().union(*(what for name, what in provided.items() if name in installed)) == set()
+
+
 def test_what_reframe_looks_for_is_printed(said: tuple[str, Path], tmp_path: Path) -> None:
     source = (SITE / "reframe/quantimed_check.py").read_text()
     tree = ast.parse(source)

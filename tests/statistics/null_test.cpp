@@ -9,6 +9,8 @@
 #include <functional>
 #include <random>
 
+#include "base/types.hpp"
+
 namespace quantimed {
 namespace {
 
@@ -28,17 +30,18 @@ std::vector<Law> laws() {
   };
 }
 
-double share_named(const Law& law, std::size_t algorithms, std::size_t seeds, double end) {
+// `absent`: further entries of which no run arrives.
+double share_named(const Law& law, std::size_t algorithms, std::size_t seeds, double end, std::size_t absent = 0) {
   const int comparisons = algorithms == 2 ? 2000 : 500;  // of more, hardly one is named
   std::mt19937_64 random(algorithms * 1000 + seeds);
   int named = 0;
   for (int k = 0; k < comparisons; ++k) {
-    std::vector<std::vector<Finish>> runs(algorithms, std::vector<Finish>(seeds));
-    for (auto& entry : runs)
-      for (Finish& run : entry) {
+    std::vector<std::vector<Finish>> runs(algorithms + absent, std::vector<Finish>(seeds));
+    for (std::size_t e = 0; e < runs.size(); ++e)
+      for (Finish& run : runs[e]) {
         const double time = law.time(random);
         run.end = end;
-        if (time > end) continue;
+        if (time > end || e >= algorithms) continue;
         run.fate = Fate::arrived;
         run.time = run.from = run.until = time;
       }
@@ -61,6 +64,67 @@ TEST(Null, NorWhereManyMissTheTarget) {
         for (const std::size_t seeds : {5, 10})
           EXPECT_LE(share_named(law, algorithms, seeds, end), 0.05)
               << law.name << " end " << end << " " << algorithms << " " << seeds;
+}
+
+TEST(Null, NorWhereSomeNeverArrive) {
+  for (const Law& law : laws())
+    for (const double end : {1e9, law.half})
+      for (const std::size_t algorithms : {2, 4})
+        for (const std::size_t absent : {1, 3})
+          for (const std::size_t seeds : {5, 10})
+            EXPECT_LE(share_named(law, algorithms, seeds, end, absent), 0.05)
+                << law.name << " end " << end << " " << algorithms << " and " << absent << " " << seeds;
+}
+
+// The paired ratios of two equals, NaN where neither arrived until `end`.
+std::vector<double> ratios_of_equals(const Law& law, std::size_t seeds, double end, std::mt19937_64& random) {
+  std::vector<double> ratios;
+  for (std::size_t seed = 0; seed < seeds; ++seed) {
+    const double ours = law.time(random), theirs = law.time(random);
+    ratios.push_back(ours > end ? theirs > end ? std::nan("") : 0 : theirs > end ? kForever : theirs / ours);
+  }
+  return ratios;
+}
+
+// A claim of many comparisons. Which of them can be won is known from those that arrived, whoever they are.
+TEST(Null, AClaimOfEqualsShowsNothingThoughWhatNobodyReachedIsNotCounted) {
+  for (const Law& law : laws())
+    for (const std::size_t seeds : {5, 10})
+      for (const std::size_t comparisons : {2, 10}) {
+        constexpr int kClaims = 1500;
+        std::mt19937_64 random(seeds + comparisons);
+        std::vector<double> late;  // an end that most pairs miss on both sides
+        for (int k = 0; k < 4000; ++k) late.push_back(law.time(random));
+        std::ranges::nth_element(late, late.begin() + 200);
+        int shown = 0, left_out = 0;
+        for (int k = 0; k < kClaims; ++k) {
+          std::vector<Against> family;
+          for (std::size_t c = 0; c < comparisons; ++c)
+            family.push_back(against_one(ratios_of_equals(law, seeds, c % 2 == 0 ? 1e9 : late[200] * 1.0001, random)));
+          correct_together(family);
+          shown += std::ranges::any_of(family, &Against::is_clear);
+          left_out += static_cast<int>(std::ranges::count(family, false, &Against::can_be_won));
+        }
+        EXPECT_LE(shown, 0.05 * kClaims) << law.name << " " << seeds << " seeds, " << comparisons << " comparisons";
+        if (law.half != 1.5) {  // it has two times alone
+          EXPECT_GT(left_out, kClaims / 20) << law.name << " " << seeds;
+        }
+      }
+}
+
+TEST(Null, WhatNobodyReachedChangesNoOtherComparison) {
+  const std::vector<double> weak = {1.2, 1.01, 1.3, 1.02, 1.1, 1.25}, nobody(6, std::nan("")), lost(6, 0);
+  std::vector<Against> alone = {against_one(weak)};
+  correct_together(alone);
+  std::vector<Against> beside = {against_one(weak), against_one(nobody), against_one(nobody)};
+  correct_together(beside);
+  EXPECT_EQ(beside[0].corrected_p, alone[0].corrected_p);
+  EXPECT_TRUE(beside[0].is_clear);
+  EXPECT_FALSE(beside[1].is_clear);
+  EXPECT_EQ(beside[1].corrected_p, 1);
+  std::vector<Against> with_a_loss = {against_one(weak), against_one(lost)};  // there somebody arrived
+  correct_together(with_a_loss);
+  EXPECT_DOUBLE_EQ(with_a_loss[0].corrected_p, 2 * alone[0].corrected_p);
 }
 
 // The opposite: a rule that never names anybody would pass the tests above.

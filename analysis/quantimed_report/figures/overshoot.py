@@ -41,7 +41,7 @@ def _panel(ax: Axes, setting: common.Setting) -> None:
     for k, (algorithm, values) in enumerate(found.items()):
         common.ecdf(ax, factor * values, algorithm)
         late, latest = np.mean(values > 0), values.max()
-        words = f"late: {100 * late:.3g} %" + (f", latest {factor * latest:.3g} {unit}" if late > 0 else "")
+        words = f"after it: {100 * late:.3g} %" + (f", latest {factor * latest:.3g} {unit}" if late > 0 else "")
         ax.text(0.03, 0.93 - 0.12 * k, words, transform=ax.transAxes, fontsize=6, va="top",
                 color=style.colour(algorithm))
     margin = 0.05 * (high - low) or 1 / factor

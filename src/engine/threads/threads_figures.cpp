@@ -15,8 +15,6 @@ namespace quantimed {
 
 namespace {
 
-constexpr double kMostLate = 0.05;  // of the gradients of a VALID run
-
 // Of all nodes together.
 double gradients_taken(const Records& records) {
   double count = 0;
@@ -25,16 +23,13 @@ double gradients_taken(const Records& records) {
 }
 
 double share_of_late_gradients(const Records& records, Seconds slack) {
-  double late = 0, all = 0;
+  LateGradients found;
   records.for_each_block([&](const Rounds& rounds, std::size_t) {
-    for (std::size_t at = 0; at < rounds.deadline.size(); ++at) {
-      const auto deadline = static_cast<double>(rounds.deadline[at]);
-      if (!(deadline > 0)) continue;
-      ++all;
-      late += static_cast<double>(rounds.compute_time[at]) > deadline + (slack > 0 ? slack : kUsualSlack * deadline);
-    }
+    const LateGradients here = late_gradients(rounds, slack);
+    found.late += here.late;
+    found.all += here.all;
   });
-  return all > 0 ? late / all : 0;
+  return found.share();
 }
 
 // "0,0,1,1": for each node the NUMA node that holds its model (0+1: both hold a part of it).
