@@ -292,6 +292,6 @@ def test_a_fixed_point_is_one_of_the_iteration() -> None:
 def test_a_method_that_stops_short_is_not_said_to_rest_at_a_bias_or_to_reach_anything() -> None:
     for algorithm, end, expected in (("dsgd", 0.1, "rests at its known bias"), ("dsgd", 0.2, "stops short of x*"), ("lead", 0.1, "stops short of x*"),
                                      ("lead", 1e-6, "reaches x*")):
-        made = field_exact.Curves(Path("none"), algorithm, {1: field_exact.Optimum(norm=2.0, bias=0.2)})
+        made = field_exact.Curves(Path("none"), algorithm, {1: field_exact.Optimum(norm=2.0, bias=0.2, limit=1e-5)})
         vars(made).update(paths=[Path("a-seed1.h5")], counted=[Path("a-seed1.h5")], ends=[end])
         assert field_exact.finding(made) == expected
