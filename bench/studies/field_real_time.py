@@ -39,6 +39,7 @@ def run(folder: Path, quick: bool, _jobs: int, processes: Processes) -> None:
             if part is virtual:
                 raise
             refused(folder).write_text(f"{error}\n", encoding="utf-8")  # a machine of one core: the page says so
+    (folder / "machine").write_text(f"{machine()}, load {os.getloadavg()[1]:.1f} at the end\n", encoding="utf-8")
 
 
 def refused(folder: Path) -> Path:
@@ -89,8 +90,10 @@ def write_page(folder: Path, quick: bool, output: Path) -> None:
     if not paths:
         raise StudyError(f"{folder}: has no runs; run without --report-only")
     commits = sorted({commit_of(path) for path in paths})
+    here = folder / "machine"  # where it was run, which need not be where it is told
+    where = here.read_text(encoding="utf-8").strip() if here.exists() else "a machine that was not written down"
     lines = [TITLE, "", f"Made by `bench/field/run{' --quick' if quick else ''} --pages real-time`: {len(paths)} runs that are judged, program at commit "
-             f"{', '.join(commits)}; in real time on {machine()}, load {os.getloadavg()[1]:.1f} at the end.", ""]
+             f"{', '.join(commits)}; in real time on {where}.", ""]
     if quick:
         lines += ["**A smoke test and no finding**: generated digits, short runs, few seeds.", ""]
     if any(commit.endswith("dirty") for commit in commits):
