@@ -200,7 +200,7 @@ def _labels(keys: list[dict[str, str]]) -> list[str]:
     for text, key in zip(short, keys):
         same = [other for other, words in zip(keys, short) if words == text]
         differing = sorted(name for name in key if len({other.get(name) for other in same}) > 1)
-        labels.append(", ".join([text] + [words.of(name, key[name]) for name in differing]))
+        labels.append(", ".join([text] + [words.told_apart(name, key[name], {other.get(name, "") for other in same}) for name in differing]))
     return labels
 
 

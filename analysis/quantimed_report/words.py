@@ -6,7 +6,7 @@ For titles, legends and tables. What a trace's text does not tell apart is said 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
 
 _DURATIONS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -215,6 +215,12 @@ def of(option: str, value: object) -> str:
     if text in ("True", "False"):
         return f"{name}: {'yes' if text == 'True' else 'no'}"
     return f"{name} {text}"
+
+
+def told_apart(option: str, value: object, others: Iterable[object]) -> str:
+    """The same, or as it was written where another value would be the same words."""
+    same = {str(other) for other in others if of(option, other) == of(option, value)} - {str(value)}
+    return f"{option.replace('_', ' ')} {value}" if same else of(option, value)
 
 
 def place(dataset_: str, count: object, engine: str) -> str:

@@ -118,6 +118,8 @@ class Ends:
         times, gaps = [], []
         for path in self.paths.values():
             with h5py.File(path, "r") as file:
+                if file["progress/loss"].shape[0] < 2 or not np.isfinite(file["progress/loss"][:]).all():
+                    continue  # it diverged: the table says so
                 times.append(file["progress/time"][:])
                 gaps.append(file["progress/loss"][:] - float(file["summary"].attrs["optimal_loss"]))
         points = min(map(len, times))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import field_settings as settings
 from .field_settings import QUICK_SEEDS, SEEDS, TUNING_SEEDS, Part
-from .processes import Processes
+from .processes import Processes, Refused
 from .runner import find_program
 from .statistics import number
 from .study_file import StudyError, read_plain
@@ -35,7 +35,7 @@ def run(folder: Path, quick: bool, _jobs: int, processes: Processes) -> None:
         try:
             processes.call(f"real-time: {part.form}", ["compare", "--config", virtual.tune / "tuned.ini", "--one-setting", "--engine", part.form,
                                                        "--seeds", part.seeds, "--output", part.compare, "--quiet"])
-        except StudyError as error:
+        except Refused as error:
             if part is virtual:
                 raise
             refused(folder).write_text(f"{error}\n", encoding="utf-8")  # a machine of one core: the page says so

@@ -14,12 +14,16 @@ from pathlib import Path
 
 from own_output import may_be_written
 
-from .runner import BAD_INPUT, DIVERGED, INTERRUPTED, find_program
+from .runner import BAD_INPUT, DIVERGED, INTERRUPTED, INVALID, MACHINE, find_program
 from .study_file import StudyError
 
 
 class Stopped(Exception):
     pass
+
+
+class Refused(StudyError):
+    """What was asked for, or this machine, does not allow it: status 2 or 4."""
 
 
 class Processes:
@@ -46,11 +50,11 @@ class Processes:
                 self.running.discard(child)
             if child.returncode == INTERRUPTED or self.stopped:
                 raise Stopped
-            if child.returncode not in (0, DIVERGED):  # a run that diverged is part of the answer
+            if child.returncode not in (0, DIVERGED, INVALID):  # runs that diverged, or that are all INVALID, are part of the answer
                 said.seek(0)
                 lines = said.read().strip().splitlines() or [f"exit status {child.returncode}"]
                 line = lines[-1].removeprefix("quantimed: ").replace("or replace it with --overwrite", "or remove that one")
-                raise StudyError(f"{what}: {line}")
+                raise (Refused if child.returncode in (BAD_INPUT, MACHINE) else StudyError)(f"{what}: {line}")
         return used.ru_utime + used.ru_stime
 
     def stop(self) -> None:

@@ -31,7 +31,7 @@ from .job import ini_value as ini_value
 from .study_file import Run, Study, StudyError
 
 ROOT = Path(__file__).resolve().parents[2]
-INTERRUPTED, BAD_INPUT, DIVERGED = 75, 2, 3
+INTERRUPTED, BAD_INPUT, DIVERGED, MACHINE, INVALID = 75, 2, 3, 4, 5
 # The options that say what a run reads beside them.
 SEED = re.compile(r"^seed = .*$", re.MULTILINE)  # what runs differ in that are otherwise alike: they are resolved once
 READ = ("dataset", "classes", "grey", "target", "seed", "graph", "speed", "machine")

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -96,8 +97,9 @@ constexpr std::array<Accumulate, kMaxWidth + 1> accumulate_table(std::index_sequ
 // when it is written holds up all stores behind it. So those of the block after the next are asked for: where they are
 // if its width is the same. (Beyond the message's end a few lines are asked for in vain.)
 void expect_block(const std::byte* body, std::size_t width) {
-  const std::byte* const lines = body + 2 * width * kLineBytes;
-  for (std::size_t line = 0; line < width; ++line) __builtin_prefetch(lines + line * kLineBytes, 1);
+  const auto lines = reinterpret_cast<std::uintptr_t>(body) + 2 * width * kLineBytes;  // no pointer: may be beyond
+  for (std::size_t line = 0; line < width; ++line)
+    __builtin_prefetch(reinterpret_cast<const void*>(lines + line * kLineBytes), 1);
 }
 
 constexpr auto kPack = pack_table(std::make_index_sequence<kMaxWidth>{});

@@ -2,6 +2,8 @@
 // Writes the HDF5 layout that hdf5_format.cpp reads.
 #include <array>
 #include <cstring>
+#include <functional>
+#include <numeric>
 #include <vector>
 
 #include "base/error.hpp"
@@ -90,7 +92,10 @@ void write_group(const PartialFile& out, hid_t file, const char* name, const Dat
   const std::size_t cells = std::size_t{data.samples} * data.features;
   const int kinds = (data.bytes.size() == cells) + (data.values.size() == cells) +
                     (data.sparse.starts.size() == std::size_t{data.samples} + 1);
-  check(kinds == 1 && data.targets.size() == data.samples, "export: the arrays do not match the data set's shape");
+  const std::size_t in_shape =
+      std::accumulate(data.shape.begin(), data.shape.end(), std::size_t{1}, std::multiplies<>());
+  check(kinds == 1 && data.targets.size() == data.samples && (data.shape.empty() || in_shape == data.features),
+        "export: the arrays do not match the data set's shape");
   const Hdf5Handle group(H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
   if (!group) out.reject();
   std::vector<hsize_t> shape = {data.samples};

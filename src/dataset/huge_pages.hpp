@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Samples are drawn from anywhere, and with pages of 4 KiB each row is a page whose place has to be looked up first:
-// of MNIST's 47 MB that was most of what a batch's rows cost.
+// of MNIST's 47 MB that is much of what a batch's rows cost.
 #pragma once
 
 #include <cstddef>

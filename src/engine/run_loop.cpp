@@ -84,6 +84,13 @@ void RunLoop::restore_cores() {
   }
 }
 
+namespace {
+constexpr double kTolerance = 1e-3;  // of a state's own size; float32 leaves about 1e-5
+// A state that goes to zero itself, as where every node's gradient does at the optimum, ends as what float32 rounds off
+// the models, and sums to no less: its size is taken to be at least this share of theirs.
+constexpr double kOfModel = 1e-2;
+}  // namespace
+
 void RunLoop::sum_up(SumOfState& state) {
   for (NodeId i = 0; i < run_.network.nodes; ++i) {
     if (!is_here(i)) continue;
@@ -91,17 +98,14 @@ void RunLoop::sum_up(SumOfState& state) {
       state.sum[0] += static_cast<double>(core(i).scalar());
       continue;
     }
-    const VectorView& vector = core(i).vector(state.vector);
+    const VectorView &vector = core(i).vector(state.vector), &model = core(i).vector(0);
     for (std::size_t c = 0; c < state.sum.size(); ++c) {
       const double value = vector.wide.empty() ? static_cast<double>(vector.single[c]) : vector.wide[c];
+      const double floor = kOfModel * static_cast<double>(model.single[c]);
       state.sum[c] += value;
-      state.squares += value * value;
+      state.squares += value * value + floor * floor;
     }
   }
-}
-
-namespace {
-constexpr double kTolerance = 1e-3;  // of a state's own size; float32 leaves about 1e-5
 }
 
 double RunLoop::error_of_state(std::size_t k) {
@@ -135,7 +139,6 @@ std::optional<double> RunLoop::sum_error() {
       if (std::isnan(error)) return error;
       most = std::max(most, error);
     }
-  most_sum_error_ = std::max(most_sum_error_, most);
   return most;
 }
 
@@ -143,29 +146,22 @@ std::optional<double> RunLoop::sum_error() {
 // their part with them, and what broke off is between two iterations.
 void RunLoop::check_invariants() {
   if (broke_off() || !outcome_.lost.empty()) return;
-  bool is_told = false;
   for (std::size_t k = 0; k < run_.algorithm.states.size(); ++k) {
     const StateRow& state = run_.algorithm.states[k];
     if (!state.sums_to_zero) continue;
     const double error = error_of_state(k);
     outcome_.measured.emplace_back(fmt::format("sum_of_{}", state.name), error);
-    if (!(error > kTolerance)) continue;
-    is_told = true;
-    outcome_.verdict.reject(fmt::format("{} sums to zero over the nodes in {}, and here to {:.3g} of its size",
-                                        state.name, run_.algorithm.name, error));
+    if (error > kTolerance)
+      outcome_.verdict.reject(fmt::format("{} sums to zero over the nodes in {}, and here to {:.3g} of its size",
+                                          state.name, run_.algorithm.name, error));
   }
   if (run_.algorithm.weights == Weights::push) {
     const double mean = mean_weight(), n = run_.network.nodes;
     outcome_.measured.emplace_back("push_sum_weights", mean);
     if (!(std::abs(mean - 1) <= kTolerance)) {
-      is_told = true;
       outcome_.verdict.reject(fmt::format("push-sum weights sum to {:.6g} and not to {}", mean * n, n));
     }
   }
-  if (!is_told && most_sum_error_ > kTolerance)
-    outcome_.verdict.reject(
-        fmt::format("what {} keeps over the nodes was off by {:.3g} of its size at a point of the curve",
-                    run_.algorithm.name, most_sum_error_));
 }
 
 void RunLoop::end() {

@@ -71,7 +71,6 @@ class RunLoop {
   double mean_weight();                  // of push-sum
   bool keeps_sums() const;
 
-  double most_sum_error_ = 0;  // at any cut
   void add_counts(std::uint64_t& overflows, std::uint64_t& violations);
 };
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import h5py
@@ -271,3 +272,14 @@ def test_the_verdict_of_a_replay_counts_for_its_very_trace_alone(comparison: Pat
                            (f"seal = {seal}\nverdict = bit-exact\n", ""), ("", "")]:
         said.write_text(text)
         assert [run.replay for run in load_study(tmp_path).runs] == [expected]
+
+
+@pytest.mark.parametrize("algorithm", ["d2", "dsgt"])
+def test_a_state_that_goes_to_zero_itself_is_no_lost_sum(program: Path, tmp_path: Path, algorithm: str) -> None:
+    """Each node's gradient is 0 at the optimum, so what is left of the state is what float32 rounds off."""
+    trace = tmp_path / "t.h5"
+    subprocess.run([program, "run", "--engine", "virtual", "--threads", "1", "--algorithm", algorithm, "--dataset", "gaussian-linear:12,40",
+                    "--model", "least-squares", "--nodes", "4", "--graph", "complete", "--samples-per-node", "1", "--batch", "1", "--l2", "0",
+                    "--alpha", "0.02", "--iterations", "6000", "--speed", "constant:50", "--evaluations", "50", "--optimum", "--quiet",
+                    "--output", trace], check=True)
+    assert subprocess.run([program, "verify", trace], capture_output=True).returncode == 0

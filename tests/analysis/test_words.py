@@ -95,3 +95,14 @@ def test_no_figure_and_no_table_shows_options_as_they_are_written(quantimed: Cal
             assert found and not [text for text in found if OPTION_TEXT.search(text)], (name, found)
     plt.close("all")
     assert not [label for label in labels if OPTION_TEXT.search(label)], labels
+
+
+@pytest.mark.parametrize(("option", "first", "second"), [
+    ("dataset", "/a/train.h5", "/b/train.h5"), ("speed", "file:/a/s.txt", "file:/b/s.txt"), ("graph", "file:g.txt", "directed-file:g.txt"),
+    ("link", "alpha-beta:0.0001,125000000", "alpha-beta:0.0001,125000001"), ("codec", "low-precision:0.1", "low-precision:0.10000001")])
+def test_values_that_differ_never_read_alike(option: str, first: str, second: str) -> None:
+    both = {first, second}
+    assert words.told_apart(option, first, both) != words.told_apart(option, second, both)
+    assert words.told_apart(option, first, {first}) == words.of(option, first)
+    keys = [{"dataset": "digits", "nodes": "4", "engine": "virtual", "kind": "run"} | {option: value} for value in (first, second)]
+    assert len(set(tables._labels(keys))) == 2 and len(set(common._names(keys))) == 2

@@ -192,6 +192,22 @@ TEST(VerifyTrace, BytesOfTheSchemaBeforeWereRounded) {
   EXPECT_THAT(verify_trace(trace), testing::IsEmpty());
 }
 
+// Of models that have met, what is left between them is what rounding their mean leaves; a run that diverged may be
+// infinitely far apart.
+TEST(VerifyTrace, NodesMayBeApartByWhatRoundingTheirMeanLeaves) {
+  Trace trace = sample_trace();
+  const std::size_t last = trace.progress.distance_to_optimum.size() - 1;
+  ASSERT_FALSE(trace.mean_model.empty());
+  trace.mean_model.assign(trace.mean_model.size(), 1);
+  trace.progress.distance_to_optimum[last] = 5.98e-8;
+  trace.progress.consensus_error[last] = 8.43e-8 * 8.43e-8;
+  EXPECT_THAT(verify_trace(trace), testing::IsEmpty());
+  trace.progress.consensus_error[last] = std::numeric_limits<double>::infinity();
+  EXPECT_THAT(verify_trace(trace), testing::Not(testing::Contains(testing::HasSubstr("nodes are"))));
+  trace.progress.consensus_error[last] = 1e-10;
+  EXPECT_THAT(verify_trace(trace), testing::Contains(testing::HasSubstr("nodes are")));
+}
+
 // The run has said so itself.
 TEST(VerifyTrace, SumsThatWereNotKeptAreNoSecondFindingOfAnInvalidRun) {
   Trace trace = sample_trace();

@@ -180,7 +180,8 @@ def _names(keys: list[dict[str, str]]) -> list[str]:
     differing = {name for name in every if len({key.get(name, "") for key in keys}) > 1}
     names = []
     for key in keys:
-        said = [words.of(name, key[name]) for name in sorted(differing - set(_NAMED_FIRST)) if name in key]
+        said = [(name, words.told_apart(name, key[name], {other.get(name, "") for other in keys})) for name in sorted(differing) if name in key]
+        said = [text for name, text in said if name not in _NAMED_FIRST or text != words.of(name, key[name])]
         names.append(", ".join([words.place(key["dataset"], key["nodes"], key["engine"]), *said]))
     return names
 

@@ -15,7 +15,8 @@ from . import common
 TITLE = "Distance to the optimum"
 CAPTION = ("Root mean square of the nodes' distances to x*, the minimiser of all nodes' mean loss, against time and against iterations, of "
            "runs with --optimum. An exact method falls until float32 holds no more digits; one with a bias of its step, of its data or of "
-           "what it weighs nodes by becomes level above that. " + BAND)
+           "what it weighs nodes by becomes level above that. Where there are several minimisers, as without an ℓ2 term with more features than "
+           "samples, x* is the one of least norm, and a run may end at another. " + BAND)
 
 
 @styled
