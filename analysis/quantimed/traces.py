@@ -26,6 +26,7 @@ PROGRESS = ("iteration", "time", "loss", "accuracy", "test_loss", "test_accuracy
 
 BOTH_CLOCKS = ("time_paper_bits", "time_wire_bits")
 ENERGY = "energy_j"  # with --counters, where the machine tells it
+DISTANCE = "distance_to_optimum"  # with --optimum
 
 # The phases of an iteration in the order in which a node goes through them; together they are the whole iteration.
 ROUND_ORDER = ("encode", "publish", "compute", "wait", "exchange", "mix", "record")
@@ -296,7 +297,7 @@ def _progress(file: h5py.File) -> dict[str, np.ndarray]:
     for name in ("loss", "test_loss"):  # none that we have is below 0; rounding may be, by a little
         if np.any(curves[name] < -1e-6):
             raise ReportError(f"the {name} of /progress is below 0 at point {int(np.argmax(curves[name] < -1e-6))}")
-    for name in (*BOTH_CLOCKS, ENERGY):  # where the run has it
+    for name in (*BOTH_CLOCKS, ENERGY, DISTANCE):  # where the run has it
         if f"progress/{name}" in file and file[f"progress/{name}"].shape == curves["time"].shape:
             curves[name] = np.asarray(file[f"progress/{name}"][()], dtype=float)
     return curves

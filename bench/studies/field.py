@@ -18,6 +18,7 @@ from pathlib import Path
 from command_line import Parser
 from own_output import may_be_written
 
+from . import field_exact, field_minimises, field_real_time
 from . import field_settings as settings
 from .field_settings import AMB, SETTINGS, TUNING_SEEDS, Part, is_newest, parts
 from .job import release_of
@@ -25,6 +26,8 @@ from .processes import Processes, ending_well, minutes
 from .runner import READ, contents, find_program, only_user_of
 from .study_file import StudyError, read_plain, split_list
 
+BESIDE = {"minimises": field_minimises, "real-time": field_real_time, "exact": field_exact}  # pages of their own, beside the field's
+PAGES = ("field", *BESIDE)
 SHORT, LONG = 0.1, 0.6  # of a run's time: what is measured before the cost is told
 
 
@@ -170,6 +173,7 @@ def parser() -> argparse.ArgumentParser:
         "Exit status: 0 done, 1 a run failed, 2 bad input, 75 stopped by a signal.")
     p.add_argument("--quick", action="store_true", help="two small settings, few algorithms: minutes, and no finding")
     p.add_argument("--settings", metavar="NAME,NAME", help=f"only these of {', '.join(SETTINGS)}")
+    p.add_argument("--pages", metavar="NAME,NAME", help=f"only these of {', '.join(PAGES)} [all; with --settings: field]")
     p.add_argument("--runs", type=Path, metavar="FOLDER", help="traces [runs/field, quick: runs/field-quick]")
     p.add_argument("--output", type=Path, metavar="FILE.md",
                    help="[results/field.md; quick, or not all settings: field.md in --runs]")
@@ -191,6 +195,14 @@ def chosen(args: argparse.Namespace) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def chosen_pages(args: argparse.Namespace) -> list[str]:
+    names = split_list(args.pages) if args.pages else ["field"] if args.settings else list(PAGES)
+    for name in names:
+        if name not in PAGES:
+            raise StudyError(f"--pages {name}: not one of {', '.join(PAGES)}")
+    return list(dict.fromkeys(names))
+
+
 def say_cost(found: Sequence[Part], cost: dict[str, float], jobs: int) -> None:
     total = sum(cost.values())
     for part in found:
@@ -200,29 +212,47 @@ def say_cost(found: Sequence[Part], cost: dict[str, float], jobs: int) -> None:
           "reckoned from short runs", file=sys.stderr, flush=True)
 
 
+def run_beside(name: str, folder: Path, output: Path, args: argparse.Namespace, processes: Processes) -> None:
+    """A page of its own: name it and its traces after the field's."""
+    made = BESIDE[name]
+    if not args.report_only:
+        begin = time.monotonic()
+        made.run(folder / name, args.quick, args.jobs, processes)
+        print(f"{name}: all runs done after {minutes(time.monotonic() - begin)}", file=sys.stderr)
+    made.write_page(folder / name, args.quick, output)
+    print(output)
+
+
 def run_field(args: argparse.Namespace, processes: Processes) -> int:
     from .field_page import TITLE, write_page  # matplotlib is slow to load, and --help does not need it
 
     if args.jobs < 1:
         raise StudyError(f"--jobs {args.jobs}: give 1 or more")
-    names = chosen(args)
+    names, pages = chosen(args), chosen_pages(args)
     folder: Path = args.runs or Path("runs/field-quick" if args.quick else "runs/field")
     is_whole = not args.quick and names == list(SETTINGS)
     output: Path = args.output or (Path("results/field.md") if is_whole else folder / "field.md")
     if not may_be_written(output, TITLE):
         raise StudyError(f"--output {output}: is not a page that bench/field/run wrote, and is not replaced; name another file")
+    beside = {name: output.with_name(f"{output.stem}-{name}.md") for name in pages if name != "field"}
+    for name, path in beside.items():
+        if not may_be_written(path, BESIDE[name].TITLE):
+            raise StudyError(f"{path}: is not a page that bench/field/run wrote, and is not replaced; name another --output")
     with only_user_of(folder):
-        found = parts(names, args.quick, folder)
-        if not args.report_only:
-            cost = reckon(found, folder, args.jobs, processes)
-            say_cost(found, cost, args.jobs)
-            if args.cost:
-                return 0
-            begin = time.monotonic()
-            execute(found, cost, args.jobs, processes)
-            print(f"all runs done after {minutes(time.monotonic() - begin)}", file=sys.stderr)
-        write_page(found, output, args.quick, names)
-    print(output)
+        if "field" in pages:
+            found = parts(names, args.quick, folder)
+            if not args.report_only:
+                cost = reckon(found, folder, args.jobs, processes)
+                say_cost(found, cost, args.jobs)
+                if args.cost:
+                    return 0
+                begin = time.monotonic()
+                execute(found, cost, args.jobs, processes)
+                print(f"all runs done after {minutes(time.monotonic() - begin)}", file=sys.stderr)
+            write_page(found, output, args.quick, names)
+            print(output)
+        for name, path in beside.items():
+            run_beside(name, folder, path, args, processes)
     return 0
 
 

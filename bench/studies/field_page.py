@@ -23,6 +23,8 @@ LEFT_OUT = ("The program has more algorithms than are compared here (`quantimed 
             "SWIFT, R-FAST and AMB-DG: of those this page says nothing. Directed and changing graphs: not all of these algorithms run on them. "
             "By the paper's bits, which charge packed messages less, the runs of a setting are judged until the first of them ends, sooner than "
             "by the bits on the wire, for which alone the steps were tuned: a target that is missed there may only come too late.")
+BESIDE = ("Beside this page: [what each method minimises](field-minimises.md), [exact methods and their distance to the optimum](field-exact.md), "
+          "[Anytime Minibatch against QuanTimed-DSGD on both clocks](field-real-time.md).")
 TAUS = (1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
 
 
@@ -208,7 +210,8 @@ AMB_TEXT = ["# Anytime Minibatch against QuanTimed-DSGD", "",
             "labels, and the loss is that of all samples with equal weights, which is what QuanTimed-DSGD minimises: this table "
             "says who is better at that, and not who is better at its own. They also send differently: codes, and exchanges in an "
             "iteration (bits a coordinate are of all of them). The weights show only where a run comes near its optimum; before that, who "
-            "averages over more samples or exchanges more may be ahead on either loss. With a link that costs time "
+            "averages over more samples or exchanges more may be ahead on either loss; [What each method minimises](field-minimises.md) shows "
+            "them where all runs come near. With a link that costs time "
             "they differ in the number of iterations, too; with a free link and exact models the weights, the number of exchanges and "
             "the order of gradient and averaging are all that differs.", ""]
 
@@ -270,7 +273,7 @@ def write_page(parts: Sequence[Part], output: Path, quick: bool, names: Sequence
     pairs = [(without, having) for having in found if having.part.form == "deadline"
              for without in fields if without.part.setting == having.part.setting]
     paired, firsts = pair_deadlines(pairs), against_first(pairs)
-    lines = [TITLE, "", *facts(found, quick, names), "", *how_to_read(fields[0]), "",
+    lines = [TITLE, "", *facts(found, quick, names), "", *how_to_read(fields[0]), "", BESIDE, "",
              "# When which one wins", "",
              "These sentences are made from the figures; where the figures do not carry one, it is not there.", "",
              *(f"{k}. {text}" for k, text in enumerate(sentences(fields, paired, firsts, ambs), 1)), "",

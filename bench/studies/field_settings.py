@@ -76,8 +76,7 @@ def runs_to_tune(trials: int, seeds: int = 3) -> int:
     return trials + finalists * (seeds - 1) + seeds
 
 
-@lru_cache(maxsize=None)
-def merged(files: tuple[Path, ...]) -> dict[str, str]:
+def options_of(files: Sequence[Path]) -> dict[str, str]:
     """The program reads the files itself; this is for what has to be known before it does."""
     options: dict[str, str] = {}
     for path in files:
@@ -85,6 +84,13 @@ def merged(files: tuple[Path, ...]) -> dict[str, str]:
             name, equals, value = line.partition("#")[0].partition("=")
             if equals:
                 options[name.strip()] = value.strip()
+    return options
+
+
+@lru_cache(maxsize=None)
+def merged(files: tuple[Path, ...]) -> dict[str, str]:
+    """With what the cost is reckoned from."""
+    options = options_of(files)
     for name in ("algorithms", "trials", "max-time"):
         if name not in options:
             raise StudyError(f"{files[0]}: has no line '{name} = …', which the cost is reckoned from")

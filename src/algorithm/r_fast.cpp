@@ -57,6 +57,7 @@ constinit const AlgorithmRow kRFast{
     .states = kStates,
     .exchanges = two_vectors,
     .channels = 2,
-    .graph = {.symmetric = false}};
+    .graph = {.symmetric = false},
+    .loses = "its share of the tracked gradients"};
 
 }  // namespace quantimed

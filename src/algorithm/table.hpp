@@ -93,6 +93,7 @@ struct AlgorithmRow {
   // What its messages hold for one neighbour is not what they hold for another.
   bool sends_each_its_own = false;
   const char* minimises = "";  // where that is not Σ f_i
+  const char* loses = "";      // what a node that leaves takes with it, where that biases those who go on
   bool is_compared = false;    // unless --algorithms says otherwise: the reference paper's four
 
   std::size_t gradients(const Options& o) const {  // an iteration

@@ -66,9 +66,10 @@ class WorkerChoice {
     rule_.learn(work, wall_time() - wall, is_one ? 0 : processor_time() - cpu);
   }
 
+  static Seconds processor_time();  // of the whole process: nothing else runs in it meanwhile
+
  private:
   static Seconds wall_time();
-  static Seconds processor_time();  // of the whole process: nothing else runs in it meanwhile
 
   std::uint32_t most_;
   WorkerRule rule_;

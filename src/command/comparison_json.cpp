@@ -300,7 +300,7 @@ Json answer_families(const Json& families) {
     for (const auto& [name, values] : members.items()) {
       const std::vector<double> ratios = numbers(members, name.c_str(), "families." + family);
       if (std::ranges::any_of(ratios, [](double r) { return r < 0; }))
-        refuse(fmt::format("families.{}.{}", family, name), "give 0 or more, \"inf\", or null: neither arrived");
+        refuse(fmt::format("families.{}.{}", family, name), "ratios are 0 or more, \"inf\", or null: none arrived");
       names.push_back(name);
       against.push_back(against_one(ratios));
     }

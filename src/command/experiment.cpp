@@ -234,16 +234,24 @@ void tell_of_doubts(const Trace& trace) {
 }  // namespace
 
 void add_point(Progress& curve, const Cut& cut, const Evaluation& point) {
+  // What not all runs tell. Points of a version that had none of it were told nothing.
+  const auto add_told = [&](std::vector<double>& column, std::optional<double> value) {
+    if (!value) return;
+    column.resize(curve.iteration.size() - 1, std::nan(""));
+    column.push_back(*value);
+  };
   curve.iteration.push_back(cut.iteration);
   curve.time.push_back(cut.time);
   if (cut.time_paper_bits) curve.time_paper_bits.push_back(*cut.time_paper_bits);
   if (cut.time_wire_bits) curve.time_wire_bits.push_back(*cut.time_wire_bits);
+  add_told(curve.sum_error, cut.sum_error);
   curve.loss.push_back(point.loss);
   curve.accuracy.push_back(point.accuracy);
   curve.test_loss.push_back(point.test_loss);
   curve.test_accuracy.push_back(point.test_accuracy);
   curve.consensus_error.push_back(point.consensus_error);
   curve.gradient_norm_squared.push_back(point.gradient_norm_squared);
+  add_told(curve.distance_to_optimum, point.distance_to_optimum);
   curve.class_accuracy.insert(curve.class_accuracy.end(), point.class_accuracy.begin(), point.class_accuracy.end());
 }
 
@@ -281,6 +289,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   Evaluator evaluator(*setup.problem, setup.shards, data.test ? &*data.test : nullptr, setup.penalty,
                       static_cast<int>(config.threads), config.evaluate_samples);
   trace.classes = evaluator.classes(data.source.labels);
+  if (optimum) evaluator.measure_from(optimum->x);
   Attributes earlier;
   std::optional<Resume> resume;
   if (resumption) {
@@ -304,7 +313,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   summarise(trace, run, setup.config, outcome, totals, wall_s, evaluation_s);
   if (outcome.counters)
     add_counters(trace, *outcome.counters, outcome.energy, resumption ? &resumption->trace : nullptr);
-  if (optimum) add_optimum(trace, setup.config, *optimum);
+  if (optimum) add_optimum(trace, setup, data.train, *optimum, outcome.rounds);
   add_resumptions(trace.summary, earlier);
   write_trace(config.output, trace, outcome.rounds);
   std::remove(partial_name(config.output).c_str());

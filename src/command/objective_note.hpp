@@ -12,4 +12,7 @@ namespace quantimed {
 std::string objective_note(std::string_view algorithm, std::string_view engine, std::string_view speed,
                            std::string_view partition);
 
+// One sentence; empty where no node was lost, or those who went on did so without a bias. `lost`: of a trace's summary.
+std::string loss_note(std::string_view algorithm, std::string_view lost);
+
 }  // namespace quantimed

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// --optimum: how far a run's loss is from the least that there is.
+// --optimum: how far a run is from the best that there is.
 #pragma once
 
 #include "command/setup.hpp"
@@ -14,7 +14,9 @@ namespace quantimed {
 // for models whose f* is not known.
 std::optional<Optimum> optimum_of(const Setup& setup, const Dataset& data);
 
-// Into /summary, which has a final loss.
-void add_optimum(Trace& trace, const Config& config, const Optimum& optimum);
+// Into /summary, which has a final loss: the gap to f*, and the gap of what the run has weighted its nodes by.
+// `rounds`: who has computed how many samples.
+void add_optimum(Trace& trace, const Setup& setup, const Dataset& data, const Optimum& optimum,
+                 const RoundsSource& rounds);
 
 }  // namespace quantimed

@@ -4,8 +4,10 @@
 #include "base/build_info.hpp"
 #include "base/error.hpp"
 #include "base/streams.hpp"
+#include "base/worker_choice.hpp"
 #include "blas/blas.hpp"
 #include "command/commands.hpp"
+#include "command/optimum_of.hpp"
 #include "command/outputs.hpp"
 #include "command/progress_line.hpp"
 #include "command/resumption.hpp"
@@ -113,6 +115,7 @@ TraceReplay::~TraceReplay() = default;
 
 Replayed TraceReplay::operator()(std::uint32_t evaluations, const ProgressReport& report) {
   const auto start = Clock::now();
+  const Seconds processor = WorkerChoice::processor_time();
   const Run run = setup_->run();
   const double beside = evaluations > 0 ? Evaluator::bytes(*setup_->problem, config_.threads) : 0;
   require_memory(run, plan_replay(run, workers_), beside);
@@ -122,6 +125,7 @@ Replayed TraceReplay::operator()(std::uint32_t evaluations, const ProgressReport
     evaluator.emplace(*setup_->problem, setup_->shards, data_->test ? &*data_->test : nullptr, setup_->penalty,
                       static_cast<int>(config_.threads), config_.evaluate_samples);
     classes_ = evaluator->classes(data_->source.labels);
+    if (const std::optional<Optimum> optimum = optimum_of(*setup_, data_->train)) evaluator->measure_from(optimum->x);
     points = points_of(run, *trace_.recording, trace_.rounds, number(trace_.summary, "end_time_s", 0), evaluations);
   }
   curve_ = {};
@@ -129,6 +133,7 @@ Replayed TraceReplay::operator()(std::uint32_t evaluations, const ProgressReport
   const Replayed replayed = replay(
       run, {.recording = *trace_.recording, .rounds = trace_.rounds, .points = points, .workers = workers_}, watcher);
   seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
+  processor_s_ = WorkerChoice::processor_time() - processor;
   return replayed;
 }
 
@@ -149,6 +154,20 @@ std::vector<std::string> TraceReplay::surroundings() const {
   return lines;
 }
 
+namespace {
+
+// All that nodes did but wait for each other or for a link. On a busy machine they did not have their cores all the
+// time.
+Seconds computed_s(const Rounds& rounds) {
+  Seconds sum = 0;
+  for (const auto phase : kPhaseTimes)
+    if (phase != &Rounds::wait_time && phase != &Rounds::exchange_time)
+      for (const float lasted : rounds.*phase) sum += std::isnan(lasted) ? 0 : lasted;
+  return sum;
+}
+
+}  // namespace
+
 std::string verdict_of(const TraceReplay& replay, const Replayed& replayed) {
   const Trace& trace = replay.trace();
   const std::vector<std::string> others = replay.surroundings();
@@ -156,9 +175,10 @@ std::string verdict_of(const TraceReplay& replay, const Replayed& replayed) {
   if (!replayed.difference) {
     result = fmt::format(
         "bit-exact: {} iterations of {} nodes, {} models compared whole; {:.3g} s on {} worker{}, where the run took "
-        "{:.3g} s; {} messages of a model kept at most\n",
+        "{:.3g} s; {:.3g} s of processor time, where its nodes computed for {:.3g} s; {} messages kept at most\n",
         replayed.iterations, trace.network.nodes, replayed.models, replay.seconds(), replay.workers(),
-        replay.workers() == 1 ? "" : "s", number(trace.summary, "end_time_s", 0), replayed.most_messages);
+        replay.workers() == 1 ? "" : "s", number(trace.summary, "end_time_s", 0), replay.processor_s(),
+        computed_s(trace.rounds), replayed.most_messages);
     for (const std::string& other : others) result += fmt::format("  although the {}\n", other);
     return result;
   }

@@ -32,6 +32,7 @@ class TraceReplay {
   const Progress& curve() const { return curve_; }
   const Classes& classes() const { return classes_; }  // of the curve
   double seconds() const { return seconds_; }          // that it took, evaluation included
+  double processor_s() const { return processor_s_; }  // the same, of processor time
   std::uint32_t workers() const { return workers_; }
   // What is here other than where the run was made, and may have changed its bits: a line each.
   std::vector<std::string> surroundings() const;
@@ -45,7 +46,7 @@ class TraceReplay {
   std::uint32_t workers_;
   Progress curve_;
   Classes classes_;
-  double seconds_ = 0;
+  double seconds_ = 0, processor_s_ = 0;
 };
 
 // "bit-exact: …" or where and why it is not, in one or several lines.

@@ -114,6 +114,11 @@ void print_result(const Trace& trace, const Config& config, const DataSplit& dat
   if (!std::isnan(figure("optimal_loss")))
     fmt::print("  gap         {:.4g} above f* = {:.10g} (known to {:.1g}) at the last point\n", figure("final_gap"),
                figure("optimal_loss"), figure("optimal_loss_error"));
+  if (!std::isnan(figure("final_gap_by_samples")) && *find_algorithm(config.algorithm).minimises)
+    fmt::print(
+        "  its own gap {:.4g} above the least of the nodes' losses weighted by the samples that they computed, {:g} to "
+        "{:g} a node\n",
+        figure("final_gap_by_samples"), figure("least_samples_of_a_node"), figure("most_samples_of_a_node"));
   if (!std::isnan(figure("final_accuracy")))
     fmt::print("  accuracy    {:.1f} % training{}\n", 100 * figure("final_accuracy"),
                std::isnan(figure("final_test_accuracy"))

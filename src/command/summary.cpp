@@ -74,6 +74,8 @@ void warn(Trace& trace, const Run& run, const Config& config, const Totals& tota
   if (curve.loss.back() > curve.loss.front()) add("the loss has grown; give a smaller --alpha");
   if (std::string note = objective_note(config.algorithm, config.engine, config.speed, config.partition); !note.empty())
     add(std::move(note));
+  if (std::string note = loss_note(config.algorithm, text(trace.summary, "lost_nodes", "")); !note.empty())
+    add(std::move(note));
   if (config.l2_per == "batch" && config.l2 > 0)
     add("--l2-per batch: the l2 term is LAMBDA/|batch|, so the objective depends on the batches of this algorithm; "
         "--l2-per dataset gives all algorithms one");

@@ -32,7 +32,7 @@ constexpr const char* kOwn[] = {"algorithm",      "alpha",          "epsilon",
                                 "alpha_value",    "epsilon_value",  "samples_per_node_value",
                                 "placement",      "evaluations",    "gradient",
                                 "delivery",       "sends_early",    "weights",
-                                "machine_doubts", "counters"};
+                                "machine_doubts", "counters",       "optimum"};
 
 bool is_own(const std::string& option) {
   const auto is_it = [&](const ParameterRow& row) { return option == row.option; };
@@ -118,6 +118,10 @@ void add_minimisers(std::vector<std::string>& found, std::span<const ComparedRun
   for (const ComparedRun* run : runs)
     if (const std::string note = objective_note(value_of(*run, "algorithm"), value_of(*run, "engine"),
                                                 value_of(*run, "speed"), value_of(*run, "partition"));
+        !note.empty())
+      add_once(found, note);
+  for (const ComparedRun* run : runs)
+    if (const std::string note = loss_note(value_of(*run, "algorithm"), text(run->summary, "lost_nodes", ""));
         !note.empty())
       add_once(found, note);
 }

@@ -39,9 +39,9 @@ std::vector<OptionRow> evaluation_rows() {
      .help = "take the curve's losses, accuracies and gradient norm over N samples of the training set, evenly spaced "
              "over the nodes', and as many of the test set; all: over all of them",
      .field = &C::evaluate_samples, .usual = "all"},
-    {.name = "optimum", .topic = Topic::evaluation, .commands = kRun,
-     .help = "compute f* first (Newton's method, float64, without a matrix), and show how far the loss is from it; of "
-             "least squares, and of logistic regression of two classes",
+    {.name = "optimum", .topic = Topic::evaluation, .commands = kRun | kCompare,
+     .help = "compute f* first (Newton's method, float64, without a matrix), and show how far the loss is from it, also where nodes "
+             "count by the samples that they have computed; of least squares, and of logistic regression of two classes",
      .field = &C::optimum},
     {.name = "quantities", .topic = Topic::evaluation, .commands = kTheory, .value = "NAME,NAME",
      .help = "what to fit, after T iterations; auto: what the schedule makes a promise of. x_i is node i's model",

@@ -9,6 +9,7 @@
 #include "dataset/byte_source.hpp"
 #include "dataset/catalogue.hpp"
 #include "dataset/formats.hpp"
+#include "dataset/huge_pages.hpp"
 #include "dataset/labels.hpp"
 #include "dataset/normalise.hpp"
 
@@ -180,6 +181,7 @@ DataSplit load_dataset(const DatasetRequest& request, const TargetWish& wish) tr
   if (split.test) split.test->name = split.train.name;
   if (split.test) split.test->shape = split.train.shape;
   if (request.normalise) normalise(split);
+  wish_huge_pages(split.train);
   return split;
 } catch (const std::bad_alloc&) {
   throw MachineRefused("--dataset {}: too large for this machine's memory; keep fewer samples or features",

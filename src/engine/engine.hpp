@@ -92,6 +92,7 @@ struct Cut {
   Seconds time;
   std::span<const Real* const> models;                               // [living] of [p]
   std::optional<Seconds> time_paper_bits = {}, time_wire_bits = {};  // Progress
+  std::optional<double> sum_error = {};                              // Progress
 };
 
 // Who watches a run: evaluates cuts, shows progress, knows of signals. Called by one thread.

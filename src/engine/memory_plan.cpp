@@ -143,11 +143,12 @@ MemoryPlan plan_threads(const Run& run, const Layout& layout) {
 }
 
 MemoryPlan plan_replay(const Run& run, std::uint32_t workers) {
-  constexpr double kMessages = 4;  // of a channel, kept until they are read: the run's own skew
+  // Of a channel, kept until they are read: the run's own skew, and what was under way on its links.
+  const double messages = 4.0 + (run.algorithm.delivery == Delivery::newest ? run.link.most_in_flight() : 0);
   const Sizes size(run);
   MemoryPlan plan;
   plan.models = size.nodes * (floats(size.p) + size.states);
-  plan.messages = size.nodes * size.channels * kMessages * (size.message + kSeparation);
+  plan.messages = size.nodes * size.channels * messages * (size.message + kSeparation);
   plan.gradients = floats(size.nodes * size.p);
   plan.workspaces = workers * (size.workspace + (size.keeps_gradients ? floats(size.p) : 0));
   plan.workspaces += size.nodes * room_of_pairs(run, size);

@@ -52,6 +52,10 @@ class RunLoop {
   // The nodes' cores as they were at the cut of a resumed run. Refuses a checkpoint that lacks them, by name.
   void restore_cores();
 
+  // At a cut: how far what the row promises of all nodes together is off, of its size; nothing where it promises
+  // nothing.
+  std::optional<double> sum_error();
+
   // Once nothing runs any more: counts, figures, records, and where the run was stopped.
   void end();
 
@@ -63,6 +67,11 @@ class RunLoop {
 
  private:
   void check_invariants();
+  double error_of_state(std::size_t k);  // of the row's; NaN where it is not finite
+  double mean_weight();                  // of push-sum
+  bool keeps_sums() const;
+
+  double most_sum_error_ = 0;  // at any cut
   void add_counts(std::uint64_t& overflows, std::uint64_t& violations);
 };
 

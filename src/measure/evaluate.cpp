@@ -105,6 +105,17 @@ double Evaluator::consensus_error(std::span<const Real* const> models) const {
   return std::accumulate(distance.begin(), distance.end(), 0.0) / static_cast<double>(models.size());
 }
 
+double Evaluator::distance_to_optimum(std::span<const Real* const> models) const {
+  std::vector<double> squares(models.size(), 0.0);
+#pragma omp parallel for schedule(static) num_threads(workers_)
+  for (std::size_t i = 0; i < models.size(); ++i)
+    for (std::size_t k = 0; k < optimum_.size(); ++k) {
+      const double d = static_cast<double>(models[i][k]) - optimum_[k];
+      squares[i] += d * d;
+    }
+  return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0) / static_cast<double>(models.size()));
+}
+
 LossSum Evaluator::total_loss(const Dataset& data, std::span<const SampleId> rows, std::span<std::uint64_t> hits) {
   const std::size_t classes = hits.size();
   std::ranges::fill(hits_, 0);
@@ -191,6 +202,7 @@ Evaluation Evaluator::evaluate_with_workers(std::span<const Real* const> models)
     result.test_loss = test.loss / static_cast<double>(test.samples);
     result.test_accuracy = share(test);
   }
+  if (!optimum_.empty()) result.distance_to_optimum = distance_to_optimum(models);
   for (std::size_t c = 0; c < hits.size(); ++c)
     result.class_accuracy.push_back(
         class_samples_[c] > 0 ? static_cast<double>(hits[c]) / static_cast<double>(class_samples_[c]) : kNone);

@@ -7,7 +7,9 @@
 #include "problem/problem.hpp"
 #include "trace/trace.hpp"
 
+#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace quantimed {
@@ -16,6 +18,7 @@ namespace quantimed {
 struct Evaluation {
   double loss, accuracy, test_loss, test_accuracy, consensus_error, gradient_norm_squared;
   std::vector<double> class_accuracy;  // [classes().label.size()], NaN: no sample of the class is looked at
+  std::optional<double> distance_to_optimum = {};
 };
 
 class Evaluator {
@@ -27,6 +30,9 @@ class Evaluator {
 
   // What one takes of memory.
   static double bytes(const Problem& problem, std::uint32_t threads);
+
+  // From now on every point has √((1/n) Σ_i ‖x_i − x*‖²), too. x*: [p]
+  void measure_from(std::vector<double> optimum) { optimum_ = std::move(optimum); }
 
   // models: [n] pointers to [p].
   Evaluation evaluate(std::span<const Real* const> models);
@@ -43,6 +49,7 @@ class Evaluator {
   Evaluation evaluate_with_workers(std::span<const Real* const> models);
   void average(std::span<const Real* const> models);
   double consensus_error(std::span<const Real* const> models) const;
+  double distance_to_optimum(std::span<const Real* const> models) const;
   // hits [classes] ← those of each class; empty: not wanted.
   LossSum total_loss(const Dataset& data, std::span<const SampleId> rows, std::span<std::uint64_t> hits);
   double gradient_norm_squared();
@@ -58,6 +65,7 @@ class Evaluator {
   std::vector<Workspace> work_;                 // a worker's each
   std::vector<AlignedVector<Real>> gradients_;  // [parts, p]: partial sums, added in order
   AlignedVector<Real> mean_;                    // [p]
+  std::vector<double> optimum_;                 // [p], or empty: not known
 };
 
 }  // namespace quantimed

@@ -31,13 +31,11 @@ std::size_t stride_of(std::size_t features) {
   return features % aliasing == 0 ? features + kCacheLine / sizeof(Real) : features;
 }
 
-// The next chunk, taken off `rest`. Chunks are about equal: a last one of a few samples would cost nearly as much as a
-// full one, since each writes the whole gradient.
-std::span<const SampleId> take_chunk(std::span<const SampleId>& rest) {
-  const std::size_t chunks = (rest.size() + DenseProblem::kChunk - 1) / DenseProblem::kChunk;
-  const auto chunk = rest.first((rest.size() + chunks - 1) / chunks);
-  rest = rest.subspan(chunk.size());
-  return chunk;
+// Samples of the next chunk, of so many that are left. Chunks are about equal: a last one of a few samples would cost
+// nearly as much as a full one, since each writes the whole gradient.
+std::size_t chunk_of(std::size_t left) {
+  const std::size_t chunks = (left + DenseProblem::kChunk - 1) / DenseProblem::kChunk;
+  return (left + chunks - 1) / chunks;
 }
 
 const char* to_string(Activation activation) {
@@ -177,7 +175,7 @@ void DenseProblem::gradient_sum(std::span<const Real> x, Batch batch, bool accum
   check(work.floats.size() >= workspace_size_, "gradient_sum: a workspace of another problem");
   if (batch.empty() && !accumulate) std::ranges::fill(sum, 0.0f);
   while (!batch.empty()) {
-    const Batch chunk = batch.take(kChunk);
+    const Batch chunk = batch.take(chunk_of(batch.size()));
     Real* z = forward(x.data(), data_, chunk, work.floats.data());
     output_delta(shape_.loss, data_, chunk.rows(), layers_.back().outputs, z);
     backward(x.data(), chunk.rows(), accumulate ? 1.0f : 0.0f, sum.data(), work.floats.data());
@@ -192,10 +190,10 @@ LossSum DenseProblem::loss_sum(std::span<const Real> x, const Dataset& data, std
         "loss_sum: data of another shape");
   check(work.floats.size() >= workspace_size_, "loss_sum: a workspace of another problem");
   LossSum total;
-  while (!rows.empty()) {
-    const auto chunk = take_chunk(rows);
+  for (Batch left = rows; !left.empty();) {
+    const Batch chunk = left.take(chunk_of(left.size()));
     Real* z = forward(x.data(), data, chunk, work.floats.data());
-    const LossSum part = output_loss(shape_.loss, data, chunk, layers_.back().outputs, z, hits);
+    const LossSum part = output_loss(shape_.loss, data, chunk.rows(), layers_.back().outputs, z, hits);
     total.loss += part.loss;
     total.correct += part.correct;
     total.samples += part.samples;

@@ -18,13 +18,16 @@ double euclidean(std::span<const double> v) { return std::sqrt(dot(v, v)); }
 // f, ∇f and ∇²f · v over the rows as they are held.
 class Objective {
  public:
-  Objective(const Dataset& data, const Shards& shards, ConvexLoss loss, double lambda)
+  Objective(const Dataset& data, const Shards& shards, ConvexLoss loss, double lambda, std::span<const double> shares)
       : data_(data),
         rows_(shards.rows),
         loss_(loss),
         ridge_(lambda / static_cast<double>(shards.rows.size())),
         bends_(shards.rows.size()),
-        dense_(data.is_sparse() ? 0 : data.features) {}
+        dense_(data.is_sparse() ? 0 : data.features),
+        per_node_(shards.per_node) {
+    for (const double share : shares) factors_.push_back(share * shards.nodes);
+  }
 
   double ridge() const { return ridge_; }
 
@@ -32,7 +35,7 @@ class Objective {
     double sum = 0;
     for (std::size_t k = 0; k < rows_.size(); ++k) {
       const double z = product(k, x), y = target(k);
-      sum += loss_ == ConvexLoss::squared ? (z - y) * (z - y) / 2 : softplus(z) - y * z;
+      sum += factor(k) * (loss_ == ConvexLoss::squared ? (z - y) * (z - y) / 2 : softplus(z) - y * z);
     }
     return sum / count() + ridge_ / 2 * dot(x, x);
   }
@@ -43,8 +46,8 @@ class Objective {
     for (std::size_t k = 0; k < rows_.size(); ++k) {
       const double z = product(k, x);
       const double guess = loss_ == ConvexLoss::squared ? z : logistic(z);
-      bends_[k] = loss_ == ConvexLoss::squared ? 1 : guess * (1 - guess);
-      add(k, (guess - target(k)) / count(), g);
+      bends_[k] = factor(k) * (loss_ == ConvexLoss::squared ? 1 : guess * (1 - guess));
+      add(k, factor(k) * (guess - target(k)) / count(), g);
     }
     for (std::size_t c = 0; c < x.size(); ++c) g[c] += ridge_ * x[c];
   }
@@ -68,6 +71,8 @@ class Objective {
 
  private:
   double count() const { return static_cast<double>(rows_.size()); }
+  // What row k counts over what it would count if all nodes counted alike.
+  double factor(std::size_t k) const { return factors_.empty() ? 1 : factors_[k / per_node_]; }
   double target(std::size_t k) const { return static_cast<double>(data_.targets[rows_[k]]); }
 
   double product(std::size_t k, std::span<const double> x) {
@@ -98,6 +103,8 @@ class Objective {
   double ridge_;
   std::vector<double> bends_;  // [N]: ℓ″
   std::vector<float> dense_;   // [p]: a row
+  std::size_t per_node_;
+  std::vector<double> factors_;  // [n], or empty
 };
 
 // d ← the solution of ∇²f d = g, until what is left of g is a share of it.
@@ -139,9 +146,15 @@ bool step(Objective& f, std::span<const double> g, std::span<const double> d, st
 
 }  // namespace
 
-Optimum find_optimum(const Dataset& data, const Shards& shards, ConvexLoss loss, double lambda) {
+double objective_value(const Dataset& data, const Shards& shards, ConvexLoss loss, double lambda,
+                       std::span<const double> shares, std::span<const double> x) {
+  return Objective(data, shards, loss, lambda, shares).value(x);
+}
+
+Optimum find_optimum(const Dataset& data, const Shards& shards, ConvexLoss loss, double lambda,
+                     std::span<const double> shares) {
   const std::size_t p = data.features;
-  Objective f(data, shards, loss, lambda);
+  Objective f(data, shards, loss, lambda, shares);
   Optimum found{.x = std::vector<double>(p, 0.0)};
   std::vector<double> g(p), d(p);
   found.value = f.value(found.x);

@@ -31,6 +31,7 @@ std::string rounds_add_up(const Trace& trace);
 std::string deadlines_kept(const Trace& trace);
 std::string fixed_batches(const Trace& trace);
 std::string finite_model(const Trace& trace);
+std::string sums_kept(const Trace& trace);
 std::string timeline_order(const Trace& trace);
 std::string counts_possible(const Trace& trace);
 

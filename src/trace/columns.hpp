@@ -36,6 +36,8 @@ inline constexpr std::tuple kProgress{
     Column{"test_accuracy", "1", &Progress::test_accuracy},
     Column{"consensus_error", "1", &Progress::consensus_error},
     Column{"gradient_norm_squared", "1", &Progress::gradient_norm_squared},
+    Column{"distance_to_optimum", "1", &Progress::distance_to_optimum, true},
+    Column{"sum_error", "1", &Progress::sum_error, true},
 };
 
 // /classes, [classes] each; beside them `accuracy`, [K, classes]

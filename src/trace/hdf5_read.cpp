@@ -93,13 +93,23 @@ Attributes read_attributes(hid_t group, const std::string& owner) {
   need(H5Pget_attr_creation_order(creation, &order), owner);
   // Other programs may not track the order; then it is the alphabet's.
   const H5_index_t index = (order & H5P_CRT_ORDER_TRACKED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
+  // One walk for all the names: to open each by its number would make the library sort all of them each time.
+  std::vector<std::string> names;
+  names.reserve(count);
+  const auto note = [](hid_t, const char* name, const H5A_info_t*, void* to) -> herr_t {
+    try {
+      static_cast<std::vector<std::string>*>(to)->emplace_back(name);
+      return 0;
+    } catch (...) {  // nothing may be thrown through C
+      return -1;
+    }
+  };
+  need(H5Aiterate2(group, index, H5_ITER_INC, nullptr, note, &names), "attributes of " + owner);
   Attributes attributes;
-  for (hsize_t k = 0; k < count; ++k) {
-    const std::string number = fmt::format("attribute {} of {}", k, owner);
-    const AttributeHandle handle(H5Aopen_by_idx(group, ".", index, H5_ITER_INC, k, H5P_DEFAULT, H5P_DEFAULT), number);
-    std::array<char, 256> name{};
-    need(H5Aget_name(handle, name.size(), name.data()), number);
-    attributes.emplace_back(name.data(), read_attribute(handle, fmt::format("attribute {} of {}", name.data(), owner)));
+  for (const std::string& name : names) {
+    const std::string shown = fmt::format("attribute {} of {}", name, owner);
+    const AttributeHandle handle(H5Aopen(group, name.c_str(), H5P_DEFAULT), shown);
+    attributes.emplace_back(name, read_attribute(handle, shown));
   }
   return attributes;
 }

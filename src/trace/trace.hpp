@@ -50,6 +50,10 @@ struct Progress {
   std::vector<double> test_accuracy;
   std::vector<double> consensus_error;        // (1/n) Σ_i ‖x_i − x̄‖²
   std::vector<double> gradient_norm_squared;  // ‖∇f(x̄)‖², per-dataset ℓ2 term included
+  std::vector<double> distance_to_optimum;    // √((1/n) Σ_i ‖x_i − x*‖²); empty where x* is not known
+  // Of what the algorithm keeps over the nodes: the largest ‖Σ_i s_i‖ / √(Σ_i ‖s_i‖²) of states s that sum to zero, and
+  // |Σ_i ω_i / n − 1| of push-sum weights ω. Empty where it keeps nothing, and in real time.
+  std::vector<double> sum_error;
   // [K, classes] of Trace::classes, row-major: share of hits among the samples of each; NaN where there are none, or
   // where it was not told (a run that a version without it began). In the file: /classes/accuracy.
   std::vector<double> class_accuracy;

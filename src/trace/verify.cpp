@@ -145,6 +145,7 @@ constexpr TraceCheck kChecks[] = {
     {"deadlines are kept as overshoot says", checks::deadlines_kept},
     {"batches are constant without a deadline", checks::fixed_batches},
     {"the final model is finite unless diverged", checks::finite_model},
+    {"what the algorithm keeps over the nodes is kept", checks::sums_kept},
     {"events end after they start", checks::timeline_order},
     {"counts are not negative, and energy does not fall", checks::counts_possible},
     {"the summary's final_loss is the curve's last", final_loss},

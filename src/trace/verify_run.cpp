@@ -93,11 +93,19 @@ std::string progress_ranges(const Trace& trace) {
   } ranges[] = {{"accuracy", progress.accuracy, 1},
                 {"test_accuracy", progress.test_accuracy, 1},
                 {"consensus_error", progress.consensus_error, kForever},
-                {"gradient_norm_squared", progress.gradient_norm_squared, kForever}};
+                {"gradient_norm_squared", progress.gradient_norm_squared, kForever},
+                {"distance_to_optimum", progress.distance_to_optimum, kForever}};
   for (const auto& [name, values, most] : ranges)
     for (std::size_t k = 0; k < values.size(); ++k)
       if (values[k] < 0 || values[k] > most)  // false for NaN: does not apply
         return fmt::format("/progress/{}: point {} is {}", name, k, values[k]);
+  // (1/n) Σ ‖x_i − x*‖² = (1/n) Σ ‖x_i − x̄‖² + ‖x̄ − x*‖²; sums of float32 and a rounded x̄ are off by less.
+  for (std::size_t k = 0; k < progress.distance_to_optimum.size(); ++k) {
+    const double distance = progress.distance_to_optimum[k], apart = progress.consensus_error[k];
+    if (distance * distance < (1 - 1e-3) * apart)
+      return fmt::format("/progress/distance_to_optimum: point {} is {}, and the nodes are {} apart", k, distance,
+                         std::sqrt(apart));
+  }
   return {};
 }
 
@@ -222,6 +230,25 @@ std::string finite_model(const Trace& trace) {
   if (trace.status == RunStatus::diverged) return {};
   for (std::size_t k = 0; k < trace.mean_model.size(); ++k)
     if (!std::isfinite(trace.mean_model[k])) return fmt::format("/model/mean[{}] is {}", k, trace.mean_model[k]);
+  return {};
+}
+
+// What the algorithm keeps over the nodes: states that sum to zero, push-sum weights that sum to n. A run that counts
+// has been held to it, at its points and at its end.
+std::string sums_kept(const Trace& trace) {
+  constexpr double kMost = 1e-3;  // as RunLoop has it
+  if (!trace.verdict.is_valid() || trace.status == RunStatus::diverged) return {};
+  for (const auto& [name, value] : trace.summary) {
+    const double is = number(trace.summary, name, std::nan(""));
+    if (name.starts_with("sum_of_") && !(is >= 0 && is <= kMost))
+      return fmt::format("/summary says that {} is {} of its size over the nodes, and it is to be 0", name, is);
+    if (name == "push_sum_weights" && !(std::abs(is - 1) <= kMost))
+      return fmt::format("/summary says that the mean push-sum weight is {}, and it is to be 1", is);
+  }
+  const std::vector<double>& errors = trace.progress.sum_error;
+  for (std::size_t k = 0; k < errors.size(); ++k)
+    if (errors[k] < 0 || errors[k] > kMost)  // false for NaN: not told
+      return fmt::format("/progress/sum_error: point {} is {}, and at most {} is to be", k, errors[k], kMost);
   return {};
 }
 

@@ -131,6 +131,16 @@ def loaded(comparison: Path) -> Study:
 
 
 @pytest.fixture(scope="session")
+def optimal(quantimed: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A biased and an exact method with full gradients, and how far they are from the optimum."""
+    folder = tmp_path_factory.mktemp("optimal") / "study"
+    quantimed("compare", "--seeds", "1-3", "--algorithms", "dsgd,exact-diffusion", "--dataset", "gaussian-linear:3,40", "--model", "least-squares",
+              "--nodes", "6", "--samples-per-node", "1", "--batch", "1", "--l2", "0", "--alpha", "0.05", "--iterations", "3000", "--evaluations",
+              "30", "--optimum", "--output", str(folder))
+    return load_study(folder)
+
+
+@pytest.fixture(scope="session")
 def horizons(quantimed: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Two algorithms with three horizons T, for their rates."""
     folder = tmp_path_factory.mktemp("horizons")

@@ -7,11 +7,14 @@ import math
 import sys
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
-from studies import field, field_results, field_settings, field_findings  # noqa: E402
+from studies import field, field_exact, field_findings, field_minimises, field_real_time, field_results, field_settings  # noqa: E402
+from studies.processes import Processes, contents  # noqa: E402
 from studies.statistics import Estimate, read_estimate  # noqa: E402
 
 BASE = """# Base
@@ -43,6 +46,8 @@ def small(program: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.Monk
         (folder / f"{name}.ini").write_text(text)
     for name, value in (("FOLDER", folder), ("QUICK", ("slow-node", "amb")), ("QUICK_SEEDS", "1-2")):
         monkeypatch.setattr(field_settings, name, value)
+    for module in (field_exact, field_minimises, field_real_time):
+        monkeypatch.setattr(module, "QUICK_SEEDS", "1-2")
     monkeypatch.setenv("QUANTIMED_PROGRAM", str(program))
     monkeypatch.chdir(tmp_path)
     for cached in (field_settings.merged, field_settings.deliveries):
@@ -57,7 +62,7 @@ def row_of(page: str, heading: str, name: str) -> list[str]:
 
 
 def test_page_says_what_was_judged_and_a_second_run_repeats_nothing(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert field.main(["--quick"]) == 0
+    assert field.main(["--quick", "--pages", "field"]) == 0
     assert "runs: about" in capsys.readouterr().err  # the cost, before it starts
     runs = small / "runs/field-quick"
     parts = field_settings.parts(field_settings.QUICK, True, runs)
@@ -80,7 +85,7 @@ def test_page_says_what_was_judged_and_a_second_run_repeats_nothing(small: Path,
         assert word in page
     assert (runs / "field/profile.png").stat().st_size > 5000
     before = {path: path.stat().st_mtime_ns for path in runs.rglob("*.h5")}
-    assert field.main(["--quick"]) == 0
+    assert field.main(["--quick", "--pages", "field"]) == 0
     assert {path: path.stat().st_mtime_ns for path in runs.rglob("*.h5")} == before
     assert (runs / "field.md").read_text() == page
 
@@ -90,7 +95,7 @@ def test_bad_use_is_one_line_and_status_two(small: Path, capsys: pytest.CaptureF
     assert "--settings moon: not one of slow-node, amb" in capsys.readouterr().err
     path = small / "settings/slow-node.ini"
     path.write_text(path.read_text() + "nonsense = 1\n")
-    assert field.main(["--quick"]) == 2
+    assert field.main(["--quick", "--pages", "field"]) == 2
     said = capsys.readouterr().err
     assert "nonsense" in said and len(said.splitlines()) == 1
     (small / "mine.md").write_text("# Mine\n")
@@ -131,3 +136,162 @@ def test_settings_differ_from_the_base_in_one_line_and_have_algorithms_of_this_p
         if part.form == "field" and part.setting not in ("base", *field_settings.AMB):
             assert len(set(part.options.items()) - set(base.items())) == 1, part.setting
             assert part.options.keys() == base.keys()
+
+
+MINIMISES = """# Two classes
+algorithms = dsgd,amb,quantimed-dsgd
+codec = exact
+dataset = digits
+classes = 3,9
+partition = by-label
+nodes = 4
+samples-per-node = 9
+model = logistic
+l2 = 20
+batch = 5
+graph = complete
+speed = slow-nodes:2,10,50
+link = none
+alpha = 0.1
+max-time = 60
+evaluations = 4
+optimum = true
+"""
+
+
+def test_the_page_on_what_is_minimised_says_what_the_traces_say(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, text in (("minimises", MINIMISES), ("quick-minimises", "# Small\nevaluations = 5\n")):
+        (small / f"settings/{name}.ini").write_text(text)
+    assert field.main(["--quick", "--pages", "minimises"]) == 0
+    folder = small / "runs/field-quick"
+    assert not (folder / "field.md").exists(), "only the page that was asked for"
+    page = (folder / "field-minimises.md").read_text()
+    for name in ("dsgd", "amb", "quantimed-dsgd"):
+        cells = row_of(page, "runs that do not count |", name)
+        for part, column in (("whole", 2), ("half", 3)):
+            gaps = []
+            for seed in range(1, 3):
+                with h5py.File(folder / f"minimises/{part}/{name}-seed{seed}.h5") as file:
+                    gaps.append(float(file["summary"].attrs["final_gap"]))
+                    loss = float(file["progress/loss"][-1]) - float(file["summary"].attrs["optimal_loss"])
+                    assert gaps[-1] == pytest.approx(loss, rel=1e-12)
+            assert cells[column].startswith(f"{sum(gaps) / 2:.2g} ")
+        assert cells[6] == "not decided", "two seeds carry nothing"
+    assert row_of(page, "runs that do not count |", "dsgd")[5] == "the same"
+    (small / "settings/quick-minimises.ini").write_text("speed = slow-nodes:1,10,50\n")
+    assert field.main(["--quick", "--pages", "minimises"]) == 2
+    assert "a class is with slow nodes and with others" in capsys.readouterr().err
+    assert field.main(["--quick", "--pages", "moon"]) == 2
+
+
+def ends(plain: float, weighted: float, samples: tuple[float, float] = (10, 100)) -> field_minimises.Ends:
+    made = field_minimises.Ends(Path("none"), "amb")
+    seeds = range(1, 11)
+    vars(made).update(plain={s: plain * (1 + s / 1000) for s in seeds}, weighted={s: weighted for s in seeds}, samples=samples,
+                      paths={s: Path(str(s)) for s in seeds})
+    return made
+
+
+def test_what_is_minimised_is_said_only_where_gap_and_step_agree(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUANTIMED_PROGRAM", str(program))
+    whole = {"biased": ends(0.1, 0.001), "plain": ends(0.004, 0.1), "unfinished": ends(0.2, 0.1), "alike": ends(0.004, 0.004, (9, 9))}
+    half = {"biased": ends(0.098, 0.0005), "plain": ends(0.002, 0.1), "unfinished": ends(0.1, 0.05), "alike": ends(0.002, 0.002, (9, 9))}
+    found = field_minimises.findings(whole, half)
+    assert found["biased"].startswith("the weighted") and found["plain"].startswith("the plain")
+    assert found["alike"].startswith("the plain")
+    assert found["unfinished"] == "not decided", "nearer to the weighted one, but its gap still falls"
+
+
+def test_slow_nodes_of_the_setting_hold_one_class_of_mnist(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUANTIMED_PROGRAM", str(program))
+    if isinstance(contents("mnist"), str):
+        pytest.skip("MNIST is not here")
+    field_minimises.classes_apart(field_settings.options_of(field_minimises.files(False)), tmp_path, Processes())
+
+
+REAL_TIME = """# Two clocks
+nodes = 2
+graph = complete
+speed = slow-nodes:1,10,5000
+link = alpha-beta:100us,125MB
+max-time = 0.3
+"""
+
+
+def test_both_clocks_are_told_or_why_one_of_them_is_not(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (("real-time", REAL_TIME), ("quick-real-time", "# Small\nalgorithms = quantimed-dsgd,amb\n")):
+        (small / f"settings/{name}.ini").write_text(text)
+    assert field.main(["--quick", "--pages", "real-time"]) == 0
+    folder = small / "runs/field-quick"
+    page = (folder / "field-real-time.md").read_text()
+    virtual, _, threads = page.partition("## In real time")
+    race = next(r for r in field_real_time.judged(folder / "real-time/virtual-compare")["races"] if r["clock"] == "wire")
+    made = field_results.Outcome(field_real_time.part_of(folder / "real-time", True, "virtual"))
+    for name in ("quantimed-dsgd", "amb"):
+        assert row_of(virtual, "runs that do not count |", name)[1] == made.time(name).text()
+    assert race["target"] in made.targets and "Deadline 0.001 s for both" in virtual
+    assert "| quantimed-dsgd |" in threads or "No finding" in threads, "how busy the machine is decides"
+    field_real_time.refused(folder / "real-time").write_text("no core\n")
+    assert field.main(["--quick", "--pages", "real-time", "--report-only"]) == 0
+    assert "**No finding**: no core." in (folder / "field-real-time.md").read_text()
+
+
+EXACT = """# Exact methods
+algorithms = dsgd,exact-diffusion,lead
+codec = lead=qsgd:16
+gamma = lead=0.4
+dataset = gaussian-linear:3,40
+model = least-squares
+partition = contiguous
+nodes = 12
+samples-per-node = 1
+l2 = 0
+batch = 1
+graph = ring
+speed = uniform:10,90
+link = none
+budget = iterations
+iterations = 8000
+alpha = 0.03
+evaluations = 40
+optimum = true
+"""
+
+
+def test_exact_methods_are_told_from_one_that_rests_at_its_known_bias(small: Path) -> None:
+    for name, text in (("exact", EXACT), ("quick-exact", "# Small\nevaluations = 30\n")):
+        (small / f"settings/{name}.ini").write_text(text)
+    assert field.main(["--quick", "--pages", "exact"]) == 0
+    folder = small / "runs/field-quick"
+    page = (folder / "field-exact.md").read_text()
+    assert row_of(page, "finding |", "dsgd")[4] == "rests at its known bias"
+    for name in ("exact-diffusion", "lead"):
+        assert row_of(page, "finding |", name)[4] == "reaches x*"
+    assert row_of(page, "finding |", "lead")[1] == "qsgd:16" and row_of(page, "finding |", "dsgd")[1] == "exact"
+    assert (folder / "field-exact/distance.png").stat().st_size > 5000
+    path = folder / "exact/compare/dsgd-seed1.h5"
+    with h5py.File(path) as file:
+        distance = float(file["progress/distance_to_optimum"][-1])
+        other = float(file["summary"].attrs["optimal_loss"])
+    one = field_exact.known(folder / "exact", True)[1]
+    assert one.bias == pytest.approx(distance, rel=1e-3)
+    with h5py.File(folder / "exact/data-seed1.h5") as file:
+        rows, targets = (np.array(file[f"train/{name}"][:12], dtype=float) for name in ("features", "targets"))
+    best, _ = field_exact.fixed_point(rows, targets, np.full((12, 12), 1 / 12), 0.1)
+    assert np.mean((rows @ best - targets) ** 2) / 2 == pytest.approx(other, rel=1e-10), "the program's f* and ours"
+
+
+def test_a_fixed_point_is_one_of_the_iteration() -> None:
+    random = np.random.default_rng(1)
+    rows, targets, weights = random.normal(size=(3, 2)), random.normal(size=3), np.full((3, 3), 1 / 3)
+    _, rest = field_exact.fixed_point(rows, targets, weights, 0.1)
+    after = weights @ rest - 0.1 * (np.sum(rows * rest, axis=1) - targets)[:, None] * rows
+    assert np.allclose(after, rest, atol=1e-12)
+
+
+def test_a_method_that_stops_short_is_not_said_to_rest_at_a_bias_or_to_reach_anything() -> None:
+    for algorithm, end, expected in (("dsgd", 0.1, "rests at its known bias"), ("dsgd", 0.2, "stops short of x*"), ("lead", 0.1, "stops short of x*"),
+                                     ("lead", 1e-6, "reaches x*")):
+        made = field_exact.Curves(Path("none"), algorithm, {1: field_exact.Optimum(norm=2.0, bias=0.2, limit=1e-5)})
+        vars(made).update(paths=[Path("a-seed1.h5")], counted=[Path("a-seed1.h5")], ends=[end])
+        assert field_exact.finding(made) == expected

@@ -19,7 +19,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from quantimed_report import figures, style, tables
-from quantimed_report.figures import (accuracy, batch, bits, common, consensus, curves_iterations, curves_time, gradient_norm, network,
+from quantimed_report.figures import (accuracy, batch, bits, common, consensus, curves_iterations, curves_time, distance, gradient_norm, network,
                                       overshoot, phases, phases_nodes, predicted, profile, rates, scaling, speed_ups,
                                       staleness, time_to_targets, timeline)
 from quantimed_report.perfetto import write_perfetto
@@ -28,7 +28,7 @@ from quantimed.traces import ROUND_ORDER, Run, Study, load_study, phase_order
 
 DIVERGED, INVALID = {"status": "diverged"}, {"verdict": "INVALID: crowded"}
 COUNTS_ITSELF = ("iterations of a node", "node", "cores",  # axes whose name is their unit, or that have none
-                 "training loss", "target: training loss", "consensus error", "squared gradient norm", "final loss − best known",
+                 "training loss", "target: training loss", "consensus error", "squared gradient norm", "distance to x*", "final loss − best known",
                  "mean of ‖∇f(x̄)‖²")
 
 
@@ -39,9 +39,9 @@ def closed() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def everything(loaded: Study, horizons: Study, machine: Path) -> dict[str, Study]:
+def everything(loaded: Study, horizons: Study, machine: Path, optimal: Study) -> dict[str, Study]:
     """For each figure a study that has what it shows."""
-    special = {"scaling": load_study(machine), "predicted": load_study(machine), "rates": horizons}
+    special = {"scaling": load_study(machine), "predicted": load_study(machine), "rates": horizons, "distance": optimal}
     return {name: special.get(name, loaded) for name, _ in figures.ALL}
 
 
@@ -132,7 +132,7 @@ def test_a_study_without_runs_that_count_says_so(everything: dict[str, Study], n
 
 
 @pytest.mark.parametrize("module", [speed_ups, profile, overshoot, staleness, bits, scaling, predicted, rates, network,
-                                    timeline])
+                                    timeline, distance])
 def test_a_study_without_the_matter_says_so(alone: Study, module: object) -> None:
     assert isinstance(module.draw(alone), str)
 
@@ -550,3 +550,16 @@ def test_consensus_and_gradient_are_the_recorded_ones(loaded: Study) -> None:
         line = next(one for one in over_iterations.get_lines() if one.get_label() == style.label("dsgd"))
         expected = np.median([np.interp(line.get_xdata(), run.progress["iteration"], run.progress[column]) for run in runs], axis=0)
         assert np.allclose(line.get_ydata(), expected)
+
+
+def test_the_distance_to_the_optimum_is_the_recorded_one_of_runs_that_have_it(optimal: Study, loaded: Study) -> None:
+    both = Study(optimal.folder, [*optimal.runs, *loaded.runs], [])
+    figure = drawn(distance, both)
+    assert len(figure.axes) == 2, "the other study has none, and is no panel"
+    line = line_of(figure.axes[1], "exact-diffusion")
+    runs = [run for run in optimal.counted if run.algorithm == "exact-diffusion"]
+    expected = np.median([np.interp(line.get_xdata(), run.progress["iteration"], run.progress["distance_to_optimum"]) for run in runs], axis=0)
+    assert np.allclose(line.get_ydata(), expected)
+    assert figure.axes[1].get_yscale() == "log"
+    dsgd = line_of(figure.axes[1], "dsgd").get_ydata()
+    assert line.get_ydata()[-1] < 1e-2 * dsgd[-1], "an exact method, and one that its step biases"

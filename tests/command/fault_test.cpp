@@ -47,6 +47,20 @@ TEST(FaultProgram, QuantimedAndAsynchronousGoOnWithoutALostNode) {
     }
 }
 
+TEST(FaultProgram, WhoEndsBesideTheOptimumWithoutALostNodeIsWarnedOf) {
+  const Folder folder;
+  for (const std::string algorithm : {"r-fast", "async-dsgd"}) {
+    const Ran ran = run_program(
+        folder, "run" + kFaultyRun + "--algorithm " + algorithm + " --fault 'crash:1@0.01' --patience 3 --overwrite");
+    ASSERT_EQ(ran.status, 0) << ran.err;
+    const Trace trace = read_trace(folder / "t.h5");
+    const bool is_told = std::ranges::any_of(
+        trace.warnings, [](const std::string& line) { return line.find("tracked gradients") != std::string::npos; });
+    EXPECT_EQ(is_told, algorithm == "r-fast");
+    EXPECT_EQ(ran.out.find("tracked gradients") != std::string::npos, is_told) << ran.out;
+  }
+}
+
 TEST(FaultProgram, SynchronousRunsSayWhoIsMissingAndEndWithStatusOne) {
   for (const std::string engine : {"", "threads"})
     for (const std::string algorithm : {"dsgd", "q-dsgd"}) {

@@ -24,5 +24,13 @@ TEST(ObjectiveNote, IsForNodesThatStaySlowAndHaveDataOfTheirOwn) {
     EXPECT_THAT(objective_note(algorithm, "virtual", "slow-nodes:1,10,50", "by-label"), IsEmpty());
 }
 
+TEST(LossNote, IsForWhoseStatesASilentNodeTakesAway) {
+  EXPECT_THAT(loss_note("r-fast", "1@round 5"), AllOf(HasSubstr("r-fast"), HasSubstr("tracked gradients")));
+  EXPECT_THAT(loss_note("r-fast", "none"), IsEmpty());
+  EXPECT_THAT(loss_note("r-fast", ""), IsEmpty()) << "of a trace that does not say";
+  for (const char* algorithm : {"async-dsgd", "swift", "ad-psgd", "nobody-knows"})
+    EXPECT_THAT(loss_note(algorithm, "1@round 5"), IsEmpty());
+}
+
 }  // namespace
 }  // namespace quantimed

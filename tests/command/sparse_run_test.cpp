@@ -62,6 +62,9 @@ TEST(SparseProgram, AStoppedRunIsResumedToTheBit) {
   EXPECT_EQ(whole.mean_model, resumed.mean_model);
   EXPECT_TRUE(same_values(whole.progress.loss, resumed.progress.loss));
   EXPECT_EQ(number(whole.summary, "optimal_loss", 0), number(resumed.summary, "optimal_loss", 1));
+  ASSERT_EQ(whole.progress.distance_to_optimum.size(), whole.progress.loss.size());
+  EXPECT_TRUE(same_values(whole.progress.distance_to_optimum, resumed.progress.distance_to_optimum));
+  EXPECT_LT(whole.progress.distance_to_optimum.back(), whole.progress.distance_to_optimum.front());
 }
 
 TEST(SparseProgram, ARunInRealTimeIsReplayedToTheBit) {
@@ -93,6 +96,32 @@ TEST(SparseProgram, TheGapIsThatOfTheCurve) {
   EXPECT_GT(gap, 0) << "no model is better than the best";
   EXPECT_LT(gap, 0.1 * (trace.progress.loss.front() - best));
   EXPECT_THAT(ran.out, HasSubstr(" above f* = 0."));
+}
+
+// The first three nodes compute two samples where the others compute twenty, and hold the first class alone.
+TEST(SparseProgram, TheOptimumOfWhoWeighsNodesByTheirSpeedsIsToldBesideTheOther) {
+  const Folder folder;
+  const std::string run =
+      "compare --algorithms dsgd,amb,quantimed-dsgd --dataset gaussian-logistic:8,600 --model logistic --partition "
+      "by-label --nodes 6 --samples-per-node 50 --graph complete --batch 20 --speed slow-nodes:3,10,50 --link none "
+      "--l2 20 "
+      "--alpha 0.05 --codec exact --max-time 800 --evaluations 4 --seeds 1 --quiet --output made";
+  const Ran ran = run_program(folder, run + " --optimum");
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const Trace dsgd = read_trace(folder / "made/dsgd-seed1.h5"), amb = read_trace(folder / "made/amb-seed1.h5"),
+              quantimed = read_trace(folder / "made/quantimed-dsgd-seed1.h5");
+  const auto of = [](const Trace& trace, const char* name) { return number(trace.summary, name, std::nan("")); };
+  EXPECT_EQ(of(dsgd, "least_samples_of_a_node"), of(dsgd, "most_samples_of_a_node"));
+  EXPECT_EQ(of(dsgd, "optimal_loss_by_samples"), of(dsgd, "optimal_loss"));
+  EXPECT_NEAR(of(dsgd, "final_gap_by_samples"), of(dsgd, "final_gap"), 1e-6) << "the curve's loss is of float32";
+  for (const Trace* trace : {&amb, &quantimed}) {
+    EXPECT_TRUE(verify_trace(*trace).empty());
+    EXPECT_EQ(of(*trace, "optimal_loss"), of(dsgd, "optimal_loss")) << "the same samples";
+    EXPECT_EQ(of(*trace, "most_samples_of_a_node"), 10 * of(*trace, "least_samples_of_a_node"));
+    EXPECT_GT(of(*trace, "final_gap_by_samples"), 0);
+  }
+  EXPECT_LT(10 * of(amb, "final_gap_by_samples"), of(amb, "final_gap"));
+  EXPECT_LT(10 * of(quantimed, "final_gap"), of(quantimed, "final_gap_by_samples"));
 }
 
 TEST(SparseProgram, AnOptimumThatIsNotKnownIsRefused) {

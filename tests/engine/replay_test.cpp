@@ -13,8 +13,11 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <ostream>
 #include <random>
+#include <utility>
+#include <vector>
 
 namespace quantimed {
 namespace {
@@ -175,6 +178,76 @@ TEST(Replay, OfASparseGraphAndALongRunKeepsFewMessages) {
   EXPECT_FALSE(replayed.difference.has_value());
   // Nodes that share cores run in turns of many iterations, so that is the machine's to say; but most are let go.
   EXPECT_LT(replayed.most_messages, replayed.iterations / 2);
+}
+
+// What the run's clock says that must be kept: a message with a reader, from the iteration that it was made in until
+// its sender and its readers have sent their next ones. [messages] from when, until when.
+std::vector<std::pair<Seconds, Seconds>> kept_by_the_clock(const Run& run, const Recorded& recorded) {
+  const Recording& recording = *recorded.outcome.recording;
+  const auto logs = logs_of(recording);
+  const auto begins = [&](NodeId i, Round t) {
+    return t < recording.iterations[i] ? recorded.rounds.start_time[std::size_t{t} * recorded.rounds.nodes + i]
+                                       : kForever;
+  };
+  std::map<std::pair<NodeId, Round>, Seconds> last;  // of a message that is read: when it is let go of
+  for (NodeId i = 0; i < logs.size(); ++i) {
+    LogReader log(run, i, logs[i]);
+    for (Round t = 0; t < recording.iterations[i]; ++t) {
+      log.skip();
+      for (std::size_t k = 0; k < log.last_reads().size(); ++k) {
+        const NodeId j = run.network.neighbours(i)[k].id;
+        const auto number = static_cast<Round>(log.last_reads()[k]);
+        Seconds& until = last.try_emplace({j, number}, begins(j, number + 2)).first->second;
+        until = std::max(until, begins(i, t + 2));
+      }
+    }
+  }
+  std::vector<std::pair<Seconds, Seconds>> kept;
+  for (const auto& [message, until] : last)
+    kept.emplace_back(message.second > 0 ? begins(message.first, message.second - 1) : 0, until);
+  return kept;
+}
+
+// With one worker a node begins no iteration before all others have ended those that had ended when it began.
+TEST(Replay, KeepsNoMessageThatIsNotStillToBeRead) {
+  struct Case {
+    const char *algorithm, *link;
+  };
+  for (const auto& [algorithm, link] : {Case{"async-dsgd", "none"}, Case{"async-dsgd", "alpha-beta:0.002,1e9"},
+                                        Case{"swift", "alpha-beta:0.002,1e9"}}) {
+    SCOPED_TRACE(fmt::format("{}, link {}", algorithm, link));
+    const SmallRun small(algorithm, 4, "ring");
+    auto run = on_threads(small, 6000);
+    run.link = parse_link(link);
+    const Recorded recorded = record(small, run);
+    const auto kept = kept_by_the_clock(run, recorded);
+    std::size_t most = 0;
+    for (const auto& [from, until] : kept) {
+      const auto is_kept = [at = from](const auto& other) { return other.first <= at && at <= other.second; };
+      most = std::max(most, static_cast<std::size_t>(std::ranges::count_if(kept, is_kept)));
+    }
+    const Replayed replayed = replay_of(small, run, *recorded.outcome.recording, recorded.rounds, 1);
+    EXPECT_FALSE(replayed.difference.has_value());
+    EXPECT_GT(replayed.most_messages, 0u);
+    EXPECT_LE(replayed.most_messages, most);
+    EXPECT_LT(most, kept.size());  // so that there is something to let go of
+  }
+}
+
+// With rounds nobody is further ahead than its neighbours' messages let it: of each channel three at most, and the one
+// that is being sent.
+TEST(Replay, KeepsFourMessagesOfAChannelWithRounds) {
+  for (const char* algorithm : {"dsgd", "dsgt", "aug-dgm", "choco-sgd"}) {
+    SCOPED_TRACE(algorithm);
+    const SmallRun small(algorithm, 4, "ring");
+    const auto run = on_threads(small, 300);
+    const Recorded recorded = record(small, run);
+    for (const std::uint32_t workers : {1u, 2u, 4u}) {
+      const Replayed replayed = replay_of(small, run, *recorded.outcome.recording, recorded.rounds, workers);
+      EXPECT_FALSE(replayed.difference.has_value());
+      EXPECT_LE(replayed.most_messages, 4u * 4u * small.row.channels) << workers << " workers";
+    }
+  }
 }
 
 // A node that waits is run by another worker as soon as its message is there, while the one before still leaves it.

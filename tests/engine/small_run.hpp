@@ -67,6 +67,7 @@ class KeepingWatcher final : public Watcher {
     Kept kept{cut.iteration, cut.time, {}, cut.time_paper_bits, cut.time_wire_bits};
     for (const float* model : cut.models) kept.models.emplace_back(model, model + dimension);
     cuts.push_back(std::move(kept));
+    sum_errors.push_back(cut.sum_error);
     return cuts.size() < most_cuts;
   }
   bool wants_to_stop() override { return stop || asked++ >= stop_after; }
@@ -78,6 +79,7 @@ class KeepingWatcher final : public Watcher {
   }
   bool checkpoint_due() override { return checkpoint_always; }
 
+  std::vector<std::optional<double>> sum_errors;  // of the cuts
   std::size_t dimension = 0;
   std::size_t most_cuts = ~std::size_t{0};
   bool stop = false, checkpoint_always = false;

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -130,6 +131,30 @@ TEST(Invariant, StatesThatSumToZeroDoSoHoweverLongTheRun) {
     const Outcome outcome = run_virtual(run, watcher);
     ASSERT_TRUE(outcome.checkpoint.has_value());
     EXPECT_LT(sum_against_size(small.row, *outcome.checkpoint, 6, small.problem->dimension(), state), 1e-4);
+  }
+}
+
+// Every point of the curve tells how far the sums are off; nothing where nothing is promised.
+TEST(Invariant, SumsAreLookedAtWhereverTheCurveIs) {
+  for (const AlgorithmRow& row : algorithm_table()) {
+    SCOPED_TRACE(row.name);
+    const bool keeps = row.weights == Weights::push || std::ranges::any_of(row.states, &StateRow::sums_to_zero);
+    const SmallRun small(row.name, 6);
+    auto run = small.run();
+    run.options.alpha = 0.02f;
+    run.options.gamma = 0.5f;
+    run.iterations = 40;
+    run.evaluations = 8;
+    KeepingWatcher watcher = small.watcher();
+    const Outcome outcome = run_virtual(run, watcher);
+    ASSERT_EQ(outcome.failure, "");
+    ASSERT_GE(watcher.sum_errors.size(), 8u);
+    for (const std::optional<double>& error : watcher.sum_errors) {
+      ASSERT_EQ(error.has_value(), keeps);
+      if (error) {
+        EXPECT_LT(*error, 1e-5);
+      }
+    }
   }
 }
 

@@ -114,5 +114,18 @@ TEST(ClassAccuracy, RegressionHasNone) {
   EXPECT_TRUE(evaluator.classes({}).label.empty());
 }
 
+// √((‖(1, 2) − x*‖² + ‖(4, 6) − x*‖²) / 2), x* = (1, 2): √(25/2).
+TEST(DistanceToOptimum, IsOfEachNodeAndOnlyWhereTheOptimumIsKnown) {
+  const Dataset data = load_dataset({.name = "gaussian-linear:2,60"}).train;
+  const Shards shards = make_shards(data, {}, 2, 30, 1);
+  const std::unique_ptr<Problem> problem = make_problem({.model = "least-squares"}, data);
+  Evaluator evaluator(*problem, shards, nullptr, {}, 1);
+  const std::vector<Real> a = {1, 2}, b = {4, 6};
+  const Real* const models[] = {a.data(), b.data()};
+  EXPECT_FALSE(evaluator.evaluate(models).distance_to_optimum.has_value());
+  evaluator.measure_from({1, 2});
+  EXPECT_DOUBLE_EQ(evaluator.evaluate(models).distance_to_optimum.value(), std::sqrt(12.5));
+}
+
 }  // namespace
 }  // namespace quantimed

@@ -138,6 +138,15 @@ TEST_P(EveryCase, ChunksAccumulateToTheWhole) {
   }
 }
 
+// The order of the sum, and with it the bits, is that of 0.1.0: a batch of more than 64 is cut into equal chunks.
+TEST_P(EveryCase, ABatchIsCutIntoEqualChunks) {
+  const auto rows = draw(90);
+  const std::span all(rows);
+  std::vector<float> sum = gradient(all.first(45));
+  problem_->gradient_sum(x_, all.last(45), true, sum, work_);
+  EXPECT_EQ(gradient(rows), sum);
+}
+
 TEST_P(EveryCase, RepeatsBitForBitWhateverTheWorkspaceHeld) {
   const auto rows = draw(50);
   const auto first = gradient(rows);

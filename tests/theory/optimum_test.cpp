@@ -65,6 +65,26 @@ TEST(Optimum, OfSparseRowsIsThatOfTheSameRowsHeldDensely) {
   EXPECT_NEAR(a.value, minimise(ConvexProblem(dense, shards, ConvexLoss::logistic, 1)).value, 1e-14);
 }
 
+// A node that counts twice as much as another is one whose rows stand there twice.
+TEST(Optimum, OfNodesThatDoNotCountAlikeIsThatOfRowsThatStandThereMoreOften) {
+  const Dataset data = load_dataset({.name = "gaussian-logistic:6,40"}).train;
+  Shards two{.rows = {}, .nodes = 2, .per_node = 20}, three{.rows = {}, .nodes = 3, .per_node = 20};
+  for (SampleId row = 0; row < 40; ++row) two.rows.push_back(row);
+  for (SampleId row = 0; row < 60; ++row) three.rows.push_back(row < 40 ? row : row - 40);  // the first node's again
+  const std::vector<double> shares = {2.0 / 3, 1.0 / 3};
+  for (const ConvexLoss loss : {ConvexLoss::logistic, ConvexLoss::squared}) {
+    // λ/N is to be the same, and N is not.
+    const Optimum weighted = find_optimum(data, two, loss, 4, shares), repeated = find_optimum(data, three, loss, 6);
+    EXPECT_NEAR(weighted.value, repeated.value, 1e-14);
+    for (std::size_t c = 0; c < 6; ++c) EXPECT_NEAR(weighted.x[c], repeated.x[c], 1e-8);
+    EXPECT_NEAR(objective_value(data, two, loss, 4, shares, weighted.x), weighted.value, 1e-14);
+    const Optimum plain = find_optimum(data, two, loss, 4);
+    EXPECT_GT(objective_value(data, two, loss, 4, shares, plain.x), weighted.value + 1e-5) << "another function";
+    const std::vector<double> alike = {0.5, 0.5};
+    EXPECT_EQ(plain.value, find_optimum(data, two, loss, 4, alike).value);
+  }
+}
+
 TEST(Optimum, OfARankThatIsShortIsTheSolutionOfLeastNorm) {
   // Both features are the same: x = (½, ½) y.
   const Dataset data = table({1, 1, 2, 2, 3, 3}, {1, 2, 3});

@@ -6,7 +6,7 @@ import sys
 import h5py
 
 COLUMNS = {
-    "progress": "iteration time time_paper_bits time_wire_bits energy_j loss accuracy test_loss test_accuracy consensus_error gradient_norm_squared",
+    "progress": "iteration time time_paper_bits time_wire_bits energy_j loss accuracy test_loss test_accuracy consensus_error gradient_norm_squared distance_to_optimum sum_error",
     "rounds": "batch compute_time wait_time exchange_time mix_time overshoot staleness bytes_sent",
     "timeline": "node iteration phase start end",
     "network": "edges weights self_weights",

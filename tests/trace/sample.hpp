@@ -82,6 +82,8 @@ inline void fill_progress(Progress& progress, std::size_t points) {
     progress.test_accuracy.push_back(std::nan(""));
     progress.consensus_error.push_back(0.1 / (at + 1));
     progress.gradient_norm_squared.push_back(0.2 / (at + 1));
+    progress.distance_to_optimum.push_back(std::sqrt(0.15 / (at + 1)));
+    progress.sum_error.push_back(k == 0 ? std::nan("") : 1e-6 * at);
   }
 }
 

@@ -103,6 +103,26 @@ constexpr Fault kFaults[] = {
     {"TestLossInfinite", [](Trace& t) { t.progress.test_loss[1] = kForever; }, "losses are finite"},
     {"Accuracy", [](Trace& t) { t.progress.accuracy[1] = 1.5; }, "accuracies"},
     {"NegativeConsensus", [](Trace& t) { t.progress.consensus_error[1] = -1; }, "accuracies"},
+    {"NegativeDistance", [](Trace& t) { t.progress.distance_to_optimum[1] = -1; }, "accuracies"},
+    {"NearerToTheOptimumThanToEachOther", [](Trace& t) { t.progress.distance_to_optimum[1] = 0.2; }, "accuracies"},
+    {"ShortDistance", [](Trace& t) { t.progress.distance_to_optimum.pop_back(); }, "lengths"},
+    {"SumOffAtAPoint", [](Trace& t) { t.progress.sum_error[2] = 2e-3; }, "over the nodes"},
+    {"SumErrorNegative", [](Trace& t) { t.progress.sum_error[2] = -1e-9; }, "over the nodes"},
+    {"SumOffAtTheEnd",
+     [](Trace& t) {
+       t.summary.push_back({"sum_of_c", 2e-3});
+     },
+     "over the nodes"},
+    {"SumUnknown",
+     [](Trace& t) {
+       t.summary.push_back({"sum_of_c", kNan});
+     },
+     "over the nodes"},
+    {"PushSumWeightsOff",
+     [](Trace& t) {
+       t.summary.push_back({"push_sum_weights", 0.99});
+     },
+     "over the nodes"},
     {"Gap", [](Trace& t) { t.rounds.batch[5] = kNanF; }, "no gaps"},
     {"NegativeTime", [](Trace& t) { t.rounds.wait_time[5] = -1; }, "times >= 0"},
     {"InfiniteTime", [](Trace& t) { t.rounds.wait_time[34] = std::numeric_limits<float>::infinity(); }, "times >= 0"},
@@ -170,6 +190,16 @@ TEST(VerifyTrace, BytesOfTheSchemaBeforeWereRounded) {
   set(trace.summary, "total_bytes", number(trace.summary, "total_bytes", 0) + 1);
   trace.schema_version = 2;
   EXPECT_THAT(verify_trace(trace), testing::IsEmpty());
+}
+
+// The run has said so itself.
+TEST(VerifyTrace, SumsThatWereNotKeptAreNoSecondFindingOfAnInvalidRun) {
+  Trace trace = sample_trace();
+  trace.progress.sum_error[2] = 0.5;
+  trace.summary.push_back({"sum_of_c", 0.5});
+  EXPECT_FALSE(verify_trace(trace).empty());
+  trace.verdict.reject("c sums to zero over the nodes in dsgt, and here to 0.5 of its size");
+  EXPECT_TRUE(verify_trace(trace).empty());
 }
 
 TEST(VerifyTrace, DivergedRunsMayEndInNan) {

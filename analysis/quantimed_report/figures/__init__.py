@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import (accuracy, batch, bits, consensus, curves_iterations, curves_time, gradient_norm, network, overshoot, phases,
+from . import (accuracy, batch, bits, consensus, curves_iterations, curves_time, distance, gradient_norm, network, overshoot, phases,
                phases_nodes, predicted, profile, rates, scaling, speed_ups, staleness, time_to_targets, timeline)
 
 # In the order of the page.
@@ -19,6 +19,7 @@ ALL: tuple[tuple[str, ModuleType], ...] = (
     ("bits", bits),
     ("consensus", consensus),
     ("gradient-norm", gradient_norm),
+    ("distance", distance),
     ("phases", phases),
     ("phases-nodes", phases_nodes),
     ("timeline", timeline),

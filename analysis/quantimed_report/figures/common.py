@@ -27,7 +27,7 @@ GRID_POINTS = 200
 # Options that may differ between runs that are compared: who ran, what was kept, how it was watched …
 OF_THE_RUN = {"budget", "json", "tuned-by", "tuned_by", "allow-large-epsilon", "overwrite", "algorithm", "algorithms", "seed", "seeds", "repeats", "alpha_value", "epsilon_value", "samples_per_node_value", "delivery", "output",
                "sends_early", "weights", "timeline", "quiet", "threads", "evaluations", "target-loss", "cores", "study", "warm-up", "bits",
-               "trials", "alpha-range", "epsilon-range", "machine_doubts", "counters"}
+               "trials", "alpha-range", "epsilon-range", "machine_doubts", "counters", "optimum"}
 # … what follows from them: at equal time each algorithm has its own number of iterations …
 CONSEQUENCES = ("iterations", "max-time", "horizon")
 # … and how an algorithm was tuned: among them every parameter that a row of the program's table has. Its runs with

@@ -64,7 +64,8 @@ Replayed replay(const Run& run, const ReplayRequest& request, Watcher& watcher);
 // two: its start alone. Memory holds all its rounds meanwhile. Returns "", or why the replay is not of this run.
 std::string draw_by_replay(const Run& run, const Outcome& outcome, Watcher& watcher);
 
-// Of all nodes; messages wait for at most the run's own skew, for which four a node are reckoned.
+// Of all nodes; messages wait for at most the run's own skew, for which four a node and channel are reckoned, and with
+// `newest` delivery over a delayed link for as long as they were under way: as many more as the run had room for.
 MemoryPlan plan_replay(const Run& run, std::uint32_t workers);
 
 // When an iteration ended, by its start and its phases; NaN for one that is not recorded.

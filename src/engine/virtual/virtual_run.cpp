@@ -62,9 +62,15 @@ void VirtualRun::lose(NodeId i, Round t) {
   std::erase(models_, arena_.model(i).data());
 }
 
+bool VirtualRun::observe() {
+  Cut now = cut();
+  now.sum_error = sum_error();
+  return watcher_.observe(now);
+}
+
 Outcome VirtualRun::operator()() {
   for (bool is_cut = begin(); is_cut; is_cut = advance()) {
-    if (schedule_.due(iteration(), clock()) && !watcher_.observe(cut())) break;
+    if (schedule_.due(iteration(), clock()) && !observe()) break;
     if (broke_off() || is_finished()) break;
     if (is_time_to_report()) {
       finish_records();
@@ -76,7 +82,7 @@ Outcome VirtualRun::operator()() {
     }
   }
   // A curve that breaks off is the beginning of the whole run's: it has no point of its own at the end.
-  if (!outcome_.interrupted && !broke_off() && !schedule_.observed(iteration())) watcher_.observe(cut());
+  if (!outcome_.interrupted && !broke_off() && !schedule_.observed(iteration())) observe();
   const Cut last = cut();
   outcome_.end_time = std::max(outcome_.end_time, last.time);
   outcome_.end_time_paper_bits = last.time_paper_bits;

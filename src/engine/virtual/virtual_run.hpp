@@ -57,6 +57,8 @@ class VirtualRun : public RunLoop {
   virtual void finish_records() { records_.finish(); }     // those whose iterations have ended on the clock
   virtual Cut cut() = 0;                                   // of models that are up to date
 
+  bool observe();
+
   // Runs a node's text until it waits again, or ends. A failure ends the run.
   void resume(VirtualNode& node);
   // A lost node's model is no part of later cuts.
