@@ -373,7 +373,7 @@ def test_overshoot(loaded: Study) -> None:
     factor = {"s": 1, "ms": 1e3, "µs": 1e6}[re.search(r"\((.+)\)", ax.get_xlabel())[1]]
     x, _ = line_of(ax, "quantimed-dsgd").get_data()
     assert x[-1] == pytest.approx(factor * values.max()) and x[0] == pytest.approx(factor * values.min())
-    assert any(text.get_text().startswith(f"late: {100 * np.mean(values > 0):.3g} %") for text in ax.texts)
+    assert any(text.get_text().startswith(f"after it: {100 * np.mean(values > 0):.3g} %") for text in ax.texts)
 
 
 @pytest.mark.parametrize("algorithm", ["quantimed-dsgd", "async-dsgd"])

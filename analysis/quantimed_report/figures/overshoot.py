@@ -14,7 +14,7 @@ from . import common
 
 TITLE = "Overshoot of deadlines"
 CAPTION = ("The share of iterations whose last sample ended at most so long after the deadline; left of 0 it ended "
-           "before. The axis holds the middle 99 %; how many were late and the latest are written beside it.")
+           "before. The axis holds the middle 99 %; how many ended after it and the latest are written beside it.")
 
 
 @styled
