@@ -79,7 +79,7 @@ void require_takers(const ParameterRow& parameter, const std::string& text, std:
 
 namespace {
 
-// Options that only some algorithms take.
+// Options that only some algorithms take. A step for the mixing is given to all that are run, whoever has one.
 struct TakenBySome {
   const char* option;
   const char* what;
@@ -90,7 +90,6 @@ constexpr TakenBySome kTakenBySome[] = {
     {"deadline", "deadline", uses_deadline},
     {"deadline-adapt", "deadline", uses_deadline},
     {"deadline-slack", "deadline", uses_deadline},
-    {"epsilon", "step of the mixing", [](const Config&, const AlgorithmRow& row) { return row.uses_epsilon; }},
     {"sync", "rounds", [](const Config&, const AlgorithmRow& row) { return row.delivery == Delivery::round; }},
 };
 

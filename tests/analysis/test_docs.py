@@ -319,7 +319,7 @@ def test_every_linked_heading_is_there() -> None:
 
 
 # ---- what the pages and the program must share ----------------------------------------------------
-OTHERS = {"--perfetto", "--otf2", "--cpus-per-task", "--only", "--width", "--font", "--style", "--no-title"}  # the report's and SLURM's
+OTHERS = {"--perfetto", "--otf2", "--cpus-per-task", "--only", "--width", "--font", "--style", "--no-title", "--pairs"}  # the report's and SLURM's
 
 
 def test_every_option_named_in_the_pages_is_one_of_the_program(program: Path) -> None:

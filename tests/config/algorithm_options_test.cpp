@@ -99,7 +99,7 @@ TEST(OptionsOfSome, ThatNoChosenAlgorithmTakesAreRefused) {
       HasSubstr("--deadline 0.3: dsgd, async-dsgd have no deadline; leave it out, or choose an algorithm that has: "
                 "quantimed-dsgd"));
   for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-           {"--codec", "qsgd:4"}, {"--epsilon", "0.5"}, {"--deadline-adapt"}, {"--sync", "neighbourhood"}}) {
+           {"--codec", "qsgd:4"}, {"--deadline-adapt"}, {"--sync", "neighbourhood"}}) {
     std::vector<std::string> line = {"compare", "--algorithms", "async-dsgd"};
     line.insert(line.end(), words.begin(), words.end());
     EXPECT_THAT(error_of(line), HasSubstr("async-dsgd has no ")) << words[0];
@@ -118,9 +118,7 @@ TEST(OptionsOfSome, OfOneRunAreSaid) {
   const auto notices = [](const std::vector<std::string>& words) { return idle_notices(parse(words)); };
   EXPECT_THAT(notices({"run", "--algorithm", "dsgd", "--codec", "qsgd:4", "--deadline", "0.3"}),
               ElementsAre(HasSubstr("--codec qsgd:4: dsgd has no code; "), HasSubstr("dsgd has no deadline; ")));
-  EXPECT_THAT(notices({"run", "--algorithm", "dsgd", "--epsilon", "0.5", "--alpha", "0.1"}),
-              ElementsAre(HasSubstr("--epsilon 0.5: dsgd has no step of the mixing; ")));
-  EXPECT_THAT(notices({"run", "--algorithm", "q-dsgd", "--epsilon", "0.5"}), IsEmpty());
+  EXPECT_THAT(notices({"run", "--algorithm", "dsgd", "--epsilon", "0.5", "--alpha", "0.1"}), IsEmpty());
 }
 
 TEST(Parameters, OneThatNoChosenAlgorithmHasIsRefusedOnTheCommandLineAlone) {

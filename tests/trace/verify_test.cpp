@@ -106,7 +106,7 @@ constexpr Fault kFaults[] = {
     {"NegativeDistance", [](Trace& t) { t.progress.distance_to_optimum[1] = -1; }, "accuracies"},
     {"NearerToTheOptimumThanToEachOther", [](Trace& t) { t.progress.distance_to_optimum[1] = 0.2; }, "accuracies"},
     {"ShortDistance", [](Trace& t) { t.progress.distance_to_optimum.pop_back(); }, "lengths"},
-    {"SumOffAtAPoint", [](Trace& t) { t.progress.sum_error[2] = 2e-3; }, "over the nodes"},
+    {"SumOffAtTheEnd", [](Trace& t) { t.progress.sum_error.back() = 2e-3; }, "over the nodes"},
     {"SumErrorNegative", [](Trace& t) { t.progress.sum_error[2] = -1e-9; }, "over the nodes"},
     {"SumOffAtTheEnd",
      [](Trace& t) {
@@ -211,7 +211,7 @@ TEST(VerifyTrace, NodesMayBeApartByWhatRoundingTheirMeanLeaves) {
 // The run has said so itself.
 TEST(VerifyTrace, SumsThatWereNotKeptAreNoSecondFindingOfAnInvalidRun) {
   Trace trace = sample_trace();
-  trace.progress.sum_error[2] = 0.5;
+  trace.progress.sum_error.back() = 0.5;
   trace.summary.push_back({"sum_of_c", 0.5});
   EXPECT_FALSE(verify_trace(trace).empty());
   trace.verdict.reject("c sums to zero over the nodes in dsgt, and here to 0.5 of its size");
