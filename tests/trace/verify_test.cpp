@@ -106,7 +106,7 @@ constexpr Fault kFaults[] = {
     {"NegativeDistance", [](Trace& t) { t.progress.distance_to_optimum[1] = -1; }, "accuracies"},
     {"NearerToTheOptimumThanToEachOther", [](Trace& t) { t.progress.distance_to_optimum[1] = 0.2; }, "accuracies"},
     {"ShortDistance", [](Trace& t) { t.progress.distance_to_optimum.pop_back(); }, "lengths"},
-    {"SumOffAtTheEnd", [](Trace& t) { t.progress.sum_error.back() = 2e-3; }, "over the nodes"},
+    {"SumOffAtTheLastPoint", [](Trace& t) { t.progress.sum_error.back() = 2e-3; }, "over the nodes"},
     {"SumErrorNegative", [](Trace& t) { t.progress.sum_error[2] = -1e-9; }, "over the nodes"},
     {"SumOffAtTheEnd",
      [](Trace& t) {
