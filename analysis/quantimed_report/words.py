@@ -7,6 +7,7 @@ For titles, legends and tables. What a trace's text does not tell apart is said 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import PurePath
 
 _DURATIONS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -72,7 +73,7 @@ _GRAPHS: dict[str, Say] = {
     "erdos-renyi": lambda p: f"Erdős–Rényi graph, p = {_number(p)}",
     "two-cliques": lambda: "two cliques",
     "one-peer-exponential": lambda: "one-peer exponential graph",
-    **{kind: lambda kind=kind: f"{kind.replace('-', ' ')} graph" for kind in (
+    **{kind: partial(str, f"{kind.replace('-', ' ')} graph") for kind in (
         "ring", "chain", "torus", "hypercube", "complete", "star", "exponential", "directed-exponential")},
     "random-matching": lambda: "random matchings",
 }
@@ -103,8 +104,8 @@ _DEADLINES: dict[str, Say] = {
     "none": lambda: "no deadline",
 }
 _OTHERS: Mapping[str, str] = {  # with a number
-    "batch": "batch {}", "iterations": "{} iterations", "samples-per-node": "{} samples a node",
-    "horizon": "horizon of {} iterations", "local-steps": "{} local steps", "rounds": "{} rounds of gossip",
+    "batch": "batch {}", "iterations": "{} iteration{s}", "samples-per-node": "{} sample{s} a node",
+    "horizon": "horizon of {} iteration{s}", "local-steps": "{} local step{s}", "rounds": "{} round{s} of gossip",
 }
 
 
@@ -139,7 +140,7 @@ def dataset(text: str) -> str:
 
 
 def graph(text: str) -> str:
-    return _kind(text, _GRAPHS) or (f"graph of {_file(text)}" if "file:" in text else f"graph {text}")
+    return _kind(text, _GRAPHS) or (f"{'directed ' * text.startswith('directed')}graph of {_file(text)}" if "file:" in text else f"graph {text}")
 
 
 def weights(text: str) -> str:
@@ -178,7 +179,7 @@ def _fault(text: str) -> str:
 def _interference(text: str) -> str:
     try:
         count, share, period = text.split(",")
-        return f"{_number(count)} nodes disturbed for {_percent(share)} of {duration(float(period))}"
+        return f"{nodes(_number(count))} disturbed for {_percent(share)} of {duration(float(period))}"
     except ValueError:
         return f"interference {text}"
 
@@ -208,7 +209,7 @@ def of(option: str, value: object) -> str:
     if option in _OPTIONS:
         return _OPTIONS[option](text)
     if option in _OTHERS and text.replace(".", "", 1).isdigit():
-        return _OTHERS[option].format(text)
+        return _OTHERS[option].format(text, s="s" * (text != "1"))
     if option in ("alpha", "epsilon"):
         return f"{option} {text.replace('*', ' ')}"
     name = option.replace("-", " ").replace("_", " ")

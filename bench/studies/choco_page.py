@@ -22,7 +22,7 @@ from .field_page import brief, table
 from .field_results import Outcome, counts_at
 from .processes import minutes
 from .statistics import Estimate, estimate, know, number, ratios, spread_text
-from .study_file import StudyError, read_plain
+from .study_file import StudyError, as_blocks, read_plain
 from .traces import read_trace
 
 TITLE = "# ChocoSGD's logistic experiment, repeated"  # the first line of what is written
@@ -421,6 +421,5 @@ def write_page(found: Found, output: Path, source: str, command: str) -> None:
         lines += section(partition, entries)
     lines += ["# Reservations", "", *reservations(found, by_partition), "", "# The files", "",
               "Read one after the other, later lines win; `bench/choco/run` adds the data, `--partition`, `--iterations` and targets.", ""]
-    for path in dict.fromkeys(path for part in found.parts for path in part.files):
-        lines += [f"`bench/choco/{path.name}`", "```ini", read_plain(path).rstrip(), "```", ""]
+    lines += as_blocks((path for part in found.parts for path in part.files), "bench/choco")
     output.write_text("\n".join(lines), encoding="utf-8")

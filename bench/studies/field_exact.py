@@ -11,10 +11,11 @@ import h5py
 import numpy as np
 
 from . import field_settings as settings
-from .field_settings import QUICK_SEEDS, SEEDS, options_of
+from .field_beside import counts, head, runs_of, seeds_of, write
+from .field_settings import options_of
 from .processes import Processes
 from .statistics import estimate, know, spread_text
-from .study_file import StudyError, read_plain, split_list
+from .study_file import StudyError, split_list
 
 TITLE = "# Exact methods reach the optimum"  # the first line of what is written
 BIASED = "dsgd"
@@ -25,11 +26,6 @@ def files(quick: bool) -> tuple[Path, ...]:
     return (settings.FOLDER / "exact.ini", *((settings.FOLDER / "quick-exact.ini",) if quick else ()))
 
 
-def seeds_of(quick: bool) -> range:
-    first, _, last = (QUICK_SEEDS if quick else SEEDS).partition("-")
-    return range(int(first), int(last) + 1)
-
-
 def run(folder: Path, quick: bool, _jobs: int, processes: Processes) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     options = options_of(files(quick))
@@ -37,7 +33,7 @@ def run(folder: Path, quick: bool, _jobs: int, processes: Processes) -> None:
     for seed in seeds_of(quick):  # which the data are generated from
         processes.call("exact: export", ["export", "--dataset", options["dataset"], "--seed", seed, "--output", folder / f"data-seed{seed}.h5",
                                          "--overwrite", "--quiet"])
-    processes.call("exact: compare", ["compare", *config, "--seeds", QUICK_SEEDS if quick else SEEDS, "--threads", 1,
+    processes.call("exact: compare", ["compare", *config, "--seeds", settings.seeds(quick), "--threads", 1,
                                       "--output", folder / "compare", "--quiet"])
 
 
@@ -57,10 +53,6 @@ def fixed_point(rows: np.ndarray, targets: np.ndarray, weights: np.ndarray, alph
     return best, rest
 
 
-def seed_of(path: Path) -> int:
-    return int(path.stem.rpartition("seed")[2])
-
-
 @dataclass(frozen=True)
 class Optimum:
     """Of the data of one seed: ‖x*‖, and √((1/n) Σ ‖x_i − x*‖²) where DSGD rests. Of ‖x*‖, the limit of float32: x is rounded in every
@@ -77,23 +69,22 @@ class Curves:
     optima: dict[int, Optimum]
 
     @cached_property
-    def paths(self) -> list[Path]:
-        found = sorted(self.folder.glob(f"compare/{self.algorithm}-seed*.h5"), key=seed_of)
-        if not found:
-            raise StudyError(f"{self.folder}: has no run of {self.algorithm}; run without --report-only")
-        return found
+    def paths(self) -> dict[int, Path]:
+        return runs_of(self.folder / "compare", self.algorithm)
 
     @cached_property
-    def counted(self) -> list[Path]:
-        def counts(path: Path) -> bool:
+    def counted(self) -> dict[int, Path]:
+        found = {}
+        for seed, path in self.paths.items():
             with h5py.File(path, "r") as file:
-                return str(file.attrs["verdict"]) == "VALID" and str(file.attrs["status"]) == "complete"
-        return [path for path in self.paths if counts(path)]
+                if counts(file):
+                    found[seed] = path
+        return found
 
     def column(self, name: str) -> np.ndarray:
         """[runs, points]"""
         values = []
-        for path in self.counted:
+        for path in self.counted.values():
             with h5py.File(path, "r") as file:
                 values.append(file[f"progress/{name}"][:])
         return np.array(values)
@@ -101,7 +92,7 @@ class Curves:
     @cached_property
     def distance(self) -> np.ndarray:
         """[runs, points], over ‖x*‖."""
-        return self.column("distance_to_optimum") / np.array([[self.optima[seed_of(path)].norm] for path in self.counted])
+        return self.column("distance_to_optimum") / np.array([[self.optima[seed].norm] for seed in self.counted])
 
     @cached_property
     def ends(self) -> list[float]:
@@ -113,12 +104,8 @@ class Curves:
     @property
     def over_bias(self) -> list[float]:
         """The ends over where DSGD rests."""
-        optima = [self.optima[seed_of(path)] for path in self.counted]
+        optima = [self.optima[seed] for seed in self.counted]
         return [end * one.norm / one.bias for end, one in zip(self.ends, optima)]
-
-    def attribute(self, group: str, name: str) -> object:
-        with h5py.File(self.paths[0], "r") as file:
-            return (file[group] if group else file).attrs[name]
 
 
 def known(folder: Path, quick: bool) -> dict[int, Optimum]:
@@ -165,7 +152,7 @@ def finding(one: Curves) -> str:
     """All runs decide, and not their median."""
     if len(one.counted) < len(one.paths):
         return f"not decided: {len(one.paths) - len(one.counted)} of {len(one.paths)} runs do not count"
-    optima = [one.optima[seed_of(path)] for path in one.counted]
+    optima = [one.optima[seed] for seed in one.counted]
     if all(end < of.limit for end, of in zip(one.ends, optima)):
         return "reaches x*"
     if one.algorithm == BIASED and all(abs(end - of.bias / of.norm) < of.limit for end, of in zip(one.ends, optima)):
@@ -184,16 +171,11 @@ def write_page(folder: Path, quick: bool, output: Path) -> None:
     limit = estimate([one.limit for one in optima.values()])
     picture = output.with_suffix("") / "distance.png"
     draw(curves, bias.median, picture)
-    commits = sorted({str(one.attribute("", "commit")) for one in curves.values()})
     found = {name: finding(one) for name, one in curves.items()}
     rows = [[name, codecs.get(name, "exact"), estimate(one.ends).text(digits=2) if one.ends else "–",
              estimate(one.over_bias).text(digits=2) if one.ends else "–", found[name]] for name, one in curves.items()]
-    lines = [TITLE, "", f"Made by `bench/field/run{' --quick' if quick else ''} --pages exact`: {sum(len(one.paths) for one in curves.values())} runs in virtual "
-             f"time, program at commit {', '.join(commits)}. The same bits on every machine with the same build.", ""]
-    if quick:
-        lines += ["**A smoke test and no finding**: short runs, few seeds.", ""]
-    if any(commit.endswith("dirty") for commit in commits):
-        lines += ["**The program was built from sources that are in no commit**: nobody can repeat this.", ""]
+    paths = [path for one in curves.values() for path in one.paths.values()]
+    lines = head(TITLE, "exact", quick, paths, "runs in virtual time", ". The same bits on every machine with the same build", "short runs, few seeds")
     lines += [f"Each of {options['nodes']} nodes on a {options['graph']} has one sample of a least-squares problem, so its gradient is full and its own optimum is not "
               "that of all. x* is the minimiser of the mean of all nodes' losses.", ""]
     for text, words in (("reaches x*", "end at x* to what float32 holds, in all runs"),
@@ -206,8 +188,5 @@ def write_page(folder: Path, quick: bool, output: Path) -> None:
               f"![distance to x* against iterations]({picture.relative_to(output.parent)})", "",
               *table(["algorithm", "codec", f"distance to x* over ‖x*‖ after {options['iterations']} iterations", "over DSGD's known bias", "finding"], rows),
               "Distance: the root of the mean square over the nodes, and over the last tenth of the curve; `/progress/distance_to_optimum` of the traces "
-              f"(`--optimum`). {spread_text(len(optima))}.", "", "# The files", ""]
-    for path in files(quick):
-        lines += [f"`bench/field/{path.name}`", "```ini", read_plain(path).rstrip(), "```", ""]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text("\n".join(lines), encoding="utf-8")
+              f"(`--optimum`). {spread_text(len(optima))}.", ""]
+    write(output, lines, files(quick))

@@ -8,7 +8,6 @@ become smaller, and what a method counts its nodes by does not.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,10 +17,11 @@ import h5py
 import numpy as np
 
 from . import field_settings as settings
-from .field_settings import QUICK_SEEDS, SEEDS, options_of
+from .field_beside import counts, head, runs_of, write
+from .field_settings import options_of
 from .processes import Processes
-from .statistics import Estimate, compare, estimate, know, number, ratios, spread_text
-from .study_file import StudyError, read_plain, split_list
+from .statistics import compare, estimate, know, ratios, spread_text
+from .study_file import StudyError, split_list
 
 TITLE = "# What each method minimises"  # the first line of what is written
 FALLS, STAYS = 1.5, 0.8  # with half the step: the gap before over the gap after is above it; the gap after over that before
@@ -39,7 +39,7 @@ def steps_of(options: dict[str, str]) -> dict[str, tuple[float, float]]:
 
 # ---- runs ------------------------------------------------------------------------------------------------------------
 def classes_apart(options: dict[str, str], folder: Path, processes: Processes) -> None:
-    """That the slow nodes, which are the first, hold classes that no other node has."""
+    """That the slow nodes, which are the first, hold classes that no other node has: of data from files, with every seed."""
     path = folder / "data.h5"
     given = [f"--{name}={options[name]}" for name in ("dataset", "classes") if name in options]
     processes.call("minimises: export", ["export", *given, "--output", path, "--overwrite", "--quiet"])
@@ -61,7 +61,7 @@ def run(folder: Path, quick: bool, jobs: int, processes: Processes) -> None:
     def once(name: str) -> None:
         alpha, time = steps_of(options)[name]
         processes.call(f"minimises: {name} step", [
-            "compare", *config, "--alpha", alpha, "--max-time", time, "--seeds", QUICK_SEEDS if quick else SEEDS,
+            "compare", *config, "--alpha", alpha, "--max-time", time, "--seeds", settings.seeds(quick),
             "--threads", 1, "--output", folder / name, "--quiet"])
 
     with ThreadPoolExecutor(jobs) as pool:
@@ -77,17 +77,14 @@ class Ends:
 
     @cached_property
     def paths(self) -> dict[int, Path]:
-        found = {int(p.stem.rpartition("-seed")[2]): p for p in self.folder.glob(f"{self.algorithm}-seed*.h5")}
-        if not found:
-            raise StudyError(f"{self.folder}: has no run of {self.algorithm}; run without --report-only")
-        return dict(sorted(found.items()))
+        return runs_of(self.folder, self.algorithm)
 
     def figures(self, name: str) -> dict[int, float]:
         """Of the runs that count."""
         result = {}
         for seed, path in self.paths.items():
             with h5py.File(path, "r") as file:
-                if str(file.attrs["verdict"]) == "VALID" and str(file.attrs["status"]) == "complete":
+                if counts(file):
                     result[seed] = float(file["summary"].attrs[name])
         return result
 
@@ -100,14 +97,13 @@ class Ends:
         return self.figures("final_gap_by_samples")
 
     @cached_property
-    def samples(self) -> tuple[float, float]:
-        return (min(self.figures("least_samples_of_a_node").values(), default=math.nan),
-                max(self.figures("most_samples_of_a_node").values(), default=math.nan))
+    def samples(self) -> list[tuple[float, float]]:
+        """Of each run: of the node that did least, and of that which did most."""
+        return list(zip(self.figures("least_samples_of_a_node").values(), self.figures("most_samples_of_a_node").values()))
 
     @property
     def do_alike(self) -> bool:
-        least, most = self.samples
-        return least == most
+        return all(least == most for least, most in self.samples)
 
     @property
     def faults(self) -> int:
@@ -125,9 +121,10 @@ class Ends:
         points = min(map(len, times))
         return np.median([t[:points] for t in times], axis=0), np.median([g[:points] for g in gaps], axis=0)
 
-    def attribute(self, group: str, name: str) -> object:
+    @property
+    def optimal_loss(self) -> float:
         with h5py.File(next(iter(self.paths.values())), "r") as file:
-            return (file[group] if group else file).attrs[name]
+            return float(file["summary"].attrs["optimal_loss"])
 
 
 def findings(whole: dict[str, Ends], half: dict[str, Ends]) -> dict[str, str]:
@@ -171,7 +168,7 @@ def row(name: str, whole: Ends, half: Ends, finding: str) -> list[str]:
         return estimate(values.values()).text(digits=2) if values else "–"
 
     shrunk = ratios(half.plain, whole.plain)
-    least, most = half.samples
+    least, most = (estimate(values).median if values else math.nan for values in ([pair[k] for pair in half.samples] for k in (0, 1)))
     return [name, figure(least) if half.do_alike else f"{figure(least)} to {figure(most)}", text(whole.plain), text(half.plain),
             text(shrunk) + "×" if shrunk else "–", "the same" if half.do_alike else text(half.weighted), finding,
             f"{whole.faults + half.faults} of {len(whole.paths) + len(half.paths)}" if whole.faults + half.faults else "none"]
@@ -219,17 +216,12 @@ def write_page(folder: Path, quick: bool, output: Path) -> None:
     first = half[names[0]]
     picture = output.with_suffix("") / "gap.png"
     draw(half, picture)
-    commits = sorted({str(one.attribute("", "commit")) for by_name in (whole, half) for one in by_name.values()})
-    runs = sum(len(one.paths) for by_name in (whole, half) for one in by_name.values())
-    lines = [TITLE, "", f"Made by `bench/field/run{' --quick' if quick else ''} --pages minimises`: {runs} runs in virtual time, program at commit "
-             f"{', '.join(commits)}. The same bits on every machine with the same build.", ""]
-    if quick:
-        lines += ["**A smoke test and no finding**: generated digits, short runs, few seeds.", ""]
-    if any(commit.endswith("dirty") for commit in commits):
-        lines += ["**The program was built from sources that are in no commit**: nobody can repeat this.", ""]
+    paths = [path for by_name in (whole, half) for one in by_name.values() for path in one.paths.values()]
+    lines = head(TITLE, "minimises", quick, paths, "runs in virtual time", ". The same bits on every machine with the same build",
+                 "generated digits, short runs, few seeds")
     lines += [TEXT, "", *(f"{k}. {line}" for k, line in enumerate(sentences(found, half), 1)), "",
               f"{', '.join(f'{name} {options[name]}' for name in SHOWN if name in options)}; l2 {options['l2']}; f* = "
-              f"{number(float(first.attribute('summary', 'optimal_loss'))):.6g}. The slow nodes hold one class, no other node has it.",
+              f"{first.optimal_loss:.6g}." + ("" if quick else " The slow nodes hold one class, no other node has it."),
               *table(["algorithm", f"samples of a node, α = {less:g}", f"gap to f*, α = {alpha:g}, {time:g} s", f"gap to f*, α = {less:g}, {longer:g} s",
                       "the second over the first", f"gap to the weighted optimum, α = {less:g}", "it minimises", "runs that do not count"],
                      [row(name, whole[name], half[name], found[name]) for name in names]),
@@ -239,9 +231,5 @@ def write_page(folder: Path, quick: bool, output: Path) -> None:
               "corrected for all of them together).", "",
               f"![gap to f* against time]({picture.relative_to(output.parent)})", "", f"With α = {less:g}: a curve that has become level above the others is not unfinished. The slow nodes take "
               "their steps at the same moments, and the last point is just after one of them: where nobody waits it lies nearer to their optimum "
-              "than those before.", "",
-              "# The files", ""]
-    for path in files(quick):
-        lines += [f"`bench/field/{path.name}`", "```ini", read_plain(path).rstrip(), "```", ""]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text("\n".join(lines), encoding="utf-8")
+              "than those before.", ""]
+    write(output, lines, files(quick))

@@ -12,11 +12,12 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  after the back end has been chosen
 
 from . import field_settings as settings  # noqa: E402
+from .field_beside import of_no_commit  # noqa: E402
 from .field_results import COUNTS, Outcome, Paired, against_first, factors, pair_deadlines, within  # noqa: E402
 from .field_settings import AMB, SETTINGS, Part  # noqa: E402
 from .field_findings import sentences  # noqa: E402
 from .statistics import number, read_estimate  # noqa: E402
-from .study_file import StudyError, read_plain  # noqa: E402
+from .study_file import StudyError, as_blocks, read_plain  # noqa: E402
 
 TITLE = "# The field, head to head"  # the first line of what is written
 LEFT_OUT = ("The program has more algorithms than are compared here (`quantimed info --algorithms`), among them AD-PSGD, SwarmSGD, RelaySGD, "
@@ -245,8 +246,8 @@ def facts(found: Sequence[Outcome], quick: bool, names: Sequence[str]) -> list[s
         lines += ["", "**A smoke test and no finding**: generated digits, few nodes, few algorithms, few trials, few seeds."]
     elif missing := [name for name in SETTINGS if name not in names]:
         lines += ["", f"**Not whole**: without {', '.join(missing)}."]
-    if any(commit.endswith("dirty") for commit in commits):
-        lines += ["", "**The program was built from sources that are in no commit**: nobody can repeat this."]
+    if warning := of_no_commit(commits):
+        lines += ["", warning[0]]
     if len(commits) > 1:
         lines += ["", "**Runs of several programs are mixed here**: remove the folder of runs and start again."]
     return lines
@@ -289,7 +290,6 @@ def write_page(parts: Sequence[Part], output: Path, quick: bool, names: Sequence
     lines += ["# Left out", "", LEFT_OUT, "", "# The settings' files", "",
               "Read one after the other, later lines win: base.ini, the setting's own, then deadline.ini where a deadline is added"
               + (", then the quick ones" if quick else "") + ".", ""]
-    for path in dict.fromkeys(path for part in parts for path in part.files):
-        lines += [f"`bench/field/{path.name}`", "```ini", read_plain(path).rstrip(), "```", ""]
+    lines += as_blocks((path for part in parts for path in part.files), "bench/field")
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text("\n".join(lines), encoding="utf-8")

@@ -9,11 +9,12 @@ import subprocess
 from pathlib import Path
 
 from . import field_settings as settings
-from .field_settings import QUICK_SEEDS, SEEDS, TUNING_SEEDS, Part
+from .field_beside import head, write
+from .field_settings import TUNING_SEEDS, Part
 from .processes import Processes, Refused
 from .runner import find_program
 from .statistics import number
-from .study_file import StudyError, read_plain
+from .study_file import StudyError
 
 TITLE = "# Anytime Minibatch against QuanTimed-DSGD, on both clocks"  # the first line of what is written
 CLOCKS = {"virtual": "In virtual time", "threads": "In real time"}
@@ -23,7 +24,7 @@ def part_of(folder: Path, quick: bool, engine: str) -> Part:
     """`form` names the folder of the comparison: virtual-compare, threads-compare."""
     names = ("base", *(("quick",) if quick else ()), "amb", "real-time", *(("quick-real-time",) if quick else ()))
     files = tuple(settings.FOLDER / f"{name}.ini" for name in names)
-    return Part("real-time", engine, files, folder, QUICK_SEEDS if quick else SEEDS)
+    return Part("real-time", engine, files, folder, settings.seeds(quick))
 
 
 def run(folder: Path, quick: bool, _jobs: int, processes: Processes) -> None:
@@ -82,22 +83,15 @@ def half(part: Part) -> list[str]:
 
 def write_page(folder: Path, quick: bool, output: Path) -> None:
     from .field_page import SHOWN
-    from .field_results import commit_of
 
     parts = {engine: part_of(folder, quick, engine) for engine in CLOCKS}
     options = parts["threads"].options
     paths = [path for part in parts.values() for path in part.compare.glob("*.h5")]
     if not paths:
         raise StudyError(f"{folder}: has no runs; run without --report-only")
-    commits = sorted({commit_of(path) for path in paths})
     here = folder / "machine"  # where it was run, which need not be where it is told
     where = here.read_text(encoding="utf-8").strip() if here.exists() else "a machine that was not written down"
-    lines = [TITLE, "", f"Made by `bench/field/run{' --quick' if quick else ''} --pages real-time`: {len(paths)} runs that are judged, program at commit "
-             f"{', '.join(commits)}; in real time on {where}.", ""]
-    if quick:
-        lines += ["**A smoke test and no finding**: generated digits, short runs, few seeds.", ""]
-    if any(commit.endswith("dirty") for commit in commits):
-        lines += ["**The program was built from sources that are in no commit**: nobody can repeat this.", ""]
+    lines = head(TITLE, "real-time", quick, paths, "runs that are judged", f"; in real time on {where}", "generated digits, short runs, few seeds")
     lines += ["Both compute until the same deadline, with the same straggler, and mix afterwards. The steps were tuned in virtual time, with as many "
               f"trials for each, on seeds {TUNING_SEEDS.replace('-', '–')}; both clocks have these steps, the same seeds and the same targets, fixed before "
               "the runs that are judged, and name a winner by the same rule as [everywhere](field.md). In virtual time speeds and link alone take time; in real time "
@@ -106,8 +100,4 @@ def write_page(folder: Path, quick: bool, output: Path) -> None:
               f"{', '.join(f'{name} {options[name]}' for name in SHOWN)}; {number(options['max-time']):g} s for each.", ""]
     for part in parts.values():
         lines += half(part)
-    lines += ["# The files", "", "Read one after the other, later lines win.", ""]
-    for path in parts["threads"].files:
-        lines += [f"`bench/field/{path.name}`", "```ini", read_plain(path).rstrip(), "```", ""]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text("\n".join(lines), encoding="utf-8")
+    write(output, lines, parts["threads"].files)

@@ -13,6 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from .field_beside import commit_of
 from .field_settings import Part
 from .statistics import Estimate, ask, number, plain, read_estimate
 from .study_file import StudyError
@@ -140,11 +141,6 @@ class Outcome:
     @cached_property
     def commits(self) -> set[str]:
         return {commit_of(path) for path in self.part.compare.glob("*.h5")}
-
-
-def commit_of(path: Path) -> str:
-    with h5py.File(path, "r") as file:
-        return str(file.attrs["commit"])
 
 
 def counts_at(path: Path, time: float) -> tuple[float, float, float]:

@@ -115,6 +115,11 @@ def is_newest(algorithm: str) -> bool:
     return deliveries()[algorithm] != "round"
 
 
+def seeds(quick: bool) -> str:
+    """Of the runs that are judged."""
+    return QUICK_SEEDS if quick else SEEDS
+
+
 def parts(settings: Sequence[str], quick: bool, folder: Path) -> list[Part]:
     found = []
     for name in settings:
@@ -124,9 +129,9 @@ def parts(settings: Sequence[str], quick: bool, folder: Path) -> list[Part]:
             files = (FOLDER / "base.ini", *small, *own, *((FOLDER / "quick-amb.ini",) if quick else ()))
         else:
             files = (FOLDER / "base.ini", *own, *small)
-        seeds = QUICK_SEEDS if quick else SEEDS
-        found.append(Part(name, "field", files, folder / name, seeds))
+        judged = seeds(quick)
+        found.append(Part(name, "field", files, folder / name, judged))
         if name in (QUICK_DEADLINE if quick else WITH_DEADLINE):
             more = (FOLDER / "deadline.ini", *((FOLDER / "quick-deadline.ini",) if quick else ()))
-            found.append(Part(name, "deadline", files + more, folder / name, seeds))
+            found.append(Part(name, "deadline", files + more, folder / name, judged))
     return found

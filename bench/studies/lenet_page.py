@@ -20,7 +20,7 @@ from .field_findings import listed
 from .lenet_runs import TUNING_SEED, TUNING_SHARE, Entrant, Spent, jobs_of, loss_of
 from .processes import minutes
 from .statistics import FEWEST_SEEDS, compare, estimate, know, ratios, spread_text
-from .study_file import StudyError, read_plain
+from .study_file import StudyError, as_blocks
 from .traces import read_trace
 
 TITLE = "# GN-LeNet on CIFAR-10"  # the first line of what is written
@@ -258,6 +258,5 @@ def write_page(found: Sequence[Entrant], spent: Spent, output: Path, source: str
              "# The search", "", "Training loss after a trial's time, by α, and by ε or γ where there is one.", *table(("algorithm", "second step", "trials"), of_search(entries)),
              "# Reservations", "", *reservations(entries, test), "", "# The files", "",
              "Read one after the other, later lines win; `bench/lenet/run` adds the data, steps, seeds and a trial's time.", ""]
-    for path in dict.fromkeys(path for one in found for path in one.files):
-        lines += [f"`bench/lenet/{path.name}`", "```ini", read_plain(path).rstrip(), "```", ""]
+    lines += as_blocks((path for one in found for path in one.files), "bench/lenet")
     output.write_text("\n".join(lines), encoding="utf-8")

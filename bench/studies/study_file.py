@@ -31,6 +31,7 @@ import math
 import re
 import stat
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -258,6 +259,11 @@ def read_plain(path: Path, label: str = "") -> str:
     if why := why_no_text(image):
         raise StudyError(f"{label or path}: cannot be read: {why}")
     return image.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def as_blocks(paths: Iterable[Path], folder: str) -> list[str]:
+    """Files as a page shows them, each once."""
+    return [line for path in dict.fromkeys(paths) for line in (f"`{folder}/{path.name}`", "```ini", read_plain(path).rstrip(), "```", "")]
 
 
 def why_no_text(image: bytes) -> str:

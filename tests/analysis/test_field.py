@@ -46,8 +46,6 @@ def small(program: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.Monk
         (folder / f"{name}.ini").write_text(text)
     for name, value in (("FOLDER", folder), ("QUICK", ("slow-node", "amb")), ("QUICK_SEEDS", "1-2")):
         monkeypatch.setattr(field_settings, name, value)
-    for module in (field_exact, field_minimises, field_real_time):
-        monkeypatch.setattr(module, "QUICK_SEEDS", "1-2")
     monkeypatch.setenv("QUANTIMED_PROGRAM", str(program))
     monkeypatch.chdir(tmp_path)
     for cached in (field_settings.merged, field_settings.deliveries):
@@ -187,7 +185,7 @@ def test_the_page_on_what_is_minimised_says_what_the_traces_say(small: Path, cap
 def ends(plain: float, weighted: float, samples: tuple[float, float] = (10, 100)) -> field_minimises.Ends:
     made = field_minimises.Ends(Path("none"), "amb")
     seeds = range(1, 11)
-    vars(made).update(plain={s: plain * (1 + s / 1000) for s in seeds}, weighted={s: weighted for s in seeds}, samples=samples,
+    vars(made).update(plain={s: plain * (1 + s / 1000) for s in seeds}, weighted={s: weighted for s in seeds}, samples=[samples] * 10,
                       paths={s: Path(str(s)) for s in seeds})
     return made
 
@@ -293,5 +291,5 @@ def test_a_method_that_stops_short_is_not_said_to_rest_at_a_bias_or_to_reach_any
     for algorithm, end, expected in (("dsgd", 0.1, "rests at its known bias"), ("dsgd", 0.2, "stops short of x*"), ("lead", 0.1, "stops short of x*"),
                                      ("lead", 1e-6, "reaches x*")):
         made = field_exact.Curves(Path("none"), algorithm, {1: field_exact.Optimum(norm=2.0, bias=0.2, limit=1e-5)})
-        vars(made).update(paths=[Path("a-seed1.h5")], counted=[Path("a-seed1.h5")], ends=[end])
+        vars(made).update(paths={1: Path("a-seed1.h5")}, counted={1: Path("a-seed1.h5")}, ends=[end])
         assert field_exact.finding(made) == expected
