@@ -26,9 +26,10 @@ std::vector<double> samples_of(const RoundsSource& rounds) {
 }
 
 // What a method ends at that counts a node by how much it has done: the least of Σ_i s_i f_i, and how far the mean
-// model is above it.
+// model is above it. Nothing where a node was lost: the mean model is then of those who went on.
 void add_gap_by_samples(Trace& trace, const Setup& setup, const Dataset& data, const Optimum& optimum,
                         const RoundsSource& rounds) {
+  if (text(trace.summary, "lost_nodes", "none") != "none") return;
   const std::vector<double> samples = samples_of(rounds), x(trace.mean_model.begin(), trace.mean_model.end());
   const double all = std::accumulate(samples.begin(), samples.end(), 0.0);
   if (!(all > 0)) return;

@@ -116,7 +116,7 @@ void print_result(const Trace& trace, const Config& config, const DataSplit& dat
                figure("optimal_loss"), figure("optimal_loss_error"));
   if (!std::isnan(figure("final_gap_by_samples")) && *find_algorithm(config.algorithm).minimises)
     fmt::print(
-        "  its own gap {:.4g} above the least of the nodes' losses weighted by the samples that they computed, {:g} to "
+        "  weighted    {:.4g} above the least of the nodes' losses weighted by the samples that they computed, {:g} to "
         "{:g} a node\n",
         figure("final_gap_by_samples"), figure("least_samples_of_a_node"), figure("most_samples_of_a_node"));
   if (!std::isnan(figure("final_accuracy")))

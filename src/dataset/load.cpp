@@ -157,8 +157,7 @@ void check_grey(const DatasetRequest& request, DataSource& source) {
   if (source.shape.size() == 3 && source.shape[0] > 1)
     throw InputError(
         "--dataset {}: holds colours, but --grey turns only the files of CIFAR-10 itself to grey; leave it out, or "
-        "turn "
-        "the data before",
+        "turn the data before",
         request.name);
   source.notices.emplace_back("--grey changes nothing: the data has no colours");
 }

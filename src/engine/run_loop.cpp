@@ -85,7 +85,6 @@ void RunLoop::restore_cores() {
 }
 
 namespace {
-constexpr double kTolerance = 1e-3;  // of a state's own size; float32 leaves about 1e-5
 // A state that goes to zero itself, as where every node's gradient does at the optimum, ends as what float32 rounds off
 // the models, and sums to no less: its size is taken to be at least this share of theirs.
 constexpr double kOfModel = 1e-2;
@@ -151,16 +150,15 @@ void RunLoop::check_invariants() {
     if (!state.sums_to_zero) continue;
     const double error = error_of_state(k);
     outcome_.measured.emplace_back(fmt::format("sum_of_{}", state.name), error);
-    if (error > kTolerance)
+    if (error > kMostSumError)
       outcome_.verdict.reject(fmt::format("{} sums to zero over the nodes in {}, and here to {:.3g} of its size",
                                           state.name, run_.algorithm.name, error));
   }
   if (run_.algorithm.weights == Weights::push) {
     const double mean = mean_weight(), n = run_.network.nodes;
     outcome_.measured.emplace_back("push_sum_weights", mean);
-    if (!(std::abs(mean - 1) <= kTolerance)) {
+    if (!(std::abs(mean - 1) <= kMostSumError))
       outcome_.verdict.reject(fmt::format("push-sum weights sum to {:.6g} and not to {}", mean * n, n));
-    }
   }
 }
 

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <array>
+#include <exception>
 #include <new>
 
 namespace quantimed::hdf5 {
@@ -94,19 +95,25 @@ Attributes read_attributes(hid_t group, const std::string& owner) {
   // Other programs may not track the order; then it is the alphabet's.
   const H5_index_t index = (order & H5P_CRT_ORDER_TRACKED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
   // One walk for all the names: to open each by its number would make the library sort all of them each time.
-  std::vector<std::string> names;
-  names.reserve(count);
+  struct {
+    std::vector<std::string> names;
+    std::exception_ptr failure;  // nothing may be thrown through C
+  } walk;
   const auto note = [](hid_t, const char* name, const H5A_info_t*, void* to) -> herr_t {
+    auto& [names, failure] = *static_cast<decltype(walk)*>(to);
     try {
-      static_cast<std::vector<std::string>*>(to)->emplace_back(name);
+      names.emplace_back(name);
       return 0;
-    } catch (...) {  // nothing may be thrown through C
+    } catch (...) {
+      failure = std::current_exception();
       return -1;
     }
   };
-  need(H5Aiterate2(group, index, H5_ITER_INC, nullptr, note, &names), "attributes of " + owner);
+  const herr_t walked = H5Aiterate2(group, index, H5_ITER_INC, nullptr, note, &walk);
+  if (walk.failure) std::rethrow_exception(walk.failure);
+  need(walked, "attributes of " + owner);
   Attributes attributes;
-  for (const std::string& name : names) {
+  for (const std::string& name : walk.names) {
     const std::string shown = fmt::format("attribute {} of {}", name, owner);
     const AttributeHandle handle(H5Aopen(group, name.c_str(), H5P_DEFAULT), shown);
     attributes.emplace_back(name, read_attribute(handle, shown));

@@ -51,8 +51,8 @@ struct Progress {
   std::vector<double> consensus_error;        // (1/n) Σ_i ‖x_i − x̄‖²
   std::vector<double> gradient_norm_squared;  // ‖∇f(x̄)‖², per-dataset ℓ2 term included
   std::vector<double> distance_to_optimum;    // √((1/n) Σ_i ‖x_i − x*‖²); empty where x* is not known
-  // Of what the algorithm keeps over the nodes: the largest ‖Σ_i s_i‖ / √(Σ_i ‖s_i‖²) of states s that sum to zero, and
-  // |Σ_i ω_i / n − 1| of push-sum weights ω. Empty where it keeps nothing, and in real time.
+  // Of what the algorithm keeps over the nodes: the largest ‖Σ_i s_i‖ / √(Σ_i ‖s_i‖² + Σ_i ‖x_i‖² / 10⁴) of states s
+  // that sum to zero, and |Σ_i ω_i / n − 1| of push-sum weights ω. Empty where it keeps nothing, and in real time.
   std::vector<double> sum_error;
   // [K, classes] of Trace::classes, row-major: share of hits among the samples of each; NaN where there are none, or
   // where it was not told (a run that a version without it began). In the file: /classes/accuracy.
@@ -214,6 +214,8 @@ std::span<const TraceCheck> trace_checks();
 // The one count: an engine judges a run by it, and verify prints it.
 inline constexpr double kUsualSlack = 0.01;  // of T_d
 inline constexpr double kMostLate = 0.05;    // of the gradients of a VALID run on threads
+inline constexpr double kMostSumError =
+    1e-3;  // at the end of a VALID run: Progress::sum_error; float32 leaves about 1e-5
 struct LateGradients {
   std::size_t late = 0, all = 0;
   double share() const { return all > 0 ? static_cast<double>(late) / static_cast<double>(all) : 0; }

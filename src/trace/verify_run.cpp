@@ -239,22 +239,20 @@ std::string finite_model(const Trace& trace) {
 }
 
 // What the algorithm keeps over the nodes: states that sum to zero, push-sum weights that sum to n. A run that counts
-// has been held to it, at its points and at its end.
+// has been held to it at its end; at a point before that a state may be in between.
 std::string sums_kept(const Trace& trace) {
-  constexpr double kMost = 1e-3;  // as RunLoop has it
   if (!trace.verdict.is_valid() || trace.status == RunStatus::diverged) return {};
   for (const auto& [name, value] : trace.summary) {
     const double is = number(trace.summary, name, std::nan(""));
-    if (name.starts_with("sum_of_") && !(is >= 0 && is <= kMost))
+    if (name.starts_with("sum_of_") && !(is >= 0 && is <= kMostSumError))
       return fmt::format("/summary says that {} is {} of its size over the nodes, and it is to be 0", name, is);
-    if (name == "push_sum_weights" && !(std::abs(is - 1) <= kMost))
+    if (name == "push_sum_weights" && !(std::abs(is - 1) <= kMostSumError))
       return fmt::format("/summary says that the mean push-sum weight is {}, and it is to be 1", is);
   }
-  // The run is judged at its end; at a point before it a state may be in between.
   const std::vector<double>& errors = trace.progress.sum_error;
   for (std::size_t k = 0; k < errors.size(); ++k)
-    if (errors[k] < 0 || (k + 1 == errors.size() && errors[k] > kMost))  // false for NaN: not told
-      return fmt::format("/progress/sum_error: point {} is {}, and at most {} is to be", k, errors[k], kMost);
+    if (errors[k] < 0 || (k + 1 == errors.size() && errors[k] > kMostSumError))  // false for NaN: not told
+      return fmt::format("/progress/sum_error: point {} is {}, and at most {} is to be", k, errors[k], kMostSumError);
   return {};
 }
 
