@@ -316,7 +316,8 @@ int Prediction::operator()() {
     for (const std::string& algorithm : algorithms_) extrapolate(line, algorithm);
   }
   const MachineFile machine = read_machine_file(machine_);
-  if (!machine.invalid.empty()) tell("quantimed: the machine file should not be trusted: {}\n", machine.invalid);
+  if (given_.quiet && !machine.invalid.empty())  // else the first run has said so
+    tell("quantimed: the machine file should not be trusted: {}\n", machine.invalid);
   const Config c = predicted_config(algorithms_.front(), nodes_);
   fmt::print("{} nodes, one a core; {} on {}, batch {}, {} iterations, speed {}, link {}; {} measured run{} of each\n",
              nodes_, c.model, c.dataset, c.batch, c.iterations, speed_in_words(c.speed), in_words(parse_link(c.link)),

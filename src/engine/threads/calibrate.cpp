@@ -8,6 +8,8 @@
 #include "node/local_gradient.hpp"
 #include "node/mix.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <barrier>
 #include <chrono>
@@ -238,27 +240,29 @@ Calibration calibrate(const Run& fixed, const Run& until_deadline, const Calibra
     return goes_on();
   });
   Verdict verdict;
-  const auto measure = [&](const Run& run) {
+  const auto measure = [&](const Run& run, const std::string& what) {
     Silent silent(goes_on);
     Outcome outcome = run_threads(run, silent);
-    verdict.reject_as(outcome.verdict);
+    for (const std::string& reason : outcome.verdict.reasons()) verdict.reject(fmt::format("{}: {}", what, reason));
     result.invalid = verdict.why();
     result.interrupted = result.interrupted || outcome.interrupted;
     return outcome.rounds.all();
   };
   if (!goes_on()) return result;
-  const Rounds rounds = measure(fixed);
+  const auto of_batch = [](std::size_t samples) { return fmt::format("with batch {}", samples); };
+  const std::size_t batch = fixed.options.batch, other_batch = batch > kFewSamples ? kFewSamples : 8 * batch;
+  const Rounds rounds = measure(fixed, of_batch(batch));
   done = 0.6;
   if (!goes_on()) return result;
   // In a run an update goes before each gradient, and leaves other data in the caches than a loop of gradients does:
   // what that costs is measured at two batches, and taken to be linear in the batch.
-  const auto beyond_loop = [&](const Rounds& of, std::size_t batch) {
-    return phase_quantile(of, &Rounds::compute_time, 0.5) - costs.gradient_time(batch);
+  const auto beyond_loop = [&](const Rounds& of, std::size_t samples) {
+    return phase_quantile(of, &Rounds::compute_time, 0.5) - costs.gradient_time(samples);
   };
-  const std::size_t batch = fixed.options.batch, other_batch = batch > kFewSamples ? kFewSamples : 8 * batch;
   Run other = fixed;
   other.options.batch = static_cast<std::uint32_t>(other_batch);
-  const Seconds here = beyond_loop(rounds, batch), there = beyond_loop(measure(other), other_batch);
+  const Seconds here = beyond_loop(rounds, batch),
+                there = beyond_loop(measure(other, of_batch(other_batch)), other_batch);
   if (!goes_on()) return result;
   const double slope = (here - there) / (static_cast<double>(batch) - static_cast<double>(other_batch));
   for (auto& [samples, time] : costs.gradient)
@@ -273,7 +277,7 @@ Calibration calibrate(const Run& fixed, const Run& until_deadline, const Calibra
   costs.mix = {{degree, mix_time}, {degree + 1, mix_time + further}};
   done = 0.8;
   if (!goes_on()) return result;
-  const Rounds timed = measure(until_deadline);
+  const Rounds timed = measure(until_deadline, "until a deadline");
   if (!goes_on()) return result;
   costs.deadline_sample_s =
       phase_quantile(timed, &Rounds::deadline, 0.5) / std::max(1.0, phase_quantile(timed, &Rounds::batch, 0.5));
