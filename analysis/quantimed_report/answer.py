@@ -92,7 +92,7 @@ def _steps(table: Table) -> tuple[bool, str]:
     if len(tuned) == 1 and "" not in tuned:
         found = tuned.pop()
         if found.startswith("equal budgets: "):
-            return True, f"Step sizes: tuned with {found}."
+            return "; but " not in found, f"Step sizes: tuned with {found}."
         return False, f"Step sizes: tuned for {found}."
     if tuned != {""}:
         return False, "Step sizes: not tuned with one budget: " + ", ".join(sorted(one or "not tuned" for one in tuned)) + "."

@@ -161,7 +161,7 @@ std::vector<std::string> differences(const std::map<std::string, std::string>& t
 }  // namespace
 
 std::string make_certificate(const Config& tuned, std::uint32_t trials, const std::vector<std::uint64_t>& seeds,
-                             const std::string& data) {
+                             const std::string& data, const SearchDoubts& doubts) {
   std::string text = fmt::format("trials={}; seeds={}; budget={}; program={} {}", trials, seeds_text(seeds),
                                  tuned.budget, build::kVersion, build::kCommit);
   for (const char* name : kEqual) text += fmt::format("; {}={}", name, plain(value_of(*find_option(name), tuned)));
@@ -170,8 +170,25 @@ std::string make_certificate(const Config& tuned, std::uint32_t trials, const st
     text += fmt::format("; {}={}", row_of(parameter).option, plain(values));
   if (!tuned.gradient.empty()) text += "; gradient=" + plain(tuned.gradient);
   if (!data.empty()) text += "; data=" + data;
+  if (!doubts.at_edge.empty()) text += fmt::format("; at-edge={}", fmt::join(doubts.at_edge, ","));
+  if (!doubts.usual_better.empty()) text += fmt::format("; usual-better={}", fmt::join(doubts.usual_better, ","));
   return text + "; check=" + hash_of(text);
 }
+
+namespace {
+
+constexpr std::string_view kBut = "; but ";
+
+std::string doubts_text(const std::map<std::string, std::string>& tuned) {
+  std::vector<std::string> doubts;
+  if (const auto edge = tuned.find("at-edge"); edge != tuned.end())
+    doubts.push_back("the best of " + edge->second + " lies at the edge of what was tried");
+  if (const auto usual = tuned.find("usual-better"); usual != tuned.end())
+    doubts.push_back("published or usual steps do better than the best trial of " + usual->second);
+  return doubts.empty() ? "" : fmt::format("{}the search was too small: {}", kBut, fmt::join(doubts, ", "));
+}
+
+}  // namespace
 
 std::string certified_data(const Config& config, const DataSplit& data) {
   return is_generated(config.dataset) ? "" : fingerprint(data);
@@ -189,11 +206,17 @@ std::string tuning_of(const Config& judged, const std::vector<std::uint64_t>& se
     return std::find(tuning_seeds.begin(), tuning_seeds.end(), seed) != tuning_seeds.end();
   });
   if (!both.empty()) return fmt::format("the seeds that judge: {}", fmt::join(both, ", "));
-  return fmt::format(
-      "equal budgets: {} trials of each algorithm, seeds {}{}", entry_of(tuned, "trials"), entry_of(tuned, "seeds"),
-      is_tuned_in_virtual_time(tuned, judged) ? ", in virtual time with these speeds and this link" : "");
+  return fmt::format("equal budgets: {} trials of each algorithm, seeds {}{}{}", entry_of(tuned, "trials"),
+                     entry_of(tuned, "seeds"),
+                     is_tuned_in_virtual_time(tuned, judged) ? ", in virtual time with these speeds and this link" : "",
+                     doubts_text(tuned));
 }
 
 bool is_tuned_fairly(const std::string& tuning) { return tuning.starts_with("equal budgets: "); }
+
+std::string search_doubts_of(const std::string& tuning) {
+  const std::size_t at = is_tuned_fairly(tuning) ? tuning.find(kBut) : std::string::npos;
+  return at == std::string::npos ? "" : tuning.substr(at + kBut.size());
+}
 
 }  // namespace quantimed

@@ -5,6 +5,7 @@
 #include "command/experiment.hpp"
 #include "command/study_file.hpp"
 #include "command/table_text.hpp"
+#include "command/tune_notes.hpp"
 #include "config/algorithm_options.hpp"
 
 #include <fmt/format.h>
@@ -12,13 +13,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 namespace quantimed {
 
 namespace {
-
-constexpr double kWorthARun = 1.05;  // steps for one target are compared where they are so many times as fast there
 
 std::string steps_text(const Search& search, const Trial& trial) {
   std::string text = search.steps.has_two() ? fmt::format("{}, {}", trial.alpha, trial.mixing) : trial.alpha;
@@ -36,12 +34,6 @@ std::vector<Parameter> searched_parameters(const TuneReport& report) {
   return found;
 }
 
-std::string time_text(std::span<const TrialRun> runs, std::size_t target) {
-  if (std::isinf(score(runs).loss)) return "—";
-  const double time = median_time(runs, target);
-  if (std::isinf(time)) return "missed";
-  return fmt::format("{}{:.4g} s", is_resolved(runs, target) ? "" : "< ", time);
-}
 std::string time_text(const Search& search, std::size_t trial, std::size_t target) {
   return time_text(search.runs[trial], target);
 }
@@ -103,59 +95,6 @@ std::vector<std::string> for_each_target(const TuneReport& report, const Search&
                : "—");
   }
   return line;
-}
-
-// "quantimed-dsgd 8.68; dsgd 0.0046, 9.1": the alphas of the second pass that lie outside of --alpha-range.
-std::string beyond_the_range(const TuneReport& report) {
-  std::string text;
-  for (const Search& search : report.searches) {
-    double least = kForever, most = 0;  // as the first pass tried them: in three digits
-    for (std::size_t k = 0; k < search.grid; ++k) {
-      least = std::min(least, std::stod(search.trials[k].alpha));
-      most = std::max(most, std::stod(search.trials[k].alpha));
-    }
-    std::set<double> beyond;
-    for (const Trial& trial : search.trials) {
-      if (trial.is_published) continue;
-      if (const double alpha = std::stod(trial.alpha); alpha < least || alpha > most) beyond.insert(alpha);
-    }
-    if (!beyond.empty())
-      text += fmt::format("{}{} {:g}", text.empty() ? "" : "; ", search.algorithm.name, fmt::join(beyond, ", "));
-  }
-  return text;
-}
-
-// Whether a table marks a time.
-bool has_unresolved(const TuneReport& report) {
-  return std::ranges::any_of(report.searches, [&](const Search& search) {
-    for (std::size_t k = 0; search.winner && k < report.targets.size(); ++k)
-      for (const std::size_t trial : {*search.winner, search.winners[k].value_or(*search.winner), *search.published})
-        if (std::isfinite(median_time(search.runs[trial], k)) && !is_resolved(search.runs[trial], k)) return true;
-    return false;
-  });
-}
-
-std::string notes(const TuneReport& report) {
-  std::string text;
-  if (has_unresolved(report))
-    text += "< before the third point of its curve: the point after it counts; more --evaluations resolve it\n";
-  if (const std::string beyond = beyond_the_range(report); !beyond.empty())
-    text += fmt::format("Trials of the second pass went beyond --alpha-range {:g},{:g}: {}\n",
-                        report.given.alpha_range[0], report.given.alpha_range[1], beyond);
-  for (const Search& search : report.searches) {
-    if (!search.winner) {
-      text += fmt::format("{}: no trial works; widen --alpha-range\n", search.algorithm.name);
-      continue;
-    }
-    const Trial& best = search.trials[*search.winner];
-    const std::string option = search.steps.is_quasi_random()
-                                   ? edge_of_search(search.steps, best, search.trials.size(), report.given.alpha_range,
-                                                    report.given.epsilon_range)
-                                   : edge_of_grid(best, search.trials);
-    if (!option.empty())
-      text += fmt::format("{}: the best lies at the edge of what was tried; widen {}\n", search.algorithm.name, option);
-  }
-  return text;
 }
 
 // The steps for a target of its own, where they are worth runs of their own.
@@ -258,7 +197,7 @@ std::string tune_text(const TuneReport& report) {
           [&](const std::string& name, Parameter parameter) { return is_looked_for(report, name, parameter); }),
       table_text(all) + other_clock_table(report),
       report.targets.empty() ? "\nNo trial's loss fell; the least final loss decides.\n" : "\n" + table_text(each),
-      notes(report));
+      tune_notes(report));
 }
 
 std::string trials_csv(const TuneReport& report) {
@@ -314,7 +253,7 @@ std::string tuned_ini(const TuneReport& report, const std::string& data) {
   Config resolved = c;
   resolved.algorithm = c.algorithms.front();
   c.nodes = resolve(resolved).nodes;
-  c.tuned_by = make_certificate(c, report.given.trials, report.given.seeds, data);
+  c.tuned_by = make_certificate(c, report.given.trials, report.given.seeds, data, doubts_of(report));
   return fmt::format("# Step sizes found by quantimed tune; to compare with them: quantimed compare --config FILE\n{}",
                      study_ini(c));
 }

@@ -164,6 +164,15 @@ void add_ends(std::vector<std::string>& found, const Comparison& made) {
   }
 }
 
+// A search with the same budget for all can still be too small for some.
+void add_search_doubts(std::vector<std::string>& found, std::span<const ComparedRun* const> runs) {
+  for (const ComparedRun* run : runs)
+    if (const std::string doubts = search_doubts_of(text(run->config, "tuned_by", "")); !doubts.empty())
+      add_once(found, fmt::format("Steps were tuned with equal budgets, but {}; tune with more --trials or a wider "
+                                  "--alpha-range before a winner is quoted",
+                                  doubts));
+}
+
 // Steps are tuned by one clock.
 void add_tuning_clock(std::vector<std::string>& found, const Comparison& made,
                       std::span<const ComparedRun* const> runs) {
@@ -282,6 +291,7 @@ std::vector<std::string> warnings(const Comparison& made, std::span<const Compar
   add_minimisers(found, runs);
   add_machine(found, runs);
   add_ends(found, made);
+  add_search_doubts(found, runs);
   add_tuning_clock(found, made, runs);
   add_bits(found, made, runs);
   add_statistics(found, made);

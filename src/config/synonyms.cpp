@@ -29,6 +29,7 @@ constexpr Synonym kOptions[] = {
     {"agents", "nodes"},
     {"clients", "nodes"},
     {"numnodes", "nodes"},
+    {"worldsize", "nodes"},
     {"n", "nodes"},
     {"epochs", "iterations"},
     {"steps", "iterations"},
@@ -53,6 +54,10 @@ constexpr Synonym kOptions[] = {
     {"duration", "max-time"},
     {"out", "output"},
     {"outdir", "output"},
+    {"outputdir", "output"},
+    {"hidden", "model"},
+    {"layers", "model"},
+    {"modelsize", "model"},
     {"folder", "output"},
     {"bandwidth", "link"},
     {"latency", "link"},
@@ -66,10 +71,11 @@ constexpr Synonym kOptions[] = {
 };
 
 constexpr Synonym kCommandSynonyms[] = {
-    {"train", "run"},       {"simulate", "run"},   {"bench", "compare"},  {"benchmark", "compare"},
-    {"cmp", "compare"},     {"search", "tune"},    {"sweep", "tune"},     {"check", "verify"},
-    {"scaling", "scale"},   {"convert", "export"}, {"repeat", "replay"},  {"reproduce", "replay"},
-    {"datasets", "export"}, {"doctor", "info"},    {"figures", "report"}, {"page", "report"},
+    {"train", "run"},      {"simulate", "run"},   {"bench", "compare"}, {"benchmark", "compare"},
+    {"cmp", "compare"},    {"search", "tune"},    {"sweep", "tune"},    {"check", "verify"},
+    {"scaling", "scale"},  {"convert", "export"}, {"repeat", "replay"}, {"reproduce", "replay"},
+    {"datasets", "info"},  {"list", "info"},      {"resume", "run"},    {"doctor", "info"},
+    {"figures", "report"}, {"page", "report"},
 };
 
 std::string meant(std::span<const Synonym> synonyms, const std::string& word) {

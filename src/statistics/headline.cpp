@@ -16,6 +16,7 @@ enum class Outcome {
   close,
   few,    // ahead in all pairs, of which there are too few
   early,  // the others' runs ended before it arrived
+  thin,   // the others did not arrive, but the first missed it in some runs, too
   alone,
   nobody
 };
@@ -26,6 +27,17 @@ struct Stretch {
   std::vector<std::size_t> entries;  // the winner; or those between whom it is too close; as Inquiry counts
   std::size_t first, last;           // targets
 };
+
+// Whether a run of one of these, still on its way, had ended before the first arrived in that pair.
+bool have_ended_before(const TargetRace& at, const std::vector<std::size_t>& others) {
+  const std::vector<Finish>& first = at.finishes[*at.race.first];
+  for (const std::size_t other : others)
+    for (std::size_t k = 0; k < first.size(); ++k) {
+      const Finish& run = at.finishes[other][k];
+      if (first[k].fate == Fate::arrived && run.fate == Fate::missed && run.end < first[k].time) return true;
+    }
+  return false;
+}
 
 Stretch stretch_at(const TargetRace& at, std::size_t target) {
   const Race& race = at.race;
@@ -39,7 +51,8 @@ Stretch stretch_at(const TargetRace& at, std::size_t target) {
   const std::vector<std::size_t> early = ended_early(race);
   for (const Against& one : race.against)
     if (!one.is_clear) entries.push_back(at.entries[one.other]);
-  if (early.size() + 1 == entries.size()) return {Outcome::early, entries, target, target};
+  if (early.size() + 1 == entries.size())
+    return {have_ended_before(at, early) ? Outcome::early : Outcome::thin, entries, target, target};
   std::sort(entries.begin(), entries.end());
   return {Outcome::close, entries, target, target};
 }
@@ -95,7 +108,7 @@ std::string lead_text(const Inquiry& inquiry, const std::vector<TargetRace>& rac
     return fmt::format("; the next, {}, missed it in half of its runs or more", next);
   }
   const std::string where =
-      leads.size() > 1 ? fmt::format(" (at {}, where it leads least)", figure_text(least->target)) : "";
+      leads.size() > 1 ? fmt::format(" (at {}, where its lead is least sure)", figure_text(least->target)) : "";
   if (std::isnan(least->ratio.median))
     return fmt::format(", at least {} as fast as the next, {}{}", ratio_text(least->ratio.low), next, where);
   return fmt::format(", {} as fast as the next, {}{}", ratio_text(least->ratio), next, where);
@@ -121,6 +134,11 @@ std::string stretch_text(const Inquiry& inquiry, const std::vector<TargetRace>& 
       return fmt::format("first {}: {}; the runs of {} ended too early to tell", place,
                          names(inquiry, {part.entries.front()}),
                          names(inquiry, {part.entries.begin() + 1, part.entries.end()}));
+    case Outcome::thin:
+      return fmt::format("first {}: {}; {} did not arrive in most runs, but {} missed it in some, too", place,
+                         names(inquiry, {part.entries.front()}),
+                         names(inquiry, {part.entries.begin() + 1, part.entries.end()}),
+                         names(inquiry, {part.entries.front()}));
     case Outcome::alone:
       return fmt::format("only one to judge {}: {}", place, names(inquiry, part.entries));
     case Outcome::nobody:

@@ -197,6 +197,20 @@ TEST(Certificate, HoldsForTheRunsOfAComparison) {
   EXPECT_EQ(tuning_of(Config{}, {1}, ""), "none");
 }
 
+TEST(Certificate, SaysForWhomTheSearchWasTooSmall) {
+  Config c = tuned();
+  const SearchDoubts doubts{.at_edge = {"dsgd", "q-dsgd"}, .usual_better = {"dsgd"}};
+  const std::string certificate = make_certificate(c, 24, {101, 102, 103}, "abc", doubts);
+  c = judged("dsgd", "0.2", "1");
+  c.tuned_by = certificate;
+  const std::string tuning = tuning_of(c, {1}, "abc");
+  EXPECT_TRUE(is_tuned_fairly(tuning));
+  EXPECT_EQ(search_doubts_of(tuning),
+            "the search was too small: the best of dsgd,q-dsgd lies at the edge of what was tried, published or usual "
+            "steps do better than the best trial of dsgd");
+  EXPECT_EQ(search_doubts_of(tuning_of(judged("dsgd", "0.2", "1"), {1}, "abc")), "");
+}
+
 TEST(Certificate, OfVirtualTimeHoldsInRealTimeOfTheSameSpeedsAndLink) {
   Config c = judged("q-dsgd", "0.3", "0.5");
   c.engine = "threads", c.nodes = 50, c.speed = "uniform:10,90", c.link = "paper:3";

@@ -66,7 +66,7 @@ TEST(Judgement, SaysWhereCurvesCross) {
   const std::string text = headline(inquiry, found, 0);
   // At 5.01 the points of the curves do not resolve the times, so there is only a bound.
   EXPECT_THAT(text, HasSubstr("Fastest down to loss 3.01: swift, at least "));
-  EXPECT_THAT(text, HasSubstr("× as fast as the next, deep (at 5.01, where it leads least)"));
+  EXPECT_THAT(text, HasSubstr("× as fast as the next, deep (at 5.01, where its lead is least sure)"));
   EXPECT_THAT(text, HasSubstr("; fastest from 1.81 down: deep; swift did not arrive"));
   EXPECT_THAT(misses_text(inquiry, found, 0), HasSubstr("1.81 by all runs of swift"));
 }
@@ -165,6 +165,17 @@ TEST(Judgement, SaysThatTheOthersRunsEndedTooEarly) {
     if (run.entry == 0) run = falling(0, run.seed, 20, 2, 100);  // deep arrives at 166 s
   EXPECT_EQ(headline(inquiry, judge(inquiry), 0),
             "First to loss 1.5: deep; the runs of swift ended too early to tell.");
+}
+
+TEST(Judgement, SaysThatTheFirstMissedItTooWhereTheOthersDidNotArrive) {
+  Inquiry inquiry = crossing();
+  inquiry.targets = {1.5};
+  for (JudgedRun& run : inquiry.runs) {
+    if (run.entry == 0) run.fate = Fate::diverged;
+    if (run.entry == 1 && run.seed == 1) run.fate = Fate::diverged;
+  }
+  EXPECT_EQ(headline(inquiry, judge(inquiry), 0),
+            "First to loss 1.5: deep; swift did not arrive in most runs, but deep missed it in some, too.");
 }
 
 TEST(Judgement, NeverSaysFasterOfALeadBelowOne) {
