@@ -80,7 +80,7 @@ class End {
   bool is_round() const { return end_.is_round(); }
   template <class Turn>
   void exchange(int times, Turn turn) {
-    end_.exchange(times, bytes_, turn);
+    end_.exchange(static_cast<unsigned>(times), bytes_, turn);
   }
   void step() { end_.step(); }
   void drain() {

@@ -7,7 +7,9 @@
 #include "base/error.hpp"
 #include "engine/spread/courier.hpp"
 
+#include <cstring>
 #include <memory>
+#include <span>
 
 namespace quantimed {
 
@@ -30,8 +32,8 @@ class ExchangeEnd {
   // `turn`: what a node that waits does meanwhile; step() among it, where no other thread does that.
   // There and back so many times: node 0 begins.
   template <class Turn>
-  void exchange(int times, std::size_t bytes, Turn turn) {
-    for (int k = 0; k < times; ++k) {
+  void exchange(unsigned times, std::size_t bytes, Turn turn) {
+    for (unsigned k = 0; k < times; ++k) {
       if (leads()) publish(bytes, turn);
       hear(bytes, turn);
       if (!leads()) publish(bytes, turn);
@@ -39,10 +41,19 @@ class ExchangeEnd {
   }
   // So many from node 0 one after the other, as fast as they leave, and one back.
   template <class Turn>
-  void stream(int times, std::size_t bytes, Turn turn) {
+  void stream(unsigned times, std::size_t bytes, Turn turn) {
     check(is_round(), "newest delivery: what is overtaken does not arrive");
-    for (int k = 0; k < times; ++k) leads() ? publish(bytes, turn) : hear(bytes, turn);
+    for (unsigned k = 0; k < times; ++k) leads() ? publish(bytes, turn) : hear(bytes, turn);
     leads() ? hear(bytes, turn) : publish(bytes, turn);
+  }
+  // There and back; node 0's word, at both ends.
+  template <class Turn>
+  unsigned tell(unsigned word, Turn turn) {
+    check(is_round(), "newest delivery: words are not told");
+    if (leads()) publish_round(sizeof word, turn, &word);
+    hear_round(sizeof word, turn, leads() ? nullptr : &word);
+    if (!leads()) publish_round(sizeof word, turn);
+    return word;
   }
   void step() { courier_.step(); }
   bool has_all_left() const { return courier_.has_all_left(); }
@@ -62,19 +73,22 @@ class ExchangeEnd {
     is_round() ? hear_round(bytes, turn) : hear_newest(bytes, turn);
   }
   template <class Turn>
-  void publish_round(std::size_t bytes, Turn turn) {
+  void publish_round(std::size_t bytes, Turn turn, const void* payload = nullptr) {
     while (!node().may_write({0}, next_)) turn();
     RoundMailbox& outbox = *shared_.round_mailbox({0}, me());
-    (void)outbox.begin_write(next_);
+    const std::span<std::byte> room = outbox.begin_write(next_);
+    if (payload) std::memcpy(room.data(), payload, bytes);
     outbox.publish(next_, bytes, {});
     turn();
     ++next_;
   }
   template <class Turn>
-  void hear_round(std::size_t bytes, Turn turn) {
+  void hear_round(std::size_t bytes, Turn turn, void* payload = nullptr) {
     const RoundMailbox& inbox = *shared_.round_mailbox({0}, 1 - me());
     while (!inbox.has(heard_)) turn();
-    check(inbox.read(heard_).payload.size() == bytes, "another message than was sent");
+    const Message message = inbox.read(heard_);
+    check(message.payload.size() == bytes, "another message than was sent");
+    if (payload) std::memcpy(payload, message.payload.data(), bytes);
     node().has_read({0}, ++heard_);
   }
   template <class Turn>

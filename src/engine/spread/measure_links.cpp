@@ -24,10 +24,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Pair = std::pair<Rank, Rank>;
 
-constexpr std::size_t kMostPairs = 8;    // of a kind
-constexpr int kPasses = 41;              // of each size
-constexpr std::size_t kFewBytes = 4096;  // messages up to this are sent more often, since a clock is read around them
-constexpr int kManyTimes = 200, kFewTimes = 40;
+constexpr std::size_t kMostPairs = 8;  // of a kind
+// Of each size: passes, of so long or of so many messages, unless that takes long: then the machine is busy.
+constexpr unsigned kMostPasses = 41, kLeastPasses = 5, kMostTimes = 200, kLeastTimes = 4;
+constexpr double kPass_s = 1e-3, kAllPasses_s = 1;
 
 // Two ranks of a fleet as a fleet of their own. Nothing else of theirs is under way meanwhile.
 class PairTransport final : public Transport {
@@ -98,6 +98,11 @@ double seconds_of(const auto& work) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+bool wants_more(std::size_t passes, Clock::time_point start) {
+  if (passes < kLeastPasses) return true;
+  return passes < kMostPasses && std::chrono::duration<double>(Clock::now() - start).count() < kAllPasses_s;
+}
+
 Passes exchange_in(Fleet& fleet, const Run& run, Pair pair, const std::vector<std::size_t>& sizes,
                    bool are_cores_shared) {
   PairTransport transport(fleet.transport(), pair);
@@ -109,16 +114,20 @@ Passes exchange_in(Fleet& fleet, const Run& run, Pair pair, const std::vector<st
   const CoreUse before = core_use();
   for (const std::size_t bytes : sizes) {
     check(bytes <= end.capacity(), "a link is to be measured with messages that no run sends");
-    const int times = bytes <= kFewBytes ? kManyTimes : kFewTimes;
     std::vector<double>&one_way = passes.one_way.emplace_back(), &gaps = passes.gaps.emplace_back();
-    for (int pass = -1; pass < kPasses; ++pass) {  // the first is to warm up
+    const auto exchange = [&](unsigned times) {
       turn.begin();
-      const double exchanged = seconds_of([&] { end.exchange(times, bytes, wait); });
-      const double streamed = seconds_of([&] { end.stream(times, bytes, wait); });
-      if (pass < 0) continue;
-      one_way.push_back(exchanged / (2.0 * times));
-      gaps.push_back(streamed / times);
-    }
+      return seconds_of([&] { end.exchange(times, bytes, wait); }) / (2.0 * times);
+    };
+    exchange(kLeastTimes);  // to warm up
+    // What the first of the two says holds for both.
+    const double fitting = std::clamp<double>(kPass_s / exchange(kLeastTimes), kLeastTimes, kMostTimes);
+    const unsigned times = end.tell(static_cast<unsigned>(fitting), wait);
+    const auto start = Clock::now();
+    do {
+      one_way.push_back(exchange(times));
+      gaps.push_back(seconds_of([&] { end.stream(times, bytes, wait); }) / times);
+    } while (end.tell(wants_more(one_way.size(), start), wait) != 0);
   }
   while (!end.has_all_left()) turn();
   passes.core_wait = core_wait(before, core_use());
