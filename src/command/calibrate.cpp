@@ -136,7 +136,8 @@ bool calibrate_links(const Config& config, const DataSplit& data, const std::fun
   sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
   const MeasuredLinks measured = spread_engine()->measure_links(resolved, data, setup.run(), sizes, progress);
   file.links = measured.links;
-  if (file.invalid.empty()) file.invalid = measured.invalid;
+  if (!measured.invalid.empty())
+    file.invalid += (file.invalid.empty() ? "between ranks: " : "; between ranks: ") + measured.invalid;
   return !measured.is_interrupted;
 }
 
