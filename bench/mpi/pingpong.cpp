@@ -11,7 +11,7 @@
 #include "bench/timing.hpp"
 #include "command/experiment.hpp"
 #include "command/setup.hpp"
-#include "engine/spread/courier.hpp"
+#include "engine/spread/exchange_end.hpp"
 #include "machine/placement.hpp"
 #include "mpi/mpi_transport.hpp"
 
@@ -64,7 +64,7 @@ Config config_of(const char* algorithm, std::size_t bytes) {
   return resolve(config);
 }
 
-// One rank's end of a run of two nodes, whose node's part is played by the caller.
+// What an ExchangeEnd needs, of a run of its own.
 class End {
  public:
   End(MpiTransport& transport, const char* algorithm, std::size_t bytes)
@@ -73,79 +73,29 @@ class End {
         data_(load_data(config_)),
         setup_(config_, data_),
         run_(setup_.run()),
-        shared_(run_, Layout{.nodes = 2, .ranks = 2, .rank = transport.rank()}),
-        bytes_(bytes) {
-    courier_.emplace(fleet_, shared_);
-    const NodeId me = shared_.layout.first();
-    if (is_round())
-      shared_.nodes[me] = std::make_unique<RoundThreadNode>(shared_, me, 1);
-    else
-      shared_.nodes[me] = std::make_unique<NewestThreadNode>(shared_, me);
-    courier_->start();
-  }
-  ~End() { courier_->close(); }
+        end_(fleet_, run_),
+        bytes_(bytes) {}
+  ~End() { end_.close(); }
 
-  bool is_round() const { return run_.algorithm.delivery == Delivery::round; }
-
-  // So many times there and back. `turn`: what a node that waits does meanwhile.
+  bool is_round() const { return end_.is_round(); }
   template <class Turn>
   void exchange(int times, Turn turn) {
-    const NodeId me = shared_.layout.first(), other = 1 - me;
-    for (int k = 0; k < times; ++k)
-      if (is_round())
-        me == 0 ? (publish_round(turn), hear_round(other, turn)) : (hear_round(other, turn), publish_round(turn));
-      else
-        me == 0 ? (publish_newest(turn), hear_newest(other, turn)) : (hear_newest(other, turn), publish_newest(turn));
+    end_.exchange(static_cast<unsigned>(times), bytes_, turn);
   }
-  void step() { courier_->step(); }
+  void step() { end_.step(); }
   void drain() {
-    do courier_->step();
-    while (!courier_->has_all_left());
+    do end_.step();
+    while (!end_.has_all_left());
   }
 
  private:
-  RoundThreadNode& node() { return static_cast<RoundThreadNode&>(*shared_.nodes[shared_.layout.first()]); }
-  template <class Turn>
-  void publish_round(Turn turn) {
-    while (!node().may_write({0}, next_)) turn();
-    RoundMailbox& outbox = *shared_.round_mailbox({0}, shared_.layout.first());
-    (void)outbox.begin_write(next_);
-    outbox.publish(next_, bytes_, {});
-    turn();
-    ++next_;
-  }
-  template <class Turn>
-  void hear_round(NodeId from, Turn turn) {
-    const RoundMailbox& inbox = *shared_.round_mailbox({0}, from);
-    while (!inbox.has(heard_)) turn();
-    check(inbox.read(heard_).payload.size() == bytes_, "another message than was sent");
-    node().has_read({0}, ++heard_);
-  }
-  template <class Turn>
-  void publish_newest(Turn turn) {
-    NewestMailbox& outbox = *shared_.inbox.newest[shared_.layout.first()];
-    (void)outbox.begin_write();
-    (void)outbox.publish(next_++, bytes_, {});
-    turn();
-  }
-  template <class Turn>
-  void hear_newest(NodeId from, Turn turn) {
-    NewestMailbox& inbox = *shared_.inbox.newest[from];
-    while (inbox.newest() <= heard_) turn();
-    const auto message = inbox.acquire(0);
-    check(message && message->payload.size() == bytes_, "another message than was sent");
-    heard_ = static_cast<Round>(message->header.version);
-  }
-
   Fleet fleet_;
   Config config_;
   DataSplit data_;
   Setup setup_;
   Run run_;
-  ThreadedRun shared_;
-  std::optional<Courier> courier_;
+  ExchangeEnd end_;
   std::size_t bytes_;
-  Round next_ = 0, heard_ = 0;
 };
 
 void bare(Rank me, std::vector<std::byte>& out, std::vector<std::byte>& in, int times) {

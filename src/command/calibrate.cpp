@@ -13,11 +13,13 @@
 #include "command/progress_line.hpp"
 #include "command/setup.hpp"
 #include "command/signals.hpp"
+#include "command/spread.hpp"
 #include "machine/machine.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
@@ -37,6 +39,8 @@ Config bare(Config c, const std::string& algorithm, std::uint32_t iterations) {
   c.gradient = "";
   c.oversubscribe = false;
   c.deadline_adapt = false;
+  c.ranks = 0;
+  c.hosts = 1;
   c.graph = "ring";  // the fewest neighbours that keep every core at work
   c.iterations = iterations;
   c.evaluations = 1;
@@ -56,6 +60,29 @@ void print_costs(const std::string& code, const MachineCosts& costs, std::uint32
       1e6 * costs.latency_s, 1e6 * costs.receive_s, 1e6 * costs.record_s);
 }
 
+// Two nodes in two ranks, whichever they are. The largest message is an exact model.
+Config between_ranks(const Config& config) {
+  Config c = bare(config, "dsgd", 1);
+  c.engine = "mpi";
+  c.nodes = 2;
+  c.graph = "complete";
+  c.oversubscribe = true;  // nobody computes
+  c.deadline = c.alpha = c.epsilon = "";
+  return resolve(c);
+}
+
+void print_link(const char* pairs_of, const LinkCosts& link) {
+  const auto print_point = [&](std::size_t k) {
+    fmt::print("  {:>9} B {:>9.4g} us one way [{:.4g} - {:.4g}], {:.4g} us between one and the next",
+               link.one_way[k].first, 1e6 * link.one_way[k].second, 1e6 * link.low[k].second, 1e6 * link.high[k].second,
+               1e6 * link.gap[k].second);
+    fmt::print(": {:.4g} MB/s\n", static_cast<double>(link.gap[k].first) / link.gap[k].second / 1e6);
+  };
+  fmt::print("messages between ranks {}, {} pair{}, one at a time: median [middle half]\n", pairs_of, link.pairs,
+             link.pairs == 1 ? "" : "s");
+  for (std::size_t k = 0; k < link.one_way.size(); ++k) print_point(k);
+}
+
 }  // namespace
 
 std::optional<MachineFile> calibrate_machine(const Config& config, const DataSplit& data,
@@ -63,7 +90,8 @@ std::optional<MachineFile> calibrate_machine(const Config& config, const DataSpl
   blas::use_one_thread();
   const Config resolved = bare(config, "dsgd", kIterations);
   if (resolved.nodes < 2)
-    throw InputError("--nodes {}: messages can only be measured between two cores; give 2 or more", resolved.nodes);
+    throw InputError("--nodes {}: messages can only be measured between two cores; give 2 or more{}", resolved.nodes,
+                     spread_engine() && spread_engine()->ranks() > 1 ? ", and mpirun --bind-to none" : "");
   blas::admit(resolved.nodes);
   const Machine machine = inspect_machine();
   const Setup until_deadline(bare(config, "quantimed-dsgd", kDeadlineIterations), data);
@@ -95,6 +123,24 @@ std::optional<MachineFile> calibrate_machine(const Config& config, const DataSpl
   return file;
 }
 
+bool calibrate_links(const Config& config, const DataSplit& data, const std::function<bool(double)>& progress,
+                     MachineFile& file) {
+  constexpr std::size_t kShort = 64;
+  const Config resolved = between_ranks(config);
+  const Setup setup(resolved, data);
+  const std::size_t largest = setup.codec->capacity(file.dimension);
+  std::vector<std::size_t> sizes = {std::min(kShort, largest)};
+  for (const auto& [code, costs] : file.codes)
+    sizes.push_back(std::min(largest, make_codec(code)->capacity(file.dimension)));
+  std::ranges::sort(sizes);
+  sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
+  const MeasuredLinks measured = spread_engine()->measure_links(resolved, data, setup.run(), sizes, progress);
+  file.links = measured.links;
+  if (!measured.invalid.empty())
+    file.invalid += (file.invalid.empty() ? "between ranks: " : "; between ranks: ") + measured.invalid;
+  return !measured.is_interrupted;
+}
+
 int calibrate_command(const Request& request) {
   Config config = request.config;
   const std::string path = config.output.empty() ? "machine.ini" : config.output;
@@ -105,12 +151,20 @@ int calibrate_command(const Request& request) {
   const DataSplit data = load_data(config);
   catch_signals();
   std::optional<MachineFile> machine;
+  const bool has_links = spread_engine() && spread_engine()->ranks() > 1;
+  if (has_links) (void)between_ranks(config);  // all that is wrong, first
   {
-    ProgressLine line(1, config.quiet);
+    ProgressLine line(has_links ? 2 : 1, config.quiet);
     machine = calibrate_machine(config, data, [&](double done) {
       line.show(0, "calibrating", done);
+      if (has_links) spread_engine()->require_all();
       return !signal_came();
     });
+    const auto between = [&](double done) {
+      line.show(1, "between ranks", done);
+      return !signal_came();
+    };
+    if (machine && has_links && !calibrate_links(config, data, between, *machine)) machine.reset();
   }
   if (!machine) return kInterrupted;
   write_machine_file(path, *machine);
@@ -118,6 +172,8 @@ int calibrate_command(const Request& request) {
     fmt::print("{}, {} cores at work; {} on {}, {} coordinates\n", machine->cpu, machine->cores, machine->model,
                machine->dataset, machine->dimension);
     for (const auto& [code, costs] : machine->codes) print_costs(code, costs, config.batch);
+    if (machine->links.one_host) print_link("on one host", *machine->links.one_host);
+    if (machine->links.two_hosts) print_link("on two hosts", *machine->links.two_hosts);
     fmt::print("Written to {}; predict with: quantimed run --engine virtual --machine {}\n", path, path);
   }
   if (!machine->invalid.empty()) tell("quantimed: do not trust these figures: {}\n", machine->invalid);

@@ -17,4 +17,9 @@ namespace quantimed {
 std::optional<MachineFile> calibrate_machine(const Config& config, const DataSplit& data,
                                              const std::function<bool(double)>& progress);
 
+// Adds to that file what messages cost between the ranks that were started, and why that should not be trusted. False
+// where it was interrupted.
+bool calibrate_links(const Config& config, const DataSplit& data, const std::function<bool(double)>& progress,
+                     MachineFile& file);
+
 }  // namespace quantimed

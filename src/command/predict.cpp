@@ -10,11 +10,12 @@
 #include "command/commands.hpp"
 #include "command/experiment.hpp"
 #include "command/outputs.hpp"
+#include "command/predict_table.hpp"
+#include "command/predicted_ranks.hpp"
 #include "command/progress_line.hpp"
 #include "command/resumption.hpp"
 #include "command/setup.hpp"
 #include "command/signals.hpp"
-#include "command/table_text.hpp"
 #include "config/algorithm_options.hpp"
 #include "machine/machine.hpp"
 #include "statistics/text.hpp"
@@ -94,26 +95,10 @@ void print_comparison(const PredictedTimes& c) {
   if (!c.invalid.empty()) fmt::print("  some runs are left out: {}\n", c.invalid);
 }
 
-// A number of cores that need not be there.
-struct Extrapolation {
-  std::string algorithm;
-  std::uint32_t cores;
-  double rounds_per_s, samples_per_s, wait_share;
-};
-
-std::string extrapolation_table(const std::vector<Extrapolation>& points) {
-  std::vector<std::vector<std::string>> lines = {
-      {"algorithm", "cores", "iterations/s", "samples/s", "samples/s a core, of the fewest", "waiting"}};
-  for (const Extrapolation& point : points) {
-    const auto fewest = std::find_if(points.begin(), points.end(),
-                                     [&](const Extrapolation& other) { return other.algorithm == point.algorithm; });
-    const double efficiency =
-        point.samples_per_s / point.cores / (fewest->samples_per_s / static_cast<double>(fewest->cores));
-    lines.push_back({point.algorithm, fmt::format("{}", point.cores), fmt::format("{:.4g}", point.rounds_per_s),
-                     fmt::format("{:.4g}", point.samples_per_s), fmt::format("{:.1f} %", 100 * efficiency),
-                     fmt::format("{:.1f} %", 100 * point.wait_share)});
-  }
-  return table_text(lines);
+Config in_one_process(Config config) {
+  config.ranks = 0;
+  config.hosts = 1;
+  return config;
 }
 
 class Prediction {
@@ -122,6 +107,8 @@ class Prediction {
   int operator()();
 
  private:
+  bool is_over_ranks() const { return given_.ranks > 0; }
+  void require_ranks() const;
   Config measured_config(const std::string& algorithm, std::uint32_t repeat) const;
   Config predicted_config(const std::string& algorithm, std::uint32_t nodes) const;
   Config extrapolated_config(const std::string& algorithm, std::uint64_t cores) const;
@@ -152,13 +139,13 @@ Prediction::Prediction(const Request& request)
       machine_(given_.machine) {
   given_.engine = "threads";
   given_.machine = "";
-  Config first = given_;
+  Config first = in_one_process(given_);
   first.algorithm = algorithms_.front();
   nodes_ = resolve(first).nodes;
 }
 
 Config Prediction::measured_config(const std::string& algorithm, std::uint32_t repeat) const {
-  Config c = given_;
+  Config c = in_one_process(given_);
   c.algorithm = algorithm;
   c.nodes = nodes_;
   c.output = fmt::format("{}/measured-{}-repeat{}.h5", folder_, algorithm, repeat + 1);
@@ -168,7 +155,7 @@ Config Prediction::measured_config(const std::string& algorithm, std::uint32_t r
 }
 
 Config Prediction::predicted_config(const std::string& algorithm, std::uint32_t nodes) const {
-  Config c = given_;
+  Config c = in_one_process(given_);
   c.engine = "virtual";
   c.oversubscribe = false;
   c.machine = machine_;
@@ -183,8 +170,21 @@ Config Prediction::predicted_config(const std::string& algorithm, std::uint32_t 
 // On as many nodes as were measured it is the run that was set beside the measurement.
 Config Prediction::extrapolated_config(const std::string& algorithm, std::uint64_t cores) const {
   Config c = predicted_config(algorithm, static_cast<std::uint32_t>(cores));
-  if (cores != nodes_) c.evaluations = 1;  // no curve is wanted
-  return c;
+  if (cores != nodes_ || is_over_ranks()) c.evaluations = 1;  // no curve is wanted
+  if (!is_over_ranks()) return c;
+  c.ranks = given_.ranks;
+  c.hosts = given_.hosts;
+  c.output = fmt::format("{}/predicted-{}-n{}-ranks{}-hosts{}.h5", folder_, algorithm, cores, c.ranks, c.hosts);
+  return resolve(c);
+}
+
+void Prediction::require_ranks() const {
+  require_ranks_of_predict(given_, machine_);
+  if (!is_over_ranks()) return;
+  const std::optional<MachineFile> machine = read_machine_file(machine_);
+  for (const std::string& algorithm : algorithms_)
+    for (const std::uint64_t cores : given_.cores)
+      (void)predicted_ranks(extrapolated_config(algorithm, cores), machine);
 }
 
 // What an earlier study in this folder has measured is taken again, where it is of this machine and of what is asked
@@ -257,13 +257,19 @@ void Prediction::extrapolate(ProgressLine& line, const std::string& algorithm) {
   for (const std::uint64_t cores : given_.cores) {
     if (interrupted_) return;
     const Config config = extrapolated_config(algorithm, cores);
+    CrossingMessages messages;
+    if (is_over_ranks())
+      messages = crossing_messages(
+          make_network(parse_graph(config.graph), parse_mixing(config.mixing), config.nodes, config.seed),
+          {.ranks = config.ranks, .hosts = config.hosts});
     const Trace trace = run(line, config, fmt::format("{} cores", cores));
     const double time = number(trace.summary, "end_time_s", std::nan(""));
     extrapolations_.push_back({.algorithm = algorithm,
                                .cores = config.nodes,
                                .rounds_per_s = number(trace.summary, "iterations", std::nan("")) / time,
                                .samples_per_s = number(trace.summary, "total_samples", std::nan("")) / time,
-                               .wait_share = number(trace.summary, "wait_share", std::nan(""))});
+                               .wait_share = number(trace.summary, "wait_share", std::nan("")),
+                               .messages = messages});
   }
 }
 
@@ -290,6 +296,7 @@ int Prediction::operator()() {
     (void)measured_config(algorithm, 0);
   }
   if (!machine_.empty()) (void)read_machine_file(machine_);
+  require_ranks();
   if (given_.dry_run) {
     for (const std::string& algorithm : algorithms_) {
       const Config config = measured_config(algorithm, 0);
@@ -328,7 +335,8 @@ int Prediction::operator()() {
     fmt::print(
         "\nPredicted for other numbers of cores, each like those measured; that more cores share caches, memory and\n"
         "clock frequency is not in it.\n{}",
-        extrapolation_table(extrapolations_));
+        extrapolation_table(extrapolations_, is_over_ranks()));
+  if (!extrapolations_.empty() && is_over_ranks()) fmt::print("\n{}", assumptions_over_ranks(given_, machine.links));
   fmt::print("\n{}Machine file {}{}; traces: {}/\n", continued_text(continued_), machine_,
              kept_machine_.empty() ? "" : fmt::format(", kept from {} (--overwrite measures again)", kept_machine_),
              folder_);

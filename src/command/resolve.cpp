@@ -8,6 +8,7 @@
 #include "command/experiment.hpp"
 #include "command/graph_choice.hpp"
 #include "command/outputs.hpp"
+#include "command/predicted_ranks.hpp"
 #include "command/setup.hpp"
 #include "config/algorithm_options.hpp"
 #include "dataset/target.hpp"
@@ -135,6 +136,7 @@ Config resolve(Config c) {
   c.link = or_else(c.link, has_own_speed ? "none" : "paper:3");
   (void)make_speed_model(c.speed, c.seed, c.nodes);
   (void)parse_link(c.link);
+  require_predictable_ranks(c, row);
   (void)parse_interference(c.interference, c.nodes);
   (void)parse_faults(c.fault, c.nodes);
   c.alpha = or_else(for_algorithm(c.alpha, c.algorithm), row.alpha);

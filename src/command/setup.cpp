@@ -2,6 +2,7 @@
 #include "command/setup.hpp"
 
 #include "base/error.hpp"
+#include "command/predicted_ranks.hpp"
 #include "config/algorithm_options.hpp"
 #include "timing/recorded_speed.hpp"
 
@@ -118,6 +119,7 @@ Setup::Setup(const Config& resolved, const DataSplit& data)
   require_codec(config.codec, row, problem->dimension());
   require_averaging(config, row, problem->dimension());
   require_images(augmentation, data.train);
+  (void)predicted_ranks(config, machine);
 }
 
 bool is_drawn_by_replay(const Config& resolved) { return resolved.curve == "replay" && resolved.engine == "threads"; }
@@ -143,6 +145,7 @@ Run Setup::run() const {
           .deadline = deadline_rule(config, speed.get(), costs),
           .speed = speed.get(),
           .machine = costs,
+          .ranks = predicted_ranks(config, machine),
           .link = parse_link(config.link),
           .charge_wire_bits = config.bits == "wire",
           .sync = config.sync == "barrier" ? Sync::barrier : Sync::neighbourhood,

@@ -35,7 +35,7 @@ void require_for_ranks(const Request& request) {
   if (is_one_of(request.command, {"run", "compare", "tune", "scale"}) && !request.config.dry_run)
     require_spread_engine(request.config);
   if (!spread_engine() || spread_engine()->ranks() == 1) return;
-  if (is_one_of(request.command, {"theory", "predict", "calibrate", "report"}))
+  if (is_one_of(request.command, {"theory", "predict", "report"}))
     throw InputError("{}: works in one process, and {} ranks were started; start it without mpirun", request.command,
                      spread_engine()->ranks());
   if (is_one_of(request.command, {"run", "compare", "tune", "scale"}) && request.config.resume.empty())
@@ -79,11 +79,17 @@ void put_job(Parcel& job, const Config& config, const DataSplit& data, const Run
   if (run.resume->recording) put(job, *run.resume->recording);
 }
 
-void Follower::carry_out(Parcel& job) {
+struct Follower::Prepared {
   std::optional<Setup> setup;
   std::optional<Run> run;
   std::optional<Checkpoint> checkpoint;
   std::optional<Resume> resume;
+};
+
+// Agreed on by all; throws Abandoned where not all could, of which rank 0 tells.
+std::unique_ptr<Follower::Prepared> Follower::prepare(Parcel& job) {
+  auto prepared = std::make_unique<Prepared>();
+  auto& [setup, run, checkpoint, resume] = *prepared;
   std::exception_ptr failure;
   try {
     Config config;
@@ -117,11 +123,21 @@ void Follower::carry_out(Parcel& job) {
   } catch (...) {
     failure = std::current_exception();
   }
-  try {
-    fleet_.agree(failure);
-    follow_spread(*run, fleet_, signal_came);
-  } catch (const Abandoned&) {  // rank 0 tells why
-  }
+  fleet_.agree(failure);
+  return prepared;
+}
+
+void Follower::run(Parcel& job) try {
+  const auto prepared = prepare(job);
+  follow_spread(*prepared->run, fleet_, signal_came);
+} catch (const Abandoned&) {  // rank 0 tells why
+}
+
+void Follower::measure_links(Parcel& job) try {
+  const auto prepared = prepare(job);
+  const std::vector<std::size_t> sizes = job.take_all<std::size_t>();
+  (void)quantimed::measure_links(fleet_, *prepared->run, sizes, [](double) { return !signal_came(); });
+} catch (const Abandoned&) {
 }
 
 }  // namespace quantimed

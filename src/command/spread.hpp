@@ -7,8 +7,13 @@
 #include "dataset/dataset.hpp"
 #include "engine/engine.hpp"
 #include "engine/spread/fleet.hpp"
+#include "engine/spread/measure_links.hpp"
 
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace quantimed {
 
@@ -18,6 +23,12 @@ class SpreadEngine {
   virtual Rank ranks() const = 0;
   // `run` was made from this resolved Config and these data; the other processes make theirs from the same.
   virtual Outcome run(const Config& config, const DataSplit& data, const Run& run, Watcher& watcher) = 0;
+  // Of such a run, of two nodes.
+  virtual MeasuredLinks measure_links(const Config& config, const DataSplit& data, const Run& run,
+                                      const std::vector<std::size_t>& sizes,
+                                      const std::function<bool(double)>& goes_on) = 0;
+  // Throws RankLost where another process is known to have ended. Now and then.
+  virtual void require_all() = 0;
 };
 
 // Of this program; null: it has none. Set before anything else by a program that does.
@@ -35,13 +46,17 @@ Layout layout_of(const Config& config);
 
 // ---- between the processes: what rank 0 hands out, and what the others do with it ----
 void put_job(Parcel& job, const Config& config, const DataSplit& data, const Run& run);
-// A run of rank 0's, as another process carries it out: from the job's Config to its end.
+// What rank 0 hands out, as another process carries it out.
 class Follower {
  public:
   explicit Follower(Fleet& fleet) : fleet_(fleet) {}
-  void carry_out(Parcel& job);
+  void run(Parcel& job);            // from the job's Config to the run's end
+  void measure_links(Parcel& job);  // … and sizes
 
  private:
+  struct Prepared;
+  std::unique_ptr<Prepared> prepare(Parcel& job);
+
   Fleet& fleet_;
   std::string data_key_;  // of the data that are kept from the run before
   std::optional<DataSplit> data_;

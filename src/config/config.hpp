@@ -60,6 +60,8 @@ struct Config {
   std::string budget = "time";     // compare, tune: time | iterations, what every algorithm gets as much of
   std::string codec = "low-precision:1e-3";
   std::string machine;                 // a machine file; "": none
+  std::uint32_t ranks = 0;             // of a run over MPI that is predicted with `machine`; 0: none, one process
+  std::uint32_t hosts = 1;             // that these ranks are on
   std::string speed;                   // "": uniform:10,90 in virtual time, none on threads
   std::string link;                    // "": paper:3 in virtual time, none on threads
   std::string fault;                   // see parse_faults; "": none

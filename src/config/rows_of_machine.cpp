@@ -12,6 +12,7 @@ namespace quantimed {
 namespace {
 
 using C = Config;
+constexpr double kMostRanks = 100'000;
 Listing graph_listing() { return syntax_listing(kGraphKinds); }
 Listing speed_listing() { return syntax_listing(kSpeedKinds); }
 Listing link_listing() { return syntax_listing(kLinkKinds); }
@@ -43,6 +44,12 @@ std::vector<OptionRow> time_rows() {
      .help = "virtual time predicts real time on the machine that this file of `quantimed calibrate` describes; "
              "predict: none measures this machine first",
      .field = &C::machine, .usual = "none"},
+    {.name = "ranks", .topic = Topic::time_model, .commands = kRun | kCompare | kPredict, .value = "N",
+     .help = "with a --machine that mpirun quantimed-mpi calibrate has measured: predict a run over MPI, the nodes in "
+             "blocks over so many ranks; predict: on --cores",
+     .field = &C::ranks, .usual = "none", .most = kMostRanks},
+    {.name = "hosts", .topic = Topic::time_model, .commands = kRun | kCompare | kPredict, .value = "N",
+     .help = "of --ranks: the hosts that they are on, in blocks", .field = &C::hosts, .least = 1, .most = kMostRanks},
     {.name = "speed", .topic = Topic::time_model, .commands = kRuns | kInfo, .value = "KIND",
      .help = "samples per second of each node; auto: uniform:10,90 in virtual time, none on threads",
      .field = &C::speed, .usual = "auto", .listing = speed_listing},

@@ -6,6 +6,7 @@
 #include "algorithm/table.hpp"
 #include "codec/codec.hpp"
 #include "dataset/shards.hpp"
+#include "engine/layout.hpp"
 #include "machine/energy.hpp"
 #include "machine/interference.hpp"
 #include "machine/placement.hpp"
@@ -15,6 +16,7 @@
 #include "timing/faults.hpp"
 #include "timing/link_model.hpp"
 #include "timing/machine_costs.hpp"
+#include "timing/rank_links.hpp"
 #include "timing/speed_model.hpp"
 #include "topology/network.hpp"
 #include "trace/trace.hpp"
@@ -39,6 +41,12 @@ struct Resume {
   std::optional<Recording> recording = {};  // of those, where it was kept
 };
 
+// --ranks, --hosts: a run over MPI that virtual time predicts. Nodes in blocks over the ranks, ranks over the hosts.
+struct PredictedRanks {
+  Rank ranks = 1, hosts = 1;
+  const LinkCosts *one_host = nullptr, *two_hosts = nullptr;  // there where ranks are so
+};
+
 // One run, resolved. The referenced objects outlive it.
 struct Run {
   const AlgorithmRow& algorithm;
@@ -49,10 +57,11 @@ struct Run {
   const Shards& shards;
   const Codec& codec;  // exact, or the quantizer, as the algorithm's row says
   Penalty penalty;
-  Augmentation augmentation = {};         // of the samples of gradients
-  DeadlineRule deadline = {};             // where gradients take until one
-  const SpeedModel* speed = nullptr;      // null: the machine's own speed
-  const MachineCosts* machine = nullptr;  // virtual: predict a threads run on this machine
+  Augmentation augmentation = {};            // of the samples of gradients
+  DeadlineRule deadline = {};                // where gradients take until one
+  const SpeedModel* speed = nullptr;         // null: the machine's own speed
+  const MachineCosts* machine = nullptr;     // virtual: predict a threads run on this machine
+  std::optional<PredictedRanks> ranks = {};  // with `machine`, `round` delivery
   LinkModel link;
   bool charge_wire_bits = false;  // --bits wire: what the clock charges in virtual time
   Sync sync = Sync::barrier;

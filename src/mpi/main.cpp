@@ -22,7 +22,7 @@ namespace quantimed {
 
 namespace {
 
-enum class Call : std::uint8_t { run, leave };
+enum class Call : std::uint8_t { run, measure_links, leave };
 
 class MpiEngine final : public SpreadEngine {
  public:
@@ -39,6 +39,20 @@ class MpiEngine final : public SpreadEngine {
     outcome.placement.emplace_back("mpi", transport_.library());
     return outcome;
   }
+  MeasuredLinks measure_links(const Config& config, const DataSplit& data, const Run& run,
+                              const std::vector<std::size_t>& sizes,
+                              const std::function<bool(double)>& goes_on) override {
+    Parcel job;
+    job.put(Call::measure_links);
+    put_job(job, config, data, run);
+    job.put_all(sizes);
+    (void)fleet_.broadcast(std::move(job));
+    fleet_.agree(nullptr);
+    MeasuredLinks measured = quantimed::measure_links(fleet_, run, sizes, goes_on);
+    measured.links.library = transport_.library();
+    return measured;
+  }
+  void require_all() override { transport_.require_all(); }
   void let_go(int status) { (void)fleet_.broadcast(std::move(Parcel().put(Call::leave).put(status))); }
 
  private:
@@ -53,8 +67,16 @@ int follow(MpiTransport& transport) {
   catch_signals();
   for (;;) {
     Parcel job = fleet.broadcast({});
-    if (job.take<Call>() == Call::leave) return job.take<int>();
-    follower.carry_out(job);
+    switch (job.take<Call>()) {
+      case Call::run:
+        follower.run(job);
+        break;
+      case Call::measure_links:
+        follower.measure_links(job);
+        break;
+      case Call::leave:
+        return job.take<int>();
+    }
   }
 }
 

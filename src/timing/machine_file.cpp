@@ -25,7 +25,7 @@ namespace {
 using boost::property_tree::ptree;
 using Points = std::vector<std::pair<std::size_t, Seconds>>;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2, kVersionWithoutLinks = 1;  // a file without links is one that older programs read, too
 constexpr std::uintmax_t kMostBytes = 1 << 20;
 constexpr std::uint64_t kMostCount = 1'000'000'000;
 
@@ -45,6 +45,21 @@ struct PointsRow {
   Points MachineCosts::*value;
 };
 constexpr PointsRow kPoints[] = {{"gradient_s", &MachineCosts::gradient}, {"mix_s", &MachineCosts::mix}};
+// … of a section that holds a link between ranks.
+struct LinkRow {
+  const char* name;
+  Points LinkCosts::*value;
+};
+constexpr LinkRow kLinkPoints[] = {{"one_way_s", &LinkCosts::one_way},
+                                   {"low_s", &LinkCosts::low},
+                                   {"high_s", &LinkCosts::high},
+                                   {"gap_s", &LinkCosts::gap}};
+struct LinkSection {
+  const char* name;
+  std::optional<LinkCosts> RankLinks::*value;
+};
+constexpr LinkSection kLinks[] = {{"ranks on one host", &RankLinks::one_host},
+                                  {"ranks on two hosts", &RankLinks::two_hosts}};
 
 // ---- writing ---------------------------------------------------------------------------------------
 
@@ -58,6 +73,24 @@ std::string to_text(const Points& points) {
 std::string one_line(std::string text) {
   std::ranges::replace_if(
       text, [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return text;
+}
+
+std::string to_text(const RankLinks& links) {
+  std::string text;
+  if (links.are_known())
+    text =
+        "\n; A message between two ranks, payload bytes:seconds: one way from mailbox to mailbox (median and "
+        "quartiles),\n"
+        "; and between messages that follow each other as fast as they leave. Pairs of ranks one at a time.\n";
+  for (const LinkSection& section : kLinks) {
+    const auto& link = links.*section.value;
+    if (!link) continue;
+    text += fmt::format("[{}]\nmpi = {}\npairs = {}\n", section.name, one_line(links.library), link->pairs);
+    for (const LinkRow& row : kLinkPoints) text += fmt::format("{} = {}\n", row.name, to_text((*link).*row.value));
+    text += "\n";
+  }
+  if (!text.empty()) text.pop_back();
   return text;
 }
 
@@ -108,6 +141,27 @@ struct Section {
   }
 };
 
+// Whether the section is one of a link.
+bool read_link(const Section& section, RankLinks& links) {
+  const auto* kind = std::ranges::find(kLinks, section.name, [](const LinkSection& s) { return std::string(s.name); });
+  if (kind == std::end(kLinks)) return false;
+  LinkCosts link;
+  links.library = section.text("mpi");
+  link.pairs = section.number<std::uint32_t>("pairs", 1, kMostCount);
+  const auto bytes_of = [](const Points& points) {
+    std::vector<std::size_t> bytes;
+    for (const auto& [at, time] : points) bytes.push_back(at);
+    return bytes;
+  };
+  for (const LinkRow& row : kLinkPoints) {
+    link.*row.value = section.points(row.name);
+    if (bytes_of(link.*row.value) != bytes_of(link.one_way))
+      refuse(section.path, fmt::format("[{}] {} is of other sizes than one_way_s", section.name, row.name));
+  }
+  links.*kind->value = std::move(link);
+  return true;
+}
+
 ptree parse(const std::string& path) {
   std::istringstream file(read_text_file("--machine " + path, path, "one made by `quantimed calibrate`", kMostBytes));
   ptree tree;
@@ -137,14 +191,16 @@ void write_machine_file(const std::string& path, const MachineFile& machine) {
       "[machine]\nversion = {}\nsoftware = {}\ncreated = {}\ncpu = {}\ncores = {}\ndataset = {}\ndata = {}\n"
       "model = {}\naugment = {}\nprecision = {}\nbatch = {}\nplacement = {}\ndimension = {}\nflops_per_sample = "
       "{}\ninvalid = {}\n",
-      kVersion, machine.software, machine.created, one_line(machine.cpu), machine.cores, one_line(machine.dataset),
-      machine.data, one_line(machine.model), one_line(machine.augment), machine.precision, machine.batch,
-      machine.placement, machine.dimension, machine.flops_per_sample, one_line(machine.invalid));
+      machine.links.are_known() ? kVersion : kVersionWithoutLinks, machine.software, machine.created,
+      one_line(machine.cpu), machine.cores, one_line(machine.dataset), machine.data, one_line(machine.model),
+      one_line(machine.augment), machine.precision, machine.batch, machine.placement, machine.dimension,
+      machine.flops_per_sample, one_line(machine.invalid));
   for (const auto& [name, costs] : machine.codes) {
     text += fmt::format("\n[{}]\n", name);
     for (const PointsRow& row : kPoints) text += fmt::format("{} = {}\n", row.name, to_text(costs.*row.value));
     for (const TimeRow& row : kTimes) text += fmt::format("{} = {:.4g}\n", row.name, costs.*row.value);
   }
+  text += to_text(machine.links);
   const std::filesystem::path partial = make_temporary_beside(path);
   errno = 0;
   std::ofstream file(partial);
@@ -166,8 +222,8 @@ MachineFile read_machine_file(const std::string& path) {
   const auto about = tree.find("machine");
   if (about == tree.not_found()) refuse(path, "has no [machine] section");
   const Section head{path, about->first, about->second};
-  if (const int version = head.number<int>("version", 1, 1000); version != kVersion)
-    refuse(path, fmt::format("is of version {}, and this program knows {}", version, kVersion));
+  if (const int version = head.number<int>("version", 1, 1000); version > kVersion)
+    refuse(path, fmt::format("is of version {}, and this program knows up to {}", version, kVersion));
   machine.cpu = head.text("cpu");
   machine.created = head.text("created");
   machine.software = head.text("software");
@@ -185,6 +241,7 @@ MachineFile read_machine_file(const std::string& path) {
   for (const auto& [name, values] : tree) {
     if (name == "machine") continue;
     const Section section{path, name, values};
+    if (read_link(section, machine.links)) continue;
     MachineCosts costs;
     for (const PointsRow& row : kPoints) costs.*row.value = section.points(row.name);
     for (const TimeRow& row : kTimes) costs.*row.value = section.number<double>(row.name, 0, 1e6);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "timing/machine_costs.hpp"
+#include "timing/rank_links.hpp"
 
 #include <map>
 #include <string>
@@ -10,7 +11,8 @@
 
 namespace quantimed {
 
-// An .ini: a [machine] section about what was measured, and one section for each code. Times are in seconds.
+// An .ini: a [machine] section about what was measured, one section for each code, and where it was measured over ranks
+// one for each kind of link between them. Times are in seconds.
 struct MachineFile {
   std::string cpu, created, software, dataset, model;
   std::string invalid;               // why these figures should not be trusted; empty: nothing was wrong
@@ -22,6 +24,7 @@ struct MachineFile {
   std::size_t dimension = 0;         // p of the model
   double flops_per_sample = 0;       // of its gradient
   std::map<std::string, MachineCosts> codes;  // by name: "exact", "low-precision:0.001"
+  RankLinks links = {};                       // between ranks, where several were started
 
   // Throws InputError, which names --machine, where this code was not measured.
   const MachineCosts& costs(std::string_view code) const;

@@ -108,6 +108,58 @@ TEST_F(Predict, GivenAgainItTakesItsOwnMeasurementAgain) {
   EXPECT_NE(contents(folder / "p/machine.ini"), machine);
 }
 
+// Of a machine file whose links are known, what a message between hosts takes is what a round takes.
+TEST_F(Predict, ARunOverRanksWaitsForItsLinks) {
+  ASSERT_EQ(run_program(folder, "calibrate --nodes 2 --output plain.ini " + kPredictedRun).status, 0);
+  MachineFile machine = read_machine_file(folder / "plain.ini");
+  machine.links.library = "some MPI";
+  machine.links.two_hosts = {
+      .pairs = 1, .one_way = {{64, 2.0}}, .low = {{64, 2.0}}, .high = {{64, 2.0}}, .gap = {{64, 0.5}}};
+  write_machine_file(folder / "m.ini", machine);
+  const std::string run = "run --algorithm dsgd --nodes 4 --graph ring --iterations 10 " + kPredictedRun;
+  Ran ran = run_program(folder, run + "--machine m.ini --ranks 2 --hosts 2 --output p.h5");
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const Trace trace = read_trace(folder / "p.h5");
+  EXPECT_THAT(verify_trace(trace), testing::IsEmpty());
+  // Two messages leave each rank, half a second after each other; nodes go on as they come.
+  EXPECT_GT(trace.progress.time.back(), 10 * 2.0);
+  EXPECT_LT(trace.progress.time.back(), 10 * 3.5);
+  EXPECT_EQ(number(trace.summary, "messages_between_ranks", 0), 10 * 4);
+  EXPECT_EQ(number(trace.summary, "messages_between_hosts", 0), 10 * 4);
+  EXPECT_EQ(number(trace.summary, "messages_within_ranks", 0), 10 * 4);
+  const std::string predict =
+      "predict --algorithms dsgd --nodes 2 --graph ring --iterations 20 --repeats 1 --output p " + kPredictedRun;
+  ran = run_program(folder, predict + "--machine m.ini --cores 4,6 --ranks 2 --hosts 2");
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  for (const char* words : {"Over 2 ranks on 2 hosts", "some MPI", "between hosts", "Assumed: "})
+    EXPECT_THAT(ran.out, HasSubstr(words));
+  EXPECT_THAT(verify_trace(read_trace(folder / "p/predicted-dsgd-n6-ranks2-hosts2.h5")), testing::IsEmpty());
+  const struct {
+    std::string arguments, says;
+  } cases[] = {
+      {run + "--machine plain.ini --ranks 2", "plain.ini has no link between ranks on one host"},
+      {run + "--machine m.ini --ranks 3 --hosts 2", "m.ini has no link between ranks on one host"},
+      {run + "--machine m.ini --ranks 5", "--ranks 5: each needs a node"},
+      {run + "--machine m.ini --ranks 2 --hosts 3", "--hosts 3: each needs a rank"},
+      {run + "--machine m.ini --hosts 3", "--hosts 3: are those of predicted ranks"},
+      {run + "--machine m.ini --ranks 2 --hosts 2 --link alpha-beta:1e-3,1e9", "--link alpha-beta:1e-3,1e9"},
+      {run + "--machine m.ini --ranks 2 --hosts 2 --fault crash:1@0.1", "--fault"},
+      {run + "--ranks 2", "--ranks 2: is for a run over MPI that virtual time predicts"},
+      {"run --algorithm async-dsgd --machine m.ini --ranks 2 --hosts 2 --nodes 4 " + kPredictedRun,
+       "async-dsgd sends the newest"},
+      {predict + "--machine m.ini --ranks 2 --hosts 2", "--cores"},
+      {predict + "--machine plain.ini --cores 4 --ranks 2 --hosts 2",
+       "plain.ini has no link between ranks on two hosts"},
+      {predict + "--cores 4 --ranks 2 --hosts 2", "--machine FILE"},
+  };
+  for (const auto& [arguments, says] : cases) {
+    const Ran refused = run_program(folder, arguments);
+    EXPECT_EQ(refused.status, 2) << arguments;
+    EXPECT_THAT(refused.err, HasSubstr(says));
+    EXPECT_EQ(std::count(refused.err.begin(), refused.err.end(), '\n'), 1) << refused.err;
+  }
+}
+
 TEST_F(Predict, AMachineFileIsForItsOwnModel) {
   ASSERT_EQ(run_program(folder, "calibrate --nodes 2 --output m.ini " + kPredictedRun).status, 0);
   const struct {

@@ -3,6 +3,7 @@
 // by the receiver, when it polls; until then the sender's buffer is its own, and ThreadSanitizer sees who touches it.
 #pragma once
 
+#include "base/error.hpp"
 #include "engine/spread/transport.hpp"
 
 #include <fmt/format.h>
@@ -27,6 +28,7 @@ class Loopback {
     const std::lock_guard hold(lock_);
     return sends_.size() + receives_.size();
   }
+  std::vector<std::string> hosts = {};  // of each rank; those that are not named: "here"
   bool is_late = false;  // receives are completed one poll after the other: order between streams is up to the test
 
  private:
@@ -52,7 +54,7 @@ class Loopback {
     Rank ranks() const override { return static_cast<Rank>(all_.ends_.size()); }
     int most_tag() const override { return 32767; }
     std::string where(Rank r) const override { return fmt::format("thread {}", r); }
-    std::string host(Rank) const override { return "here"; }
+    std::string host(Rank r) const override { return r < all_.hosts.size() ? all_.hosts[r] : "here"; }
     void send(Rank to, int tag, std::span<const std::byte> bytes, Ticket ticket, Mode mode) override {
       constexpr std::size_t kEager = 256;  // larger ones wait for their receiver, as MPI's do
       const std::lock_guard hold(all_.lock_);

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import fleet
@@ -93,7 +94,7 @@ def test_what_several_ranks_cannot_do_is_one_line(tmp_path, program, arguments, 
 
 
 @each_library
-@pytest.mark.parametrize("command", [["run", "--engine", "virtual"], ["scale"], ["theory"], ["calibrate"], ["predict"]])
+@pytest.mark.parametrize("command", [["run", "--engine", "virtual"], ["scale"], ["theory"], ["predict"]])
 def test_commands_of_one_process_refuse_several_ranks(tmp_path, program, command):
     refused(fleet.run(program, 2, *command), "2 ranks")
 
@@ -110,6 +111,53 @@ def test_scaling_over_ranks(tmp_path, program):
     for path in (tmp_path / "s").glob("*.h5"):
         with h5py.File(path) as trace:
             assert trace["environment"].attrs["ranks"] == 2
+
+
+@each_library
+def test_a_machine_is_calibrated_over_ranks_and_runs_over_them_are_predicted_without_mpi(tmp_path, program):
+    problem = ["--dataset", str(fleet.DATA), "--samples-per-node", "40", "--model", "mlp:6", "--batch", "10"]
+    path = tmp_path / "machine.ini"
+    refused(fleet.run(program, 2, "calibrate", "--nodes", "2", *problem, "--output", str(tmp_path / "nowhere/m.ini")), "--output")
+    result = fleet.run(program, 2, "calibrate", "--nodes", "2", *problem, "--output", str(path))
+    assert result.returncode == 0, result.stderr
+    assert "messages between ranks on one host, 1 pair" in result.stdout
+    assert "two hosts" not in result.stdout
+    text = path.read_text()
+    section = text.split("[ranks on one host]")[1]
+    for name in ("one_way_s", "low_s", "high_s", "gap_s"):
+        points = [point.split(":") for point in re.search(rf"^{name} = (.*)$", section, re.MULTILINE)[1].split()]
+        assert points[0][0] == "64" and all(float(seconds) > 0 for _, seconds in points)
+    assert {"openmpi": "Open MPI", "mpich": "MPICH"}[fleet.library_of(program)] in section
+    # Every rank has the same cores here, and more of them than there are: what was measured so says so.
+    if len(os.sched_getaffinity(0)) < 2:
+        assert "shares its core" in result.stderr
+    output = tmp_path / "p.h5"
+    run = [fleet.PROGRAM, "run", "--algorithm", "dsgd", "--graph", "ring", "--nodes", "8", "--iterations", "5", "--machine", str(path),
+           *problem, "--quiet", "--output", str(output)]
+    subprocess.run([*run, "--ranks", "4"], check=True)
+    with h5py.File(output) as trace:
+        assert trace["summary"].attrs["messages_between_ranks"] == 5 * 8
+    refused(subprocess.run([*run, "--overwrite", "--ranks", "4", "--hosts", "2"], capture_output=True, text=True), "two hosts")
+
+
+@each_library
+def test_a_rank_that_is_killed_ends_a_calibration_and_leaves_no_file(tmp_path, program):
+    path = tmp_path / "machine.ini"
+    started = fleet.Running(program, 3, "calibrate", "--nodes", "2", "--dataset", "digits:2000", "--model", "mlp:200", "--output", str(path))
+    try:
+        end = time.monotonic() + 120
+        while len(started.ids()) < 3 and time.monotonic() < end:
+            time.sleep(0.02)
+        ranks = started.ids()
+        assert len(ranks) == 3
+        time.sleep(1)
+        os.kill(ranks[1], signal.SIGKILL)
+        assert fleet.all_gone(ranks, 60)
+        status, _, err = started.end(60)
+    finally:
+        started.kill_all()
+    assert status != 0, err
+    assert not path.exists()
 
 
 @each_library

@@ -92,6 +92,35 @@ TEST_F(MachineFiles, ComeBackAsTheyWere) {
   EXPECT_THROW(back.costs("rounding"), InputError);
 }
 
+TEST_F(MachineFiles, LinksBetweenRanksComeBackAsTheyWere) {
+  MachineFile machine = good();
+  machine.links.library = "Open MPI v4.1.4 (MPI 3.1)";
+  machine.links.two_hosts = {.pairs = 3,
+                             .one_way = {{64, 2e-5}, {159040, 1.5e-3}},
+                             .low = {{64, 1e-5}, {159040, 1.25e-3}},
+                             .high = {{64, 3e-5}, {159040, 2e-3}},
+                             .gap = {{64, 1e-6}, {159040, 1.4e-3}}};
+  write_machine_file(path_, machine);
+  const MachineFile back = read_machine_file(path_);
+  EXPECT_FALSE(back.links.one_host.has_value());
+  ASSERT_TRUE(back.links.two_hosts.has_value());
+  EXPECT_EQ(back.links.library, machine.links.library);
+  EXPECT_EQ(back.links.two_hosts->pairs, 3u);
+  EXPECT_EQ(back.links.two_hosts->one_way, machine.links.two_hosts->one_way);
+  EXPECT_EQ(back.links.two_hosts->low, machine.links.two_hosts->low);
+  EXPECT_EQ(back.links.two_hosts->high, machine.links.two_hosts->high);
+  EXPECT_EQ(back.links.two_hosts->gap, machine.links.two_hosts->gap);
+  EXPECT_EQ(back.codes.size(), 2u);
+  std::ifstream file(path_);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_THAT(text, testing::HasSubstr("version = 2"));  // programs that know no links refuse it
+  EXPECT_THAT(good_text(), testing::HasSubstr("version = 1"));
+  EXPECT_THAT(complaint(with(text, "pairs = 3", "pairs = 0")), testing::HasSubstr("pairs = 0"));
+  EXPECT_THAT(complaint(with(text, "mpi = ", "mpl = ")), testing::HasSubstr("has no mpi"));
+  EXPECT_THAT(complaint(with(text, "gap_s = 64:", "gap_s = 65:")),
+              testing::HasSubstr("[ranks on two hosts] gap_s is of other sizes"));
+}
+
 TEST_F(MachineFiles, ThatAreWrongAreRefusedByName) {
   const std::string text = good_text();
   const struct {

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "engine/resumption.hpp"
+#include "engine/spread/shares.hpp"
 
 #include <fmt/format.h>
 
@@ -19,32 +20,6 @@ constexpr std::size_t kRecordsAtOnce = 4096;
 constexpr std::size_t kBytesAtOnce = kLargestLoad - 64;
 static_assert(kRecordsAtOnce * sizeof(RoundRecord) < kBytesAtOnce);
 enum class Load : std::uint8_t { records, log };
-
-// Which cores a rank may have: an even part of those that it shares with all ranks of its host, or nothing where they
-// share some of their cores only.
-struct Share {
-  std::vector<int> cores;
-  bool are_shared = false;
-};
-
-Share share_of(std::size_t rank, const std::vector<std::string>& hosts, const std::vector<std::vector<int>>& cores) {
-  std::size_t others = 0, before = 0;
-  Share share;
-  for (std::size_t r = 0; r < hosts.size(); ++r) {
-    if (r == rank || hosts[r] != hosts[rank]) continue;
-    if (cores[r] == cores[rank]) {
-      ++others;
-      before += r < rank;
-    } else if (std::ranges::find_first_of(cores[r], cores[rank]) != cores[r].end()) {
-      share.are_shared = true;
-    }
-  }
-  const std::size_t units = cores[rank].size(), ranks = others + 1;
-  const auto at = [&](std::size_t k) { return cores[rank].begin() + static_cast<std::ptrdiff_t>(k * units / ranks); };
-  share.cores.assign(at(before), at(before + 1));
-  if (share.cores.empty()) share = {cores[rank], true};
-  return share;
-}
 
 }  // namespace
 
@@ -76,26 +51,9 @@ std::optional<OnItsOwnCore> ThreadsEngine::core_of_courier() {
 
 // Ranks on one host with the same cores share them evenly. One is for the courier, which never sleeps.
 void ThreadsEngine::share_cores() {
-  std::vector<Parcel> all =
-      fleet_->gather(std::move(Parcel().put_text(fleet_->transport().host(fleet_->rank())).put_all(cores_)));
-  Parcel shares;
-  if (fleet_->leads()) {
-    std::vector<std::string> hosts;
-    std::vector<std::vector<int>> cores;
-    for (Parcel& parcel : all) {
-      hosts.push_back(parcel.take_text());
-      cores.push_back(parcel.take_all<int>());
-    }
-    for (std::size_t r = 0; r < all.size(); ++r) {
-      const Share share = share_of(r, hosts, cores);
-      shares.put_all(share.cores).put(share.are_shared);
-    }
-  }
-  shares = fleet_->broadcast(std::move(shares));
-  for (Rank r = 0; r <= fleet_->rank(); ++r) {
-    cores_ = shares.take_all<int>();
-    are_cores_shared_ = shares.take<bool>();
-  }
+  CoreShare share = quantimed::share_cores(*fleet_, cores_);
+  cores_ = std::move(share.cores);
+  are_cores_shared_ = share.are_shared;
   const std::size_t needed = shared_.layout.here() + std::size_t{1};
   if (cores_.size() >= needed && !are_cores_shared_) return;
   if (!run_.oversubscribe)

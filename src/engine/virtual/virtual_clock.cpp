@@ -12,6 +12,7 @@ namespace quantimed {
 VirtualClock::VirtualClock(const Run& run, const Charge& charge, std::vector<Seconds> starts)
     : run_(run),
       charge_(charge),
+      ranks_(run.ranks ? std::optional<RankClock>(std::in_place, run) : std::nullopt),
       first_message_(run.network.is_scheduled() ? run.algorithm.first_message(run.options, first_round(run, 0)) : 0),
       message_(first_message_),
       start_(starts.empty() ? std::vector<Seconds>(run.network.nodes) : std::move(starts)),
@@ -64,6 +65,7 @@ void VirtualClock::advance_on_machine(Records& records, Round t) {
     sent_[i] = start_[i] + away_[i] + machine.encode_s + machine.publish_s;
     computed_[i] = sent_[i] + static_cast<Seconds>(records[i][t].compute);
   }
+  if (ranks_) ranks_->carry(sent_, records, t);
   for (NodeId i = 0; i < n; ++i) {
     if (!is_living(i)) continue;
     std::size_t messages = 0;
@@ -72,7 +74,7 @@ void VirtualClock::advance_on_machine(Records& records, Round t) {
     for (const Neighbour& j : run_.network.neighbours(i)) {
       if (!is_living(j.id)) continue;
       ++messages;
-      const Seconds arrival = sent_[j.id] + machine.latency_s;
+      const Seconds arrival = ranks_ ? ranks_->arrival(j.id, i) : sent_[j.id] + machine.latency_s;
       there = std::max(there, arrival);
       const Seconds encoded = sent_[j.id] - machine.publish_s;  // from here on it is on the link
       visible = std::max(visible, encoded + run_.link.delay(records[j.id][t].bytes));

@@ -5,10 +5,12 @@
 #pragma once
 
 #include "engine/engine.hpp"
+#include "engine/virtual/rank_clock.hpp"
 #include "record/records.hpp"
 #include "timing/fault_plan.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace quantimed {
@@ -31,6 +33,7 @@ class VirtualClock {
   // threads run goes: P_i = S_i + encode + publish, then the gradient,
   //   E_i = max(F_i, max_{j ∈ N_i} max(P_j + latency, P_j − publish + the link's delay)),
   // and S_i of the next round is E_i + mix + record. Its link carries what is on the wire.
+  // Over several ranks it is the rank clock that says when P_j's message may be seen (rank_clock.hpp).
   // F_i is later by what a stall takes from node i, or by the patience where it waits for a lost neighbour.
   // advance() also fills start, wait, exchange and age of these records; pass() leaves them as they are.
   void advance(Records& records, Round t);
@@ -39,6 +42,10 @@ class VirtualClock {
   // Before round t is taken: node i has left the run, and its neighbours wait for it in vain.
   void lose(NodeId i);
   bool is_living(NodeId i) const { return living_[i] != 0; }
+
+  void save(Attributes& state) const {
+    if (ranks_) ranks_->save(state);
+  }
 
   Seconds earliest() const;                                      // start of the next round, of the first node
   Seconds latest() const;                                        // … of the last
@@ -59,6 +66,7 @@ class VirtualClock {
 
   const Run& run_;
   Charge charge_;
+  std::optional<RankClock> ranks_;
   Round first_message_, message_;                       // of the iteration to come; of the exchange
   std::vector<Neighbour> sources_;                      // of a schedule
   std::vector<Seconds> start_, sent_, computed_, end_;  // [n]

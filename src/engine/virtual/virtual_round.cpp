@@ -198,6 +198,16 @@ void RoundEngine::save_more(Checkpoint& checkpoint) {
   checkpoint.start_time = clock_.starts();
   if (other_clock_) checkpoint.start_time_other_bits = other_clock_->starts();
   schedule_.save(checkpoint.state);
+  clock_.save(checkpoint.state);
+}
+
+void RoundEngine::add_figures() {
+  if (!run_.ranks) return;
+  const CrossingMessages count = crossing_messages(run_.network, *run_.ranks);
+  const auto all = [&](std::uint64_t in_a_round) { return static_cast<std::int64_t>(in_a_round * now_); };
+  outcome_.measured.emplace_back("messages_between_ranks", all(count.between_ranks));
+  outcome_.measured.emplace_back("messages_between_hosts", all(count.between_hosts));
+  outcome_.measured.emplace_back("messages_within_ranks", all(count.within_ranks));
 }
 
 Outcome run_virtual_round(const Run& run, Watcher& watcher) {

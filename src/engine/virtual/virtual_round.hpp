@@ -130,6 +130,7 @@ class RoundEngine final : public VirtualRun {
   Cut cut() override;
   void finish_records() override { records_.finish(now_); }  // nodes run ahead of the clock
   void save_more(Checkpoint& checkpoint) override;
+  void add_figures() override;
 
  private:
   friend class RoundNode;
