@@ -39,6 +39,27 @@ usage_unless_given() {
   fi
 }
 
+# refuse_given OPTION FIX WORD…: ends the script where a word is the option, which the script itself gives to the program.
+refuse_given() {
+  local option=$1 fix=$2 word
+  shift 2
+  for word in "$@"; do
+    if [[ $word == "$option" || $word == "$option="* ]]; then
+      echo "$QUANTIMED_BATCH_SCRIPT: $option: $fix" >&2
+      exit "$bad_input"
+    fi
+  done
+}
+
+# refuse_files NAME WORD…: what names the files of a run, which follow from NAME, and what every script gives.
+refuse_files() {
+  local name=$1
+  shift
+  refuse_given --output "is $name, the first word after $QUANTIMED_BATCH_SCRIPT; leave it out" "$@"
+  refuse_given --resume "what was cut continues by itself; leave it out, and give the same $name again" "$@"
+  refuse_given --quiet "is given here; leave it out" "$@"
+}
+
 # make_folder FOLDER: with those above it.
 make_folder() {
   local place=$1

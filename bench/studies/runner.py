@@ -295,15 +295,20 @@ def stop(running: dict[subprocess.Popen[str], Job]) -> int:
 
 
 class Meter:
-    """One line on a terminal: how much is done, and how long the rest may take."""
+    """How much is done, and how long the rest may take: one line on a terminal; in a file one at the start, and one now and then."""
+
+    FIRST_S, BETWEEN_S, REFRESH_S = 20.0, 30.0, 0.5  # as the program's own
 
     def __init__(self, jobs: list[Job], at_once: int, visible: bool) -> None:
         self.total, self.count = sum(job.cost for job in jobs), len(jobs)
-        self.at_once, self.visible = at_once, visible and sys.stderr.isatty()
+        self.visible, self.is_terminal = visible, sys.stderr.isatty()
         self.finished = 0.0
         self.ended = 0
         self.start = time.monotonic()
-        self.shown = 0.0
+        self.shown = self.start + self.FIRST_S - self.BETWEEN_S
+        if jobs and visible and not self.is_terminal:
+            beside = f", {at_once} at a time" if at_once > 1 and not jobs[-1].real_time else ""
+            print(f"{self.count} run{'s' if self.count > 1 else ''}{beside}; time unknown yet", file=sys.stderr, flush=True)
 
     def done(self, job: Job) -> None:
         self.finished += job.cost
@@ -311,17 +316,18 @@ class Meter:
 
     def show(self, running: Iterable[Job]) -> None:
         now = time.monotonic()
-        if not self.visible or now - self.shown < 0.5:
+        if not self.visible or now - self.shown < (self.REFRESH_S if self.is_terminal else self.BETWEEN_S):
             return
         self.shown = now
         left = "" if not self.finished else f", about {self.left(now):.0f} s left"
         names = "; ".join(f"{job.run.study} {job.run.label()}" for job in running)
-        sys.stderr.write(f"\r\033[K{self.ended} of {self.count} runs, {now - self.start:.0f} s{left}: {names}"[:118])
+        text = f"{self.ended} of {self.count} runs, {now - self.start:.0f} s{left}: {names}"[:114]
+        sys.stderr.write(f"\r\033[K{text}" if self.is_terminal else f"{text}\n")
         sys.stderr.flush()
 
     def left(self, now: float) -> float:
         return (now - self.start) * (self.total - self.finished) / self.finished
 
     def end(self) -> None:
-        if self.visible:
+        if self.visible and self.is_terminal:
             sys.stderr.write("\r\033[K")

@@ -26,14 +26,16 @@ def start(name: str) -> int:
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(ROOT / "bench"))
     from studies.study_file import StudyError
+    # What its user started is the batch script that looks at earlier runs.
+    told = os.environ.get("QUANTIMED_BATCH_SCRIPT", name) if name == "earlier" else name
     try:
         return importlib.import_module(f"cluster.{MODULES.get(name, name)}").main(sys.argv[1:])
     except StudyError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(f"{told}: {error}", file=sys.stderr)
     except BrokenPipeError:
         return 0
     except OSError as error:
-        print(f"{name}: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
+        print(f"{told}: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
     return BAD_INPUT

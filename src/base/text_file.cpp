@@ -44,6 +44,32 @@ class Readable {
   int descriptor_;
 };
 
+// No text has them: all below the blank but tabs, line and page ends.
+bool is_control(unsigned char c) { return (c < 0x20 && !(c >= '\t' && c <= '\r')) || c == 0x7f; }
+
+// Where a text's beginning is in an encoding of two or four bytes a character, the name that iconv has for it: by its
+// byte-order mark, or because of plain characters one byte has something in it and the others are zero. "": it is not.
+std::string_view wide_encoding(std::string_view text) {
+  if (text.starts_with(std::string_view("\xff\xfe\0\0", 4)) || text.starts_with(std::string_view("\0\0\xfe\xff", 4)))
+    return "UTF-32";
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) return "UTF-16";
+  struct Encoding {
+    std::size_t width, at;  // where the byte is that is not zero
+    const char* name;
+  };
+  constexpr std::array<Encoding, 4> kWide{
+      {{4, 0, "UTF-32LE"}, {4, 3, "UTF-32BE"}, {2, 0, "UTF-16LE"}, {2, 1, "UTF-16BE"}}};
+  constexpr std::size_t kLooked = 64;
+  for (const Encoding& e : kWide) {
+    const std::string_view start = text.substr(0, std::min(kLooked, text.size() / e.width * e.width));
+    bool fits = !start.empty();
+    for (std::size_t k = 0; k < start.size(); ++k)
+      fits = fits && (k % e.width == e.at ? !is_control(static_cast<unsigned char>(start[k])) : start[k] == '\0');
+    if (fits) return e.name;
+  }
+  return "";
+}
+
 std::string printable(std::string_view foreign) {
   struct Character {
     std::string_view bytes, name;
@@ -106,14 +132,14 @@ std::string read_text_file(const std::string& label, const std::string& path, co
 std::string make_plain(std::string& text) {
   constexpr std::string_view kMark = "\xef\xbb\xbf";
   if (text.starts_with(kMark)) text.erase(0, kMark.size());
-  const std::size_t zero = text.find('\0');
-  // Most of UTF-16's bytes of ASCII text are zeros; its byte-order mark is no beginning of UTF-8.
-  const bool has_mark = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff");
-  if (has_mark || zero <= 1)
-    return "is text in UTF-16 or UTF-32, or no text; save it as UTF-8: iconv -f UTF-16 -t UTF-8 FILE > NEW";
-  if (zero != std::string::npos)
-    return fmt::format("line {} has a zero byte, which is no text; take it out, or save the file as UTF-8 text",
-                       1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(zero), '\n'));
+  if (const std::string_view encoding = wide_encoding(text); !encoding.empty())
+    return fmt::format("is text in {0}; save it as UTF-8: iconv -f {0} -t UTF-8 FILE > NEW", encoding);
+  if (std::ranges::count_if(text, is_control) > 0) {  // counted first: that goes over gigabytes without a branch
+    const auto at = std::ranges::find_if(text, is_control);
+    const std::string what = *at == '\0' ? "a zero byte" : fmt::format("the byte 0x{:02X}", *at);
+    return fmt::format("line {} has {}, which is no text; take it out, or save the file as UTF-8 text",
+                       1 + std::count(text.begin(), at, '\n'), what);
+  }
   if (text.find('\n') == std::string::npos) std::ranges::replace(text, '\r', '\n');
   return "";
 }

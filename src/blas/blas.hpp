@@ -40,6 +40,7 @@ void use_one_thread();
 struct Buffers {
   std::size_t usual = 0;    // 2 · NUM_THREADS of the library's build
   std::size_t at_most = 0;  // with the second table that newer versions open (and tell on standard error)
+  std::size_t held = 0;     // of them, by the library itself from its constructor on
 };
 bool has_buffers();                             // other libraries have no such table
 Buffers buffers();                              // of the library in use

@@ -124,15 +124,16 @@ void take_buffers(std::size_t buffers) {
 
 void admit_to_openblas(std::size_t callers, bool may_wait) {
   const Buffers there = buffers();
-  const bool must_wait = callers > (may_wait ? there.usual : there.at_most);
+  const std::size_t at_once = (may_wait ? there.usual : there.at_most) - there.held;
+  const bool must_wait = callers > at_once;
   if (must_wait && !may_wait)
     throw InputError(
         "{} threads: {} was built for {} threads, and its table of buffers has room for {} calls at once; use fewer, "
         "or "
         "link an OpenBLAS that was built with NUM_THREADS={} or more",
-        callers, description(), there.usual / 2, there.at_most, callers);
-  take_buffers(must_wait ? there.usual : callers);
-  limit_calls(must_wait ? there.usual : 0);
+        callers, description(), there.usual / 2, at_once, callers);
+  take_buffers(must_wait ? at_once : callers);
+  limit_calls(must_wait ? at_once : 0);
 }
 
 // ---- what is seen by trying ----------------------------------------------------------------------------
@@ -206,6 +207,7 @@ void use_one_thread() {
 
 // The library's driver/others/memory.c: twice NUM_THREADS, which the configuration calls MAX_THREADS, and 512 more in a
 // second table. Tried with 0.3.21: 640 calls at once are right, 650 are not. What is older is not trusted to have it.
+// Newer ones hold one themselves (0.3.29 opens its second table at the 256th of 256).
 Buffers buffers_of(const std::string& config) {
   constexpr std::size_t kFewest = 2, kSecondTable = 512;
   constexpr std::array kFirstWithSecondTable = {0, 3, 21};
@@ -217,7 +219,9 @@ Buffers buffers_of(const std::string& config) {
   const bool has_second =
       std::sscanf(config.c_str(), "OpenBLAS %d.%d.%d", &version[0], &version[1], &version[2]) == 3 &&
       version >= kFirstWithSecondTable;
-  return {.usual = usual, .at_most = usual + (has_second ? kSecondTable : 0)};
+  return {.usual = usual,
+          .at_most = usual + (has_second ? kSecondTable : 0),
+          .held = version > kFirstWithSecondTable ? std::size_t{1} : 0};
 }
 
 bool has_buffers() { return library() == Library::openblas; }

@@ -261,8 +261,8 @@ bool is_same_graph(const Network& a, const Network& b) {
 
 double time_to_target(const Progress& curve, double target) { return arrival(curve.time, curve.loss, target).time; }
 
-Trace run_experiment(const Config& config, const DataSplit& data, const ProgressReport& report,
-                     Resumption* resumption) {
+Trace run_experiment(const Config& asked, const DataSplit& data, const ProgressReport& report, Resumption* resumption) {
+  Config config = asked;
   const auto start = Clock::now();
   require_spread_engine(config);
   const OutputLock lock = resumption ? std::move(resumption->lock) : OutputLock(config.output);
@@ -273,8 +273,7 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
   if (!config.quiet) tell_of_slow_kernels();
   // Nodes, and afterwards those who evaluate.
   const Layout layout = layout_of(config);
-  blas::admit(config.engine == "virtual" ? config.threads : std::max(layout.here(), config.threads),
-              config.oversubscribe);
+  admit_workers(config, config.engine == "virtual" ? 0 : layout.here());
   const Setup setup(config, data);
   Run run = setup.run();
   require_room(config, run, *setup.problem, layout);

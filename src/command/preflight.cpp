@@ -2,11 +2,17 @@
 #include "command/preflight.hpp"
 
 #include "base/error.hpp"
+#include "base/streams.hpp"
+#include "blas/blas.hpp"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
 #include <numeric>
+#include <utility>
 
 namespace quantimed {
 
@@ -100,6 +106,56 @@ void check_codec(const Codec& codec, const Problem& problem, std::uint64_t seed)
   if (mean_square > codec.variance_bound(x) * 1.05 + 5 * spread + rounding)
     throw InternalError(fmt::format("codec {}: variance {:.3g} above its bound {:.3g}", codec.name(), mean_square,
                                     codec.variance_bound(x)));
+}
+
+namespace {
+
+void tell_of_workers(std::uint32_t workers, std::uint32_t wanted, bool quiet) {
+  static bool is_told = false;
+  if (workers < wanted && !quiet && !std::exchange(is_told, true))
+    tell(
+        "quantimed: --threads auto: {} of {} workers, since address space for more is refused; raise ulimit -v for "
+        "all\n",
+        workers, wanted);
+}
+
+bool grants(std::size_t bytes) {
+  void* room = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return room != MAP_FAILED && ::munmap(room, bytes) == 0;
+}
+
+std::uint32_t workers_within_limit(std::uint32_t most) {
+  // OpenBLAS's buffer; and of all but the first a stack and an arena of malloc's.
+  constexpr std::size_t kBuffer = std::size_t{128} << 20, kThread = std::size_t{72} << 20;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return most;
+  std::uint32_t workers = most;
+  while (workers > 1 && !grants(workers * kBuffer + (workers - 1) * kThread)) --workers;
+  return workers;
+}
+
+}  // namespace
+
+std::uint32_t granted_workers(std::uint32_t most, bool quiet) {
+  static const std::uint32_t granted = workers_within_limit(most);
+  const std::uint32_t workers = std::min(most, granted);
+  tell_of_workers(workers, most, quiet);
+  return workers;
+}
+
+void admit_workers(Config& config, std::size_t nodes) {
+  const std::uint32_t wanted = config.threads;
+  for (;;) {
+    try {
+      blas::admit(std::max<std::size_t>(nodes, config.threads), config.oversubscribe);
+      break;
+    } catch (const MachineRefused&) {
+      // Fewer workers are fewer callers while there are more of them than of nodes.
+      if (!config.threads_auto.is_so || config.threads <= std::max<std::size_t>(nodes, 1)) throw;
+      --config.threads;
+    }
+  }
+  tell_of_workers(config.threads, wanted, config.quiet);
 }
 
 }  // namespace quantimed

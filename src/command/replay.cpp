@@ -9,6 +9,7 @@
 #include "command/commands.hpp"
 #include "command/optimum_of.hpp"
 #include "command/outputs.hpp"
+#include "command/preflight.hpp"
 #include "command/progress_line.hpp"
 #include "command/resumption.hpp"
 #include "command/setup.hpp"
@@ -100,12 +101,12 @@ TraceReplay::TraceReplay(std::string path, Trace trace, std::uint32_t threads)
   config_ = config_of(trace_, path_);
   config_.threads = threads;
   config_ = resolve(config_);
-  workers_ = std::min(config_.threads, config_.nodes);
   data_ = data_of(config_);
   if (const auto other = differing_contents(fingerprints_of(trace_), fingerprints_of(config_, *data_)); !other.empty())
     throw InputError("{}: {}; give back what the run had", path_, other);
   blas::use_one_thread();
-  blas::admit(std::max(workers_, config_.threads), false);
+  admit_workers(config_);
+  workers_ = std::min(config_.threads, config_.nodes);
   setup_ = std::make_unique<Setup>(config_, *data_);
   if (!is_same_graph(trace_.network, setup_->network))
     throw InputError("{}: --graph {} is no longer the graph that the run had; give it back", path_, config_.graph);

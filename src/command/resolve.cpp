@@ -9,6 +9,7 @@
 #include "command/graph_choice.hpp"
 #include "command/outputs.hpp"
 #include "command/predicted_ranks.hpp"
+#include "command/preflight.hpp"
 #include "command/setup.hpp"
 #include "config/algorithm_options.hpp"
 #include "dataset/target.hpp"
@@ -98,7 +99,7 @@ void resolve_cores(Config& c) {
   if (c.threads > hardware.granted)
     throw InputError("--threads {}: SLURM grants this task {} (SLURM_CPUS_PER_TASK); give at most as many, or auto",
                      c.threads, hardware.granted);
-  if (c.threads == 0) c.threads = threads_for(hardware);
+  if (c.threads == 0) c.threads = granted_workers(threads_for(hardware), c.quiet), c.threads_auto = {true};
   if (c.engine == "virtual") {
     if (c.nodes == 0) c.nodes = kPaperNodes;
   } else if (c.engine == "mpi") {  // whose ranks look for cores themselves

@@ -298,8 +298,8 @@ void Theory::run_all() {
 
 int Theory::operator()() {
   blas::use_one_thread();
-  const Config& first = points_.front().config;
-  blas::admit(first.threads);
+  Config& first = points_.front().config;
+  admit_workers(first);
   require_threads(first.threads - 1);
   const std::string folder = given_.output.empty() ? "runs/theory" : given_.output;
   const double longest = static_cast<double>(std::ranges::max(given_.horizons));

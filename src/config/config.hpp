@@ -16,6 +16,12 @@
 
 namespace quantimed {
 
+// What is known of a Config beside its options, and makes no two of them differ.
+struct Aside {
+  bool is_so = false;
+  bool operator==(const Aside&) const { return true; }
+};
+
 // An empty text, a 0 or an infinity that means "the usual one" is written as a word (auto, all, none) by users.
 struct Config {
   std::string algorithm = "quantimed-dsgd";  // run: row of the algorithm table
@@ -103,6 +109,7 @@ struct Config {
   bool contents = false;      // info
   std::string resume;         // run: the trace to go on from; "": none
   std::string output;         // "": runs/<algorithm>-<engine>-seed<seed>-<hash>.h5; compare, scale: a folder
+  Aside threads_auto = {};    // resolved: `threads` is what the machine has, and may be fewer
 
   bool operator==(const Config&) const = default;
 };

@@ -47,6 +47,18 @@ bool is_file(const std::filesystem::path& path);
 // Throws InputError where these first bytes (unpacked) are of a known format that is not read; says how to turn it into
 // one that is.
 void refuse_foreign(const std::filesystem::path& path, std::string_view head);
+// A name as a shell takes it.
+std::string shell_word(const std::string& name);
+// How the user unpacks a file that readers unpack themselves: the command, and the name that it makes. Both are empty
+// where the file is not packed.
+struct Unpacking {
+  std::string command = {};         // "gunzip -k a.csv.gz"
+  std::filesystem::path made = {};  // a.csv
+};
+Unpacking unpacking(const std::filesystem::path& path);
+// "unpack it first: gunzip -k a.csv.gz; then ", or "" where it is not packed: before a fix whose command reads the
+// file.
+std::string unpack_first(const std::filesystem::path& path);
 // The first bytes of a file, unpacked: enough for refuse_foreign.
 inline constexpr std::size_t kHeadBytes = std::size_t{1} << 16;
 std::string first_bytes(const std::filesystem::path& path);

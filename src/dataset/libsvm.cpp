@@ -45,7 +45,7 @@ class LineParser {
       if (token.starts_with("qid:"))
         reject_data(text_.path,
                     fmt::format("line {}: \"{}\" belongs to ranking data, which is not read", number_, excerpt(token)),
-                    "take the query ids out: sed 's/ qid:[0-9]*//' FILE > NEW");
+                    unpack_first(text_.path) + "take the query ids out: sed 's/ qid:[0-9]*//' FILE > NEW");
       const Entry entry = parse_entry(token);
       if (entry.index <= previous) reject(fmt::format("index {} does not ascend", entry.index));
       previous = entry.index;

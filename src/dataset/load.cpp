@@ -80,15 +80,18 @@ Reading read_file(const fs::path& path, bool grey) {
   const std::string name = path.filename().string(), unpacked = without_packing(name);
   const bool may_be_batch = unpacked != name && fs::path(unpacked).extension() == ".bin";
   const bool is_idx = head.starts_with(std::string_view("\0\0", 2));
-  if (is_idx && !(may_be_batch && !has_idx_type(head))) return read_idx(idx_files_beside(path), 0);
   std::string text = head;
   const std::string wrong = make_plain(text);
+  if (wrong.starts_with("is text")) {  // in UTF-16 or UTF-32: what is wrong; the fix
+    const std::size_t fix = std::min(wrong.find("; "), wrong.size() - 2);
+    reject_data(path, wrong.substr(0, fix), unpack_first(path) + wrong.substr(fix + 2));
+  }
+  if (is_idx && !(may_be_batch && !has_idx_type(head))) return read_idx(idx_files_beside(path), 0);
   const auto is_text = [](char c) { return (c >= ' ' && c <= '~') || (c >= '\t' && c <= '\r'); };
   if (may_be_batch && !std::ranges::all_of(text, is_text))
     reject_data(path, "not recognised packed; if it is a batch of CIFAR-10, its size is the only check",
-                "unpack it: gunzip -k FILE (bunzip2 -k, unxz -k)");
+                fmt::format("unpack it: {}", unpacking(path).command));
   if (!text.empty() && is_text(text[0]) && (text.size() == 1 || is_text(text[1]))) return read_libsvm(path);
-  if (wrong.starts_with("is text")) reject_data(path, wrong);
   reject_data(path, "its format is not recognised (wrong magic number?)",
               "name an HDF5, IDX, LIBSVM or CIFAR-10 .bin file, or convert it: datasets/README.md");
 }

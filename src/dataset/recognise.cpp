@@ -25,6 +25,7 @@ struct Foreign {
   const char* what;
   bool (*is)(Head head);
   const char* fix;
+  bool is_fixed_packed = false;  // the fix is the same whether the file is packed or not
 };
 
 bool holds(Head head, std::size_t at, std::string_view text) {
@@ -46,15 +47,44 @@ std::string_view first_member(Head head) {
   return head.substr(30, length);
 }
 
+std::uint64_t little_endian(Head head, std::size_t at, std::size_t bytes) {
+  std::uint64_t value = 0;
+  for (std::size_t k = bytes; k-- > 0;) value = value << 8 | static_cast<unsigned char>(head[at + k]);
+  return value;
+}
+
+// A record begins with its length, in 8 bytes, and their masked CRC-32C; the format has no magic number.
+bool is_tfrecord(Head head) {
+  if (head.size() < 12) return false;
+  std::uint32_t crc = 0xffffffff;
+  for (const char c : head.substr(0, 8)) {
+    crc ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0u);
+  }
+  crc = ~crc;
+  return little_endian(head, 8, 4) == static_cast<std::uint32_t>((crc >> 15 | crc << 17) + 0xa282ead8u);
+}
+
+// The length of a JSON header, in 8 bytes, then that.
+bool is_safetensors(Head head) {
+  constexpr std::uint64_t kLongest = std::uint64_t{1} << 32;
+  return head.size() > 9 && head[8] == '{' && head[9] == '"' && little_endian(head, 0, 8) < kLongest;
+}
+
 #define PYTHON "python3 -c \"import sys, h5py, numpy as n; f = h5py.File(sys.argv[2], 'w'); "
 #define CLASSES "f.attrs.update(schema='quantimed-dataset', schema_version=1, classes=int(y.max()) + 1); "
+#define README_LINES "write it as HDF5: datasets/README.md has the lines"
 #define BOTH "f['train/features'], f['train/targets'] = x, y\" {FILE} {H5}"
 
 constexpr Foreign kForeign[] = {
     {"a NumPy archive (.npz)", [](Head head) { return first_member(head).ends_with(".npy"); },
      "write it as HDF5, with the names that the archive has in place of x_train, y_train: " PYTHON
      "z = n.load(sys.argv[1]); x, y = z['x_train'], z['y_train']; " CLASSES BOTH},
-    {"a PyTorch file (.pt)", [](Head head) { return first_member(head).ends_with("data.pkl"); },
+    {"a PyTorch file (.pt)",
+     [](Head head) {  // the second: before version 1.6, a pickle of a magic number
+       return first_member(head).ends_with("data.pkl") ||
+              (head.size() > 2 && holds(head, 2, "\x8a\nl\xfc\x9c\x46\xf9"));
+     },
      "load it with torch.load and write tensors as HDF5: datasets/README.md has the lines"},
     {"a spreadsheet or an office document",
      [](Head head) { return first_member(head) == "[Content_Types].xml" || first_member(head) == "mimetype"; },
@@ -84,32 +114,48 @@ constexpr Foreign kForeign[] = {
     {"a web page (HTML), not data",
      [](Head head) { return opens_with(head, "<!doctype html") || opens_with(head, "<html"); },
      "the download was refused or led to a page about the file; open its address in a browser and save the file "
-     "itself"},
+     "itself",
+     true},
     {"XML", [](Head head) { return opens_with(head, "<?xml"); },
      "if it is a server's error, fetch the file again; else write it as HDF5, see datasets/README.md"},
-    {"JSON", [](Head head) { return opens_with(head, "{") || opens_with(head, "["); },
-     "write it as HDF5: datasets/README.md has the lines"},
+    {"JSON", [](Head head) { return opens_with(head, "{") || opens_with(head, "["); }, README_LINES},
     {"a pointer of Git LFS, not the data", [](Head head) { return holds(head, 0, "version https://git-lfs"); },
-     "get the data: git lfs pull"},
+     "get the data: git lfs pull", true},
     {"a companion of macOS (AppleDouble), not the data",
      [](Head head) {
        return holds(head, 0, {"\x00\x05\x16\x07", 4}) || holds(head, 0, {"\x00\x05\x16\x00", 4});
      },
-     "name the file without ._ in front"},
-    {"a Matrix Market file", [](Head head) { return holds(head, 0, "%%MatrixMarket"); },
-     "write it as HDF5: datasets/README.md has the lines"},
+     "name the file without ._ in front", true},
+    {"a Matrix Market file", [](Head head) { return holds(head, 0, "%%MatrixMarket"); }, README_LINES},
     {"Weka's ARFF",
      [](Head head) {
        return opens_with(head, "@relation") || opens_with(head, "@attribute") ||
               (opens_with(head, "%") && !holds(head, 0, "%PDF"));
      },
-     "write it as HDF5: datasets/README.md has the lines"},
-    {"Apache Parquet", [](Head head) { return holds(head, 0, "PAR1"); },
-     "write it as HDF5: datasets/README.md has the lines"},
-    {"Apache Arrow (Feather)", [](Head head) { return holds(head, 0, "ARROW1"); },
-     "write it as HDF5: datasets/README.md has the lines"},
+     README_LINES},
+    {"Apache Parquet", [](Head head) { return holds(head, 0, "PAR1"); }, README_LINES},
+    {"Apache Arrow (Feather)", [](Head head) { return holds(head, 0, "ARROW1") || holds(head, 0, "FEA1"); },
+     README_LINES},
+    {"Apache ORC", [](Head head) { return holds(head, 0, "ORC") && head.size() > 3 && head[3] < ' '; }, README_LINES},
+    {"Apache Avro", [](Head head) { return holds(head, 0, "Obj\x01"); }, README_LINES},
+    {"a netCDF file (classic)", [](Head head) { return holds(head, 0, "CDF\x01") || holds(head, 0, "CDF\x02"); },
+     "write it as HDF5, with the names of its variables in place of x, y: " PYTHON
+     "import scipy.io; v = scipy.io.netcdf_file(sys.argv[1], mmap=False).variables; x, y = v['x'][:], "
+     "v['y'][:]; " CLASSES BOTH},
+    {"a netCDF file (64-bit data)", [](Head head) { return holds(head, 0, "CDF\x05"); }, README_LINES},
+    {"HDF4, not HDF5", [](Head head) { return holds(head, 0, "\x0e\x03\x13\x01"); }, README_LINES},
+    {"TensorFlow's TFRecord", is_tfrecord, README_LINES},
+    {"MXNet's RecordIO", [](Head head) { return holds(head, 0, "\x0a\x23\xd7\xce"); }, README_LINES},
+    {"safetensors", is_safetensors, README_LINES},
+    {"a FITS file", [](Head head) { return holds(head, 0, "SIMPLE  ="); }, README_LINES},
+    {"a file of Stata, SPSS or SAS",
+     [](Head head) {
+       return holds(head, 0, "<stata_dta>") || holds(head, 0, "$FL2") || holds(head, 0, "$FL3") ||
+              holds(head, 84, "SAS FILE") || holds(head, 0, "HEADER RECORD*******LIB");
+     },
+     README_LINES},
     {"a tar archive", [](Head head) { return holds(head, 257, "ustar"); },
-     "unpack it and name a file of it or its folder: tar -xf {FILE}"},
+     "unpack it and name a file of it or its folder: tar -xf {FILE}", true},
     {"compressed with Zstandard", [](Head head) { return holds(head, 0, "\x28\xb5\x2f\xfd"); },
      "unpack it: zstd -d {FILE}"},
     {"compressed with LZ4", [](Head head) { return holds(head, 0, "\x04\x22\x4d\x18"); }, "unpack it: lz4 -d {FILE}"},
@@ -122,43 +168,38 @@ constexpr Foreign kForeign[] = {
     {"a 7z archive", [](Head head) { return holds(head, 0, "7z\xbc\xaf\x27\x1c"); }, "unpack it: 7z x {FILE}"},
     {"a RAR archive", [](Head head) { return holds(head, 0, "Rar!\x1a\x07"); }, "unpack it: unrar x {FILE}"},
     {"compressed again inside", [](Head head) { return holds(head, 0, "\x1f\x8b") || holds(head, 0, "BZh9"); },
-     "unpack it once: gzip -dk {FILE}, bzip2 -dk or xz -dk"},
-    {"HDF5 that is compressed as a file", [](Head head) { return holds(head, 0, "\x89HDF\r\n\x1a\n"); },
-     "unpack it: gzip -dk {FILE}, bzip2 -dk or xz -dk"},
+     "name {FILE}"},
+    {"HDF5 that is compressed as a file", [](Head head) { return holds(head, 0, "\x89HDF\r\n\x1a\n"); }, "name {FILE}"},
     {"one picture",
      [](Head head) {
        return holds(head, 0, "\x89PNG") || holds(head, 0, "\xff\xd8\xff") || holds(head, 0, "GIF8") ||
               holds(head, 0, {"II*\0", 4}) || holds(head, 0, {"MM\0*", 4}) || holds(head, 8, "WEBP");
      },
-     "make a data set of a folder of pictures: datasets/prepare-imagenet"},
-    {"a PDF document", [](Head head) { return holds(head, 0, "%PDF"); }, "name the data itself"},
+     "make a data set of a folder of pictures: datasets/prepare-imagenet", true},
+    {"a PDF document", [](Head head) { return holds(head, 0, "%PDF"); }, "name the data itself", true},
     {"an SQLite database", [](Head head) { return holds(head, 0, "SQLite format 3"); },
      "write a table of it as HDF5, see datasets/README.md"},
     {"an R data file",
      [](Head head) { return holds(head, 0, "RDX") || holds(head, 0, "X\n\0\0") || holds(head, 0, "RDA"); },
-     "write it from R as LIBSVM text (package e1071: write.matrix.csr) or as HDF5 (package hdf5r)"},
+     "write it from R, which reads it packed, too, as LIBSVM text (package e1071: write.matrix.csr) or as HDF5 "
+     "(package "
+     "hdf5r)",
+     true},
     {"a program",
      [](Head head) {
        return holds(head, 0,
                     "\x7f"
                     "ELF");
      },
-     "name the data itself"},
+     "name the data itself", true},
 };
 
-// A name as a shell takes it.
-std::string shell_word(const std::string& name) {
-  const bool is_plain = !name.empty() && name[0] != '-' && std::ranges::all_of(name, [](unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c > 0x7f ||
-           std::string_view("._-/+,=@%").find(static_cast<char>(c)) != std::string_view::npos;
-  });
-  if (is_plain) return name;
-  std::string text = "'";
-  for (const char c : name) text += c == '\'' ? "'\\''" : std::string(1, c);
-  return text + "'";
-}
-
-std::string filled_in(std::string fix, const fs::path& path) {
+// The fix of a file as it stands in a message; one that reads a packed file reads what was unpacked.
+std::string filled_in(std::string fix, fs::path path, bool is_fixed_packed = false) {
+  if (const Unpacking unpacked = unpacking(path); !unpacked.command.empty() && !is_fixed_packed) {
+    fix = unpack_first(path) + fix;
+    path = unpacked.made;
+  }
   const auto put = [&](std::string_view mark, const std::string& text) {
     if (const std::size_t at = fix.find(mark); at != std::string::npos) fix.replace(at, mark.size(), text);
   };
@@ -273,7 +314,7 @@ void refuse_foreign(const fs::path& path, std::string_view head) {
   constexpr std::string_view kMark = "\xef\xbb\xbf";
   if (head.starts_with(kMark)) head.remove_prefix(kMark.size());
   for (const Foreign& row : kForeign)
-    if (row.is(head)) reject_data(path, fmt::format("is {}", row.what), filled_in(row.fix, path));
+    if (row.is(head)) reject_data(path, fmt::format("is {}", row.what), filled_in(row.fix, path, row.is_fixed_packed));
   std::string text(head);
   const std::string wrong = make_plain(text);
   const bool is_text =

@@ -14,6 +14,7 @@
 #include <new>
 
 #include "dataset/byte_source.hpp"
+#include "dataset/formats.hpp"
 
 namespace quantimed {
 
@@ -199,7 +200,8 @@ class Xz final : public Unpacker {
       if (code == LZMA_MEM_ERROR) throw std::bad_alloc();
       if (code == LZMA_BUF_ERROR) file_.reject_truncated();
       if (code == LZMA_MEMLIMIT_ERROR)
-        reject_data(file_.path(), "needs more than 70 MiB of memory to unpack", "unpack it: unxz -k FILE");
+        reject_data(file_.path(), "needs more than 70 MiB of memory to unpack",
+                    fmt::format("unpack it: {}", unpacking(file_.path()).command));
       file_.reject_corrupt("its xz data or checksum is wrong");
     }
     return out.size() - stream_.avail_out;
@@ -213,18 +215,32 @@ class Xz final : public Unpacker {
 
 }  // namespace
 
-std::unique_ptr<Unpacker> open_unpacker(const fs::path& path) {
+PackedBy packing_of(const fs::path& path) {
   std::array<std::uint8_t, 6> start{};
   const std::size_t got = RawFile(path).read(start);
   const auto begins = [&](std::string_view magic) {
     return got >= magic.size() && std::memcmp(start.data(), magic.data(), magic.size()) == 0;
   };
-  if (begins("\x1f\x8b")) return std::make_unique<Gzip>(path);
-  if (begins("BZh") && start[3] >= '1' && start[3] <= '9') return std::make_unique<Bzip2>(path);
+  if (begins("\x1f\x8b")) return PackedBy::gzip;
+  if (begins("BZh") && start[3] >= '1' && start[3] <= '9') return PackedBy::bzip2;
   if (begins(std::string_view("\xfd"
                               "7zXZ\0",
                               6)))
-    return std::make_unique<Xz>(path);
+    return PackedBy::xz;
+  return PackedBy::none;
+}
+
+std::unique_ptr<Unpacker> open_unpacker(const fs::path& path) {
+  switch (packing_of(path)) {
+    case PackedBy::gzip:
+      return std::make_unique<Gzip>(path);
+    case PackedBy::bzip2:
+      return std::make_unique<Bzip2>(path);
+    case PackedBy::xz:
+      return std::make_unique<Xz>(path);
+    case PackedBy::none:
+      break;
+  }
   return std::make_unique<Plain>(path);
 }
 

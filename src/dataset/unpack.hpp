@@ -20,6 +20,10 @@ class Unpacker {
   virtual std::uint64_t best_ratio() const = 0;
 };
 
+enum class PackedBy { none, gzip, bzip2, xz };
+// Of a file, by its first bytes. Throws InputError when it cannot be opened.
+PackedBy packing_of(const std::filesystem::path& path);
+
 // Throws InputError when the file cannot be opened.
 std::unique_ptr<Unpacker> open_unpacker(const std::filesystem::path& path);
 

@@ -2,9 +2,13 @@
 """The commands by which the program's refusals, and datasets/README.md, turn other formats into ones that are read."""
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import os
 import pickle
 import re
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -63,6 +67,14 @@ def write_mat73(path: Path) -> None:
         f.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM")
 
 
+def write_netcdf(path: Path) -> None:
+    with pytest.importorskip("scipy.io").netcdf_file(path, "w") as f:
+        for name, array in (("x", X.astype("f4")), ("y", Y.astype("i4"))):
+            for k, size in enumerate(array.shape):
+                f.createDimension(f"{name}{k}", size)
+            f.createVariable(name, array.dtype.char, tuple(f"{name}{k}" for k in range(array.ndim)))[:] = array
+
+
 def write_pickle(path: Path) -> None:
     path.write_bytes(pickle.dumps({b"data": X, b"labels": Y.tolist()}, protocol=2))
 
@@ -70,6 +82,7 @@ def write_pickle(path: Path) -> None:
 FILES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "npz": ("my set.npz", write_npz), "npz_named_h5": ("set.h5", write_npz), "npy": ("it's.npy", write_npy),
     "mat": ("a.mat", write_mat), "mat_7.3": ("a.mat", write_mat73), "pickle": ("data_batch_1", write_pickle),
+    "netcdf": ("a.nc", write_netcdf),
     "csv": ("a.csv", lambda p: p.write_bytes(csv("label,a,b,c,d\r\n"))),
     "csv_label_last": ("a.csv", lambda p: p.write_bytes(csv("a,b,c,d,class\r\n", label_last=True))),
     "csv_without_header": ("Ä b.csv", lambda p: p.write_bytes(csv(""))),
@@ -83,18 +96,45 @@ FILES: dict[str, tuple[str, Callable[[Path], object]]] = {
 }
 
 
+PACKERS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "": (bytes, ""), ".gz": (gzip.compress, "gunzip -k "), ".bz2": (bz2.compress, "bunzip2 -k "), ".xz": (lzma.compress, "xz -dk "),
+    ".packed": (gzip.compress, "gzip -dc < "), "link": (gzip.compress, "gzip -dc < ")}
+
+
+def pack(path: Path, packing: str) -> str:
+    """In place of the file; the name of what is there now."""
+    pack_bytes, _ = PACKERS[packing]
+    packed = path.with_name(path.name + (".gz" if packing == "link" else packing))
+    content = pack_bytes(path.read_bytes())
+    path.unlink()
+    if packing == "link":
+        (packed.parent / "elsewhere").write_bytes(content)
+        packed.symlink_to("elsewhere")
+    else:
+        packed.write_bytes(content)
+    return packed.name
+
+
+@pytest.mark.parametrize("packing", PACKERS)
 @pytest.mark.parametrize("kind", FILES)
-def test_the_command_of_a_refusal_makes_what_is_read(run: Call, tmp_path: Path, kind: str) -> None:
+def test_the_command_of_a_refusal_makes_what_is_read(run: Call, tmp_path: Path, kind: str, packing: str) -> None:
     name, write = FILES[kind]
     write(tmp_path / name)
+    if packing:
+        name = pack(tmp_path / name, packing)
     refused = run(name)
     assert refused.returncode == 2 and refused.stderr.count("\n") == 1, refused.stderr
     command = re.search(r"python3 -c .*", refused.stderr)
     assert command, refused.stderr
     text = command[0].replace("python3", sys.executable, 1)
+    first = re.search(r"; unpack it first: (.*?); then ", refused.stderr)
+    assert bool(first) == bool(packing), refused.stderr
+    if first:
+        assert first[1].startswith(PACKERS[packing][1])
+        text = f"{first[1]} && {text}"
     done = subprocess.run(text, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, text + done.stderr
-    made = next(p for p in tmp_path.glob("*.h5") if p.name not in ("t.h5", name))
+    made = next(p for p in tmp_path.glob("*.h5") if p.name not in ("t.h5", name, FILES[kind][0]))
     read = run(made.name)
     assert read.returncode == 0, read.stderr
     assert "4 features" in read.stdout and "3 classes (labels 0-2), 60 training" in read.stdout
@@ -115,7 +155,11 @@ def test_a_label_that_is_none_is_no_class(run: Call, tmp_path: Path, names: tupl
     (b"\x00\x05\x16\x07\x00\x02", "AppleDouble"), (b"PAR1\x15\x04", "Parquet"), (b"@relation iris\n", "ARFF"),
     (b"%%MatrixMarket matrix", "Matrix Market"), (b'{"a": 1}', "JSON"), (b"\x28\xb5\x2f\xfd\x04", "Zstandard"),
     (b"7z\xbc\xaf\x27\x1c\x00", "7z"), (b"a" * 257 + b"ustar", "tar"), (b"%PDF-1.5", "PDF"), (b"\x89PNG\r\n\x1a\n", "picture"),
-    (b"\xff\xfe1\x00 \x00", "UTF-16"), (b"SQLite format 3\x00", "SQLite"), (b"\x7fELF\x02", "a program"),
+    (b"\xff\xfe1\x00 \x00", "UTF-16"), (b"FEA1\x11\x01", "Feather"), (b"Obj\x01\x04\x16avro.schema", "Avro"), (b"CDF\x01\x00", "netCDF"),
+    (b"CDF\x02\x00", "netCDF"), (b"CDF\x05\x00", "netCDF"), (b"ORC\x0a\x08", "ORC"), (b"\x0e\x03\x13\x01", "HDF4"),
+    (struct.pack("<QI", 29, 0x23DF2F60), "TFRecord"), (b"\x0a\x23\xd7\xce", "RecordIO"),
+    (struct.pack("<Q", 90) + b'{"x":', "safetensors"), (b"SIMPLE  =", "FITS"), (b"$FL2@(#)", "SPSS"),
+    (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "PyTorch"), (b"abc\x01d", "the byte 0x01, which is no text"), (b"SQLite format 3\x00", "SQLite"), (b"\x7fELF\x02", "a program"),
     (b"PK\x03\x04" + b"\x00" * 22 + b"\x05\x00\x00\x00plain", "zip archive"),
     (b"PK\x03\x04" + b"\x00" * 22 + b"\x10\x00\x00\x00archive/data.pkl", "PyTorch"),
 ])
@@ -124,6 +168,17 @@ def test_a_format_that_is_not_read_is_named(run: Call, tmp_path: Path, head: byt
     refused = run("data")
     assert refused.returncode == 2 and refused.stderr.count("\n") == 1
     assert what in refused.stderr and "; " in refused.stderr
+
+
+@pytest.mark.parametrize("content, what", [
+    (b"3 qid:1 1:0.5\n4 qid:1 1:0.1\n", "take the query ids out"), ("1 1:2\n0 1:3\n".encode("utf-16"), "save it as UTF-8"),
+    (b"PAR1\x15\x04", "write it as HDF5: datasets/README.md has the lines"), (gzip.compress(b"1 1:2\n"), "name a")])
+def test_what_reads_a_packed_file_unpacks_it_first(run: Call, tmp_path: Path, content: bytes, what: str) -> None:
+    (tmp_path / "a.gz").write_bytes(gzip.compress(content))
+    refused = run("a.gz").stderr
+    assert f"; unpack it first: gunzip -k a.gz; then {what}" in refused, refused
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"<html>"))
+    assert "unpack" not in run("a.gz").stderr  # what is no data is fetched again, packed or not
 
 
 @pytest.mark.parametrize("needs, begins, says", [

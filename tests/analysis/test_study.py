@@ -475,6 +475,25 @@ def test_bad_input_is_one_line_and_status_2(small: Path, tmp_path: Path, argumen
 
 
 @needs_program
+def test_in_a_file_the_number_of_runs_is_told_at_once_and_a_line_now_and_then(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    jobs = [runner.Job(Run("s", "dsgd", seed, {}, {}), tmp_path / f"{seed}.h5", "nodes = 2\niterations = 9\n") for seed in (1, 2)]
+    meter = runner.Meter(jobs, 2, True)
+    assert capsys.readouterr().err == "2 runs, 2 at a time; time unknown yet\n"
+    meter.show(jobs)
+    assert capsys.readouterr().err == ""  # what ends soon
+    meter.start -= 40
+    meter.shown -= 40
+    meter.done(jobs[0])
+    for _ in range(2):
+        meter.show(jobs[1:])
+    told = capsys.readouterr().err
+    assert told.startswith("1 of 2 runs, 4") and " s left: s dsgd" in told and told.count("\n") == 1, told
+    meter.end()
+    runner.Meter(jobs, 2, False)  # --quiet
+    runner.Meter([], 2, True)  # everything is there
+    assert capsys.readouterr().err == ""
+
+
 def test_only_and_seeds_choose(small: Path, tmp_path: Path) -> None:
     done = study_command(small, "--output", tmp_path, "--list", "--only", "algorithm=dsgd", "--only", "batch=4", "--seeds", 9)
     assert done.stdout.count("\n") == 1 and "dsgd seed=9" in done.stdout

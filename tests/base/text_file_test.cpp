@@ -34,7 +34,7 @@ class TextFile : public testing::Test {
 };
 
 TEST_F(TextFile, ComesWholeWithAllItsBytes) {
-  const std::string text = "a\x01\xff\r\n" + std::string(3 << 20, 'x');
+  const std::string text = "a\t\xff\r\n" + std::string(3 << 20, 'x');
   write(text);
   EXPECT_EQ(read(4 << 20), text);
   write("");
@@ -91,26 +91,52 @@ TEST_F(TextFile, ByteOrderMarksAndOldLineEndsAreReadOver) {
   EXPECT_EQ(read(), "0 1\r\n1 2\r");
 }
 
-TEST_F(TextFile, InAnotherEncodingIsNamed) {
-  for (const std::string& text : {std::string("\xff\xfe"
-                                              "0\0 \0",
-                                              6),
-                                  std::string("\xfe\xff\0"
-                                              "0",
-                                              4),
-                                  std::string("0\0 \0"
-                                              "1\0",
-                                              6),
-                                  std::string("\0"
-                                              "0\0 ",
-                                              4)}) {
-    write(text);
-    EXPECT_THAT([&] { read(); },
-                ThrowsMessage<InputError>(HasSubstr("--graph file:x: is text in UTF-16 or UTF-32, or no text; "
-                                                    "save it as UTF-8")));
+// `text` in an encoding of `width` bytes a character, of which the first or the last is not zero.
+std::string widened(const std::string& text, std::size_t width, bool is_big_endian) {
+  std::string wide;
+  for (const char c : text) {
+    std::string character(width, '\0');
+    character[is_big_endian ? width - 1 : 0] = c;
+    wide += character;
   }
+  return wide;
+}
+
+TEST_F(TextFile, InAnotherEncodingIsNamed) {
+  const std::string text = "0 1\n1 2\n";
+  struct Case {
+    std::string bytes, encoding;
+  };
+  for (const auto& [bytes, encoding] :
+       {Case{"\xff\xfe" + widened(text, 2, false), "UTF-16"}, Case{"\xfe\xff" + widened(text, 2, true), "UTF-16"},
+        Case{std::string("\xff\xfe\0\0", 4) + widened(text, 4, false), "UTF-32"},
+        Case{std::string("\0\0\xfe\xff", 4) + widened(text, 4, true), "UTF-32"},
+        Case{widened(text, 2, false), "UTF-16LE"}, Case{widened(text, 2, true), "UTF-16BE"},
+        Case{widened(text, 4, false), "UTF-32LE"}, Case{widened(text, 4, true), "UTF-32BE"}}) {
+    write(bytes);
+    EXPECT_THAT([&] { read(); },
+                ThrowsMessage<InputError>(fmt::format(
+                    "--graph file:x: is text in {0}; save it as UTF-8: iconv -f {0} -t UTF-8 FILE > NEW", encoding)));
+  }
+}
+
+TEST_F(TextFile, WithBytesThatNoTextHasIsNone) {
   write(std::string("0 1\n1 2\n2 \0", 11));
   EXPECT_THAT([&] { read(); }, ThrowsMessage<InputError>(HasSubstr("line 3 has a zero byte, which is no text")));
+  for (const char byte : {'\1', '\x08', '\x0e', '\x1b', '\x1f', '\x7f'}) {
+    write(std::string("0 1\n") + byte);
+    EXPECT_THAT([&] { read(); }, ThrowsMessage<InputError>(HasSubstr(fmt::format(
+                                     "line 2 has the byte 0x{:02X}, which is no text", static_cast<int>(byte)))));
+  }
+  // Numbers of two, four and eight bytes, as a binary format begins: zeros, and no encoding.
+  for (const std::string& bytes : {std::string("\1\0\2\0\3\0", 6), std::string("\x1d\0\0\0\x1e\0\0\0", 8),
+                                   std::string("A\0\0\0\0\0\0\0\x9f\1", 10), std::string("\0\0\0\0", 4)}) {
+    write(bytes);
+    EXPECT_THAT([&] { read(); },
+                ThrowsMessage<InputError>(AllOf(HasSubstr("line 1 has"), HasSubstr("which is no text"))));
+  }
+  write("0 1\t\v\f\r\n");  // what editors leave
+  EXPECT_EQ(read(), "0 1\t\v\f\r\n");
 }
 
 TEST_F(TextFile, ThatIsNoneSaysWhatToGive) {

@@ -147,7 +147,7 @@ TEST(FaultProgram, MemoryThatIsRefusedIsOneLine) {
     const Folder folder;
     const Ran ran = run_program(folder, "--version; ulimit -v 3000000; " + kProgram +
                                             "run --dataset digits --nodes 64 --samples-per-node 20 --model mlp:20000 "
-                                            "--iterations 5 --epsilon 1 --output t.h5 --engine " +
+                                            "--iterations 5 --epsilon 1 --threads 1 --output t.h5 --engine " +
                                             engine);
     EXPECT_EQ(ran.status, 4) << engine;
     EXPECT_TRUE(is_one_line(ran.err)) << ran.err;

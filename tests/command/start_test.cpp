@@ -213,6 +213,29 @@ TEST(Start, EveryCommandEndsUnderEveryLimitOnMemory) {
     }
 }
 
+TEST(Start, WorkersThatWereNotAskedForAreAsManyAsMemoryGrants) {
+  if (kIsSanitized) GTEST_SKIP() << "sanitizers reserve more address space than these limits grant";
+  if (usable_cores().size() < 2) GTEST_SKIP() << "needs a second core";
+  const std::string run =
+      "run --dataset gaussian-logistic:3 --nodes 4 --graph complete --algorithm dsgd --samples-per-node 20 "
+      "--iterations 3 --overwrite --output t.h5";
+  int limits_of_one_alone = 0;
+  for (int limit_kb = 240'000; limit_kb <= 600'000; limit_kb += 40'000) {
+    const Folder folder;
+    const auto within = [&](const std::string& more) {
+      return run_shell(folder,
+                       "ulimit -v " + std::to_string(limit_kb) + "; " + kInTime + kProgramPath + " " + run + more);
+    };
+    const Ran one = within(" --threads 1"), two = within(" --threads 2"), left_open = within("");
+    EXPECT_EQ(left_open.status, one.status) << limit_kb << " kB: " << left_open.err << one.err;
+    if (one.status != 0 || two.status == 0) continue;
+    ++limits_of_one_alone;
+    EXPECT_EQ(two.status, 4) << two.err;
+    EXPECT_THAT(left_open.err, HasSubstr("quantimed: --threads auto: 1 of "));
+  }
+  EXPECT_GT(limits_of_one_alone, 0);
+}
+
 TEST(Start, AThreadThatIsRefusedEndsEveryRunWithStatusFour) {
   if (kIsSanitized) GTEST_SKIP() << "a sanitizer's runtime must be loaded first";
   const std::string small =

@@ -81,7 +81,7 @@ TEST(Libsvm, RejectsWhatIsNotItsFormat) {
   EXPECT_THAT(error_in("1 99999999999:1\n"), HasSubstr("is not INDEX:VALUE"));
   EXPECT_THAT(error_in("1 2:1 2:1\n"), HasSubstr("does not ascend"));
   EXPECT_THAT(error_in("1 2:1 1:1\n"), HasSubstr("does not ascend"));
-  EXPECT_THAT(error_in("ELF\x02\x01\x7f 1:1"), HasSubstr("\"ELF???\" is not a number"));
+  EXPECT_THAT(error_in("ELF\x02\x01\x7f 1:1"), HasSubstr("line 1 has the byte 0x02, which is no text"));
   EXPECT_THAT(error_in("\x89PNG"), HasSubstr("is one picture"));
   EXPECT_THAT(error_in("\x89\x90"), HasSubstr("format is not recognised"));
 }

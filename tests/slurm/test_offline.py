@@ -139,7 +139,7 @@ def test_what_quantimed_did_not_write_is_refused_and_stays(tmp_path: Path, name:
     before = left.read_bytes() if left.is_file() else None
     done = script("run.sbatch", tmp_path / name.removesuffix(".partial"), *OPTIONS, "--iterations", "20")
     assert done.returncode == 2, done.stderr
-    assert done.stderr == f"earlier: --output {left}: {why}, and is not replaced; name another file\n"
+    assert done.stderr == f"run.sbatch: --output {left}: {why}, and is not replaced; name another file\n"
     assert list(tmp_path.iterdir()) == [left] and (left.is_dir() if before is None else left.read_bytes() == before)
 
 
@@ -169,6 +169,22 @@ def test_without_h5py_only_what_the_program_itself_resumes_is_touched(tmp_path: 
     assert done.returncode == 2 and trace.read_bytes() == b"not a trace"
 
 
+@pytest.mark.parametrize("name, option, fix", [
+    ("compare.sbatch", "--seed", "use --seeds"), ("compare.sbatch", "--algorithm", "use --algorithms"),
+    *((name, option, "leave it out") for name in ("run.sbatch", "tune.sbatch", "scale.sbatch", "compare.sbatch")
+      for option in ("--output", "--resume", "--quiet"))])
+def test_an_option_that_the_script_itself_gives_is_refused_by_the_script(tmp_path: Path, name: str, option: str, fix: str) -> None:
+    for words in ((option, "1"), (f"{option}=1",)):
+        refused = script(name, tmp_path / "new", "--iterations", "20", *words)
+        assert refused.returncode == 2 and refused.stderr.startswith(f"{name}: {option}: "), refused.stderr
+        assert fix in refused.stderr and refused.stderr.count("\n") == 1 and not (tmp_path / "new").exists()
+
+
+def test_over_machines_the_script_itself_gives_the_engine(tmp_path: Path) -> None:
+    refused = script("scale.sbatch", tmp_path / "new", "--engine", "threads", SLURM_JOB_NUM_NODES="2")
+    assert refused.returncode == 2 and refused.stderr == "scale.sbatch: --engine: over machines it is mpi; leave it out\n"
+
+
 BY_HAND = {"run.sbatch": "TRACE.h5", "tune.sbatch": "FOLDER", "scale.sbatch": "FOLDER", "compare.sbatch": "FOLDER"}
 
 
@@ -186,7 +202,8 @@ def test_a_file_where_a_folder_is_to_be_is_named_and_stays(tmp_path: Path, name:
     (tmp_path / "nowhere").symlink_to("gone")
     for place in ("notes", "nowhere"):
         for folder in (place, f"{place}/a/b", tmp_path / place):
-            done = script(name, f"{folder}/a.h5" if name == "run.sbatch" else folder, *OPTIONS, cwd=tmp_path)
+            options = OPTIONS[:-2] if name == "compare.sbatch" else OPTIONS  # it has --algorithms
+            done = script(name, f"{folder}/a.h5" if name == "run.sbatch" else folder, *options, cwd=tmp_path)
             file = tmp_path / place if folder == tmp_path / place else place
             assert done.returncode == 2, done.stderr
             assert done.stderr == f"{folder}: cannot be made a folder, since {file} is none; name another folder, or move that away\n"
