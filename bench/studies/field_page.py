@@ -25,6 +25,7 @@ LEFT_OUT = ("The program has more algorithms than are compared here (`quantimed 
             "By the paper's bits, which charge packed messages less, the runs of a setting are judged until the first of them ends, sooner than "
             "by the bits on the wire, for which alone the steps were tuned: a target that is missed there may only come too late.")
 BESIDE = ("Beside this page: [what each method minimises](field-minimises.md), [exact methods and their distance to the optimum](field-exact.md), "
+          "[few bits and few messages](field-messages.md), "
           "[Anytime Minibatch against QuanTimed-DSGD on both clocks](field-real-time.md).")
 TAUS = (1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
 
