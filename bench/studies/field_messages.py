@@ -223,7 +223,7 @@ def write_page(folder: Path, quick: bool, output: Path) -> None:
     lines += ["Shards by label: a node has one or two of the ten classes, so it learns the others from what it is sent alone.", "",
               *(f"{k}. {line}" for k, line in enumerate(sentences(found), 1)), "",
               f"*Trains*: in every run the loss of the mean model ends below {FALL:g} of that at the start, and more than {100 * RIGHT:.0f} % of the test images are right; the labels of "
-              "one node give 22 % at most. All get the same time on the clock that charges the bits on the wire, and steps from as many trials within a graph. "
+              "one node give 22 % at most. All get the same time on the clock that charges the bits on the wire. Their steps are from searches that the files tell of, and not from equal ones: who has the lower loss is said of these steps alone. "
               f"{spread_text(len(found[0].paths))}; *lower*, *higher*: clearly, paired by seed, corrected for all together.", "",
               "Messages are all bytes sent over those of one message of each node and iteration. In virtual time no cable is measured: *recorded* is what each round of the trace has, "
               "*by what the clock took* is the time of an exchange turned back into bytes (`paper:T` takes T seconds for 16 bits a coordinate), and the format is reckoned by this page "
