@@ -185,7 +185,7 @@ def message_row(one: Runs, found: list[Runs]) -> list[str]:
             span([value for f in own for value in f.charged]), f"{one.says:,}", "yes" if one.agrees else "NO", f"{exact / one.says:.3g}×"]
 
 
-def sentences(found: list[Runs]) -> list[str]:
+def sentences(found: list[Runs], told: dict[tuple[str, str], str]) -> list[str]:
     lines = []
     for one in found:
         own = list(one.figures.values())
@@ -194,8 +194,10 @@ def sentences(found: list[Runs]) -> list[str]:
         accuracy = estimate(f.accuracy[1] for f in own)
         sends = {f.messages for f in own}
         count = "exactly one message" if sends == {1.0} else f"{estimate(sends).median:.3g} messages (median)"
-        lines.append(f"**{one.algorithm}** with {one.codec} {one.finding}: {100 * accuracy.median:.1f} % of the test images right at the end, with {count} "
-                     f"an iteration of a node, each of {one.says:,} bytes" + ("." if one.agrees else ", which is NOT what the traces have."))
+        lines.append(f"**{one.algorithm}** with {'exact models' if one.codec == 'exact' else one.codec} {one.finding}: {100 * accuracy.median:.1f} % of the test images right at the end, with {count} "
+                     f"an iteration of a node, each of {one.says:,} bytes{'' if one.agrees else ', which is NOT what the traces have'}. Its loss at the end is "
+                     f"{told.get((one.part, one.algorithm), 'not told apart')} {'than' if told.get((one.part, one.algorithm)) in ('lower', 'higher') else 'from'} "
+                     f"that of {REFERENCE} in the same time.")
     return lines
 
 
@@ -221,7 +223,7 @@ def write_page(folder: Path, quick: bool, output: Path) -> None:
                              "by the codec's format", "the same in all", "less than an exact model"], [message_row(one, found) for one in own])]
     lines = head(TITLE, "messages", quick, paths, "runs in virtual time", ". The same bits on every machine with the same build", "generated digits, short runs, few seeds")
     lines += ["Shards by label: a node has one or two of the ten classes, so it learns the others from what it is sent alone.", "",
-              *(f"{k}. {line}" for k, line in enumerate(sentences(found), 1)), "",
+              *(f"{k}. {line}" for k, line in enumerate(sentences(found, told), 1)), "",
               f"*Trains*: in every run the loss of the mean model ends below {FALL:g} of that at the start, and more than {100 * RIGHT:.0f} % of the test images are right; the labels of "
               "one node give 22 % at most. All get the same time on the clock that charges the bits on the wire. Their steps are from searches that the files tell of, and not from equal ones: who has the lower loss is said of these steps alone. "
               f"{spread_text(len(found[0].paths))}; *lower*, *higher*: clearly, paired by seed, corrected for all together.", "",
