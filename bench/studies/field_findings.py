@@ -21,6 +21,12 @@ def settings_of(name: str, fields: Sequence[Outcome]) -> str:
     return f"{ran} settings" if ran == len(fields) else f"the {ran} settings in which it is compared" if ran > 1 else "the one in which it is compared"
 
 
+def place(one: Outcome, fields: Sequence[Outcome]) -> str:
+    """A setting, and that who wins the base was not there to be beaten."""
+    base = next((o.main["winner"] for o in fields if o.part.setting == "base"), None)
+    return f"{one.part.setting}, where {base} does not run" if base and base in one.part.left_out else one.part.setting
+
+
 def winners(fields: Sequence[Outcome]) -> Iterator[str]:
     wins: dict[str, list[Outcome]] = {}
     for one in fields:
@@ -30,7 +36,7 @@ def winners(fields: Sequence[Outcome]) -> Iterator[str]:
         leads = [min((read_estimate(a["ratio"]).median for a in one.main["against"]), default=math.nan) for one in where]
         least = min(leads)
         by = f", and by its median {least:.2f}× as fast as the next or more" if 1 < least < math.inf else ""
-        yield f"**{name}** is clearly the fastest in {len(where)} of {settings_of(name, fields)} ({listed([o.part.setting for o in where])}){by}."
+        yield f"**{name}** is clearly the fastest in {len(where)} of {settings_of(name, fields)} ({listed([place(o, fields) for o in where])}){by}."
 
 
 def undecided(fields: Sequence[Outcome]) -> Iterator[str]:

@@ -68,7 +68,9 @@ RANKING = ("", "algorithm", "time to the target, s", "arrived", "behind the firs
 
 def with_others(part: Part) -> list[str]:
     """Who runs there and who does not, where the program refuses some."""
-    lines = [f"Not all of the base's algorithms run here, and a place in this ranking is one among those that do. Only here: {', '.join(part.only_here) or 'none'}. "
+    said = [line.strip("# ") for line in read_plain(settings.FOLDER / f"{part.setting}.ini").splitlines() if line.startswith("#")]
+    lines = [*([" ".join(said[1:]), ""] if said[1:] else []),
+             f"Not all of the base's algorithms run here, and a place in this ranking is one among those that do. Only here: {', '.join(part.only_here) or 'none'}. "
              "The program refuses:", ""]
     return [*lines, *(f"- {settings.refusal(part, name)}" for name in part.left_out), ""]
 
