@@ -44,7 +44,7 @@ paper: deps build/quantimed ## repeats the paper and judges its claims, into res
 	@bench/paper $(if $(QUICK),--quick) $(PAPER_OPTIONS)
 	$(if $(QUICK),bench/lenet/run --quick --where-it-is)
 
-field: deps build/quantimed ## fourteen algorithms tuned and compared in nine settings, into results/field.md; QUICK=1: in minutes
+field: deps build/quantimed ## fifteen algorithms tuned and compared in ten settings, into results/field.md; QUICK=1: in minutes
 	@bench/field/run $(if $(QUICK),--quick) $(FIELD_OPTIONS)
 
 theory: deps build/quantimed ## the theorems' rates by experiment, into results/theory.md

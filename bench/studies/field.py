@@ -18,7 +18,7 @@ from pathlib import Path
 from command_line import Parser
 from own_output import may_be_written
 
-from . import field_exact, field_minimises, field_real_time
+from . import field_exact, field_messages, field_minimises, field_real_time
 from . import field_settings as settings
 from .field_settings import AMB, SETTINGS, TUNING_SEEDS, Part, is_newest, parts
 from .job import release_of
@@ -26,7 +26,7 @@ from .processes import Processes, ending_well, minutes
 from .runner import READ, contents, find_program, only_user_of
 from .study_file import StudyError, read_plain, split_list
 
-BESIDE = {"minimises": field_minimises, "real-time": field_real_time, "exact": field_exact}  # pages of their own, beside the field's
+BESIDE = {"minimises": field_minimises, "real-time": field_real_time, "exact": field_exact, "messages": field_messages}  # pages of their own, beside the field's
 PAGES = ("field", *BESIDE)
 SHORT, LONG = 0.1, 0.6  # of a run's time: what is measured before the cost is told
 

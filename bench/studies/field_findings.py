@@ -15,6 +15,18 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def settings_of(name: str, fields: Sequence[Outcome]) -> str:
+    """How many an algorithm is compared in: where the program refuses it, it has not lost."""
+    ran = sum(one.runs(name) for one in fields)
+    return f"{ran} settings" if ran == len(fields) else f"the {ran} settings in which it is compared" if ran > 1 else "the one in which it is compared"
+
+
+def place(one: Outcome, fields: Sequence[Outcome]) -> str:
+    """A setting, and that who wins the base was not there to be beaten."""
+    base = next((o.main["winner"] for o in fields if o.part.setting == "base"), None)
+    return f"{one.part.setting}, where {base} does not run" if base and base in one.part.left_out else one.part.setting
+
+
 def winners(fields: Sequence[Outcome]) -> Iterator[str]:
     wins: dict[str, list[Outcome]] = {}
     for one in fields:
@@ -24,7 +36,7 @@ def winners(fields: Sequence[Outcome]) -> Iterator[str]:
         leads = [min((read_estimate(a["ratio"]).median for a in one.main["against"]), default=math.nan) for one in where]
         least = min(leads)
         by = f", and by its median {least:.2f}× as fast as the next or more" if 1 < least < math.inf else ""
-        yield f"**{name}** is clearly the fastest in {len(where)} of {len(fields)} settings ({listed([o.part.setting for o in where])}){by}."
+        yield f"**{name}** is clearly the fastest in {len(where)} of {settings_of(name, fields)} ({listed([place(o, fields) for o in where])}){by}."
 
 
 def undecided(fields: Sequence[Outcome]) -> Iterator[str]:
@@ -45,7 +57,7 @@ def factors_that_matter(fields: Sequence[Outcome]) -> Iterator[str]:
     if not base or not base.main["winner"]:
         return
     other = [f"{one.part.setting} ({one.main['winner']})" for one in fields
-             if one.main["winner"] and one.main["winner"] != base.main["winner"]]
+             if one.main["winner"] and one.main["winner"] != base.main["winner"] and one.runs(base.main["winner"])]
     if other:
         yield f"The base's winner, {base.main['winner']}, clearly loses its place with {listed(other)}."
 
@@ -87,7 +99,8 @@ def targets(fields: Sequence[Outcome]) -> Iterator[str]:
 def misses(fields: Sequence[Outcome]) -> Iterator[str]:
     lost = {name: sum(one.entry(name)["arrived"] == 0 for one in fields if name in one.names())
             for name in dict.fromkeys(n for o in fields for n in o.names())}
-    worst = [f"{name} in {count}" for name, count in sorted(lost.items(), key=lambda pair: -pair[1]) if count]
+    everywhere = {name: all(one.runs(name) for one in fields) for name in lost}
+    worst = [f"{name} in {count}{'' if everywhere[name] else f' of {settings_of(name, fields)}'}" for name, count in sorted(lost.items(), key=lambda pair: -pair[1]) if count]
     if worst:
         yield f"Some miss the target in the time that all have: of {len(fields)} settings {listed(worst)}."
 

@@ -21,10 +21,11 @@ from .study_file import StudyError, as_blocks, read_plain  # noqa: E402
 
 TITLE = "# The field, head to head"  # the first line of what is written
 LEFT_OUT = ("The program has more algorithms than are compared here (`quantimed info --algorithms`), among them AD-PSGD, SwarmSGD, RelaySGD, "
-            "SWIFT, R-FAST and AMB-DG: of those this page says nothing. Directed and changing graphs: not all of these algorithms run on them. "
+            "SWIFT, R-FAST and AMB-DG: of those this page says nothing. Of directed and changing graphs one is here (one-peer), on which not all of these algorithms run. "
             "By the paper's bits, which charge packed messages less, the runs of a setting are judged until the first of them ends, sooner than "
             "by the bits on the wire, for which alone the steps were tuned: a target that is missed there may only come too late.")
 BESIDE = ("Beside this page: [what each method minimises](field-minimises.md), [exact methods and their distance to the optimum](field-exact.md), "
+          "[few bits and few messages](field-messages.md), "
           "[Anytime Minibatch against QuanTimed-DSGD on both clocks](field-real-time.md).")
 TAUS = (1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
 
@@ -65,11 +66,20 @@ RANKING = ("", "algorithm", "time to the target, s", "arrived", "behind the firs
            "iterations", "gradients", "Mbit sent", "final loss", "runs that do not count")
 
 
+def with_others(part: Part) -> list[str]:
+    """Who runs there and who does not, where the program refuses some."""
+    said = [line.strip("# ") for line in read_plain(settings.FOLDER / f"{part.setting}.ini").splitlines() if line.startswith("#")]
+    lines = [*([" ".join(said[1:]), ""] if said[1:] else []),
+             f"Not all of the base's algorithms run here, and a place in this ranking is one among those that do. Only here: {', '.join(part.only_here) or 'none'}. "
+             "The program refuses:", ""]
+    return [*lines, *(f"- {settings.refusal(part, name)}" for name in part.left_out), ""]
+
+
 def setting_section(one: Outcome) -> list[str]:
     part = one.part
     text = read_plain(part.files[0] if part.setting == "base" else settings.FOLDER / f"{part.setting}.ini")
     title = text.splitlines()[0].strip("# ")
-    lines = [f"## {part.setting}", "", title, "",
+    lines = [f"## {part.setting}", "", title, "", *(with_others(part) if part.own_algorithms else ()),
              f"{', '.join(f'{name} {part.options[name]}' for name in SHOWN)}.", "",
              f"Target: loss {one.target:g} ({', '.join(f'{t:g}' for t in one.targets)} are all), start {number(one.json['start_loss']):.3g}, "
              f"best of any run {number(one.json['best_loss']):.3g}; {one.part.options['max-time']} s for each.",
@@ -89,7 +99,7 @@ def draw_profile(found: dict[str, list[float]], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4), constrained_layout=True)
     most = max([value for values in found.values() for value in values if math.isfinite(value)] + [2.0]) * 1.1
     colours = plt.get_cmap("tab20").colors
-    for k, (name, values) in enumerate(sorted(found.items(), key=lambda pair: (-within(pair[1], 2), pair[0]))):
+    for k, (name, values) in enumerate(sorted(found.items(), key=lambda pair: (-within(pair[1], 2) / len(pair[1]), pair[0]))):
         steps = sorted(value for value in values if math.isfinite(value))
         x = [1.0, *steps, most]
         y = [within(values, tau) / len(values) for tau in x]
@@ -108,17 +118,21 @@ def draw_profile(found: dict[str, list[float]], path: Path) -> None:
 def profile_section(outcomes: Sequence[Outcome], output: Path) -> list[str]:
     found = factors(outcomes)
     picture = output.with_suffix("") / "profile.png"
-    draw_profile(found, picture)
-    order = sorted(found, key=lambda name: ([-within(found[name], tau) for tau in TAUS], name))
+    mostly = [name for name in found if 2 * len(found[name]) > len(outcomes)]
+    draw_profile({name: found[name] for name in mostly}, picture)
+    order = sorted(found, key=lambda name: (name not in mostly, [-within(found[name], tau) / len(found[name]) for tau in TAUS], name))
+    partly = "" if all(len(values) == len(outcomes) for values in found.values()) else (
+        " An algorithm counts in the settings in which it is compared, and *of* says in how many that is; the order is by the share of those, with those last, "
+        "and not in the figure, that are compared in half of the settings or fewer: a share of so few says nothing.")
     wins = {name: sum(one.main["winner"] == name for one in outcomes) for name in found}
-    rows = [[name, str(wins[name]), *(str(within(found[name], tau)) for tau in TAUS),
+    rows = [[name, str(len(found[name])), str(wins[name]), *(str(within(found[name], tau)) for tau in TAUS),
              str(sum(map(math.isinf, found[name])))] for name in order]
     return ["# Performance profile", "",
             f"Of {len(outcomes)} settings, in how many an algorithm's median time to the target is within a factor τ of the least "
             "one. The column 1 counts who is first, also where that is too close to call; *clearly first* counts only what the "
             "test carries. The settings are neighbours of one base and no sample of all problems: a count of "
-            f"{len(outcomes)} has no error bar, and differences of one or two settings say nothing.",
-            *table(["algorithm", "clearly first", *(f"τ = {tau:g}" for tau in TAUS), "missed"], rows),
+            f"{len(outcomes)} has no error bar, and differences of one or two settings say nothing.{partly}",
+            *table(["algorithm", "of", "clearly first", *(f"τ = {tau:g}" for tau in TAUS), "missed"], rows),
             f"![performance profile]({picture.relative_to(output.parent)})", ""]
 
 
@@ -131,11 +145,12 @@ def grid_section(outcomes: Sequence[Outcome]) -> list[str]:
         for one in outcomes:
             here = name in one.names()
             mark = "**" if here and one.main["winner"] == name else ""
-            cells.append(f"{mark}{brief(one.time(name).median)}{mark}" if here else "–")
+            cells.append(f"{mark}{brief(one.time(name).median)}{mark}" if here else "not judged" if one.runs(name) else "does not run" if name in one.part.left_out else "–")
         rows.append([name, *cells])
     return ["# All settings at one look", "",
             "Median time to each setting's own target, s, by the bits on the wire. Bold: clearly the fastest there. Columns have "
-            "targets of their own, so compare within a column alone.",
+            "targets of their own, so compare within a column alone."
+            + (" *does not run*: the program refuses the algorithm there, for a reason that the setting's section has; –: it is not compared there." if any(one.part.left_out for one in outcomes) else ""),
             *table(["algorithm", *(one.part.setting for one in outcomes)], rows)]
 
 
@@ -253,8 +268,9 @@ def facts(found: Sequence[Outcome], quick: bool, names: Sequence[str]) -> list[s
     return lines
 
 
-def how_to_read(one: Outcome) -> list[str]:
-    return ["Each setting differs from the base in one factor. In each, every algorithm is tuned with the same number of trials "
+def how_to_read(one: Outcome, others: Sequence[str]) -> list[str]:
+    fewer = f" ({', '.join(others)}: and in who is compared, for the program refuses some there)" if others else ""
+    return [f"Each setting differs from the base in one factor{fewer}. In each, every algorithm is tuned with the same number of trials "
             f"on seeds 101–103 and then run on seeds {one.part.seeds.replace('-', '–')} for the same time. Targets are 50, 75, 90, 95 and 99 % "
             "of the fall to the best loss of any trial, so they are fixed before the runs that are judged; **the target is the one "
             "of 90 %**. One setting of the steps serves all targets. Times are on the clock that charges the bits on the wire; the "
@@ -274,7 +290,7 @@ def write_page(parts: Sequence[Part], output: Path, quick: bool, names: Sequence
     pairs = [(without, having) for having in found if having.part.form == "deadline"
              for without in fields if without.part.setting == having.part.setting]
     paired, firsts = pair_deadlines(pairs), against_first(pairs)
-    lines = [TITLE, "", *facts(found, quick, names), "", *how_to_read(fields[0]), "", BESIDE, "",
+    lines = [TITLE, "", *facts(found, quick, names), "", *how_to_read(fields[0], [f.part.setting for f in fields if f.part.own_algorithms]), "", BESIDE, "",
              "# When which one wins", "",
              "These sentences are made from the figures; where the figures do not carry one, it is not there.", "",
              *(f"{k}. {text}" for k, text in enumerate(sentences(fields, paired, firsts, ambs), 1)), "",

@@ -73,6 +73,10 @@ class Outcome:
             return self.time(name).median, -self.entry(name)["arrived"], math.inf if math.isnan(loss) else loss
         return sorted((e["name"] for e in self.main["entries"]), key=key)
 
+    def runs(self, name: str) -> bool:
+        """Whether it is compared in this setting, where the program may refuse it."""
+        return name in self.part.algorithms
+
     def not_judged(self) -> list[str]:
         return [name for name, row in self.rows.items() if name not in self.names() or not row["judged"]]
 
@@ -219,13 +223,14 @@ def ratio_of(above: float, below: float) -> float:
 
 # ---- performance profile -------------------------------------------------------------------------------------------
 def factors(outcomes: Sequence[Outcome]) -> dict[str, list[float]]:
-    """By algorithm and setting: its median time to the target over the least one; infinite where it never arrives. Settings
-    that nobody reaches count for nobody."""
-    common = [name for name in outcomes[0].names() if all(name in one.names() for one in outcomes)]
-    result: dict[str, list[float]] = {name: [] for name in common}
+    """By algorithm, of each setting that it is compared in: its median time to the target over the least one there; infinite where it
+    never arrives. Settings that nobody reaches count for nobody. Without those that are not judged somewhere."""
+    every = dict.fromkeys(name for one in outcomes for name in one.names())
+    result: dict[str, list[float]] = {name: [] for name in every if all(name in one.names() for one in outcomes if one.runs(name))}
     for one in outcomes:
-        best = min(one.time(name).median for name in common)
-        for name in common:
+        here = [name for name in result if one.runs(name)]
+        best = min(one.time(name).median for name in here)
+        for name in here:
             mine = one.time(name).median
             result[name].append(math.inf if math.isinf(mine) else mine / best)
     return result

@@ -5,18 +5,19 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from .runner import ROOT, find_program
+from .runner import BAD_INPUT, ROOT, find_program
 from .study_file import StudyError, read_plain, split_list
 
 FOLDER = ROOT / "bench" / "field"
 AMB = ("amb", "amb-free-link")  # settings that count for no ranking
 SETTINGS = ("base", "fashion-mnist", "cifar10-two-class", "by-label", "exponential", "slow-node", "ring",
-            "nodes-50", "fast-link", *AMB)
+            "one-peer", "nodes-50", "fast-link", *AMB)
 QUICK = ("base", "slow-node", *AMB)
 WITH_DEADLINE, QUICK_DEADLINE = ("base", "exponential", "slow-node"), ("slow-node",)  # the kinds of stragglers
 TUNING_SEEDS, SEEDS, QUICK_SEEDS = "101-103", "1-10", "1-5"
@@ -46,6 +47,21 @@ class Part:
     @property
     def algorithms(self) -> list[str]:
         return split_list(self.options["algorithms"])
+
+    @property
+    def own_algorithms(self) -> bool:
+        """Whether the setting's own file says which run, because the program refuses some of the base's there."""
+        own = FOLDER / f"{self.setting}.ini"
+        return self.setting not in ("base", *AMB) and own in self.files and self.options["algorithms"] == options_of([own]).get("algorithms")
+
+    @property
+    def left_out(self) -> list[str]:
+        """Of the base's algorithms."""
+        return [name for name in split_list(merged(self.files[:1])["algorithms"]) if name not in self.algorithms] if self.own_algorithms else []
+
+    @property
+    def only_here(self) -> list[str]:
+        return [name for name in self.algorithms if name not in split_list(merged(self.files[:1])["algorithms"])] if self.own_algorithms else []
 
     @property
     def count(self) -> int:
@@ -102,17 +118,30 @@ def merged(files: tuple[Path, ...]) -> dict[str, str]:
 
 
 @lru_cache(maxsize=None)
-def deliveries() -> dict[str, str]:
+def rows() -> dict[str, dict]:
+    """What the program says of each algorithm."""
     done = subprocess.run([find_program(), "info", "--algorithms", "--json"], capture_output=True, text=True)
     if done.returncode:
         raise StudyError(f"info --algorithms: {done.stderr.strip()}")
-    return {row["name"]: row["delivery"] for row in json.loads(done.stdout)["algorithms"]}
+    return {row["name"]: row for row in json.loads(done.stdout)["algorithms"]}
 
 
 def is_newest(algorithm: str) -> bool:
-    if algorithm not in deliveries():
+    if algorithm not in rows():
         raise StudyError(f"{FOLDER}: '{algorithm}' is no algorithm of this program; `quantimed info --algorithms` lists them")
-    return deliveries()[algorithm] != "round"
+    return rows()[algorithm]["delivery"] != "round"
+
+
+def refusal(part: Part, algorithm: str) -> str:
+    """Why the program does not run it in this setting, in its own words, without what it proposes instead."""
+    given = [f"--{name}={part.options[name]}" for name in ("nodes", "graph")]
+    with tempfile.TemporaryDirectory() as scratch:
+        done = subprocess.run([find_program(), "run", "--algorithm", algorithm, *given, "--dataset=digits:400", "--samples-per-node=1", "--batch=1", "--iterations=1",
+                               f"--output={scratch}/run.h5", "--quiet"], capture_output=True, text=True)
+    if done.returncode != BAD_INPUT:
+        raise StudyError(f"{FOLDER}/{part.setting}.ini: leaves out {algorithm}, which the program does not refuse there")
+    reason = done.stderr.strip().splitlines()[0].removeprefix("quantimed: ").removeprefix(f"--graph {part.options['graph']}: ")
+    return reason.partition(";")[0]
 
 
 def seeds(quick: bool) -> str:

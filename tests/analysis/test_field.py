@@ -13,9 +13,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
-from studies import field, field_exact, field_findings, field_minimises, field_real_time, field_results, field_settings  # noqa: E402
+from studies import field, field_exact, field_findings, field_messages, field_minimises, field_real_time, field_results, field_settings  # noqa: E402
 from studies.processes import Processes, contents  # noqa: E402
 from studies.statistics import Estimate, read_estimate  # noqa: E402
+from studies.study_file import StudyError  # noqa: E402
 
 BASE = """# Base
 algorithms = quantimed-dsgd,dsgd,async-dsgd
@@ -48,7 +49,7 @@ def small(program: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.setattr(field_settings, name, value)
     monkeypatch.setenv("QUANTIMED_PROGRAM", str(program))
     monkeypatch.chdir(tmp_path)
-    for cached in (field_settings.merged, field_settings.deliveries):
+    for cached in (field_settings.merged, field_settings.rows):
         cached.cache_clear()
     return tmp_path
 
@@ -127,13 +128,49 @@ def test_settings_differ_from_the_base_in_one_line_and_have_algorithms_of_this_p
                                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUANTIMED_PROGRAM", str(program))
     field_settings.merged.cache_clear()
-    field_settings.deliveries.cache_clear()
+    field_settings.rows.cache_clear()
     base = field_settings.parts(["base"], False, Path("runs"))[0].options
     for part in field_settings.parts(field_settings.SETTINGS, False, Path("runs")):
         assert part.runs > 0  # knows every algorithm
         if part.form == "field" and part.setting not in ("base", *field_settings.AMB):
-            assert len(set(part.options.items()) - set(base.items())) == 1, part.setting
+            others = {"algorithms", "codec", "averaging"} if part.own_algorithms else set()
+            assert len({name for name, value in part.options.items() if value != base[name]} - others) == 1, part.setting
             assert part.options.keys() == base.keys()
+            assert {name for name in part.options if name not in (*others, "graph")} <= set(base), part.setting
+            for name in part.left_out:
+                assert field_settings.refusal(part, name).startswith(f"{name} "), "in the program's words"
+            assert bool(part.left_out) == part.own_algorithms == (part.setting == "one-peer")
+
+
+def test_who_is_refused_in_a_setting_has_not_missed_there(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (small / "settings/one-peer.ini").write_text("# Directed.\nalgorithms = dsgd,sgp\ngraph = one-peer-exponential\n")
+    monkeypatch.setattr(field_settings, "QUICK", ("slow-node", "one-peer", "amb"))
+    monkeypatch.setattr(field_settings, "QUICK_DEADLINE", ())
+    assert field.main(["--quick", "--pages", "field"]) == 0
+    runs = small / "runs/field-quick"
+    page = (runs / "field.md").read_text()
+    grid, profile = "# All settings at one look", "# Performance profile"
+    for name, cells in (("quantimed-dsgd", [None, "does not run"]), ("sgp", ["–", None]), ("dsgd", [None, None])):
+        row = next(line for line in page.partition(grid)[2].splitlines() if f"| {name} |" in line)
+        found = [cell.strip("* ") for cell in row.strip("|").split(" | ")][1:]
+        for cell, expected in zip(found, cells, strict=True):
+            assert cell == expected if expected else cell == "missed" or float(cell) > 0, (name, cell)
+    assert [row_of(page, profile, name)[1] for name in ("dsgd", "quantimed-dsgd", "sgp")] == ["2", "1", "1"]
+    section = page.partition("## one-peer\n")[2].partition("\n#")[0]
+    assert "- quantimed-dsgd needs a symmetric W" in section and "- async-dsgd reads the newest" in section
+    assert "| quantimed-dsgd |" not in section and "Only here: sgp." in section
+    fields = [field_results.Outcome(part) for part in field_settings.parts(["slow-node", "one-peer"], True, runs)]
+    assert field_findings.settings_of("sgp", fields) == "the one in which it is compared" and field_findings.settings_of("dsgd", fields) == "2 settings"
+    for one in fields:
+        for race in one.json["races"]:
+            race["winner"] = one.names()[0]
+            for entry in race["entries"]:
+                entry["arrived"] = 0
+    missed = "".join(field_findings.misses(fields))
+    assert "sgp in 1 of the one in which it is compared" in missed and "dsgd in 2" in missed
+    wrong = field_settings.Part("one-peer", "field", (small / "settings/base.ini", small / "settings/one-peer.ini"), runs, "1-2")
+    with pytest.raises(StudyError, match="which the program does not refuse"):
+        field_settings.refusal(wrong, "dsgd-atc")
 
 
 MINIMISES = """# Two classes
@@ -293,3 +330,77 @@ def test_a_method_that_stops_short_is_not_said_to_rest_at_a_bias_or_to_reach_any
         made = field_exact.Curves(Path("none"), algorithm, {1: field_exact.Optimum(norm=2.0, bias=0.2, limit=1e-5)})
         vars(made).update(paths={1: Path("a-seed1.h5")}, counted={1: Path("a-seed1.h5")}, ends=[end])
         assert field_exact.finding(made) == expected
+
+
+def test_bytes_of_a_top_k_message_hold_the_indices() -> None:
+    random = np.random.default_rng(3)
+    for p, share in ((15910, 0.01), (1000, 0.3), (64, 0.5), (37, 0.02), (10, 1)):
+        kept = max(1, int(share * p + 0.5))
+        bits = field_messages.index_bits(p, kept)
+        assert field_messages.vector_bytes(f"top-k:{share}", p) == (32 * kept + bits + 7) // 8
+        if bits in (0, p):
+            continue
+        low = int(math.log2(p / kept))
+        for _ in range(20):  # an encoder and a decoder: so many bits are enough, and all are used
+            chosen = np.sort(random.choice(p, kept, replace=False))
+            lows = "".join(format(i & (1 << low) - 1, f"0{low}b") if low else "" for i in chosen)
+            highs = "".join("1" * int(np.sum(chosen >> low == high)) + "0" for high in range(-(-p // (1 << low))))
+            assert len(lows) + len(highs) == bits
+            read, high = [], 0
+            for bit in highs:
+                if bit == "1":
+                    read.append(high << low | int(lows[low * len(read):low * (len(read) + 1)] or "0", 2))
+                high += bit == "0"
+            assert read == chosen.tolist()
+    assert field_messages.vector_bytes("exact", 100) == 400
+
+
+MESSAGES = """# Few
+algorithms = dsgd,choco-sgd,beer
+codec = choco-sgd=top-k:0.05,beer=top-k:0.05
+alpha = 0.2
+gamma = choco-sgd=0.1,beer=0.05
+dataset = {dataset}
+partition = by-label
+nodes = 6
+samples-per-node = 30
+model = logistic
+batch = 5
+graph = ring
+speed = uniform:10,90
+link = paper:0.3
+max-time = 60
+evaluations = 4
+"""
+ONE_PEER = "# Directed\nalgorithms = dsgd,sgp\ncodec = exact\ngamma = auto\ngraph = one-peer-exponential\n"
+
+
+def test_messages_and_bytes_are_counted_and_held_against_the_format(small: Path, dataset: Path) -> None:
+    for name, text in (("messages", MESSAGES.format(dataset=dataset)), ("messages-one-peer", ONE_PEER), ("quick-messages", "# Small\nevaluations = 5\n")):
+        (small / f"settings/{name}.ini").write_text(text)
+    assert field.main(["--quick", "--pages", "messages"]) == 0
+    folder = small / "runs/field-quick"
+    page = (folder / "field-messages.md").read_text()
+    tables = {part: page.partition(f"## {part}\n")[2].partition("messages an iteration, of a node")[2] for part in ("ring", "one-peer-exponential")}
+    with h5py.File(folder / "messages/one-peer/sgp-seed1.h5") as file:
+        p = file["model/mean"].shape[0]
+    for part, name, messages, size in (("ring", "dsgd", 2, 4 * p), ("ring", "choco-sgd", 2, field_messages.vector_bytes("top-k:0.05", p)),
+                                       ("ring", "beer", 2, 2 * field_messages.vector_bytes("top-k:0.05", p)), ("one-peer-exponential", "sgp", 1, 4 * p + 4)):
+        cells = row_of(f"\n{tables[part]}", "", name)
+        assert cells[2].split()[0] == f"{messages}" and cells[3:7] == [f"{size:,}"] * 3 + ["yes"]
+    path = folder / "messages/symmetric/choco-sgd-seed1.h5"
+    with h5py.File(path, "r+") as file:
+        file["rounds/bytes_sent"][0, 0] += 1
+    made = field_messages.Runs(folder / "messages", "symmetric", "choco-sgd", "top-k:0.05")
+    assert not made.agrees, "a byte too many in one message of one run"
+    with h5py.File(path, "r+") as file:
+        file.attrs["verdict"] = "INVALID"
+    assert field_messages.Runs(folder / "messages", "symmetric", "choco-sgd", "top-k:0.05").finding.startswith("not decided")
+
+
+def test_a_run_trains_only_where_loss_and_accuracy_say_so() -> None:
+    def made(loss: float, accuracy: float) -> field_messages.Figures:
+        return field_messages.Figures((4, loss), (0.1, accuracy), 10, 100, (400, 400), (400, 400), 1, 0.1, 1)
+
+    assert made(1.9, 0.51).trains and not made(2.1, 0.51).trains and not made(1.9, 0.49).trains
+    assert not made(math.nan, 0.9).trains
