@@ -18,7 +18,12 @@ def listed(names: Sequence[str]) -> str:
 def settings_of(name: str, fields: Sequence[Outcome]) -> str:
     """How many an algorithm is compared in: where the program refuses it, it has not lost."""
     ran = sum(one.runs(name) for one in fields)
-    return f"{ran} settings" if ran == len(fields) else f"the {ran} settings in which it is compared" if ran > 1 else "the one in which it is compared"
+    return f"{ran} settings" if ran > 1 and ran == len(fields) else f"the {ran} settings in which it is compared" if ran > 1 else "the one in which it is compared"
+
+
+def of_settings(count: int, name: str, fields: Sequence[Outcome]) -> str:
+    ran = sum(one.runs(name) for one in fields)
+    return f"{count} of {settings_of(name, fields)}" if ran > 1 else settings_of(name, fields)
 
 
 def place(one: Outcome, fields: Sequence[Outcome]) -> str:
@@ -36,7 +41,7 @@ def winners(fields: Sequence[Outcome]) -> Iterator[str]:
         leads = [min((read_estimate(a["ratio"]).median for a in one.main["against"]), default=math.nan) for one in where]
         least = min(leads)
         by = f", and by its median {least:.2f}× as fast as the next or more" if 1 < least < math.inf else ""
-        yield f"**{name}** is clearly the fastest in {len(where)} of {settings_of(name, fields)} ({listed([place(o, fields) for o in where])}){by}."
+        yield f"**{name}** is clearly the fastest in {of_settings(len(where), name, fields)} ({listed([place(o, fields) for o in where])}){by}."
 
 
 def undecided(fields: Sequence[Outcome]) -> Iterator[str]:

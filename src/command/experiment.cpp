@@ -222,16 +222,13 @@ void tell_of_slow_kernels() {
   if (!why.empty() && !std::exchange(is_told, true)) tell("quantimed: {}\n", why);
 }
 
-// The same of a machine file that says so of itself.
-void tell_of_doubts(const Trace& trace) {
-  static bool is_told = false;
-  const std::string doubts = text(trace.config, "machine_doubts", "");
-  if (!doubts.empty() && !std::exchange(is_told, true))
-    tell("quantimed: --machine {}: do not trust what it predicts: when it was calibrated, {}\n",
-         text(trace.config, "machine", ""), doubts);
-}
-
 }  // namespace
+
+void tell_of_doubts(const std::string& machine, const std::string& doubts) {
+  static bool is_told = false;
+  if (!doubts.empty() && !std::exchange(is_told, true))
+    tell("quantimed: --machine {}: do not trust what it predicts: when it was calibrated, {}\n", machine, doubts);
+}
 
 void add_point(Progress& curve, const Cut& cut, const Evaluation& point) {
   // What not all runs tell. Points of a version that had none of it were told nothing.
@@ -298,7 +295,9 @@ Trace run_experiment(const Config& asked, const DataSplit& data, const ProgressR
                           std::move(resumption->trace.recording)});
     run.resume = &*resume;
   }
-  if (!config.quiet) tell_of_doubts(trace);  // once nothing more is refused
+  if (!config.quiet)
+    tell_of_doubts(text(trace.config, "machine", ""),
+                   text(trace.config, "machine_doubts", ""));  // once nothing more is refused
   auto [outcome, diverged, evaluation_s, wall_s] =
       run_and_record(config, data, run, trace, evaluator, report, earlier, start);
   trace.recording = std::move(outcome.recording);

@@ -59,6 +59,9 @@ Trace run_experiment(const Config& config, const DataSplit& data, const Progress
 // Seconds until the loss has fallen to the target and stays there (statistics/arrival.hpp); ∞ when missed.
 double time_to_target(const Progress& progress, double target);
 
+// On standard error, once a process: why the figures of a machine file were not to be trusted; "": nothing was wrong.
+void tell_of_doubts(const std::string& machine, const std::string& doubts);
+
 // Of the curve, its next.
 void add_point(Progress& curve, const Cut& cut, const Evaluation& point);
 

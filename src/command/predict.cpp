@@ -323,8 +323,7 @@ int Prediction::operator()() {
     for (const std::string& algorithm : algorithms_) extrapolate(line, algorithm);
   }
   const MachineFile machine = read_machine_file(machine_);
-  if (given_.quiet && !machine.invalid.empty())  // else the first run has said so
-    tell("quantimed: the machine file should not be trusted: {}\n", machine.invalid);
+  tell_of_doubts(machine_, machine.invalid);  // unless a run has
   const Config c = predicted_config(algorithms_.front(), nodes_);
   fmt::print("{} nodes, one a core; {} on {}, batch {}, {} iterations, speed {}, link {}; {} measured run{} of each\n",
              nodes_, c.model, c.dataset, c.batch, c.iterations, speed_in_words(c.speed), in_words(parse_link(c.link)),

@@ -53,6 +53,13 @@ std::uint64_t little_endian(Head head, std::size_t at, std::size_t bytes) {
   return value;
 }
 
+// Behind its name comes binary data; behind a column's name, a tab or the line's end.
+bool is_orc(Head head) {
+  if (!holds(head, 0, "ORC") || head.size() < 4) return false;
+  const auto next = static_cast<unsigned char>(head[3]);
+  return next < ' ' && next != '\t' && next != '\r' && next != '\n';
+}
+
 // A record begins with its length, in 8 bytes, and their masked CRC-32C; the format has no magic number.
 bool is_tfrecord(Head head) {
   if (head.size() < 12) return false;
@@ -136,7 +143,7 @@ constexpr Foreign kForeign[] = {
     {"Apache Parquet", [](Head head) { return holds(head, 0, "PAR1"); }, README_LINES},
     {"Apache Arrow (Feather)", [](Head head) { return holds(head, 0, "ARROW1") || holds(head, 0, "FEA1"); },
      README_LINES},
-    {"Apache ORC", [](Head head) { return holds(head, 0, "ORC") && head.size() > 3 && head[3] < ' '; }, README_LINES},
+    {"Apache ORC", [](Head head) { return is_orc(head); }, README_LINES},
     {"Apache Avro", [](Head head) { return holds(head, 0, "Obj\x01"); }, README_LINES},
     {"a netCDF file (classic)", [](Head head) { return holds(head, 0, "CDF\x01") || holds(head, 0, "CDF\x02"); },
      "write it as HDF5, with the names of its variables in place of x, y: " PYTHON

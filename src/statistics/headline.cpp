@@ -51,8 +51,11 @@ Stretch stretch_at(const TargetRace& at, std::size_t target) {
   const std::vector<std::size_t> early = ended_early(race);
   for (const Against& one : race.against)
     if (!one.is_clear) entries.push_back(at.entries[one.other]);
-  if (early.size() + 1 == entries.size())
-    return {have_ended_before(at, early) ? Outcome::early : Outcome::thin, entries, target, target};
+  if (early.size() + 1 == entries.size()) {
+    const bool has_missed =
+        std::ranges::any_of(at.finishes[*race.first], [](const Finish& run) { return run.fate != Fate::arrived; });
+    return {has_missed && !have_ended_before(at, early) ? Outcome::thin : Outcome::early, entries, target, target};
+  }
   std::sort(entries.begin(), entries.end());
   return {Outcome::close, entries, target, target};
 }

@@ -32,7 +32,7 @@ class ExchangeEnd {
   // `turn`: what a node that waits does meanwhile; step() among it, where no other thread does that.
   // There and back so many times: node 0 begins.
   template <class Turn>
-  void exchange(unsigned times, std::size_t bytes, Turn turn) {
+  void exchange(unsigned times, std::size_t bytes, Turn&& turn) {
     for (unsigned k = 0; k < times; ++k) {
       if (leads()) publish(bytes, turn);
       hear(bytes, turn);
@@ -41,14 +41,14 @@ class ExchangeEnd {
   }
   // So many from node 0 one after the other, as fast as they leave, and one back.
   template <class Turn>
-  void stream(unsigned times, std::size_t bytes, Turn turn) {
+  void stream(unsigned times, std::size_t bytes, Turn&& turn) {
     check(is_round(), "newest delivery: what is overtaken does not arrive");
     for (unsigned k = 0; k < times; ++k) leads() ? publish(bytes, turn) : hear(bytes, turn);
     leads() ? hear(bytes, turn) : publish(bytes, turn);
   }
   // There and back; node 0's word, at both ends.
   template <class Turn>
-  unsigned tell(unsigned word, Turn turn) {
+  unsigned tell(unsigned word, Turn&& turn) {
     check(is_round(), "newest delivery: words are not told");
     if (leads()) publish_round(sizeof word, turn, &word);
     hear_round(sizeof word, turn, leads() ? nullptr : &word);
@@ -65,11 +65,11 @@ class ExchangeEnd {
   RoundThreadNode& node() { return static_cast<RoundThreadNode&>(*shared_.nodes[me()]); }
 
   template <class Turn>
-  void publish(std::size_t bytes, Turn turn) {
+  void publish(std::size_t bytes, Turn&& turn) {
     is_round() ? publish_round(bytes, turn) : publish_newest(bytes, turn);
   }
   template <class Turn>
-  void hear(std::size_t bytes, Turn turn) {
+  void hear(std::size_t bytes, Turn&& turn) {
     is_round() ? hear_round(bytes, turn) : hear_newest(bytes, turn);
   }
   template <class Turn>
@@ -92,14 +92,14 @@ class ExchangeEnd {
     node().has_read({0}, ++heard_);
   }
   template <class Turn>
-  void publish_newest(std::size_t bytes, Turn turn) {
+  void publish_newest(std::size_t bytes, Turn&& turn) {
     NewestMailbox& outbox = *shared_.inbox.newest[me()];
     (void)outbox.begin_write();
     (void)outbox.publish(next_++, bytes, {});
     turn();
   }
   template <class Turn>
-  void hear_newest(std::size_t bytes, Turn turn) {
+  void hear_newest(std::size_t bytes, Turn&& turn) {
     NewestMailbox& inbox = *shared_.inbox.newest[1 - me()];
     while (inbox.newest() <= heard_) turn();
     const auto message = inbox.acquire(0);

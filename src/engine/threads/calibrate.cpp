@@ -243,7 +243,10 @@ Calibration calibrate(const Run& fixed, const Run& until_deadline, const Calibra
   const auto measure = [&](const Run& run, const std::string& what) {
     Silent silent(goes_on);
     Outcome outcome = run_threads(run, silent);
-    for (const std::string& reason : outcome.verdict.reasons()) verdict.reject(fmt::format("{}: {}", what, reason));
+    for (const std::string& reason : outcome.verdict.reasons()) {
+      const std::string doubt = what + ": " + reason;
+      verdict.reject(doubt);
+    }
     result.invalid = verdict.why();
     result.interrupted = result.interrupted || outcome.interrupted;
     return outcome.rounds.all();
