@@ -125,17 +125,19 @@ std::string read_text_file(const std::string& label, const std::string& path, co
     if (got == 0) break;
     if (text.size() > most_bytes) refuse_length();
   }
-  if (const std::string wrong = make_plain(text); !wrong.empty()) throw InputError("{}: {}", label, wrong);
+  if (const std::string wrong = make_plain(text, Controls::read); !wrong.empty())
+    throw InputError("{}: {}", label, wrong);
   return text;
 }
 
-std::string make_plain(std::string& text) {
+std::string make_plain(std::string& text, Controls controls) {
   constexpr std::string_view kMark = "\xef\xbb\xbf";
   if (text.starts_with(kMark)) text.erase(0, kMark.size());
   if (const std::string_view encoding = wide_encoding(text); !encoding.empty())
     return fmt::format("is text in {0}; save it as UTF-8: iconv -f {0} -t UTF-8 FILE > NEW", encoding);
-  if (std::ranges::count_if(text, is_control) > 0) {  // counted first: that goes over gigabytes without a branch
-    const auto at = std::ranges::find_if(text, is_control);
+  const auto is_wrong = [&](unsigned char c) { return controls == Controls::refused ? is_control(c) : c == 0; };
+  if (std::ranges::count_if(text, is_wrong) > 0) {  // counted first: that goes over gigabytes without a branch
+    const auto at = std::ranges::find_if(text, is_wrong);
     const std::string what = *at == '\0' ? "a zero byte" : fmt::format("the byte 0x{:02X}", *at);
     return fmt::format("line {} has {}, which is no text; take it out, or save the file as UTF-8 text",
                        1 + std::count(text.begin(), at, '\n'), what);

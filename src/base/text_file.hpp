@@ -16,8 +16,10 @@ std::string read_text_file(const std::string& label, const std::string& path, co
 
 // Makes a file's bytes what the parsers expect, whichever editor saved them: takes UTF-8's byte-order mark off, and
 // ends lines with \n where the file has only \r. Returns what makes it no text that is read ("is text in UTF-16; save
-// it as UTF-8 …"), or "".
-std::string make_plain(std::string& text);
+// it as UTF-8 …"), or "". Data sets have no control characters; small files leave them to their own readers, which name
+// what they stand in.
+enum class Controls { refused, read };
+std::string make_plain(std::string& text, Controls controls = Controls::refused);
 
 // Takes the next line off the front of the text, without its end.
 std::string_view take_line(std::string_view& text);

@@ -53,11 +53,13 @@ std::uint64_t little_endian(Head head, std::size_t at, std::size_t bytes) {
   return value;
 }
 
-// Behind its name comes binary data; behind a column's name, a tab or the line's end.
+// Behind its name come binary data, which no column of that name has.
 bool is_orc(Head head) {
-  if (!holds(head, 0, "ORC") || head.size() < 4) return false;
-  const auto next = static_cast<unsigned char>(head[3]);
-  return next < ' ' && next != '\t' && next != '\r' && next != '\n';
+  constexpr std::size_t kLooked = 16;
+  return holds(head, 0, "ORC") && std::ranges::any_of(head.substr(3, kLooked), [](char c) {
+           const auto byte = static_cast<unsigned char>(c);
+           return byte < ' ' && byte != '\t' && byte != '\r' && byte != '\n';
+         });
 }
 
 // A record begins with its length, in 8 bytes, and their masked CRC-32C; the format has no magic number.

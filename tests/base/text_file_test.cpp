@@ -124,9 +124,11 @@ TEST_F(TextFile, WithBytesThatNoTextHasIsNone) {
   write(std::string("0 1\n1 2\n2 \0", 11));
   EXPECT_THAT([&] { read(); }, ThrowsMessage<InputError>(HasSubstr("line 3 has a zero byte, which is no text")));
   for (const char byte : {'\1', '\x08', '\x0e', '\x1b', '\x1f', '\x7f'}) {
-    write(std::string("0 1\n") + byte);
-    EXPECT_THAT([&] { read(); }, ThrowsMessage<InputError>(HasSubstr(fmt::format(
-                                     "line 2 has the byte 0x{:02X}, which is no text", static_cast<int>(byte)))));
+    std::string text = std::string("0 1\n") + byte;
+    write(text);
+    EXPECT_EQ(read(), text) << "a small file's reader names what it stands in";
+    EXPECT_THAT(make_plain(text),
+                StartsWith(fmt::format("line 2 has the byte 0x{:02X}, which is no text", static_cast<int>(byte))));
   }
   // Numbers of two, four and eight bytes, as a binary format begins: zeros, and no encoding.
   for (const std::string& bytes : {std::string("\1\0\2\0\3\0", 6), std::string("\x1d\0\0\0\x1e\0\0\0", 8),

@@ -183,7 +183,8 @@ TEST(Judgement, OfAFirstThatArrivedAlwaysNeverSaysThatItMissed) {
   inquiry.targets = {1.5};
   const double arrives[5] = {40, 92, 94, 95, 96};  // deep, where swift had missed by 100
   for (JudgedRun& run : inquiry.runs)
-    run = run.entry == 0 ? falling(0, run.seed, 20, 2, 100) : falling(1, run.seed, arrives[run.seed - 1] / 2, 1, 100);
+    run =
+        run.entry == 0 ? falling(0, run.seed, 20, 2, 100) : falling(1, run.seed, arrives[run.seed - 1] / 2.85, 1, 100);
   const Judgement found = judge(inquiry);
   EXPECT_EQ(found.races[0][0].arrived, (std::vector<std::size_t>{0, 5}));
   EXPECT_THAT(headline(inquiry, found, 0), Not(HasSubstr("missed it in some")));

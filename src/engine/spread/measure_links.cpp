@@ -126,9 +126,11 @@ Passes exchange_in(Fleet& fleet, const Run& run, Pair pair, const std::vector<st
     const auto start = Clock::now();
     do {
       one_way.push_back(exchange(times));
-      // Of a stream the last message's way and the answer's are beside the gaps.
+      // Of a stream the last message's way and the answer's are beside the gaps; where a disturbed pass says that they
+      // are all of it, the most that a gap can be.
       const double all = seconds_of([&] { end.stream(times, bytes, wait); });
-      gaps.push_back(std::max(0.0, all - 2 * one_way.back()) / (times - 1));
+      const double gaps_alone = all - 2 * one_way.back();
+      gaps.push_back(gaps_alone > 0 ? gaps_alone / (times - 1) : all / times);
     } while (end.tell(wants_more(one_way.size(), start), wait) != 0);
   }
   while (!end.has_all_left()) turn();
